@@ -1,0 +1,49 @@
+# Two commands matter to a newcomer: `make check` and `make test`.
+# Everything else is listed by `make help`.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+STAMP   = $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help check test lint format docs bench exhaustive lock clean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,docs]'
+	@touch $@
+
+check: $(STAMP) ## run the conformance suite on the built-in reference
+	$(BIN)/tornproof check
+
+test: $(STAMP) ## run the tests (with branch coverage of reference/ and models/)
+	$(BIN)/pytest -n 2 --cov --cov-report=term
+
+lint: $(STAMP) ## ruff, its formatter, and mypy in strict mode
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## let ruff put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(STAMP) ## build the specification and the reference into build/site
+	$(BIN)/sphinx-build -W --keep-going -q -b html spec build/site
+	@echo "open build/site/index.html"
+
+exhaustive: $(STAMP) ## every workload of up to 4 operations, every image, every profile
+	$(BIN)/tornproof check --operations 4 --budget unlimited
+
+bench: $(STAMP) ## ratios, side by side in one run
+	$(BIN)/python -m tests.bench
+
+lock: ## pin what is installed now, for the same build in a year
+	$(BIN)/pip freeze --exclude-editable | grep -v '^pip==' > constraints.txt
+
+clean: ## remove the virtual environment and everything built
+	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .tornproof

@@ -1,0 +1,114 @@
+"""
+Everything that can go wrong, as one small hierarchy.
+
+A caller of a journal has to make one decision when an operation fails: *did
+it happen?*  So every error here carries two facts beside its message.  `code`
+is the word that the adapter protocol uses for it, the same in every language.
+`definite` says that the operation certainly had no effect; an error without it
+is indeterminate, and the contract then allows both outcomes (JRN-6).
+
+Messages say what happened, where, and what to do next.
+"""
+
+import errno
+from typing import ClassVar
+
+
+class TornproofError(Exception):
+    """
+    Base of every error that this package raises on purpose.
+
+    Catch it to tell a refusal, which is part of the contract, from a defect.
+    """
+
+    code: ClassVar[str] = "invalid"
+    definite: ClassVar[bool] = True
+
+
+class Invalid(TornproofError):
+    """An argument is out of its range; nothing was done."""
+
+
+class TooLarge(TornproofError):
+    """A payload is above the maximum (FRM-8); nothing was written."""
+
+    code = "too_large"
+
+
+class Closed(TornproofError):
+    """The journal has been closed; open it again."""
+
+    code = "closed"
+
+
+class Locked(TornproofError):
+    """Another writer holds the journal (JRN-9)."""
+
+    code = "locked"
+
+
+class Trimmed(TornproofError):
+    """The offset lies below the first segment: cleanup removed it (SEG-8)."""
+
+    code = "trimmed"
+
+
+class BeyondEnd(TornproofError):
+    """The offset lies at or beyond the end of the journal (SEG-8)."""
+
+    code = "beyond_end"
+
+
+class NotABoundary(TornproofError):
+    """The offset lies inside a record, not at its first byte (SEG-8)."""
+
+    code = "not_a_boundary"
+
+
+class Corrupt(TornproofError):
+    """
+    Data that had been acknowledged is damaged (REC-5).
+
+    Raised before anything on disk is changed: a human decides what comes next.
+    """
+
+    code = "corrupt"
+
+
+class MissingSegment(Corrupt):
+    """A segment that must exist between two others does not (REC-6)."""
+
+
+class Poisoned(TornproofError):
+    """
+    An earlier fsync failed, so nothing more is accepted (JRN-7).
+
+    The kernel may have marked the unwritten pages clean; only reopening, which
+    writes them again, can tell what is durable.
+    """
+
+    code = "poisoned"
+
+
+class InputOutput(TornproofError):
+    """The operating system reported an error; the effect is unknown (JRN-6)."""
+
+    code = "io"
+    definite = False
+
+
+class NoSpace(InputOutput):
+    """The disk is full; the fragment was rolled back, or the journal poisoned (JRN-8)."""
+
+    code = "no_space"
+
+
+def from_os_error(error: OSError, action: str) -> InputOutput:
+    """
+    Put an operating system's error into this hierarchy.
+
+    `action` says what was being done to which file ("write 64 bytes at 0 of …").
+    A full disk or quota becomes `NoSpace`, everything else `InputOutput`.
+    """
+    kind = NoSpace if error.errno in (errno.ENOSPC, errno.EDQUOT) else InputOutput
+    return kind(f"cannot {action}: {error.strerror or error}")

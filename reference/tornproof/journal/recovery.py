@@ -1,0 +1,201 @@
+"""
+What a crash left, decided first and acted on after.
+
+A crash may cut the last record short, leave holes of zeros or garbage where
+data had not reached the disk, or lose the tail altogether.  None of that was
+acknowledged, so recovery may cut it.  Anything else that is wrong, a bad frame
+in a sealed segment or a segment that is gone, is damage to what *was*
+acknowledged: recovery then says so and changes nothing (REC-5, REC-6).
+
+Recovery goes through two phases.  `examine` reads every segment and decides;
+it is also the dry run.  `_make_durable` acts, and only on the last segment:
+
+1. truncate it after the longest valid prefix (REC-1);
+2. write the kept bytes again, the same bytes in the same place;
+3. sync it, before anybody is shown a record (REC-2, REC-8).
+
+The second step looks superfluous and is the subtle one.  If an earlier process
+saw an fsync fail, the kernel may hold pages that are marked clean and are not
+on disk; a further fsync would succeed and write nothing.  Writing the bytes
+again makes the pages dirty, so that the sync means something.
+
+A segment that has been recovered is never appended to: the next append opens a
+fresh one.  Where a file has been cut, an unsynced write may surface the old
+bytes from before the cut, and format v2 has nothing in a frame that tells an
+old record from a new one.
+"""
+
+from attrs import frozen
+
+from tornproof.errors import Corrupt, Invalid, from_os_error
+from tornproof.filesystem import File, Filesystem, OsFilesystem
+from tornproof.journal.locking import hold_writer_lock
+from tornproof.journal.scanning import WINDOW_BYTES, scan_file
+from tornproof.journal.segments import (
+    Segment,
+    check_contiguous,
+    segment_bases,
+    segment_name,
+    temporary_names,
+)
+from tornproof.record import MAX_PAYLOAD_BYTES, Damage
+
+
+@frozen
+class Cut:
+    """The unacknowledged tail that was, or would be, discarded."""
+
+    offset: int
+    """Where the journal ends now, and the first damaged frame began."""
+
+    bytes: int
+    """How many bytes followed it."""
+
+    damage: Damage
+    """What was wrong with the frame there."""
+
+
+@frozen
+class RecoveryReport:
+    """What recovery kept, what it cut, where and why (REC-7)."""
+
+    directory: str
+    segments: tuple[Segment, ...]
+    records: int
+    cut: Cut | None
+    temporary: tuple[str, ...]
+    """Our own unfinished files, by name: removed (REC-10)."""
+
+    @property
+    def first(self) -> int:
+        """Offset of the first record kept."""
+        return self.segments[0].base if self.segments else 0
+
+    @property
+    def end(self) -> int:
+        """Offset just past the last record kept."""
+        return self.segments[-1].end if self.segments else 0
+
+    @property
+    def discarded_bytes(self) -> int:
+        """Bytes cut from the tail."""
+        return self.cut.bytes if self.cut else 0
+
+
+def recover(
+    directory: str,
+    *,
+    dry_run: bool = False,
+    filesystem: Filesystem | None = None,
+    max_payload: int = MAX_PAYLOAD_BYTES,
+) -> RecoveryReport:
+    """
+    Bring the journal in `directory` to a state that may be read and appended to.
+
+    Twice equals once (REC-3).  With `dry_run` nothing on disk changes, and the
+    report says what would be done.  Raises `Corrupt` or `MissingSegment` for
+    damage to acknowledged data, `Locked` while a writer is at work, `Invalid`
+    where there is no such directory, `InputOutput` when the disk fails.
+    """
+    filesystem = filesystem or OsFilesystem()
+    require_directory(filesystem, directory)
+    if dry_run:
+        return examine(filesystem, directory, max_payload=max_payload)
+    with hold_writer_lock(filesystem, directory):
+        return recover_locked(filesystem, directory, max_payload=max_payload)
+
+
+def require_directory(filesystem: Filesystem, directory: str) -> list[str]:
+    """Return the names in `directory`, or say plainly that it cannot be read."""
+    try:
+        return filesystem.list_directory(directory)
+    except FileNotFoundError:
+        raise Invalid(f"no such directory: {directory}") from None
+    except NotADirectoryError:
+        raise Invalid(f"not a directory: {directory}") from None
+    except OSError as error:
+        raise from_os_error(error, f"list {directory}") from error
+
+
+def recover_locked(filesystem: Filesystem, directory: str, *, max_payload: int) -> RecoveryReport:
+    """Recover while the caller holds the writer lock."""
+    report = examine(filesystem, directory, max_payload=max_payload)
+    try:
+        for name in report.temporary:
+            filesystem.unlink(f"{directory}/{name}")
+        if report.segments:
+            _make_durable(filesystem, directory, report.segments[-1])
+    except OSError as error:
+        raise from_os_error(error, f"make the recovered tail of {directory} durable") from error
+    return report
+
+
+def examine(filesystem: Filesystem, directory: str, *, max_payload: int) -> RecoveryReport:
+    """Read every segment and decide what recovery keeps; change nothing."""
+    names = require_directory(filesystem, directory)
+    bases = segment_bases(names)
+    segments: list[Segment] = []
+    records = 0
+    cut = None
+    for base in bases:
+        if segments:
+            check_contiguous(segments[-1], base)
+        sealed = base != bases[-1]
+        segment, count, cut = _examine_segment(filesystem, directory, base, sealed, max_payload)
+        segments.append(segment)
+        records += count
+    return RecoveryReport(
+        directory=directory,
+        segments=tuple(segments),
+        records=records,
+        cut=cut,
+        temporary=tuple(temporary_names(names)),
+    )
+
+
+def _examine_segment(
+    filesystem: Filesystem, directory: str, base: int, sealed: bool, max_payload: int
+) -> tuple[Segment, int, Cut | None]:
+    """Find the longest valid prefix of one segment; insist on all of a sealed one."""
+    path = f"{directory}/{segment_name(base)}"
+    records, position = 0, 0
+    try:
+        file = filesystem.open_for_reading(path)
+        try:
+            size = file.size()
+            for position, found in scan_file(file, size, maximum=max_payload):
+                if isinstance(found, Damage):
+                    if sealed:
+                        raise Corrupt(
+                            f"{path}: {found.value} at byte {position} (offset {base + position}) "
+                            "of a sealed segment, which holds acknowledged records; nothing was "
+                            "changed: restore the file from a copy"
+                        )
+                    cut = Cut(base + position, size - position, found)
+                    return Segment(base, position, sealed), records, cut
+                records += 1
+        finally:
+            file.close()
+    except OSError as error:
+        raise from_os_error(error, f"read {path}") from error
+    return Segment(base, size, sealed), records, None
+
+
+def _make_durable(filesystem: Filesystem, directory: str, last: Segment) -> None:
+    """Cut the last segment to its valid prefix, write that again, and sync (REC-2, REC-8)."""
+    file = filesystem.open(f"{directory}/{segment_name(last.base)}")
+    try:
+        if file.size() != last.size:
+            file.truncate(last.size)
+        _write_again(file, last.size)
+        file.sync()
+    finally:
+        file.close()
+
+
+def _write_again(file: File, size: int) -> None:
+    """Write the first `size` bytes over themselves, so that the next sync covers them."""
+    position = 0
+    while position < size:
+        data = file.read_at(position, min(WINDOW_BYTES, size - position))
+        position += file.write_at(position, data)

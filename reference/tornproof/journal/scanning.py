@@ -1,0 +1,103 @@
+"""
+Walk the frames of a file in bounded memory.
+
+Recovery, readers and inspection all need the same walk: from some boundary,
+frame by frame, to the end or the first damage.  The walk holds one window of
+the file, as large as the largest record it has met (REC-9), and it lets read
+errors through: a disk that cannot be read is not a file that has ended
+(REC-11).
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from attrs import define, field
+
+from tornproof.errors import BeyondEnd, Corrupt, NotABoundary
+from tornproof.filesystem import File
+from tornproof.record import HEADER_BYTES, Damage, Record, decode, payload_length
+
+WINDOW_BYTES = 64 << 10
+"""
+Bytes read at a time: 64 KiB.
+
+Large enough that a system call costs less than the checksums of what it
+brings, small enough to stay in a processor's second-level cache.
+"""
+
+
+def scan_file(
+    file: File, size: int, *, maximum: int, start: int = 0
+) -> Iterator[tuple[int, Record | Damage]]:
+    """
+    Yield each frame of `file` in `[start, size)` with its position in the file.
+
+    `start` must be a boundary.  Damage, if any, is the last thing yielded.
+    Raises `OSError` when the file cannot be read.
+    """
+    window, window_start, at = b"", start, start
+    while at < size:
+        # header
+        local = at - window_start
+        if len(window) - local < HEADER_BYTES:
+            window, window_start, local = file.read_at(at, min(WINDOW_BYTES, size - at)), at, 0
+        length = payload_length(window[local : local + HEADER_BYTES], size - at, maximum=maximum)
+        if isinstance(length, Damage):
+            yield at, length
+            return
+
+        # payload
+        frame_bytes = HEADER_BYTES + length
+        if len(window) - local < frame_bytes:
+            window_size = min(max(WINDOW_BYTES, frame_bytes), size - at)
+            window, window_start, local = file.read_at(at, window_size), at, 0
+        found = decode(window, local, maximum=maximum)
+        yield at, found
+        if isinstance(found, Damage):
+            return
+        at += frame_bytes
+
+
+@define
+class SparseIndex:
+    """
+    Every so often, a position in a segment that is known to be a boundary.
+
+    A frame carries no mark that says "I begin here", and a payload may contain
+    the bytes of a whole frame, so only a walk from a boundary can tell whether
+    an offset is one (SEG-8).  Remembering one boundary per window keeps such
+    walks short at a cost of one integer per 64 KiB.
+    """
+
+    positions: list[int] = field(factory=lambda: [0])
+
+    def note(self, position: int) -> None:
+        """Remember a boundary if the last one remembered is a window away."""
+        if position - self.positions[-1] >= WINDOW_BYTES:
+            self.positions.append(position)
+
+    def nearest(self, position: int) -> int:
+        """Return the last remembered boundary at or before `position`."""
+        return self.positions[bisect_right(self.positions, position) - 1]
+
+
+def read_record(
+    file: File, size: int, position: int, index: SparseIndex, *, maximum: int
+) -> Record:
+    """
+    Read the record whose frame begins at `position` in a segment of `size` bytes.
+
+    Raises `NotABoundary` inside a record, `Corrupt` where a frame that was
+    valid is no longer, `BeyondEnd` at or past `size`.
+    """
+    for at, found in scan_file(file, size, maximum=maximum, start=index.nearest(position)):
+        if isinstance(found, Damage):
+            raise Corrupt(f"{found.value} at byte {at} of the segment")
+        index.note(at)
+        if at == position:
+            return found
+        if at + found.frame_bytes > position:
+            raise NotABoundary(
+                f"byte {position} of the segment lies inside the record at byte {at}"
+            )
+    raise BeyondEnd(f"byte {position} is at or beyond the end of the segment, {size}")
