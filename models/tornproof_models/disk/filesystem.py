@@ -1,0 +1,320 @@
+"""
+A filesystem in memory that records a trace and can fail.
+
+It behaves as the page cache does: everything written can be read back at once,
+whether or not it would survive.  What would survive is not its business; it
+records what was asked, and the registers decide.
+
+`fail` arms a fault for the Nth operation from then on.  Running a workload once
+for every N, with every kind of fault, is how SQLite tests itself, and misses no
+error path (https://www.sqlite.org/testing.html).
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+from attrs import define
+
+from tornproof_models.disk.trace import (
+    ROOT,
+    Create,
+    Event,
+    Image,
+    MakeDirectory,
+    Rename,
+    Sync,
+    SyncDirectory,
+    SyncFailed,
+    Trace,
+    Truncate,
+    Unlink,
+    Write,
+    number_inodes,
+)
+
+
+class Fault(StrEnum):
+    """How an operation fails."""
+
+    ERROR = "error"
+    """EIO, and nothing happened.  A sync that fails leaves its pages clean, not durable."""
+
+    ERROR_AFTER = "error after"
+    """EIO, although a write reached the page cache."""
+
+    NO_SPACE = "no space"
+    """ENOSPC, and nothing happened."""
+
+    SHORT_WRITE = "short write"
+    """Half of a write happened, and the count says so."""
+
+    SHORT_THEN_NO_SPACE = "short write, then no space"
+    """Half of a write happened, and the next operation on the disk gets ENOSPC."""
+
+
+class Kind(StrEnum):
+    """What sort of operation a fault may strike."""
+
+    READ = "read"
+    WRITE = "write"
+    SYNC = "sync"
+    NAME = "name"
+
+
+class ModelFilesystem:
+    """
+    The disk of a workload under judgement.
+
+    Starts from an image; keeps every operation in `events`, where the caller
+    adds marks.  Paths are absolute.
+    """
+
+    def __init__(self, image: Image | None = None) -> None:
+        self.initial = image or Image()
+        self.events: list[Event] = []
+        self.operations = 0
+        """Operations so far, failed ones included: what `fail` counts."""
+        self.kinds: list[Kind] = []
+        """The sort of each operation so far."""
+        self.largest_read = 0
+        """Bytes of the largest read that was asked for: what a reader would allocate."""
+
+        self._faults: dict[int, Fault] = {}
+        self._content: dict[int, bytearray] = {}
+        self._names: dict[int, dict[str, int]] = {ROOT: {}}
+        self._locked: set[tuple[int, str]] = set()
+        inodes = number_inodes(self.initial)
+        for path, inode in inodes.items():
+            parent, _, name = path.rpartition("/")
+            self._names[inodes.get(parent, ROOT)][name] = inode
+            if path in self.initial.files:
+                self._content[inode] = bytearray(self.initial.files[path])
+            else:
+                self._names[inode] = {}
+        self._next_inode = len(inodes) + 1
+
+    @property
+    def trace(self) -> Trace:
+        """Everything so far."""
+        return Trace(self.initial, tuple(self.events))
+
+    @property
+    def image(self) -> Image:
+        """The tree as a program sees it now."""
+        files: dict[str, bytes] = {}
+        directories: set[str] = set()
+        pending = [("", ROOT)]
+        while pending:
+            prefix, directory = pending.pop()
+            for name, inode in self._names[directory].items():
+                path = f"{prefix}/{name}"
+                if inode in self._names:
+                    directories.add(path)
+                    pending.append((path, inode))
+                else:
+                    files[path] = bytes(self._content[inode])
+        return Image(files, frozenset(directories))
+
+    def fail(self, nth: int, fault: Fault) -> None:
+        """Arm a fault for the `nth` operation from now on, counted from 1."""
+        self._faults[self.operations + nth] = fault
+
+    def disarm(self) -> None:
+        """Forget the faults that have not struck."""
+        self._faults.clear()
+
+    # The Filesystem protocol
+
+    def open(self, path: str, *, create: bool = False, exclusive: bool = False) -> "ModelFile":
+        """Open a file, making it if asked to."""
+        directory, name = self._parent(path)
+        inode = self._names[directory].get(name)
+        if inode is None:
+            if not create:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            self._strike(Kind.NAME)
+            inode = self._next_inode
+            self._next_inode += 1
+            self._names[directory][name] = inode
+            self._content[inode] = bytearray()
+            self.events.append(Create(directory, name, inode))
+        elif create and exclusive:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        elif inode in self._names:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        return ModelFile(self, inode)
+
+    def open_for_reading(self, path: str) -> "ModelFile":
+        """Open a file that exists."""
+        return self.open(path)
+
+    def list_directory(self, path: str) -> list[str]:
+        """Return the names in a directory, sorted."""
+        self._strike(Kind.READ)
+        return sorted(self._names[self._directory(path)])
+
+    def make_directory(self, path: str) -> None:
+        """Create a directory."""
+        directory, name = self._parent(path)
+        if name in self._names[directory]:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        self._strike(Kind.NAME)
+        inode = self._next_inode
+        self._next_inode += 1
+        self._names[directory][name] = inode
+        self._names[inode] = {}
+        self.events.append(MakeDirectory(directory, name, inode))
+
+    def rename(self, source: str, target: str) -> None:
+        """Give a file another name."""
+        source_directory, source_name = self._parent(source)
+        target_directory, target_name = self._parent(target)
+        if source_name not in self._names[source_directory]:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
+        self._strike(Kind.NAME)
+        inode = self._names[source_directory].pop(source_name)
+        self._names[target_directory][target_name] = inode
+        self.events.append(Rename(source_directory, source_name, target_directory, target_name))
+
+    def unlink(self, path: str) -> None:
+        """Remove a name."""
+        directory, name = self._parent(path)
+        if name not in self._names[directory]:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        self._strike(Kind.NAME)
+        del self._names[directory][name]
+        self.events.append(Unlink(directory, name))
+
+    def sync_directory(self, path: str) -> None:
+        """Record that a directory's names were synced, or that this failed."""
+        inode = self._directory(path)
+        self.sync_inode(inode, SyncDirectory(inode))
+
+    @contextmanager
+    def lock(self, path: str) -> Iterator[None]:
+        """Hold a lock; the file is not part of the trace, since it is never written."""
+        directory, name = self._parent(path)
+        key = (directory, name)
+        if key in self._locked:
+            raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK), path)
+        self._locked.add(key)
+        try:
+            yield
+        finally:
+            self._locked.discard(key)
+
+    def release_locks(self) -> None:
+        """Let go of every lock, as the kernel does when a process dies."""
+        self._locked.clear()
+
+    # What files ask of it
+
+    def content(self, inode: int) -> bytearray:
+        """Return the live content of a file."""
+        return self._content[inode]
+
+    def read_inode(self, inode: int, offset: int, size: int) -> bytes:
+        """Read from the page cache."""
+        self._strike(Kind.READ)
+        self.largest_read = max(self.largest_read, size)
+        return bytes(self._content[inode][offset : offset + size])
+
+    def write_inode(self, inode: int, offset: int, data: bytes) -> int:
+        """Write to the page cache, perhaps less than asked."""
+        fault = self._strike(Kind.WRITE)
+        if fault in (Fault.SHORT_WRITE, Fault.SHORT_THEN_NO_SPACE):
+            data = data[: max(len(data) // 2, 1)]
+            if fault is Fault.SHORT_THEN_NO_SPACE:
+                self.fail(1, Fault.NO_SPACE)
+        content = self._content[inode]
+        if len(content) < offset:
+            content.extend(bytes(offset - len(content)))
+        content[offset : offset + len(data)] = data
+        self.events.append(Write(inode, offset, bytes(data)))
+        if fault is Fault.ERROR_AFTER:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return len(data)
+
+    def truncate_inode(self, inode: int, size: int) -> None:
+        """Set a file's size in the page cache."""
+        self._strike(Kind.NAME)
+        content = self._content[inode]
+        content.extend(bytes(max(size - len(content), 0)))
+        del content[size:]
+        self.events.append(Truncate(inode, size))
+
+    def sync_inode(self, inode: int, success: Sync | SyncDirectory) -> None:
+        """Record a sync, or its failure."""
+        if self._strike(Kind.SYNC) is not None:
+            self.events.append(SyncFailed(inode))
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        self.events.append(success)
+
+    # Paths and faults
+
+    def _strike(self, kind: Kind) -> Fault | None:
+        """Count an operation; raise its fault, or return one that the caller acts out."""
+        self.operations += 1
+        self.kinds.append(kind)
+        if not self._faults:
+            return None
+        fault = self._faults.pop(self.operations, None)
+        if fault is None or kind is Kind.SYNC:
+            return fault
+        if fault is Fault.NO_SPACE and kind is not Kind.READ:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if fault is Fault.ERROR or kind is not Kind.WRITE:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return fault
+
+    def _directory(self, path: str) -> int:
+        inode = ROOT
+        for name in path.split("/"):
+            if name in ("", "."):
+                continue
+            if inode not in self._names:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+            if name not in self._names[inode]:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            inode = self._names[inode][name]
+        if inode not in self._names:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+        return inode
+
+    def _parent(self, path: str) -> tuple[int, str]:
+        directory, _, name = path.rpartition("/")
+        return self._directory(directory), name
+
+
+@define
+class ModelFile:
+    """An open file of a `ModelFilesystem`."""
+
+    _filesystem: ModelFilesystem
+    _inode: int
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Read what the page cache holds."""
+        return self._filesystem.read_inode(self._inode, offset, size)
+
+    def write_at(self, offset: int, data: bytes) -> int:
+        """Write, perhaps less than asked."""
+        return self._filesystem.write_inode(self._inode, offset, data)
+
+    def truncate(self, size: int) -> None:
+        """Set the size in bytes."""
+        self._filesystem.truncate_inode(self._inode, size)
+
+    def sync(self) -> None:
+        """Record a sync, or its failure."""
+        self._filesystem.sync_inode(self._inode, Sync(self._inode))
+
+    def size(self) -> int:
+        """Return the size in bytes."""
+        return len(self._filesystem.content(self._inode))
+
+    def close(self) -> None:
+        """Let go of the file, which costs a simulated disk nothing."""

@@ -1,0 +1,370 @@
+"""
+The versions of everything a disk holds, and their floors.
+
+Durable state is a set of registers: the content of each sector of each file,
+the size of each file, and what each name in each directory refers to.  Each has
+a history of versions.  Its *floor* is the newest version that is guaranteed to
+be durable; the versions above are *pending*, and a crash keeps a prefix of
+them: it leaves each register at one version, at or above its floor.
+
+This is not the same as losing a subset of the writes.  Two writes to one sector
+cannot be lost independently: the page cache merges them, and the disk sees the
+second, or both, or something in between.
+
+`Registers` replays a trace, event by event, and knows after each what is
+pending.  What raises a floor depends on the profile, and only that: see
+`profiles`.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias
+
+from attrs import define, field, frozen
+
+from tornproof_models.disk.trace import (
+    ROOT,
+    Create,
+    Event,
+    Image,
+    MakeDirectory,
+    Rename,
+    Sync,
+    SyncDirectory,
+    SyncFailed,
+    Truncate,
+    Unlink,
+    Write,
+    number_inodes,
+)
+
+SECTOR_BYTES = 512
+"""Torn writes happen between sectors: no disk promises more than one at a time."""
+
+BLOCK_BYTES = 4096
+"""A filesystem allocates space in blocks of this size."""
+
+
+class Data(NamedTuple):
+    """The register of one sector of a file."""
+
+    inode: int
+    sector: int
+
+
+class Size(NamedTuple):
+    """The register of a file's size."""
+
+    inode: int
+
+
+class Name(NamedTuple):
+    """The register of a name in a directory: the inode it refers to, or none."""
+
+    directory: int
+    name: str
+
+
+Register: TypeAlias = Data | Size | Name
+
+
+@define(eq=False)
+class Version:
+    """One pending version of a register."""
+
+    register: Register
+    value: bytes | int | None
+    step: int
+    """Which operation of the trace made it."""
+
+    namespace: bool = False
+    """Made by an operation on names, or by a truncation."""
+
+    failed: bool = False
+    """A sync that should have made it durable failed, so nothing will."""
+
+    needs: tuple["Version", ...] = ()
+    """What a filesystem that orders data before metadata writes first (profile `ext4-ordered`)."""
+
+
+@frozen
+class Floors:
+    """Which pending versions an event makes durable, by the kind of event."""
+
+    everything_at_once: bool = False
+    """Every operation is durable as soon as it returns."""
+
+    sync_covers_everything: bool = False
+    """A sync of anything makes all earlier operations durable."""
+
+    sync_covers_namespace: bool = False
+    """A sync of anything makes all earlier operations on names, and truncations, durable."""
+
+
+@define
+class Registers:
+    """All registers of a disk, while a trace is replayed."""
+
+    floors: Floors
+    sector_bytes: int = SECTOR_BYTES
+    pending: list[Version] = field(factory=list)
+    """Versions above their floors, in the order in which they were made."""
+
+    sizes: dict[int, int] = field(factory=dict)
+    """Floor of each file's size."""
+
+    sectors: dict[int, dict[int, bytes]] = field(factory=dict)
+    """Floor of each sector of each file, as whole sectors; a missing one is zeros."""
+
+    names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}})
+    """Floor of the names in each directory."""
+
+    cut: dict[Data, bytes] = field(factory=dict)
+    """What a sector held when it was last cut off by a truncation."""
+
+    freed: list[dict[int, bytes]] = field(factory=list)
+    """The sectors of each file that lost its last name: blocks that will be used again."""
+
+    _live: dict[int, bytearray] = field(factory=dict)
+    _live_names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}})
+    _history: dict[Register, list[Version]] = field(factory=dict)
+    _step: int = 0
+
+    @classmethod
+    def of(cls, image: Image, floors: Floors, *, sector_bytes: int = SECTOR_BYTES) -> "Registers":
+        """Begin with a tree that is durable as it stands."""
+        registers = cls(floors, sector_bytes)
+        inodes = number_inodes(image)
+        for path, inode in inodes.items():
+            parent, _, name = path.rpartition("/")
+            directory = inodes.get(parent, ROOT)
+            registers.names[directory][name] = inode
+            registers._live_names[directory][name] = inode
+            if path in image.files:
+                content = image.files[path]
+                registers._live[inode] = bytearray(content)
+                registers.sizes[inode] = len(content)
+                registers.sectors[inode] = {
+                    sector: registers._sector(inode, sector)
+                    for sector in range(-(-len(content) // sector_bytes))
+                }
+            else:
+                registers.names[inode] = {}
+                registers._live_names[inode] = {}
+        return registers
+
+    def replay(self, events: Iterable[Event]) -> None:
+        """Replay events from where the last call ended; marks change nothing."""
+        for event in events:
+            self.advance(event)
+
+    def advance(self, event: Event) -> None:
+        """Replay one event."""
+        match event:
+            case Write():
+                self._write(event)
+            case Truncate():
+                self._truncate(event)
+            case Create():
+                self._live[event.inode] = bytearray()
+                self.sizes[event.inode] = 0
+                self.sectors[event.inode] = {}
+                self._set_name(event.directory, event.name, event.inode)
+            case MakeDirectory():
+                self.names[event.inode] = {}
+                self._live_names[event.inode] = {}
+                self._set_name(event.directory, event.name, event.inode)
+            case Rename():
+                self._rename(event)
+            case Unlink():
+                self._set_name(event.directory, event.name, None)
+            case Sync() | SyncDirectory():
+                self._raise_floors(self._covered_by(event.inode))
+            case SyncFailed():
+                for version in self.pending:
+                    if _owner(version.register) == event.inode:
+                        version.failed = True
+            case _:
+                return
+        self._step += 1
+        if self.floors.everything_at_once:
+            self._raise_floors(list(self.pending))
+
+    def is_new(self, register: Data) -> bool:
+        """
+        Tell whether a sector lies wholly beyond the durable size of its file.
+
+        Nothing was ever promised about its content: an unsynced write may leave
+        it as it was on the disk before it belonged to this file.
+        """
+        return register.sector * self.sector_bytes >= self.sizes[register.inode]
+
+    # Operations
+
+    def _write(self, event: Write) -> None:
+        content = self._live[event.inode]
+        old_size, end = len(content), event.offset + len(event.data)
+        if not event.data:
+            return
+        # any write dirties the inode, and the size is part of the inode
+        self._write_again(Size(event.inode))
+        if len(content) < event.offset:
+            content.extend(bytes(event.offset - len(content)))
+        content[event.offset : end] = event.data
+        for sector in range(event.offset // self.sector_bytes, -(-end // self.sector_bytes)):
+            self._add(Data(event.inode, sector), self._sector(event.inode, sector))
+            grown = min(end, (sector + 1) * self.sector_bytes)
+            if grown > old_size:
+                self._add(Size(event.inode), grown, needs=self._allocation(event.inode, grown))
+
+    def _truncate(self, event: Truncate) -> None:
+        content = self._live[event.inode]
+        old_size = len(content)
+        if event.size == old_size:
+            return
+        content.extend(bytes(max(event.size - old_size, 0)))
+        first = event.size // self.sector_bytes
+        last = -(-old_size // self.sector_bytes)
+        for sector in range(first, last):
+            self.cut[Data(event.inode, sector)] = self._sector(event.inode, sector)
+        del content[event.size :]
+        self._add(Size(event.inode), event.size, namespace=True)
+        for sector in range(first, last):
+            register = Data(event.inode, sector)
+            self._add(register, self._sector(event.inode, sector), namespace=True)
+
+    def _set_name(self, directory: int, name: str, inode: int | None) -> None:
+        names = self._live_names[directory]
+        replaced = names.pop(name, None)
+        if inode is not None:
+            names[name] = inode
+        self._add(Name(directory, name), inode, namespace=True)
+        if replaced in self._live and not self._is_named(replaced):
+            content = self._live[replaced]
+            count = -(-len(content) // self.sector_bytes)
+            self.freed.append({n: self._sector(replaced, n) for n in range(count)})
+
+    def _rename(self, event: Rename) -> None:
+        inode = self._live_names[event.source_directory][event.source]
+        replaces = event.target in self._live_names[event.target_directory]
+        self._set_name(event.target_directory, event.target, inode)
+        if replaces:
+            self._history[Name(event.target_directory, event.target)][-1].needs = tuple(
+                version for version in self.pending if _owner(version.register) == inode
+            )
+        self._set_name(event.source_directory, event.source, None)
+
+    def _is_named(self, inode: int) -> bool:
+        return any(inode in names.values() for names in self._live_names.values())
+
+    # Versions
+
+    def _sector(self, inode: int, sector: int) -> bytes:
+        start = sector * self.sector_bytes
+        content = bytes(self._live[inode][start : start + self.sector_bytes])
+        return content.ljust(self.sector_bytes, b"\0")
+
+    def _allocation(self, inode: int, size: int) -> tuple[Version, ...]:
+        """
+        Find the data that must reach the disk before the file may have this size.
+
+        A block is allocated when it is first written out, with what it holds
+        then; its file's size follows.  Later writes into an allocated block are
+        not ordered against the size.
+        """
+        allocated = -(-self.sizes[inode] // BLOCK_BYTES) * BLOCK_BYTES
+        first_step: dict[int, int] = {}
+        needed = []
+        for version in self.pending:
+            register = version.register
+            if not isinstance(register, Data) or register.inode != inode or version.failed:
+                continue
+            start = register.sector * self.sector_bytes
+            if not allocated <= start < size:
+                continue
+            if first_step.setdefault(start // BLOCK_BYTES, version.step) == version.step:
+                needed.append(version)
+        return tuple(needed)
+
+    def _add(
+        self,
+        register: Register,
+        value: bytes | int | None,
+        *,
+        namespace: bool = False,
+        needs: tuple[Version, ...] = (),
+    ) -> None:
+        history = self._history.setdefault(register, [])
+        newest = history[-1].value if history else self._floor(register)
+        if value == newest and not namespace:
+            self._write_again(register)
+            return
+        version = Version(register, value, self._step, namespace=namespace, needs=needs)
+        history.append(version)
+        self.pending.append(version)
+
+    def _write_again(self, register: Register) -> None:
+        """Let the next sync cover a version whose sync failed: its page is dirty again."""
+        history = self._history.get(register)
+        if history:
+            history[-1].failed = False
+
+    def _floor(self, register: Register) -> bytes | int | None:
+        match register:
+            case Data(inode, sector):
+                return self.sectors[inode].get(sector, bytes(self.sector_bytes))
+            case Size(inode):
+                return self.sizes[inode]
+            case Name(directory, name):
+                return self.names[directory].get(name)
+
+    # Floors
+
+    def _covered_by(self, inode: int) -> list[Version]:
+        """Find what a successful sync of a file or directory makes durable."""
+        if self.floors.sync_covers_everything:
+            return self.pending
+        return [
+            version
+            for version in self.pending
+            if _owner(version.register) == inode
+            or (self.floors.sync_covers_namespace and version.namespace)
+        ]
+
+    def _raise_floors(self, covered: list[Version]) -> None:
+        """
+        Make the given versions durable, and with them those that they replaced.
+
+        A version whose sync has failed stays as it is: its page is clean, so a
+        later sync does not write it.
+        """
+        durable = set()
+        for version in covered:
+            if version.failed and not self.floors.everything_at_once:
+                continue
+            history = self._history[version.register]
+            durable.update(history[: history.index(version) + 1])
+        for version in self.pending:
+            if version in durable:
+                self._settle(version)
+        self.pending = [version for version in self.pending if version not in durable]
+
+    def _settle(self, version: Version) -> None:
+        self._history[version.register].remove(version)
+        match version.register:
+            case Data(inode, sector):
+                assert isinstance(version.value, bytes)
+                self.sectors[inode][sector] = version.value
+            case Size(inode):
+                assert isinstance(version.value, int)
+                self.sizes[inode] = version.value
+            case Name(directory, name):
+                if version.value is None:
+                    self.names[directory].pop(name, None)
+                else:
+                    assert isinstance(version.value, int)
+                    self.names[directory][name] = version.value
+
+
+def _owner(register: Register) -> int:
+    """Return the inode whose sync concerns a register."""
+    return register[0]

@@ -1,0 +1,197 @@
+"""
+What was asked of the disk, and what was promised.
+
+A trace is the one thing that every part of the judge works on.  It begins with
+the directory tree as it was, and goes on with events in program order:
+*operations*, which change what a disk may hold, and *marks*, which change what
+the implementation owes.  Where it came from, a simulated disk or the system
+calls of a real process, can no longer be told.
+
+Files are named by inode, not by path, because names change and a crash treats a
+name and a file as two things.  The inodes of the initial tree are numbered by
+`number_inodes`; later ones continue from there.
+"""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from attrs import field, frozen
+
+ROOT = 0
+"""The inode of the root directory."""
+
+
+@frozen
+class Image:
+    """
+    A directory tree at rest: what a disk holds when nobody is writing.
+
+    Paths are absolute, without a trailing slash.  The root exists always and is
+    not listed.
+    """
+
+    files: Mapping[str, bytes] = field(factory=dict)
+    directories: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> tuple[tuple[str, bytes | None], ...]:
+        """Everything that a program could see, as something hashable."""
+        entries: list[tuple[str, bytes | None]] = [(path, None) for path in self.directories]
+        entries += self.files.items()
+        return tuple(sorted(entries, key=_path_of))
+
+
+def _path_of(entry: tuple[str, bytes | None]) -> str:
+    return entry[0]
+
+
+def number_inodes(image: Image) -> dict[str, int]:
+    """Number a tree's inodes from 1 in the order of their paths; the root is 0."""
+    paths = sorted([*image.directories, *image.files])
+    return {path: number for number, path in enumerate(paths, start=1)}
+
+
+# Operations
+
+
+@frozen
+class Create:
+    """A new, empty file gets a name."""
+
+    directory: int
+    name: str
+    inode: int
+
+
+@frozen
+class MakeDirectory:
+    """A new, empty directory gets a name."""
+
+    directory: int
+    name: str
+    inode: int
+
+
+@frozen
+class Rename:
+    """A name moves, replacing what bore the target's."""
+
+    source_directory: int
+    source: str
+    target_directory: int
+    target: str
+
+
+@frozen
+class Unlink:
+    """A name goes."""
+
+    directory: int
+    name: str
+
+
+@frozen
+class Write:
+    """Bytes go to a file, which grows if they reach beyond its end."""
+
+    inode: int
+    offset: int
+    data: bytes
+
+
+@frozen
+class Truncate:
+    """A file gets a size."""
+
+    inode: int
+    size: int
+
+
+@frozen
+class Sync:
+    """An fsync or fdatasync of a file returned success."""
+
+    inode: int
+
+
+@frozen
+class SyncDirectory:
+    """An fsync of a directory returned success."""
+
+    inode: int
+
+
+@frozen
+class SyncFailed:
+    """
+    An fsync of a file or directory returned an error.
+
+    What was dirty is clean from now on, and may or may not be on disk; a later
+    sync covers only what is written again.
+    """
+
+    inode: int
+
+
+Operation: TypeAlias = (
+    Create | MakeDirectory | Rename | Unlink | Write | Truncate | Sync | SyncDirectory | SyncFailed
+)
+
+
+# Marks
+
+
+@frozen
+class Invoked:
+    """A call began: its effect may be there from now on."""
+
+    call: int
+    operation: str
+    payload: bytes
+
+
+@frozen
+class Acked:
+    """
+    A call returned: where its record is, and whether that was promised to last.
+
+    An acknowledgement that is not durable promises order, not survival.
+    """
+
+    call: int
+    offset: int
+    durable: bool
+
+
+@frozen
+class Failed:
+    """A call returned an error; `definite` if it certainly had no effect."""
+
+    call: int
+    definite: bool
+
+
+@frozen
+class Flushed:
+    """Everything acknowledged so far was promised to last: a sync or close returned."""
+
+
+@frozen
+class Observed:
+    """Recovery showed these records, as (offset, payload): they must stay for ever."""
+
+    records: tuple[tuple[int, bytes], ...]
+
+
+Mark: TypeAlias = Invoked | Acked | Failed | Flushed | Observed
+Event: TypeAlias = Operation | Mark
+
+MARKS = (Invoked, Acked, Failed, Flushed, Observed)
+
+
+@frozen
+class Trace:
+    """A tree, and all that happened to it."""
+
+    initial: Image
+    events: tuple[Event, ...]
