@@ -103,6 +103,30 @@ class NoSpace(InputOutput):
     code = "no_space"
 
 
+class Conflict(TornproofError):
+    """The id already names other content; what was stored first stays (AUD-11)."""
+
+    code = "conflict"
+
+
+class NotADatabase(Invalid):
+    """The file is none of ours; it was not changed."""
+
+
+class NewerVersion(Invalid):
+    """A newer version of this software wrote it; it was not changed."""
+
+
+class ReadOnly(TornproofError):
+    """The file, or the directory around it, cannot be written; nothing was."""
+
+    code = "io"
+
+
+class Busy(Locked):
+    """Another connection held the database for longer than the busy timeout."""
+
+
 def from_os_error(error: OSError, action: str) -> InputOutput:
     """
     Put an operating system's error into this hierarchy.
