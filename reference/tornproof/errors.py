@@ -127,6 +127,10 @@ class Busy(Locked):
     """Another connection held the database for longer than the busy timeout."""
 
 
+class Unencodable(Invalid):
+    """An event has no canonical form; it was refused where it was submitted (EVT-5)."""
+
+
 def from_os_error(error: OSError, action: str) -> InputOutput:
     """
     Put an operating system's error into this hierarchy.

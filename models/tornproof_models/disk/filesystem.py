@@ -83,6 +83,7 @@ class ModelFilesystem:
         """Bytes of the largest read that was asked for: what a reader would allocate."""
 
         self._faults: dict[int, Fault] = {}
+        self._struck: list[int] = []
         self._content: dict[int, bytearray] = {}
         self._names: dict[int, dict[str, int]] = {ROOT: {}}
         self._locked: set[tuple[int, str]] = set()
@@ -125,6 +126,10 @@ class ModelFilesystem:
     def disarm(self) -> None:
         """Forget the faults that have not struck."""
         self._faults.clear()
+
+    def struck_since(self, operations: int) -> bool:
+        """Tell whether a fault has struck after so many operations."""
+        return any(number > operations for number in self._struck)
 
     # The Filesystem protocol
 
@@ -262,6 +267,8 @@ class ModelFilesystem:
         if not self._faults:
             return None
         fault = self._faults.pop(self.operations, None)
+        if fault is not None:
+            self._struck.append(self.operations)
         if fault is None or kind is Kind.SYNC:
             return fault
         if fault is Fault.NO_SPACE and kind is not Kind.READ:

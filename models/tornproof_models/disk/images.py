@@ -23,7 +23,7 @@ from math import prod
 from attrs import define, field, frozen
 
 from tornproof_models.disk.profiles import Profile
-from tornproof_models.disk.registers import Data, Name, Registers, Size, Version
+from tornproof_models.disk.registers import Data, Name, Register, Registers, Size, Version
 from tornproof_models.disk.trace import ROOT, Image
 
 
@@ -110,6 +110,19 @@ class ImageSpace:
         lost = self.everything & ~choice.kept
         minimal = sum(1 for i in _bits(lost) if self.below[i] & lost & ~self.above[i] == 0)
         return minimal + sum(1 for _ in choice.fillings)
+
+    def describe_losses(self, choice: Choice) -> tuple[str, ...]:
+        """Say in words what a crash with this outcome lost or damaged."""
+        lost = [
+            f"{self.builder.describe(version.register)} lost"
+            for i, version in enumerate(self.versions)
+            if not choice.kept >> i & 1
+        ]
+        filled = [
+            f"{self.builder.describe(self.versions[i].register)} holds stale bytes or garbage"
+            for i, _ in choice.fillings
+        ]
+        return tuple(dict.fromkeys(filled + lost))
 
     # The recursion
 
@@ -258,6 +271,18 @@ class Builder:
             self._trees[names] = self._tree(names)
         directories, files = self._trees[names]
         return Image({path: self._content(inode, choice) for path, inode in files}, directories)
+
+    def describe(self, register: Register) -> str:
+        """Name a register in words."""
+        match register:
+            case Data(inode, sector):
+                start = sector * self.registers.sector_bytes
+                where = f"bytes {start}–{start + self.registers.sector_bytes - 1}"
+                return f"{where} of {self.registers.path_of(inode)}"
+            case Size(inode):
+                return f"size of {self.registers.path_of(inode)}"
+            case Name(directory, name):
+                return f"name {name} in {self.registers.path_of(directory)}"
 
     def _tree(self, kept: int) -> tuple[frozenset[str], tuple[tuple[str, int], ...]]:
         """Walk the names from the root; a directory that nothing names is gone."""

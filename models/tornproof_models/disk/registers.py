@@ -198,6 +198,16 @@ class Registers:
         """
         return register.sector * self.sector_bytes >= self.sizes[register.inode]
 
+    def path_of(self, inode: int) -> str:
+        """Return a name that an inode has now, or had last, for people to read."""
+        if inode == ROOT:
+            return "/"
+        for directory, names in self._live_names.items():
+            for name, named in names.items():
+                if named == inode:
+                    return f"{self.path_of(directory).rstrip('/')}/{name}"
+        return f"deleted file {inode}"
+
     # Operations
 
     def _write(self, event: Write) -> None:

@@ -13,6 +13,8 @@ name and a file as two things.  The inodes of the initial tree are numbered by
 """
 
 from collections.abc import Mapping
+from functools import cached_property
+from hashlib import blake2b
 from typing import TypeAlias
 
 from attrs import field, frozen
@@ -21,7 +23,7 @@ ROOT = 0
 """The inode of the root directory."""
 
 
-@frozen
+@frozen(slots=False)
 class Image:
     """
     A directory tree at rest: what a disk holds when nobody is writing.
@@ -32,6 +34,15 @@ class Image:
 
     files: Mapping[str, bytes] = field(factory=dict)
     directories: frozenset[str] = frozenset()
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A hash of everything that a program could see."""
+        state = blake2b(digest_size=16)
+        for path, content in self.key:
+            state.update(f"{path}\0{-1 if content is None else len(content)}\0".encode())
+            state.update(content or b"")
+        return state.digest()
 
     @property
     def key(self) -> tuple[tuple[str, bytes | None], ...]:

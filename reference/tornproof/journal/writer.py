@@ -186,6 +186,11 @@ class Journal:
         """The segments, in order; all but the last are sealed."""
         return tuple(self._segment(index) for index in range(len(self._bases)))
 
+    @property
+    def discarded_bytes(self) -> int:
+        """Bytes that recovery cut when this journal was opened (REC-7)."""
+        return self.report.discarded_bytes
+
     # Writing
 
     def append(self, payload: bytes) -> int:

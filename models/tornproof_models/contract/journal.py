@@ -1,0 +1,213 @@
+"""
+What a journal owes, given what it was asked and what it answered.
+
+A history knows three kinds of append.  One that was *acknowledged as durable*
+must survive.  One that was *accepted*, with an offset but no promise, may be
+lost, though not while a later one is kept.  One whose call failed or had not
+returned is *indeterminate*: it may be there, once, or not.  What was never
+invoked must not appear.
+
+Recovery changes the debt.  What it has shown is settled: those records must be
+there for ever, in that order, and everything else from before is gone for good.
+
+`History.judge` compares what a recovery returned with all of that and names the
+requirement that each difference violates.  It knows nothing of files, frames or
+crashes.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from itertools import pairwise
+from typing import TypeAlias
+
+from attrs import evolve, frozen
+
+Record: TypeAlias = tuple[int, bytes]
+"""An offset and the payload found there."""
+
+
+class Promise(StrEnum):
+    """What is known of an append."""
+
+    INDETERMINATE = "indeterminate"
+    REFUSED = "refused"
+    ACCEPTED = "accepted"
+    DURABLE = "durable"
+
+
+@frozen
+class Attempt:
+    """One append: a call, its payload, and what became of it."""
+
+    call: int
+    payload: bytes
+    promise: Promise = Promise.INDETERMINATE
+    offset: int | None = None
+
+
+@frozen
+class Violation:
+    """A requirement that does not hold, and how it shows."""
+
+    requirement: str
+    message: str
+
+
+@frozen
+class History:
+    """Everything that was asked and answered, as far as it still matters."""
+
+    settled: tuple[Record, ...] = ()
+    """What the latest recovery showed."""
+
+    attempts: tuple[Attempt, ...] = ()
+    """The appends since then, in the order of their invocation."""
+
+    discarded: frozenset[bytes] = frozenset()
+    """Payloads that a recovery did not show, and that may not come back."""
+
+    # What happened
+
+    def invoke(self, call: int, payload: bytes) -> "History":
+        """Note that an append began."""
+        return evolve(self, attempts=(*self.attempts, Attempt(call, payload)))
+
+    def acknowledge(self, call: int, offset: int, *, durable: bool) -> "History":
+        """Note that an append returned its offset."""
+        promise = Promise.DURABLE if durable else Promise.ACCEPTED
+        return self._change(call, promise, offset)
+
+    def fail(self, call: int, *, definite: bool) -> "History":
+        """Note that an append returned an error; if definite, it had no effect."""
+        return self._change(call, Promise.REFUSED if definite else Promise.INDETERMINATE, None)
+
+    def flush(self) -> "History":
+        """Note that everything accepted so far was promised to last."""
+        return evolve(
+            self,
+            attempts=tuple(
+                evolve(attempt, promise=Promise.DURABLE)
+                if attempt.promise is Promise.ACCEPTED
+                else attempt
+                for attempt in self.attempts
+            ),
+        )
+
+    def observe(self, records: Sequence[Record]) -> "History":
+        """Note what a recovery showed: from now on that, and only that, is owed."""
+        shown = {payload for _, payload in records}
+        lost = {attempt.payload for attempt in self.attempts} - shown
+        return History(settled=tuple(records), discarded=(self.discarded | lost) - shown)
+
+    def _change(self, call: int, promise: Promise, offset: int | None) -> "History":
+        return evolve(
+            self,
+            attempts=tuple(
+                evolve(attempt, promise=promise, offset=offset) if attempt.call == call else attempt
+                for attempt in self.attempts
+            ),
+        )
+
+    # What is owed
+
+    @property
+    def owed(self) -> tuple[Record, ...]:
+        """The records that every recovery must return."""
+        durable = tuple(
+            (attempt.offset, attempt.payload)
+            for attempt in self.attempts
+            if attempt.promise is Promise.DURABLE and attempt.offset is not None
+        )
+        return self.settled + durable
+
+    def judge_error(self, error: str) -> list[Violation]:
+        """Judge a recovery that refused to show anything: no legal crash excuses it."""
+        return [Violation("REC-1", f"recovery failed after a legal crash: {error}")]
+
+    def judge(self, recovered: Sequence[Record]) -> list[Violation]:
+        """Judge what a recovery returned, in the order in which it was read."""
+        violations = _offsets_increase(recovered)
+
+        # settled
+        count = len(self.settled)
+        for expected, found in zip(self.settled, recovered, strict=False):
+            if expected != found:
+                return [*violations, _settled_changed(expected, found)]
+        if len(recovered) < count:
+            missing = self.settled[len(recovered)]
+            message = f"{describe(missing)} was shown by an earlier recovery and is gone"
+            return [*violations, Violation("REC-8", message)]
+
+        # matched, in order
+        used: list[int] = []
+        for record in recovered[count:]:
+            match = self._match(record, used)
+            if isinstance(match, Violation):
+                violations.append(match)
+            else:
+                used.append(match)
+
+        # missing
+        last = used[-1] if used else -1
+        for position, attempt in enumerate(self.attempts):
+            if position in used or attempt.offset is None:
+                continue
+            record = (attempt.offset, attempt.payload)
+            if attempt.promise is Promise.DURABLE:
+                message = f"{describe(record)} was acknowledged as durable and is gone"
+                violations.append(Violation("JRN-3", message))
+            if position < last:
+                message = f"{describe(record)} is gone although a later record is there"
+                violations.append(Violation("JRN-4", message))
+        return violations
+
+    def _match(self, record: Record, used: Sequence[int]) -> int | Violation:
+        """Find the attempt that a recovered record stems from, after the last one used."""
+        offset, payload = record
+        candidates = [
+            position
+            for position, attempt in enumerate(self.attempts)
+            if attempt.payload == payload and attempt.offset in (offset, None)
+        ]
+        # an attempt known to be at this offset explains it better than one of unknown fate
+        candidates.sort(key=lambda position: self.attempts[position].offset is None)
+        last = used[-1] if used else -1
+        for position in candidates:
+            if position > last:
+                if self.attempts[position].promise is Promise.REFUSED:
+                    message = f"{describe(record)} is there although its append definitely failed"
+                    return Violation("JRN-6", message)
+                return position
+        if any(position in used for position in candidates):
+            return Violation("JRN-6", f"{describe(record)} is there more often than appended")
+        if candidates:
+            return Violation("JRN-2", f"{describe(record)} is not in the order of the appends")
+        if payload in self.discarded:
+            return Violation("REC-8", f"{describe(record)} had been discarded and has come back")
+        elsewhere = [a.offset for a in self.attempts if a.payload == payload]
+        if elsewhere:
+            message = f"{describe(record)} was appended at offset {elsewhere[0]}, not there"
+            return Violation("JRN-5", message)
+        return Violation("JRN-5", f"{describe(record)} was never appended")
+
+
+def describe(record: Record) -> str:
+    """Name a record in a few words: its offset, its size and how it begins."""
+    offset, payload = record
+    beginning = payload[:8].hex()
+    more = "…" if len(payload) > 8 else ""
+    return f"the record at {offset} ({len(payload)} bytes: {beginning}{more})"
+
+
+def _offsets_increase(recovered: Sequence[Record]) -> list[Violation]:
+    for (before, _), (after, _) in pairwise(recovered):
+        if after <= before:
+            message = f"offset {after} follows offset {before} in a scan"
+            return [Violation("JRN-1", message)]
+    return []
+
+
+def _settled_changed(expected: Record, found: Record) -> Violation:
+    message = f"an earlier recovery showed {describe(expected)}; now {describe(found)} is there"
+    requirement = "SEG-9" if expected[0] == found[0] else "REC-8"
+    return Violation(requirement, message)

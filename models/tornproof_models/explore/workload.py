@@ -1,0 +1,283 @@
+"""
+Programs, and what runs them.
+
+A program is a short list of steps: append so many bytes, sync, rotate, reopen.
+`run` gives it to an implementation on a simulated disk and records the trace,
+with a mark for every promise.  The same program gives the same trace, to the
+byte: payloads are grown from the number of the call.
+
+A run is judged even before anything crashes.  Whatever is read back while the
+process lives must be what was appended.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeAlias
+
+from attrs import define, evolve, field, frozen
+from tornproof.errors import TornproofError
+
+from tornproof_models.contract.journal import History, Record, Violation
+from tornproof_models.disk.filesystem import Fault, ModelFilesystem
+from tornproof_models.disk.trace import Acked, Failed, Flushed, Image, Invoked, Observed
+
+DIRECTORY = "/journal"
+"""Where the journal lies on a simulated disk."""
+
+
+class JournalUnderTest(Protocol):
+    """What the judge asks of a journal that is open for writing."""
+
+    @property
+    def discarded_bytes(self) -> int:
+        """How many bytes recovery cut when this journal was opened (REC-7)."""
+        ...
+
+    def append(self, payload: bytes) -> int:
+        """Append a record and return its offset."""
+        ...
+
+    def sync(self) -> None:
+        """Make everything appended durable."""
+        ...
+
+    def rotate(self) -> int:
+        """Start a new segment and return its base."""
+        ...
+
+    def read(self, offset: int) -> bytes:
+        """Return the payload at an offset."""
+        ...
+
+    def scan(self) -> Iterator[Record]:
+        """Yield every record as (offset, payload)."""
+        ...
+
+    def close(self) -> None:
+        """Make everything durable and let go."""
+        ...
+
+
+@frozen
+class Options:
+    """How a journal is opened."""
+
+    segment_bytes: int = 512
+    durability: str = "immediate"
+    max_payload: int = 16 << 20
+
+
+class Target(Protocol):
+    """An implementation under judgement."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
+        """Open the journal in `DIRECTORY`, recovering it first."""
+        ...
+
+
+# Steps
+
+
+@frozen
+class Append:
+    """Append a payload of so many bytes."""
+
+    size: int
+
+    def __str__(self) -> str:
+        return f"append({self.size} bytes)"
+
+
+@frozen
+class Sync:
+    """Ask for everything to be made durable."""
+
+    def __str__(self) -> str:
+        return "sync()"
+
+
+@frozen
+class Rotate:
+    """Start a new segment."""
+
+    def __str__(self) -> str:
+        return "rotate()"
+
+
+@frozen
+class Reopen:
+    """Close, and open again."""
+
+    def __str__(self) -> str:
+        return "close(); open()"
+
+
+@frozen
+class Kill:
+    """Kill the process and open again; the kernel lives on."""
+
+    def __str__(self) -> str:
+        return "SIGKILL; open()"
+
+
+@frozen
+class Fail:
+    """Let the Nth operation on the disk from here on fail."""
+
+    nth: int
+    fault: Fault
+
+    def __str__(self) -> str:
+        return f"fail(disk operation {self.nth}: {self.fault.value})"
+
+
+Step: TypeAlias = Append | Sync | Rotate | Reopen | Kill | Fail
+Program: TypeAlias = tuple[Step, ...]
+
+
+def grow_payload(size: int, seed: int) -> bytes:
+    """Return a payload of `size` bytes that no other seed gives (from 4 bytes on)."""
+    return random.Random(seed).randbytes(size)
+
+
+@define
+class Run:
+    """A program on its way through an implementation."""
+
+    target: Target
+    options: Options
+    filesystem: ModelFilesystem = field(factory=ModelFilesystem)
+    history: History = field(factory=History)
+    violations: list[Violation] = field(factory=list)
+    """What was wrong while the process lived."""
+
+    journal: JournalUnderTest | None = None
+    calls: int = 0
+    appended: list[Record] = field(factory=list)
+    """Every append that was acknowledged since the last open, for reading back."""
+
+    def open(self) -> bool:
+        """Open the journal and judge what it shows; tell whether it opened."""
+        shown = self.open_unjudged()
+        if isinstance(shown, str):
+            self.violations += self.history.judge_error(shown)
+            return False
+        self.violations += self.history.judge(shown)
+        self.history = self.history.observe(shown)
+        return True
+
+    def open_unjudged(self) -> tuple[Record, ...] | str:
+        """Open the journal and return what it shows, or why it refused."""
+        before = self.filesystem.operations
+        try:
+            self.journal = self.target.open(self.filesystem, self.options)
+            records = tuple(self.journal.scan())
+        except Exception as error:
+            self.journal = None
+            self.filesystem.release_locks()
+            if self.filesystem.struck_since(before):
+                return self.open_unjudged()  # the disk failed, and the journal said so
+            return f"{type(error).__name__}: {error}"
+        self.filesystem.events.append(Observed(records))
+        self.appended = list(records)
+        return records
+
+    def step(self, step: Step) -> None:
+        """Take one step; errors are part of what is recorded."""
+        match step:
+            case Append(size):
+                self.append(size)
+            case Sync():
+                self._flushing("sync")
+            case Rotate():
+                self._attempt("rotate")
+            case Reopen():
+                self.close()
+                self.open()
+            case Kill():
+                self.filesystem.release_locks()
+                self.open()
+            case Fail(nth, fault):
+                self.filesystem.fail(nth, fault)
+
+    def append(self, size: int) -> None:
+        """Append a fresh payload and record what the journal promises about it."""
+        assert self.journal is not None
+        call, events = self.calls, self.filesystem.events
+        self.calls += 1
+        payload = grow_payload(size, call)
+        events.append(Invoked(call, "append", payload))
+        self.history = self.history.invoke(call, payload)
+        try:
+            offset = self.journal.append(payload)
+        except Exception as error:
+            definite = isinstance(error, TornproofError) and error.definite
+            events.append(Failed(call, definite))
+            self.history = self.history.fail(call, definite=definite)
+            return
+        durable = self.options.durability == "immediate"
+        events.append(Acked(call, offset, durable))
+        self.history = self.history.acknowledge(call, offset, durable=durable)
+        self.appended.append((offset, payload))
+
+    def close(self) -> None:
+        """Close the journal, which promises that everything accepted will last."""
+        self._flushing("close")
+        self.filesystem.release_locks()
+
+    def read_back(self) -> None:
+        """Read everything, and each record alone: what lives must be what was appended."""
+        if self.journal is None:
+            return
+        try:
+            found = tuple(self.journal.scan())
+            alone = tuple((offset, self.journal.read(offset)) for offset, _ in self.appended)
+        except Exception as error:
+            message = f"cannot read what was just appended: {type(error).__name__}: {error}"
+            self.violations.append(Violation("JRN-2", message))
+            return
+        for violation in self.history.flush().judge(found):
+            lost = violation.requirement == "JRN-3"
+            self.violations.append(evolve(violation, requirement="JRN-2") if lost else violation)
+        if alone != tuple(self.appended):
+            message = "reading a record by its offset gives another payload than was appended"
+            self.violations.append(Violation("JRN-5", message))
+
+    def _attempt(self, operation: str) -> bool:
+        assert self.journal is not None
+        try:
+            getattr(self.journal, operation)()
+        except Exception:
+            return False
+        return True
+
+    def _flushing(self, operation: str) -> None:
+        if self._attempt(operation):
+            self.history = self.history.flush()
+            self.filesystem.events.append(Flushed())
+
+
+def run(
+    program: Sequence[Step], target: Target, options: Options, image: Image | None = None
+) -> Run:
+    """
+    Run a program from an empty disk, or an image, to its end.
+
+    Stops early if the journal does not open.  The journal is not closed at the
+    end, so that a crash may strike there too.
+    """
+    running = Run(target, options, ModelFilesystem(image))
+    if not running.open():
+        return running
+    for step in program:
+        running.step(step)
+        if running.journal is None:
+            return running
+    running.filesystem.disarm()
+    running.read_back()
+    return running
