@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 
 import rfc8785
 from attrs import Attribute, asdict, field, fields, frozen
+
 from tornproof.errors import Invalid, Unencodable
 
 EVENT_TYPE = "governance.refusal"
