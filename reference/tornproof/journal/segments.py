@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
-from tornproof.errors import BeyondEnd, Invalid, MissingSegment, Trimmed
+from tornproof.errors import BeyondEnd, Corrupt, Invalid, MissingSegment, Trimmed
 
 SUFFIX = ".wal"
 TEMPORARY_SUFFIX = ".wal.tmp"
@@ -68,15 +68,19 @@ def check_contiguous(before: Segment, base: int) -> None:
     """
     Insist that the segment named `base` begins where the one before it ends.
 
-    Raises `MissingSegment` if there is a hole between them (SEG-2, REC-6).
-    Overlap cannot be told from damage and is treated as such by the caller,
-    which has scanned the earlier segment.
+    Raises `MissingSegment` if there is a hole between them (SEG-2, REC-6), and
+    `Corrupt` if they overlap, which no writer does (REC-5).
     """
     if before.end < base:
         raise MissingSegment(
             f"no segment holds offsets {before.end} to {base}: {segment_name(before.base)} ends at "
             f"{before.end} and the next is {segment_name(base)}; restore the missing or shortened "
             "file from a copy"
+        )
+    if before.end > base:
+        raise Corrupt(
+            f"{segment_name(before.base)} ends at {before.end}, inside the next segment, "
+            f"{segment_name(base)}; nothing was changed: restore the files from a copy"
         )
 
 
