@@ -127,6 +127,11 @@ class ModelFilesystem:
         """Forget the faults that have not struck."""
         self._faults.clear()
 
+    @property
+    def armed(self) -> bool:
+        """Whether a fault is waiting to strike."""
+        return bool(self._faults)
+
     def struck_since(self, operations: int) -> bool:
         """Tell whether a fault has struck after so many operations."""
         return any(number > operations for number in self._struck)

@@ -31,16 +31,14 @@ from tornproof_models.disk.registers import SECTOR_BYTES, Registers
 from tornproof_models.disk.trace import (
     Acked,
     Event,
-    Failed,
     Flushed,
     Image,
-    Invoked,
     Observed,
     Sync,
     SyncDirectory,
     Trace,
 )
-from tornproof_models.explore.workload import Options, Run, Target
+from tornproof_models.explore.workload import Options, Run, Target, advance
 
 BOUND = 1 << 16
 """
@@ -274,23 +272,6 @@ PROBE = 1 << 30
 """Number of the call that appends after recovery: no workload gets as far."""
 
 PROBE_BYTES = 24
-
-
-def advance(history: History, event: Event) -> History:
-    """Let a mark change what is owed."""
-    match event:
-        case Invoked(call, _, payload):
-            return history.invoke(call, payload)
-        case Acked(call, offset, durable):
-            return history.acknowledge(call, offset, durable=durable)
-        case Failed(call, definite):
-            return history.fail(call, definite=definite)
-        case Flushed():
-            return history.flush()
-        case Observed(records):
-            return history.observe(records)
-        case _:
-            return history
 
 
 def _position_of_observation(trace: Trace) -> int:

@@ -19,7 +19,10 @@ from tornproof.errors import TornproofError
 
 from tornproof_models.contract.journal import History, Record, Violation
 from tornproof_models.disk.filesystem import Fault, ModelFilesystem
-from tornproof_models.disk.trace import Acked, Failed, Flushed, Image, Invoked, Observed
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.profiles import PROFILES
+from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import Acked, Event, Failed, Flushed, Image, Invoked, Observed
 
 DIRECTORY = "/journal"
 """Where the journal lies on a simulated disk."""
@@ -136,13 +139,47 @@ class Fail:
         return f"fail(disk operation {self.nth}: {self.fault.value})"
 
 
-Step: TypeAlias = Append | Sync | Rotate | Reopen | Kill | Fail
+@frozen
+class Crash:
+    """
+    Lose power after so many events of the trace, keep one of the images, and open it.
+
+    `point` counts from the last crash and `image` numbers the choices; both are
+    clamped to what there is, so that every integer means something.
+    """
+
+    profile: str
+    point: int
+    image: int
+
+    def __str__(self) -> str:
+        return f"crash({self.profile}, event {self.point}, image {self.image}); open()"
+
+
+Step: TypeAlias = Append | Sync | Rotate | Reopen | Kill | Fail | Crash
 Program: TypeAlias = tuple[Step, ...]
 
 
 def grow_payload(size: int, seed: int) -> bytes:
     """Return a payload of `size` bytes that no other seed gives (from 4 bytes on)."""
     return random.Random(seed).randbytes(size)
+
+
+def advance(history: History, event: Event) -> History:
+    """Let a mark change what is owed."""
+    match event:
+        case Invoked(call, _, payload):
+            return history.invoke(call, payload)
+        case Acked(call, offset, durable):
+            return history.acknowledge(call, offset, durable=durable)
+        case Failed(call, definite):
+            return history.fail(call, definite=definite)
+        case Flushed():
+            return history.flush()
+        case Observed(records):
+            return history.observe(records)
+        case _:
+            return history
 
 
 @define
@@ -160,6 +197,9 @@ class Run:
     calls: int = 0
     appended: list[Record] = field(factory=list)
     """Every append that was acknowledged since the last open, for reading back."""
+
+    _began: History = field(factory=History)
+    """What was owed when this disk began."""
 
     def open(self) -> bool:
         """Open the journal and judge what it shows; tell whether it opened."""
@@ -204,6 +244,8 @@ class Run:
                 self.open()
             case Fail(nth, fault):
                 self.filesystem.fail(nth, fault)
+            case Crash():
+                self.crash(step)
 
     def append(self, size: int) -> None:
         """Append a fresh payload and record what the journal promises about it."""
@@ -224,6 +266,21 @@ class Run:
         events.append(Acked(call, offset, durable))
         self.history = self.history.acknowledge(call, offset, durable=durable)
         self.appended.append((offset, payload))
+
+    def crash(self, crash: Crash) -> None:
+        """Lose power, keep one of the images that this leaves, and open it."""
+        profile = PROFILES[crash.profile]
+        point = min(crash.point, len(self.filesystem.events))
+        registers = Registers.of(self.filesystem.initial, profile.floors)
+        history = self._began
+        for event in self.filesystem.events[:point]:
+            registers.advance(event)
+            history = advance(history, event)
+        space = ImageSpace(registers, profile)
+        image = space.builder.build(space.unrank(crash.image % space.count()))
+        self.filesystem = ModelFilesystem(image)
+        self.history = self._began = history
+        self.open()
 
     def close(self) -> None:
         """Close the journal, which promises that everything accepted will last."""

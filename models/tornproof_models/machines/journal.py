@@ -1,0 +1,128 @@
+"""
+A journal, many operations long and many crashes deep.
+
+Each rule takes one step of a `Run`, which does the judging: whatever the journal
+shows must follow from what it was asked and what it answered.  A crash names a
+point in the trace and an image by plain integers, which Hypothesis shrinks to
+the earliest point and the first image that still fail.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from tornproof_models.contract.journal import Violation
+from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.profiles import CLAIMED
+from tornproof_models.explore.workload import (
+    Append,
+    Crash,
+    Fail,
+    Kill,
+    Options,
+    Program,
+    Reopen,
+    Rotate,
+    Run,
+    Step,
+    Sync,
+    Target,
+)
+
+
+class Violated(AssertionError):
+    """A machine found a program that violates a requirement."""
+
+    def __init__(self, program: Program, options: Options, violations: list[Violation]) -> None:
+        steps = "\n".join(f"    {step}" for step in program)
+        found = "\n".join(f"    {item.requirement}: {item.message}" for item in violations)
+        super().__init__(f"the program\n{steps}\nviolates\n{found}")
+        self.program = program
+        self.options = options
+        self.violations = violations
+
+
+SIZES = st.one_of(st.sampled_from([4, 5, 24, 88, 472, 600, 1200]), st.integers(4, 1500))
+"""
+Payload sizes in bytes.
+
+The named ones make frames that end just below, at and beyond a sector or a
+segment; below four bytes two payloads could be equal.
+"""
+
+
+class JournalMachine(RuleBasedStateMachine):
+    """Appends, syncs, rotations, reopenings, faults, kills and crashes, in any order."""
+
+    target: ClassVar[Target]
+    options: ClassVar[Options]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.program: list[Step] = []
+        self.running = Run(self.target, self.options)
+        self.running.open()
+        self._judge()
+
+    @rule(size=SIZES)
+    def append(self, size: int) -> None:
+        """Append a record."""
+        self._take(Append(size))
+
+    @rule()
+    def sync(self) -> None:
+        """Sync."""
+        self._take(Sync())
+
+    @rule()
+    def rotate(self) -> None:
+        """Start a new segment."""
+        self._take(Rotate())
+
+    @rule()
+    def reopen(self) -> None:
+        """Close and open again."""
+        self._take(Reopen())
+
+    @rule()
+    def kill(self) -> None:
+        """Kill the process; the kernel lives."""
+        self._take(Kill())
+
+    @rule(nth=st.integers(1, 12), fault=st.sampled_from(Fault))
+    def fail(self, nth: int, fault: Fault) -> None:
+        """Let a disk operation fail soon."""
+        self._take(Fail(nth, fault))
+
+    @rule(
+        profile=st.sampled_from(CLAIMED),
+        before=st.integers(0, 30),
+        image=st.integers(0, 1 << 16),
+    )
+    def crash(self, profile: str, before: int, image: int) -> None:
+        """Lose power a few events ago, and recover."""
+        point = max(len(self.running.filesystem.events) - before, 0)
+        self._take(Crash(profile, point, image))
+
+    @precondition(lambda self: not self.running.filesystem.armed)
+    @rule()
+    def read_back(self) -> None:
+        """Read everything: what lives must be what was appended."""
+        self.running.read_back()
+        self._judge()
+
+    def _take(self, step: Step) -> None:
+        self.program.append(step)
+        self.running.step(step)
+        self._judge()
+
+    def _judge(self) -> None:
+        if self.running.violations:
+            raise Violated(tuple(self.program), self.options, self.running.violations)
+
+
+def journal_machine(target: Target, options: Options) -> Callable[[], JournalMachine]:
+    """Return a machine for a target, in the form that Hypothesis runs."""
+    return type("JournalMachine", (JournalMachine,), {"target": target, "options": options})
