@@ -37,7 +37,6 @@ from tornproof.errors import Corrupt, Invalid
 IDENTIFIER_BYTES = 32
 """Bytes of a query id, an agent id or a hash."""
 
-TIMESTAMP_BYTES = 8
 MAX_TIMESTAMP = 2**64 - 1
 """The last timestamp; no upper bound includes it (AUD-6)."""
 
@@ -52,7 +51,7 @@ SEPARATOR = b":"
 AFTER_SEPARATOR = b";"
 """The byte after the separator, which ends the range of what precedes it."""
 
-_TAIL_BYTES = TIMESTAMP_BYTES + len(SEPARATOR) + IDENTIFIER_BYTES
+_TAIL_BYTES = 8 + len(SEPARATOR) + IDENTIFIER_BYTES
 _INDEX_KEY_BYTES = {
     AGENT_PREFIX: len(AGENT_PREFIX) + IDENTIFIER_BYTES + len(SEPARATOR) + _TAIL_BYTES,
     TIME_PREFIX: len(TIME_PREFIX) + _TAIL_BYTES,
@@ -88,20 +87,20 @@ def require_unsigned(value: object, name: str) -> int:
     return value
 
 
-# Timestamps
+# Numbers
 
 
-def timestamp_bytes(timestamp: int) -> bytes:
+def big_endian(number: int) -> bytes:
     """
-    Write a timestamp so that bytes sort as numbers do (AUD-2).
+    Write a number so that bytes sort as numbers do (AUD-2).
 
-    pre: 0 <= timestamp < 2 ** 64
+    pre: 0 <= number < 2 ** 64
     post: len(__return__) == 8
     """
-    return timestamp.to_bytes(TIMESTAMP_BYTES, "big")
+    return number.to_bytes(8, "big")
 
 
-def timestamp_from(data: bytes) -> int:
+def from_big_endian(data: bytes) -> int:
     """
     Read eight bytes back.
 
@@ -121,12 +120,12 @@ def record_key(query_id: bytes) -> bytes:
 
 def agent_key(agent_id: bytes, timestamp: int, query_id: bytes) -> bytes:
     """Name the place of an audit among those of its agent."""
-    return SEPARATOR.join((AGENT_PREFIX + agent_id, timestamp_bytes(timestamp), query_id))
+    return SEPARATOR.join((AGENT_PREFIX + agent_id, big_endian(timestamp), query_id))
 
 
 def time_key(timestamp: int, query_id: bytes) -> bytes:
     """Name the place of an audit among all audits (AUD-12)."""
-    return SEPARATOR.join((TIME_PREFIX + timestamp_bytes(timestamp), query_id))
+    return SEPARATOR.join((TIME_PREFIX + big_endian(timestamp), query_id))
 
 
 def entry_from(key: bytes) -> Entry:
@@ -140,27 +139,29 @@ def entry_from(key: bytes) -> Entry:
     timestamp, separator, query_id = tail[:8], tail[8:9], tail[9:]
     if len(key) != _INDEX_KEY_BYTES.get(key[:6]) or separator != SEPARATOR:
         raise Corrupt(f"{key.hex()} is no key of the audit index: build the index again")
-    return Entry(timestamp_from(timestamp), query_id)
+    return Entry(from_big_endian(timestamp), query_id)
 
 
 # Ranges of keys, half-open
 
 
-def agent_range(agent_id: bytes, earliest: int = 0, latest: int = MAX_TIMESTAMP) -> tuple[bytes, bytes]:
+def agent_range(
+    agent_id: bytes, earliest: int = 0, latest: int = MAX_TIMESTAMP
+) -> tuple[bytes, bytes]:
     """
     Bound the keys of one agent between two timestamps, both inclusive (AUD-5).
 
     Empty if `earliest` is above `latest` (AUD-15).
     """
     agent = AGENT_PREFIX + agent_id + SEPARATOR
-    return agent + timestamp_bytes(earliest), agent + timestamp_bytes(latest) + AFTER_SEPARATOR
+    return agent + big_endian(earliest), agent + big_endian(latest) + AFTER_SEPARATOR
 
 
 def time_range(earliest: int = 0, latest: int = MAX_TIMESTAMP) -> tuple[bytes, bytes]:
     """Bound the keys of the time index between two timestamps, both inclusive."""
     return (
-        TIME_PREFIX + timestamp_bytes(earliest),
-        TIME_PREFIX + timestamp_bytes(latest) + AFTER_SEPARATOR,
+        TIME_PREFIX + big_endian(earliest),
+        TIME_PREFIX + big_endian(latest) + AFTER_SEPARATOR,
     )
 
 

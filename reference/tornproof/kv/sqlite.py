@@ -8,38 +8,25 @@ a walk and not a join.  The write-ahead log lets readers read while one writer
 writes, and `synchronous=FULL` makes each commit durable before it returns;
 SQLite's default for a write-ahead log would let a power cut undo it.
 
-Opening asks the file first, with its own eyes, whose it is: SQLite itself would
-take a file of a few stray bytes for an empty database and write over it.  A
-file that is not ours, or that a newer version wrote, is refused unchanged.
+Opening asks the file first whose it is (`identity`).  A file that is not ours,
+or that a newer version wrote, is refused unchanged.
 """
 
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from urllib.parse import quote
 
-from tornproof.errors import (
-    Busy,
-    Closed,
-    Corrupt,
-    InputOutput,
-    Invalid,
-    NewerVersion,
-    NoSpace,
-    NotADatabase,
-    ReadOnly,
-    TornproofError,
-    from_os_error,
+from tornproof.errors import Closed
+from tornproof.kv.identity import (
+    APPLICATION_ID,
+    SCHEMA_VERSION,
+    address,
+    examine,
+    require_ours,
 )
 from tornproof.kv.protocol import NOTHING, in_pages
-
-APPLICATION_ID = 0x544F524E
-"""Marks a file as ours: `TORN`, in SQLite's header field for this purpose."""
-
-SCHEMA_VERSION = 1
-"""Version of the table above, in SQLite's `user_version`."""
+from tornproof.kv.sqlite_errors import from_sqlite_error
 
 BUSY_TIMEOUT = 5.0
 """
@@ -78,7 +65,7 @@ class SqliteKeyValueStore:
         examine(self._path, must_exist=read_only)
         with self._translated("open"):
             self._connection = connect(
-                _address(self._path, read_only),
+                address(self._path, read_only=read_only),
                 uri=True,
                 timeout=busy_timeout,
                 isolation_level=None,
@@ -161,24 +148,32 @@ class SqliteKeyValueStore:
     # Opening
 
     def _prepare(self, read_only: bool) -> None:
-        """Bring the connection and the schema into the state that the rest relies on."""
+        """Ask the file once more whose it is, and give a new one its table."""
         if read_only:
-            self._require_version()
+            self._require_ours()
             return
-        with self._transaction():
-            if self._require_version() == 0:
+        self._execute("PRAGMA synchronous = FULL")
+        with self._transaction():  # fails here, at the latest, if the file cannot be written
+            if self._is_new():
                 self._execute(
                     "CREATE TABLE entries (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
                 )
                 self._execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 self._execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._require_ours()
         self._execute("PRAGMA journal_mode = WAL")
-        self._execute("PRAGMA synchronous = FULL")
 
-    def _require_version(self) -> int:
+    def _is_new(self) -> bool:
+        (tables,) = self._execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return self._identity() == (0, 0) and tables == 0
+
+    def _require_ours(self) -> None:
+        require_ours(*self._identity(), self._path)
+
+    def _identity(self) -> tuple[int, int]:
+        (application,) = self._execute("PRAGMA application_id").fetchone()
         (version,) = self._execute("PRAGMA user_version").fetchone()
-        require_version(version, self._path)
-        return int(version)
+        return application, version
 
     # Errors
 
@@ -189,5 +184,7 @@ class SqliteKeyValueStore:
             raise Closed(f"{self._path} has been closed")
         try:
             yield
+        except sqlite3.ProgrammingError:
+            raise  # a defect of the caller, such as use by two threads
         except sqlite3.Error as error:
             raise from_sqlite_error(error, f"{action} {self._path}") from error

@@ -1,0 +1,98 @@
+"""
+Whose file is it?
+
+SQLite takes a file of one stray byte for an empty database and writes over it,
+and every other application's database for its own.  A store that must not harm
+what it does not own asks before SQLite opens the file: the header says what the
+file is, whose application wrote it, and in which version.
+
+    byte  0               16           60              68
+          ┌────────────────┬─ … ────────┬──────────────┬────────────────┐
+          │ SQLite format 3│            │ user version │ application id │
+          └────────────────┴────────────┴── u32 BE ────┴── u32 BE ──────┘
+
+(SQLite documents the fields in "Database File Format", section 1.3.)
+"""
+
+import os
+import struct
+from pathlib import Path
+
+from tornproof.errors import Invalid, NewerVersion, NotADatabase, from_os_error
+
+APPLICATION_ID = 0x544F524E
+"""Marks a file as ours: the letters `TORN`."""
+
+SCHEMA_VERSION = 1
+"""The newest layout of tables that this code understands."""
+
+_MAGIC = b"SQLite format 3\x00"
+_HEADER_BYTES = 100
+_VERSION_AND_APPLICATION = struct.Struct(">60xI4xI")
+
+
+def examine(path: str, *, must_exist: bool) -> None:
+    """
+    Refuse a file that is not ours, before SQLite has opened it.
+
+    A missing or empty file is nobody's, and may become ours.  Beside a rollback
+    journal a header says nothing, since a crash interrupted its writing: SQLite
+    undoes that first, and `require_ours` is asked again afterwards.
+
+    Raises `NotADatabase`, `NewerVersion`, `Invalid` and `InputOutput`.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+        interrupted = Path(f"{path}-journal").exists()
+    except FileNotFoundError:
+        if must_exist:
+            raise Invalid(f"no such file: {path}") from None
+        return
+    except IsADirectoryError:
+        raise Invalid(f"{path} is a directory: name the database file in it") from None
+    except ValueError as error:
+        raise Invalid(f"{path!r} is not a path: {error}") from None
+    except OSError as error:
+        raise from_os_error(error, f"read {path}") from error
+    if interrupted or (not header and not must_exist):
+        return
+    require_ours(*header_fields(header, path), path)
+
+
+def header_fields(header: bytes, path: str) -> tuple[int, int]:
+    """Read application id and version out of a header, or raise `NotADatabase`."""
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
+        raise NotADatabase(f"{path} is not an SQLite database; nothing was changed")
+    version, application = _VERSION_AND_APPLICATION.unpack_from(header)
+    return application, version
+
+
+def require_ours(application: int, version: int, path: str) -> None:
+    """Raise `NotADatabase` for another application's file, `NewerVersion` for a later layout."""
+    if application != APPLICATION_ID:
+        raise NotADatabase(
+            f"{path} is a database of another application (id {application:#x}, "
+            f"not {APPLICATION_ID:#x}); nothing was changed"
+        )
+    if version > SCHEMA_VERSION:
+        raise NewerVersion(
+            f"{path} has version {version}, and this software knows up to {SCHEMA_VERSION}: "
+            "upgrade it; nothing was changed"
+        )
+
+
+def address(path: str, *, read_only: bool) -> str:
+    """
+    Return the URI under which SQLite opens the file.
+
+    Reading a write-ahead log takes a shared-memory file beside it.  Where none
+    can be made, on a write-protected copy say, and no log is left to read, the
+    file cannot change either, and SQLite is told so.
+    """
+    file = Path(path).resolve()
+    if not read_only:
+        return f"{file.as_uri()}?mode=rwc"
+    writable = os.access(file.parent, os.W_OK)
+    logged = file.with_name(f"{file.name}-wal").exists()
+    return f"{file.as_uri()}?mode=ro{'' if writable or logged else '&immutable=1'}"
