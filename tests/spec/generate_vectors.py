@@ -1,9 +1,7 @@
 """
 Make the frozen vectors without the reference.
 
-The framing here is a second one, written from the text of `spec/frame.md` with
-`struct` and the two checksum libraries.  It shares no code with the reference,
-so the two can disagree, and then one of them is wrong.
+The bytes come from `framing`, the expectations from what a case says of itself.
 
     python -m tests.spec.generate_vectors
 
@@ -13,41 +11,16 @@ different, nothing is written.
 
 import hashlib
 import json
-import struct
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from blake3 import blake3
-from crc32c import crc32c
+from tests.spec.framing import frames, name
 
 VECTORS = Path(__file__).resolve().parents[2] / "spec" / "vectors"
 
 Case = dict[str, Any]
-
-
-def digest(data: bytes) -> bytes:
-    """Hash as FRM-3 asks."""
-    return blake3(data).digest()
-
-
-def frame(payload: bytes, **wrong: Any) -> bytes:
-    """Frame a payload as FRM-1 to FRM-3 ask, but for the fields given by name."""
-    length = wrong.get("length", struct.pack("<I", len(payload)))
-    hashed = wrong.get("hash", digest(payload))
-    crc = wrong.get("crc", struct.pack("<I", crc32c(length + hashed + payload)))
-    return bytes(length + crc + hashed + payload)
-
-
-def frames(*payloads: bytes) -> bytes:
-    """Put frames back to back."""
-    return b"".join(map(frame, payloads))
-
-
-def name(base: int) -> str:
-    """Name a segment as SEG-1 asks."""
-    return f"{base:016x}.wal"
 
 
 def image(identifier: str, asks: str, comment: str, flags: str, **more: Any) -> Case:

@@ -12,7 +12,8 @@ import zlib
 from blake3 import blake3
 from crc32c import crc32c
 
-from tests.spec.generate_vectors import digest, frame, frames, image, kept, name, one
+from tests.spec.framing import digest, frame, frames, name
+from tests.spec.generate_vectors import image, kept, one
 
 A, B, C = b"first", b"second record", b"the third"
 NOISE = bytes((index * 151 + 89) % 256 for index in range(96))
