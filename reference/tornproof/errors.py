@@ -131,6 +131,14 @@ class Unencodable(Invalid):
     """An event has no canonical form; it was refused where it was submitted (EVT-5)."""
 
 
+class WrongSchema(Invalid):
+    """A table of ours has another shape; the database was not changed."""
+
+
+class UnsequencedRow(Corrupt):
+    """A row of the chain has no number, so the next one would be a guess (CHN-1)."""
+
+
 def from_os_error(error: OSError, action: str) -> InputOutput:
     """
     Put an operating system's error into this hierarchy.

@@ -1,0 +1,37 @@
+"""
+The chain: rows that cannot be changed without a trace.
+
+Each row keeps the hash of the one before, so the hash of the last one stands
+for them all.  It lives in SQLite, where others may write too.
+
+The modules, in the order in which to read them:
+
+- `row`: a row as the bytes that are signed and hashed
+- `database`: the tables, and transactions that are durable when they return
+- `append`: read the head, insert the next row
+- `signatures`: Ed25519 over the whole row
+- `verify`: every break, and the saved head
+- `pairwise`: the v0.7 chain, read only, and what it cannot show
+"""
+
+from tornproof.chain.append import Signer, append
+from tornproof.chain.database import connect, prepare
+from tornproof.chain.row import GENESIS, AttestLevel, Entry, Head, Row
+from tornproof.chain.signatures import Ed25519Signer
+from tornproof.chain.verify import Break, Verification, verify
+
+__all__ = [
+    "GENESIS",
+    "AttestLevel",
+    "Break",
+    "Ed25519Signer",
+    "Entry",
+    "Head",
+    "Row",
+    "Signer",
+    "Verification",
+    "append",
+    "connect",
+    "prepare",
+    "verify",
+]

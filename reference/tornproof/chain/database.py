@@ -1,0 +1,229 @@
+"""
+The database a chain lives in.
+
+The tables may stand beside an application's own, in its own file, so nothing
+here claims the file; what is there under the chain's names must be the chain's,
+though, and a table of another shape is refused unchanged.
+
+Every commit is durable before it returns (DRN-17).  In a write-ahead log that
+takes `synchronous=FULL`; SQLite's own recommendation for a log, NORMAL, lets a
+power cut undo the last commits, which is hole H11.
+"""
+
+import os
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import cache
+from pathlib import Path
+
+from tornproof.errors import Conflict, WrongSchema, from_os_error
+from tornproof.kv.identity import address, header_fields
+from tornproof.kv.sqlite_errors import from_sqlite_error
+
+BUSY_TIMEOUT = 0.25
+"""
+Seconds that one statement waits for another connection's lock.
+
+Short, because the drainer has a back-off of its own and somebody may be waiting
+for it to stop.
+"""
+
+_HEADER_BYTES = 100
+"""The header of an SQLite file ("Database File Format", section 1.3)."""
+
+Connect = Callable[[], sqlite3.Connection]
+"""Opens a new connection to the one database; tests put one here that fails on purpose."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS signed_events (
+    id           TEXT PRIMARY KEY,
+    agent_id     TEXT NOT NULL,
+    event_type   TEXT NOT NULL,
+    payload_hash BLOB NOT NULL,
+    signature    BLOB,
+    attest_level TEXT NOT NULL DEFAULT 'unsigned',
+    timestamp    TEXT NOT NULL,
+    prev_hash    BLOB,
+    sequence     INTEGER,
+    payload      BLOB NOT NULL,
+    public_key   BLOB,
+    row_hash     BLOB NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS signed_events_sequence ON signed_events (sequence);
+CREATE INDEX IF NOT EXISTS signed_events_agent ON signed_events (agent_id);
+CREATE INDEX IF NOT EXISTS signed_events_type ON signed_events (event_type);
+CREATE INDEX IF NOT EXISTS signed_events_timestamp ON signed_events (timestamp);
+
+CREATE TABLE IF NOT EXISTS signed_events_dlq (
+    dlq_id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    id             TEXT NOT NULL,
+    agent_id       TEXT NOT NULL,
+    event_type     TEXT NOT NULL,
+    payload_hash   BLOB NOT NULL,
+    signature      BLOB,
+    attest_level   TEXT NOT NULL DEFAULT 'unsigned',
+    timestamp      TEXT NOT NULL,
+    failure_reason TEXT NOT NULL,
+    failed_at      TEXT NOT NULL,
+    payload        BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS signed_events_dlq_id ON signed_events_dlq (id);
+CREATE INDEX IF NOT EXISTS signed_events_dlq_failed_at ON signed_events_dlq (failed_at);
+CREATE INDEX IF NOT EXISTS signed_events_dlq_agent ON signed_events_dlq (agent_id);
+
+CREATE TABLE IF NOT EXISTS signed_events_database (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    id   TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS signed_events_spools (
+    spool_id TEXT PRIMARY KEY,
+    position INTEGER NOT NULL
+);
+"""
+"""
+The chain, the dead-letter queue, and what ties them to their spools.
+
+Columns up to `sequence` are those of the v0.7 schema.  `payload` keeps the
+canonical bytes, without which a hash says nothing; `row_hash` shows an edit of
+the last row, which no later row covers.  A spool's position counts bytes of its
+journal: every event below it has landed.
+"""
+
+
+@contextmanager
+def immediate(connection: sqlite3.Connection) -> Iterator[None]:
+    """
+    Run a transaction that holds the write lock from its first statement (CHN-8).
+
+    If the COMMIT reports an error the transaction may have committed all the
+    same; whoever runs it again must first look (DRN-7).
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def connect(
+    path: str | os.PathLike[str],
+    *,
+    read_only: bool = False,
+    factory: type[sqlite3.Connection] = sqlite3.Connection,
+) -> sqlite3.Connection:
+    """
+    Open a connection whose commits are durable; touches no table.
+
+    Raises `sqlite3.Error` as it comes, for the drainer to classify.  It may be
+    used by any one thread at a time.
+    """
+    connection = sqlite3.connect(
+        address(os.fspath(path), read_only=read_only),
+        uri=True,
+        timeout=BUSY_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=factory,
+    )
+    try:
+        if not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, name: str) -> str:
+    """
+    Create what is missing of the tables, and return the id of the database.
+
+    The id is minted with the tables; a spool remembers it, so that it is never
+    drained into another database.  A database that has everything is only read.
+    Raises `WrongSchema` for a table of another shape, before anything is
+    changed, and the errors of `from_sqlite_error`.
+    """
+    with translated(f"prepare {name}"):
+        absent = require_shape(connection, name)
+        if absent:
+            with immediate(connection):
+                for statement in SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.execute(
+                    "INSERT OR IGNORE INTO signed_events_database VALUES (1, ?)",
+                    (str(uuid.uuid4()),),
+                )
+        (identity,) = connection.execute("SELECT id FROM signed_events_database").fetchone()
+    return str(identity)
+
+
+def require_shape(connection: sqlite3.Connection, name: str) -> list[str]:
+    """
+    Raise `WrongSchema` if a table under one of our names lacks a column of ours.
+
+    Returns the tables that are not there at all.
+    """
+    absent = []
+    for table, columns in _shapes().items():
+        found = _columns(connection, table)
+        missing = ", ".join(column for column in columns if column not in found)
+        if not found:
+            absent.append(table)
+        elif missing:
+            raise WrongSchema(
+                f"{name}: table {table} has no column {missing}; it is of another version or "
+                "another application, and was not changed"
+            )
+    return absent
+
+
+def require_sqlite(path: str) -> None:
+    """
+    Raise `NotADatabase` for a file that SQLite would take for an empty one and overwrite.
+
+    A missing or empty file is nobody's and may become ours.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise from_os_error(error, f"read {path}") from error
+    if header:
+        header_fields(header, path)
+
+
+@contextmanager
+def translated(action: str) -> Iterator[None]:
+    """Put what SQLite says into the hierarchy of this package."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise  # a defect of ours
+    except sqlite3.IntegrityError as error:
+        raise Conflict(f"cannot {action}: {error}; nothing was written") from error
+    except sqlite3.Error as error:
+        raise from_sqlite_error(error, action) from error
+
+
+@cache
+def _shapes() -> Mapping[str, Sequence[str]]:
+    """Read the columns of our tables out of the schema itself."""
+    with closing(sqlite3.connect(":memory:")) as memory:
+        memory.executescript(SCHEMA)
+        names = memory.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'signed%'"
+        )
+        found = {name: _columns(memory, name) for (name,) in names.fetchall()}
+    return {name: columns for name, columns in found.items() if columns}
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> Sequence[str]:
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
