@@ -36,8 +36,8 @@ docs: $(STAMP) ## build the specification and the reference into build/site
 	$(BIN)/sphinx-build -W --keep-going -q -b html spec build/site
 	@echo "open build/site/index.html"
 
-exhaustive: $(STAMP) ## every workload of up to 4 operations, every image, every profile
-	$(BIN)/tornproof check --operations 4 --budget unlimited
+exhaustive: $(STAMP) ## every program of up to 5 operations, every image, every profile
+	$(BIN)/tornproof check --operations 5 --fault-operations 2 --examples 2000
 
 bench: $(STAMP) ## ratios, side by side in one run
 	$(BIN)/python -m tests.bench

@@ -7,7 +7,6 @@ point in the trace and an image by plain integers, which Hypothesis shrinks to
 the earliest point and the first image that still fail.
 """
 
-from collections.abc import Callable
 from typing import ClassVar
 
 from hypothesis import strategies as st
@@ -123,6 +122,6 @@ class JournalMachine(RuleBasedStateMachine):
             raise Violated(tuple(self.program), self.options, self.running.violations)
 
 
-def journal_machine(target: Target, options: Options) -> Callable[[], JournalMachine]:
+def journal_machine(target: Target, options: Options) -> type[JournalMachine]:
     """Return a machine for a target, in the form that Hypothesis runs."""
     return type("JournalMachine", (JournalMachine,), {"target": target, "options": options})

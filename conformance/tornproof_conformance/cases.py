@@ -1,0 +1,152 @@
+"""
+Cases: what it takes to show a violation again.
+
+A violation is worth as much as it can be repeated.  A case is the smallest
+self-contained thing that repeats one: a program to run and perhaps a profile to
+crash it under, or the name of a scenario or vector.  `try_case` runs a case
+against a target and returns what is violated; checking and replaying both go
+through it, so a replay cannot tell another story than the check did.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from attrs import asdict, evolve, frozen
+from tornproof_models.contract.journal import Violation
+from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.profiles import PROFILES
+from tornproof_models.explore import workload
+from tornproof_models.explore.explorer import Explorer, Finding
+from tornproof_models.explore.workload import Options, Program, Step, Target, run
+
+from tornproof_conformance.scenarios import SCENARIOS
+from tornproof_conformance.vector_check import judge_vector
+from tornproof_conformance.vectors import image_vectors
+
+
+@frozen
+class ProgramCase:
+    """Run a program; if a profile is named, crash it wherever it matters."""
+
+    program: Program
+    options: Options
+    profile: str | None = None
+    sector_bytes: int = 512
+
+
+@frozen
+class ScenarioCase:
+    """Run a scenario of the suite."""
+
+    scenario: str
+
+
+@frozen
+class VectorCase:
+    """Recover the image of a frozen vector."""
+
+    vector: str
+
+
+Case: TypeAlias = ProgramCase | ScenarioCase | VectorCase
+
+
+@frozen
+class Problem:
+    """A violation, with the case that repeats it and the crash that shows it."""
+
+    violation: Violation
+    case: Case
+    finding: Finding | None = None
+
+
+def try_case(case: Case, target: Target) -> list[Problem]:
+    """Run a case and return what is violated, nothing if the target holds it."""
+    match case:
+        case ProgramCase():
+            return _try_program(case, target)
+        case ScenarioCase(name):
+            found = SCENARIOS[name].judge(target)
+        case VectorCase(name):
+            vector = next(vector for vector in image_vectors() if vector.id == name)
+            found = judge_vector(vector, target)
+    return [Problem(violation, case) for violation in found]
+
+
+def _try_program(case: ProgramCase, target: Target) -> list[Problem]:
+    running = run(case.program, target, case.options)
+    alive = evolve(case, profile=None)
+    problems = [Problem(violation, alive) for violation in running.violations]
+    if case.profile is not None and not problems:
+        explorer = Explorer(
+            target, case.options, PROFILES[case.profile], sector_bytes=case.sector_bytes
+        )
+        for finding in explorer.explore(running.filesystem.trace):
+            problems.append(Problem(finding.violation, case, finding))
+    return problems
+
+
+# JSON
+
+_STEPS: Mapping[str, Callable[..., Step]] = {
+    "append": workload.Append,
+    "sync": workload.Sync,
+    "rotate": workload.Rotate,
+    "reopen": workload.Reopen,
+    "kill": workload.Kill,
+    "fail": lambda nth, fault: workload.Fail(nth, Fault(fault)),
+    "crash": workload.Crash,
+}
+
+
+def encode_case(case: Case) -> dict[str, Any]:
+    """Turn a case into JSON's types; `decode_case` turns it back."""
+    match case:
+        case ProgramCase():
+            return {
+                "kind": "program",
+                "program": [_encode_step(step) for step in case.program],
+                "options": asdict(case.options),
+                "profile": case.profile,
+                "sector_bytes": case.sector_bytes,
+            }
+        case ScenarioCase(name):
+            return {"kind": "scenario", "scenario": name}
+        case VectorCase(name):
+            return {"kind": "vector", "vector": name}
+
+
+def decode_case(data: Mapping[str, Any]) -> Case:
+    """Read a case from JSON's types.  Raises `KeyError`, `TypeError` or `ValueError`."""
+    match data["kind"]:
+        case "program":
+            if data["profile"] is not None and data["profile"] not in PROFILES:
+                raise ValueError(f"no profile {data['profile']!r}")
+            return ProgramCase(
+                _decode_program(data["program"]),
+                Options(**data["options"]),
+                data["profile"],
+                int(data["sector_bytes"]),
+            )
+        case "scenario":
+            if data["scenario"] not in SCENARIOS:
+                raise ValueError(f"no scenario {data['scenario']!r}")
+            return ScenarioCase(data["scenario"])
+        case "vector":
+            if data["vector"] not in {vector.id for vector in image_vectors()}:
+                raise ValueError(f"no vector {data['vector']!r}")
+            return VectorCase(data["vector"])
+        case kind:
+            raise ValueError(f"no kind of case {kind!r}")
+
+
+def _encode_step(step: Step) -> dict[str, Any]:
+    return {"step": type(step).__name__.lower(), **asdict(step)}
+
+
+def _decode_program(steps: Sequence[Mapping[str, Any]]) -> Program:
+    decoded = []
+    for step in steps:
+        arguments = {name: value for name, value in step.items() if name != "step"}
+        decoded.append(_STEPS[step["step"]](**arguments))
+    return tuple(decoded)

@@ -1,0 +1,48 @@
+"""
+The checks: what is run against a target.
+
+A check is a generator.  It yields `Progress` while it works and `Problem`s as it
+finds them, and returns what it covered, in words.  The runner needs to know no
+more, and a check knows nothing of reports.
+
+- `vectors` and `scenarios`: situations that somebody thought of
+- `exploration`: every small program, every image, every profile
+- `faults`: every disk operation of some programs fails in every way
+- `machine`: long random programs
+"""
+
+from collections.abc import Callable, Generator
+from typing import TypeAlias
+
+from attrs import frozen
+from tornproof_models.explore.workload import Target
+
+from tornproof_conformance.cases import Problem
+from tornproof_conformance.events import Progress
+
+
+@frozen
+class Budget:
+    """How far the checks go."""
+
+    operations: int = 4
+    """Programs of up to so many operations are all explored."""
+
+    fault_operations: int = 1
+    """Programs of up to so many operations have each of their disk operations fail."""
+
+    examples: int = 150
+    """Random programs, for each durability level."""
+
+
+Findings: TypeAlias = Generator[Progress | Problem, None, str]
+
+
+@frozen
+class Check:
+    """One way of judging a target, and the requirements that it can find violated."""
+
+    name: str
+    title: str
+    requirements: frozenset[str]
+    run: Callable[[Target, Budget], Findings]

@@ -1,0 +1,106 @@
+"""
+Every disk operation fails, once, in every way.
+
+A program is run to count its disk operations, then again for each of them and
+each kind of fault, with further appends after the fault.  The contract allows
+the failed call either outcome, and nothing else; then the power goes, in every
+profile.
+"""
+
+from collections.abc import Iterator
+from itertools import chain, product
+
+from attrs import evolve
+from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.profiles import CLAIMED, PROFILES
+from tornproof_models.explore.explorer import Coverage, Explorer
+from tornproof_models.explore.workload import (
+    Append,
+    Fail,
+    Kill,
+    Options,
+    Program,
+    Reopen,
+    Rotate,
+    Step,
+    Sync,
+    Target,
+    run,
+)
+
+from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.checks import Budget, Check, Findings
+from tornproof_conformance.checks.exploration import DURABILITIES
+from tornproof_conformance.events import Progress
+
+BEFORE: tuple[Program, ...] = ((), (Append(5),))
+STRUCK: tuple[Step, ...] = (Append(5), Append(600), Sync(), Rotate(), Reopen())
+AFTER: tuple[Program, ...] = ((Append(6),), (Kill(), Append(6)), (Append(6), Reopen()))
+"""What may follow an error: go on, die and restart, or close in an orderly way."""
+
+
+def _programs(budget: Budget) -> Iterator[tuple[Program, Program, Program]]:
+    struck = chain.from_iterable(
+        product(STRUCK, repeat=length) for length in range(1, budget.fault_operations + 1)
+    )
+    return product(BEFORE, struck, AFTER)
+
+
+def _operations(target: Target, before: Program, struck: Program, options: Options) -> int:
+    """Count the disk operations that the struck part of a program needs."""
+    start = run(before, target, options).filesystem.operations
+    return run(before + struck, target, options).filesystem.operations - start
+
+
+def _inject(target: Target, budget: Budget) -> Findings:
+    covered, injected = Coverage(), 0
+    rounds = list(product(DURABILITIES, _programs(budget)))
+    known: set[str] = set()
+    explorers = {
+        (durability, profile): Explorer(
+            target, Options(durability=durability), PROFILES[profile], depth=1
+        )
+        for durability in DURABILITIES
+        for profile in CLAIMED
+    }
+    for number, (durability, (before, struck, after)) in enumerate(rounds):
+        options = Options(durability=durability)
+        yield Progress("faults", number, len(rounds), f"{durability}: {injected:,} faults")
+        for nth in range(1, _operations(target, before, struck, options) + 1):
+            for fault in Fault:
+                injected += 1
+                program = (*before, Fail(nth, fault), *struck, *after)
+                for problem in _try(target, program, explorers, options):
+                    if problem.violation.requirement not in known:
+                        known.add(problem.violation.requirement)
+                        yield problem
+    for explorer in explorers.values():
+        covered.add(explorer.coverage)
+    return f"{injected:,} faults, each followed by a crash: {covered}"
+
+
+def _try(
+    target: Target,
+    program: Program,
+    explorers: dict[tuple[str, str], Explorer],
+    options: Options,
+) -> Iterator[Problem]:
+    running = run(program, target, options)
+    case = ProgramCase(program, options)
+    for violation in running.violations:
+        yield Problem(violation, case)
+    if running.violations:
+        return
+    for profile in CLAIMED:
+        explorer = explorers[options.durability, profile]
+        for finding in explorer.explore(running.filesystem.trace):
+            yield Problem(finding.violation, evolve(case, profile=profile), finding)
+            return
+
+
+FAULTS = Check(
+    "faults",
+    "every disk operation fails in every way, and then the power",
+    frozenset({"JRN-3", "JRN-4", "JRN-5", "JRN-6", "JRN-7", "JRN-8", "REC-8", "REC-11"}),
+    _inject,
+)

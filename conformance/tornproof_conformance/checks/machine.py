@@ -1,0 +1,68 @@
+"""
+Everything large: long programs that Hypothesis makes up and shrinks.
+"""
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from tornproof_models.explore.workload import Options, Target
+from tornproof_models.machines.journal import Violated, journal_machine
+
+from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.checks import Budget, Check, Findings
+from tornproof_conformance.checks.exploration import DURABILITIES
+from tornproof_conformance.events import Progress
+
+STEPS = 40
+"""Steps of one random program, at most."""
+
+_PHASES = (Phase.generate, Phase.target, Phase.shrink)
+
+
+def _machine(target: Target, budget: Budget) -> Findings:
+    for number, durability in enumerate(DURABILITIES):
+        yield Progress("machine", number, len(DURABILITIES), f"{durability}: random programs")
+        options = Options(durability=durability)
+        try:
+            run_state_machine_as_test(
+                journal_machine(target, options),
+                settings=settings(
+                    max_examples=budget.examples,
+                    stateful_step_count=STEPS,
+                    derandomize=True,
+                    database=None,
+                    deadline=None,
+                    phases=_PHASES,
+                    print_blob=False,
+                    report_multiple_bugs=False,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        except Violated as found:
+            case = ProgramCase(found.program, options)
+            for violation in found.violations:
+                yield Problem(violation, case)
+    count = budget.examples * len(DURABILITIES)
+    return f"{count} random programs of up to {STEPS} steps, many crashes deep"
+
+
+MACHINE = Check(
+    "machine",
+    "long random programs with faults, kills and crashes",
+    frozenset(
+        {
+            "JRN-1",
+            "JRN-2",
+            "JRN-3",
+            "JRN-4",
+            "JRN-5",
+            "JRN-6",
+            "JRN-10",
+            "JRN-11",
+            "REC-1",
+            "REC-8",
+            "SEG-2",
+            "SEG-9",
+        }
+    ),
+    _machine,
+)

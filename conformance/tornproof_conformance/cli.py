@@ -1,0 +1,48 @@
+"""
+The command line.
+
+Each command is a few lines: read the arguments, call the library, show what
+comes back.  Mistakes of the user end with one line and exit code 2; the exit
+codes of a verdict are those of the adapter protocol.
+"""
+
+import sys
+from typing import Any
+
+import click
+from tornproof.errors import TornproofError
+
+from tornproof_conformance.commands import check, explain, inspect, listing, recover, replay
+
+CONFORMS, DOES_NOT_CONFORM, USAGE, BROKEN_ADAPTER, INCONCLUSIVE = range(5)
+"""The exit codes of every command that gives a verdict."""
+
+
+class Tornproof(click.Group):
+    """Turns typed errors into one line and exit code 2."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command; a refusal is no traceback."""
+        try:
+            return super().invoke(context)
+        except TornproofError as error:
+            click.echo(f"tornproof: {error}", err=True)
+            context.exit(DOES_NOT_CONFORM if error.code == "corrupt" else USAGE)
+
+
+@click.group(cls=Tornproof, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tornproof")
+def main() -> None:
+    """
+    Judge software that must not lose what it acknowledged.
+
+    Exit codes: 0 conforms, 1 does not, 2 usage, 3 the adapter is broken,
+    4 inconclusive.
+    """
+
+
+for module in (check, replay, recover, inspect, explain, listing):
+    main.add_command(module.command)
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,3 @@
+"""
+Reports: everything that is shown is derived from the stream of events.
+"""

@@ -1,0 +1,105 @@
+"""
+Run the checks against a target and emit what happens.
+
+The runner decides verdicts, and nothing else does.  A requirement is *violated*
+if any check found it so, *holds* if a check that can find it violated ran to
+its end and did not, and is *not covered* if no check looks at it.  A target
+conforms if no MUST is violated.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from tornproof_models.explore.workload import Target
+
+from tornproof_conformance import reproducer
+from tornproof_conformance.cases import Problem
+from tornproof_conformance.checks import Budget, Check
+from tornproof_conformance.checks.exploration import EXPLORATION
+from tornproof_conformance.checks.faults import FAULTS
+from tornproof_conformance.checks.machine import MACHINE
+from tornproof_conformance.checks.situations import SCENARIOS_CHECK, VECTORS
+from tornproof_conformance.events import (
+    CheckFinished,
+    CheckStarted,
+    Progress,
+    RequirementJudged,
+    RunEvent,
+    RunFinished,
+    RunStarted,
+)
+from tornproof_conformance.specification import Level, requirements
+from tornproof_conformance.stories import tell
+
+JOURNAL_CHECKS: tuple[Check, ...] = (VECTORS, SCENARIOS_CHECK, EXPLORATION, FAULTS, MACHINE)
+"""What a journal is put through, the quick and telling first."""
+
+FAMILIES = ("FRM", "JRN", "REC", "SEG")
+"""The families of requirements on which a journal is judged."""
+
+
+def check_target(
+    target: Target,
+    *,
+    budget: Budget,
+    reproducers: Path,
+    checks: Sequence[Check] = JOURNAL_CHECKS,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[RunEvent]:
+    """
+    Run checks and yield events, the verdicts at the end.
+
+    Each requirement's first violation is told and its reproducer saved below
+    `reproducers`; exploration goes from the smallest up, so the first is among
+    the smallest.
+    """
+    began = clock()
+    yield RunStarted(version("tornproof"), target.name, tuple(check.name for check in checks))
+    violated: dict[str, str] = {}
+    covered: dict[str, list[str]] = {}
+    for check in checks:
+        started = clock()
+        yield CheckStarted(check.name, check.title)
+        findings = check.run(target, budget)
+        while True:
+            try:
+                found = next(findings)
+            except StopIteration as finished:
+                summary = str(finished.value)
+                break
+            if isinstance(found, Progress):
+                yield found
+            elif found.violation.requirement not in violated:
+                violated[found.violation.requirement] = check.name
+                yield _tell(found, target, reproducers)
+        for identifier in check.requirements:
+            covered.setdefault(identifier, []).append(check.name)
+        yield CheckFinished(check.name, summary, clock() - started)
+    yield from _verdicts(violated, covered, clock() - began)
+
+
+def _tell(problem: Problem, target: Target, reproducers: Path) -> RunEvent:
+    path = reproducer.save(problem, target.name, reproducers)
+    return tell(problem, target, str(path))
+
+
+def _verdicts(
+    violated: dict[str, str], covered: dict[str, list[str]], seconds: float
+) -> Iterator[RunEvent]:
+    counts = {"holds": 0, "violated": 0, "not covered": 0}
+    conforms = True
+    for requirement in requirements().values():
+        if requirement.family not in FAMILIES:
+            continue
+        if requirement.id in violated:
+            verdict, rests_on = "violated", f"found by {violated[requirement.id]}"
+            conforms = conforms and requirement.level is not Level.MUST
+        elif requirement.id in covered:
+            verdict, rests_on = "holds", ", ".join(covered[requirement.id])
+        else:
+            verdict, rests_on = "not covered", "no check looks at it"
+        counts[verdict] += 1
+        yield RequirementJudged(requirement.id, requirement.level.value, verdict, rests_on)
+    yield RunFinished(conforms, counts["holds"], counts["violated"], counts["not covered"], seconds)

@@ -1,0 +1,119 @@
+"""
+Scenarios about offsets and segments.
+"""
+
+import re
+from collections.abc import Iterator
+
+from tornproof_models.contract.journal import Record, Violation
+from tornproof_models.explore.workload import Target, grow_payload
+
+from tornproof_conformance.frames import make_frame, read_frames
+from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
+
+SIZES = (10, 100, 600, 0, 30, 700, 24, 24, 500, 4)
+"""Payloads below, at and above a segment of 512 bytes."""
+
+
+def _filled(target: Target) -> tuple[Situation, list[Record]]:
+    """Write a journal of several segments, reopening it half-way."""
+    situation = Situation(target)
+    records: list[Record] = []
+    for half in (SIZES[:5], SIZES[5:]):
+        journal = situation.open()
+        for size in half:
+            payload = grow_payload(size, len(records))
+            records.append((journal.append(payload), payload))
+        journal.close()
+        situation.filesystem.release_locks()
+    return situation, records
+
+
+@scenario("JRN-1")
+def offsets_are_positions(target: Target) -> Iterator[Violation]:
+    """An offset is the number of bytes of all frames before it, across segments."""
+    _, records = _filled(target)
+    position = 0
+    for offset, payload in records:
+        if offset != position:
+            yield Violation("JRN-1", f"the record at position {position} has offset {offset}")
+            return
+        position += len(make_frame(payload))
+
+
+@scenario("JRN-2")
+def read_order_is_append_order(target: Target) -> Iterator[Violation]:
+    """A scan gives the records in the order in which they were appended."""
+    situation, records = _filled(target)
+    if list(situation.open().scan()) != records:
+        yield Violation("JRN-2", "a scan gives something else than was appended")
+
+
+@scenario("SEG-1", "SEG-2", "SEG-5", "SEG-6")
+def segments_on_disk(target: Target) -> Iterator[Violation]:
+    """Segments are named after their base, contiguous, and hold whole frames."""
+    situation, records = _filled(target)
+    end = 0
+    for name, content in situation.segments.items():
+        if not re.fullmatch(r"[0-9a-f]{16}\.wal", name):
+            yield Violation("SEG-1", f"{name} is not sixteen hexadecimal digits and .wal")
+            return
+        if int(name[:16], 16) != end:
+            yield Violation("SEG-2", f"{name} does not begin at {end}, where the last one ends")
+            return
+        frames = list(read_frames(content))
+        if any(frame.payload is None for frame in frames):
+            yield Violation("SEG-5", f"{name} does not end with a whole frame")
+        if len(content) > 512 and len(frames) > 1:
+            yield Violation("SEG-6", f"{name} has {len(frames)} records in {len(content)} bytes")
+        end += len(content)
+    if not situation.segments:
+        yield Violation("SEG-1", "no file is named as a segment")
+    oversize = [payload for _, payload in records if len(make_frame(payload)) > 512]
+    longer = [name for name, content in situation.segments.items() if len(content) > 512]
+    if len(longer) != len(oversize):
+        yield Violation("SEG-6", f"{len(oversize)} large records in {len(longer)} large segments")
+
+
+@scenario("SEG-3", "SEG-8")
+def every_offset_resolves(target: Target) -> Iterator[Violation]:
+    """Reading at every offset gives the record there, or the right one of three errors."""
+    situation, records = _filled(target)
+    journal = situation.open()
+    known = dict(records)
+    end = records[-1][0] + len(make_frame(records[-1][1]))
+    for offset in range(end + 3):
+        if offset in known:
+            if journal.read(offset) != known[offset]:
+                yield Violation("SEG-3", f"offset {offset} gives another record's payload")
+                return
+            continue
+        expected = "beyond_end" if offset >= end else "not_a_boundary"
+        code = error_code(journal.read, offset)
+        if code != expected:
+            yield Violation("SEG-8", f"reading at {offset} gives {code}, not {expected}")
+            return
+
+
+@scenario("SEG-8")
+def a_frame_inside_a_payload_is_no_record(target: Target) -> Iterator[Violation]:
+    """An offset inside a record is not a boundary, even where a payload holds a whole frame."""
+    situation = Situation(target)
+    journal = situation.open()
+    offset = journal.append(make_frame(b"hidden"))
+    code = error_code(journal.read, offset + 40)
+    if code != "not_a_boundary":
+        yield Violation("SEG-8", f"a frame inside a payload gives {code}, not not_a_boundary")
+
+
+@scenario("SEG-8")
+def trimmed_is_not_beyond(target: Target) -> Iterator[Violation]:
+    """Below the first segment lies what cleanup has removed, and the error says so."""
+    files = {f"{1000:016x}.wal": make_frame(b"first kept")}
+    journal = Situation.with_files(target, files).open()
+    for offset in (0, 999):
+        code = error_code(journal.read, offset)
+        if code != "trimmed":
+            yield Violation("SEG-8", f"reading at {offset}, below 1000, gives {code}, not trimmed")
+    if tuple(journal.scan()) != ((1000, b"first kept"),):
+        yield Violation("JRN-1", "a journal whose first segment is 1000 does not begin there")

@@ -1,0 +1,117 @@
+"""
+Scenarios about frames: what lies on disk, byte for byte.
+"""
+
+import struct
+from collections.abc import Iterator
+
+from blake3 import blake3
+from tornproof_models.contract.journal import Violation
+from tornproof_models.explore.workload import Options, Target, grow_payload
+
+from tornproof_conformance.frames import HEADER_BYTES, make_frame
+from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
+
+PAYLOADS = (b"", b"a", b"\0" * 40, grow_payload(100, 1), grow_payload(257, 2))
+FIRST = "0" * 16 + ".wal"
+
+
+@scenario("FRM-1", "FRM-2", "FRM-3", "FRM-7")
+def frames_on_disk(target: Target) -> Iterator[Violation]:
+    """Each frame on disk is length, CRC32C, BLAKE3 and payload, as specified."""
+    situation = Situation(target)
+    journal = situation.open(Options(segment_bytes=1 << 20))
+    for payload in PAYLOADS:
+        journal.append(payload)
+    journal.close()
+    data = b"".join(situation.segments.values())
+    position = 0
+    for payload in PAYLOADS:
+        frame = data[position : position + HEADER_BYTES + len(payload)]
+        where = f"the frame at byte {position}, of {len(payload)} bytes of payload"
+        if len(frame) < HEADER_BYTES or frame[:4] != struct.pack("<I", len(payload)):
+            yield Violation("FRM-1", f"{where} begins with {frame[:4].hex()}, not its length in LE")
+            return
+        if frame[HEADER_BYTES:] != payload:
+            yield Violation("FRM-1", f"{where} does not hold the payload from byte 40 on")
+            return
+        if frame[8:HEADER_BYTES] != blake3(payload).digest():
+            yield Violation("FRM-3", f"{where} does not hold the BLAKE3 of its payload")
+        elif frame != make_frame(payload):
+            yield Violation("FRM-2", f"{where} does not hold the CRC32C of everything else in it")
+        position += len(frame)
+    if position != len(data):
+        yield Violation("FRM-1", f"{len(data) - position} bytes follow the last frame")
+
+
+@scenario("FRM-4")
+def no_flipped_bit_is_returned(target: Target) -> Iterator[Violation]:
+    """A record is not returned if any one bit of its frame has flipped."""
+    payload = grow_payload(24, 3)
+    frame = make_frame(payload)
+    for bit in range(len(frame) * 8):
+        damaged = bytearray(frame)
+        damaged[bit // 8] ^= 1 << bit % 8
+        journal = Situation.with_files(target, {FIRST: bytes(damaged)}).open()
+        records = tuple(journal.scan())
+        if records:
+            message = f"bit {bit % 8} of byte {bit // 8} was flipped, and a record was returned"
+            yield Violation("FRM-4", message)
+            return
+
+
+@scenario("FRM-5")
+def length_is_checked_before_use(target: Target) -> Iterator[Violation]:
+    """A length beyond the maximum or the file is not believed, nor allocated."""
+    for length in (1 << 20, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1):
+        frame = struct.pack("<I", length) + make_frame(b"torn")[4:]
+        situation = Situation.with_files(target, {FIRST: make_frame(b"kept") + frame})
+        records = tuple(situation.open().scan())
+        if records != ((0, b"kept"),):
+            yield Violation("FRM-5", f"a header with length {length} changed what was read")
+        if situation.filesystem.largest_read >= 1 << 20:
+            asked = situation.filesystem.largest_read
+            yield Violation("FRM-5", f"a header with length {length} made it read {asked} bytes")
+
+
+@scenario("FRM-6")
+def zeros_are_no_record(target: Target) -> Iterator[Violation]:
+    """A run of zero bytes of any length is not a record."""
+    for zeros in (1, 39, 40, 80, 512, 4096):
+        files = {FIRST: make_frame(b"kept") + bytes(zeros)}
+        records = tuple(Situation.with_files(target, files).open().scan())
+        if records != ((0, b"kept"),):
+            yield Violation("FRM-6", f"{zeros} zero bytes gave {len(records) - 1} records")
+
+
+@scenario("FRM-8")
+def too_large_is_refused(target: Target) -> Iterator[Violation]:
+    """A payload above the maximum is refused as too large and changes nothing."""
+    situation = Situation(target)
+    journal = situation.open(Options(max_payload=100))
+    journal.append(bytes(100))
+    before = situation.files
+    code = error_code(journal.append, bytes(101))
+    if code != "too_large":
+        yield Violation("FRM-8", f"101 bytes with a maximum of 100 gave {code}, not too_large")
+    if situation.files != before:
+        yield Violation("FRM-8", "a refused payload changed what is on disk")
+    journal.append(b"next")
+    payloads = [payload for _, payload in journal.scan()]
+    if payloads != [bytes(100), b"next"]:
+        yield Violation("FRM-8", "after a refused payload the journal holds something else")
+
+
+@scenario("FRM-9")
+def what_decodes_is_canonical(target: Target) -> Iterator[Violation]:
+    """Whatever is read back encodes to exactly the bytes that were read."""
+    one, two = make_frame(b"one"), make_frame(b"two")
+    for name, data in {
+        "zeros between frames": one + bytes(8) + two,
+        "zeros before the first frame": bytes(8) + one,
+        "a payload that ends in zeros": make_frame(b"padded\0\0") + one,
+    }.items():
+        journal = Situation.with_files(target, {FIRST: data}).open()
+        payloads = [payload for _, payload in journal.scan()]
+        if not data.startswith(b"".join(map(make_frame, payloads))):
+            yield Violation("FRM-9", f"{name}: what was read does not encode to what is there")

@@ -1,0 +1,158 @@
+"""
+Scenarios about opening: what recovery reads, reports, refuses and leaves alone.
+"""
+
+from collections.abc import Iterator
+
+from tornproof_models.contract.journal import Violation
+from tornproof_models.disk.filesystem import Fault, Kind, ModelFilesystem
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.profiles import PROFILES
+from tornproof_models.disk.registers import Registers
+from tornproof_models.explore.workload import (
+    Append,
+    Options,
+    Rotate,
+    Target,
+    grow_payload,
+    run,
+)
+
+from tornproof_conformance.frames import make_frame
+from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
+
+FIRST = "0" * 16 + ".wal"
+
+
+def _three_segments() -> dict[str, bytes]:
+    files, base = {}, 0
+    for number in range(3):
+        content = b"".join(make_frame(grow_payload(20 + n, 10 * number + n)) for n in range(3))
+        files[f"{base:016x}.wal"] = content
+        base += len(content)
+    return files
+
+
+@scenario("REC-1", "REC-7")
+def every_cut_keeps_the_longest_prefix(target: Target) -> Iterator[Violation]:
+    """Wherever the last segment is cut, all whole frames before the cut are kept and no more."""
+    frames = [make_frame(grow_payload(size, size)) for size in (10, 0, 33)]
+    data = b"".join(frames)
+    for cut in range(len(data) + 1):
+        journal = Situation.with_files(target, {FIRST: data[:cut]}).open()
+        whole, kept = 0, 0
+        for frame in frames:
+            if whole + len(frame) > cut:
+                break
+            whole, kept = whole + len(frame), kept + 1
+        found = len(tuple(journal.scan()))
+        if found != kept:
+            yield Violation("REC-1", f"cut at byte {cut}: {found} records kept instead of {kept}")
+            return
+        if journal.discarded_bytes != cut - whole:
+            reported = journal.discarded_bytes
+            message = f"cut at byte {cut}: {reported} bytes reported as cut, not {cut - whole}"
+            yield Violation("REC-7", message)
+            return
+
+
+@scenario("REC-5")
+def damage_in_a_sealed_segment_is_an_error(target: Target) -> Iterator[Violation]:
+    """A flipped bit anywhere in a sealed segment is an error, and nothing is changed."""
+    files = _three_segments()
+    for name in list(files)[:2]:
+        for position in range(0, len(files[name]), 7):
+            damaged = bytearray(files[name])
+            damaged[position] ^= 0x10
+            situation = Situation.with_files(target, files | {name: bytes(damaged)})
+            code = error_code(situation.open)
+            if code != "corrupt":
+                message = f"byte {position} of {name} is damaged: open gives {code}, not corrupt"
+                yield Violation("REC-5", message)
+                return
+            if situation.files != dict(files | {name: bytes(damaged)}):
+                yield Violation("REC-5", f"byte {position} of {name} is damaged: files changed")
+                return
+
+
+@scenario("REC-6")
+def a_missing_segment_is_an_error(target: Target) -> Iterator[Violation]:
+    """A segment missing between two others is an error, and nothing is changed."""
+    files = _three_segments()
+    gap = {name: content for name, content in files.items() if name != list(files)[1]}
+    situation = Situation.with_files(target, gap)
+    code = error_code(situation.open)
+    if code != "corrupt":
+        yield Violation("REC-6", f"the middle one of three segments is gone: open gives {code}")
+    elif situation.files != gap:
+        yield Violation("REC-6", "the middle one of three segments is gone: files changed")
+
+
+@scenario("REC-9")
+def memory_is_bounded_by_a_record(target: Target) -> Iterator[Violation]:
+    """Opening four megabytes of small records reads them in small pieces."""
+    frame = make_frame(grow_payload(1000, 1))
+    situation = Situation.with_files(target, {FIRST: frame * (4 << 10)})
+    situation.open(Options(segment_bytes=64 << 20))
+    largest = situation.filesystem.largest_read
+    if largest > 1 << 20:
+        yield Violation("REC-9", f"records of 1,040 bytes were read {largest} bytes at a time")
+
+
+@scenario("REC-10")
+def foreign_files_stay(target: Target) -> Iterator[Violation]:
+    """Files that are not the journal's are left alone, whatever they are called."""
+    foreign = {
+        "notes.txt": b"mine",
+        "0.wal": b"too short a name",
+        "000000000000000G.wal": b"not hexadecimal",
+        "0000000000000000.WAL": b"capitals",
+        "0000000000000000.wal.bak": b"a copy",
+        "backup.tmp": b"somebody's",
+    }
+    situation = Situation.with_files(target, foreign | {FIRST: make_frame(b"kept")})
+    journal = situation.open()
+    journal.append(b"next")
+    journal.rotate()
+    journal.close()
+    after = situation.files
+    for name, content in foreign.items():
+        if after.get(name) != content:
+            yield Violation("REC-10", f"{name}, which is not the journal's, was changed or removed")
+
+
+@scenario("REC-10")
+def no_unfinished_file_stays(target: Target) -> Iterator[Violation]:
+    """After a crash anywhere and a recovery, no file but segments is left."""
+    running = run((Append(20), Rotate(), Append(600)), target, Options())
+    events = running.filesystem.events
+    for point in range(len(events)):
+        registers = Registers.of(running.filesystem.initial, PROFILES["process-kill"].floors)
+        registers.replay(events[:point])
+        space = ImageSpace(registers, PROFILES["process-kill"])
+        image = space.builder.build(space.all_kept)
+        situation = Situation(target, ModelFilesystem(image))
+        situation.open().close()
+        left = [name for name in situation.files if name not in situation.segments]
+        if left:
+            yield Violation("REC-10", f"killed after {point} events, recovery leaves {left}")
+            return
+
+
+@scenario("REC-11")
+def a_read_error_is_an_error(target: Target) -> Iterator[Violation]:
+    """A disk that cannot be read makes opening fail; it does not make the journal shorter."""
+    files = _three_segments()
+    complete = Situation.with_files(target, files)
+    expected = tuple(complete.open().scan())
+    for nth in range(1, complete.filesystem.operations + 1):
+        situation = Situation.with_files(target, files)
+        situation.filesystem.fail(nth, Fault.ERROR)
+        try:
+            found = tuple(situation.open().scan())
+        except Exception:
+            continue
+        if found != expected and situation.filesystem.kinds[nth - 1] is Kind.READ:
+            message = f"read {nth} fails, and {len(found)} of {len(expected)} records are shown"
+            yield Violation("REC-11", message)
+            return

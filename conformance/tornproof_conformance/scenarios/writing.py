@@ -1,0 +1,125 @@
+"""
+Scenarios about a writer: one at a time, and what it does after an error.
+"""
+
+from collections.abc import Iterator
+
+from tornproof_models.contract.journal import Violation
+from tornproof_models.disk.filesystem import Fault, Kind
+from tornproof_models.explore.workload import Options, Target, grow_payload
+
+from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
+
+
+@scenario("JRN-9")
+def one_writer(target: Target) -> Iterator[Violation]:
+    """A second open for writing fails as locked, and succeeds once the first has closed."""
+    situation = Situation(target)
+    journal = situation.open()
+    journal.append(b"mine")
+    code = error_code(situation.open)
+    if code != "locked":
+        yield Violation("JRN-9", f"a second open for writing gives {code}, not locked")
+        return
+    journal.append(b"still mine")
+    journal.close()
+    if [payload for _, payload in situation.open().scan()] != [b"mine", b"still mine"]:
+        yield Violation("JRN-9", "a refused second writer changed what the first one wrote")
+
+
+@scenario("JRN-7")
+def a_failed_sync_poisons(target: Target) -> Iterator[Violation]:
+    """After a failed fsync every append and every sync fails until the journal is reopened."""
+    for durability in ("immediate", "eventual"):
+        situation = Situation(target)
+        journal = situation.open(Options(durability=durability))
+        journal.append(b"before")
+        journal.sync()
+        journal.append(b"dirty")
+        journal.append(b"dirty too")
+        first = situation.filesystem.operations
+        for nth in range(1, 8):
+            situation.filesystem.fail(nth, Fault.ERROR)
+        error_code(journal.append, b"failing")
+        error_code(journal.sync)
+        situation.filesystem.disarm()
+        struck = situation.filesystem.kinds[first:]
+        if Kind.SYNC not in struck:
+            continue
+        codes = {"append": error_code(journal.append, b"after"), "sync": error_code(journal.sync)}
+        for name, code in codes.items():
+            if code != "poisoned":
+                yield Violation("JRN-7", f"{name} after a failed fsync gives {code}, not poisoned")
+        error_code(journal.close)
+        situation.filesystem.release_locks()
+        reopened = situation.open()
+        reopened.append(b"again")
+
+
+@scenario("JRN-8")
+def no_record_behind_a_fragment(target: Target) -> Iterator[Violation]:
+    """After a short write or a full disk, what is appended next can be read, now and later."""
+    for fault in (Fault.SHORT_THEN_NO_SPACE, Fault.SHORT_WRITE, Fault.NO_SPACE):
+        situation = Situation(target)
+        journal = situation.open()
+        kept = [grow_payload(30, 1)]
+        journal.append(kept[0])
+        nth = _operation_of_next_write(target)
+        situation.filesystem.fail(nth, fault)
+        failing = grow_payload(200, 2)
+        if error_code(journal.append, failing).startswith("success"):
+            kept.append(failing)
+        situation.filesystem.disarm()
+        after = grow_payload(31, 3)
+        if error_code(journal.append, after).startswith("success"):
+            kept.append(after)
+        error_code(journal.close)
+        situation.filesystem.release_locks()
+        found = [payload for _, payload in situation.open().scan()]
+        if [payload for payload in found if payload != failing] != [
+            payload for payload in kept if payload != failing
+        ]:
+            yield Violation("JRN-8", f"after a {fault.value}, {len(found)} records can be read")
+
+
+def _operation_of_next_write(target: Target) -> int:
+    """Find out how many disk operations a target's second append needs up to its write."""
+    situation = Situation(target)
+    journal = situation.open()
+    journal.append(grow_payload(30, 1))
+    before = situation.filesystem.operations
+    journal.append(grow_payload(200, 2))
+    return situation.filesystem.kinds[before:].index(Kind.WRITE) + 1
+
+
+@scenario("JRN-6")
+def a_failed_append_is_there_once_at_most(target: Target) -> Iterator[Violation]:
+    """Whatever disk operation of an append fails, its record is never there twice."""
+    for nth in range(1, 10):
+        for fault in Fault:
+            situation = Situation(target)
+            journal = situation.open()
+            journal.append(b"before")
+            situation.filesystem.fail(nth, fault)
+            error_code(journal.append, b"failing")
+            situation.filesystem.disarm()
+            error_code(journal.append, b"after")
+            error_code(journal.close)
+            situation.filesystem.release_locks()
+            found = [payload for _, payload in situation.open().scan()]
+            if found.count(b"failing") > 1 or set(found) - {b"before", b"failing", b"after"}:
+                message = f"disk operation {nth} had a fault ({fault.value}); then it holds {found}"
+                yield Violation("JRN-6", message)
+                return
+
+
+@scenario("JRN-11")
+def closed_is_closed(target: Target) -> Iterator[Violation]:
+    """A journal that has been closed refuses appends, and closing twice is closing once."""
+    journal = Situation(target).open()
+    journal.append(b"last")
+    journal.close()
+    code = error_code(lambda: journal.append(b"later"))
+    if code != "closed":
+        yield Violation("JRN-11", f"an append after close gives {code}, not closed")
+    journal.close()

@@ -1,0 +1,270 @@
+"""
+An audit index, many operations long, in a process that keeps dying.
+
+Every rule asks the store under test something, or puts something into it, and
+the contract judges the answer.  A put may be cut short after any number of SQL
+statements; what it leaves is then unknown until an answer shows it.
+
+The store under test is a parameter, so that the miniatures run in the same
+machine as the reference.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Protocol
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from tornproof.audit import AuditStore, audit_from_fields, audit_to_fields
+from tornproof.errors import Conflict, Invalid
+from tornproof.kv import KeyValueStore
+
+from tornproof_models.contract.audit import MAX_TIMESTAMP, Audit, Audits
+from tornproof_models.contract.journal import Violation
+from tornproof_models.machines.audit_values import (
+    IDENTIFIERS,
+    LIMITS,
+    audits,
+    contradiction,
+    turned_round,
+)
+from tornproof_models.machines.sqlite_process import Died, SqliteProcess
+
+
+class Violated(AssertionError):
+    """A machine found steps that violate a requirement; Hypothesis prints the steps."""
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        super().__init__("; ".join(f"{each.requirement}: {each.message}" for each in violations))
+        self.violations = violations
+
+
+class StoreUnderTest(Protocol):
+    """An audit store whose audits are plain fields."""
+
+    def put(self, audit: Audit) -> bytes:
+        """Store an audit, or raise `Conflict`."""
+        ...
+
+    def get(self, query_id: bytes) -> Audit | None:
+        """Return an audit, or none."""
+        ...
+
+    def by_agent(
+        self, agent_id: bytes, earliest: int, latest: int | None, *, limit: int
+    ) -> list[Audit]:
+        """Return the audits of an agent between two timestamps."""
+        ...
+
+    def recent(self, limit: int) -> list[Audit]:
+        """Return the most recent audits."""
+        ...
+
+    def has(self, agent_id: bytes) -> bool:
+        """Say whether an agent has audits."""
+        ...
+
+    def keys(self) -> Iterable[bytes]:
+        """Yield every key."""
+        ...
+
+
+class ReferenceStore:
+    """The reference, with audits as plain fields."""
+
+    def __init__(self, store: KeyValueStore) -> None:
+        self._audits = AuditStore(store)
+        self.has = self._audits.has
+        self.keys = self._audits.keys
+
+    def put(self, audit: Audit) -> bytes:
+        """Store an audit."""
+        return self._audits.put(audit_from_fields(audit))
+
+    def get(self, query_id: bytes) -> Audit | None:
+        """Return an audit, or none."""
+        audit = self._audits.get(query_id)
+        return None if audit is None else audit_to_fields(audit)
+
+    def by_agent(
+        self, agent_id: bytes, earliest: int, latest: int | None, *, limit: int
+    ) -> list[Audit]:
+        """Return the audits of an agent."""
+        found = self._audits.by_agent(agent_id, earliest, latest, limit=limit)
+        return [audit_to_fields(audit) for audit in found]
+
+    def recent(self, limit: int) -> list[Audit]:
+        """Return the most recent audits."""
+        return [audit_to_fields(audit) for audit in self._audits.recent(limit)]
+
+
+PICKS = st.integers(0, 30)
+"""Chooses among what has been put, whatever its number."""
+
+DEATHS = st.none() | st.integers(0, 12)
+"""After how many statements the process dies, if it does."""
+
+
+class AuditMachine(RuleBasedStateMachine):
+    """Puts, repetitions, contradictions, questions, restarts and deaths, in any order."""
+
+    store_under_test: ClassVar[Callable[[KeyValueStore], StoreUnderTest]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.process = SqliteProcess()
+        self.contract = Audits()
+        self.put_before: list[Audit] = []
+        self.restart()
+
+    # Puts
+
+    @rule(audit=audits(), death=DEATHS)
+    def put(self, audit: Audit, death: int | None) -> None:
+        """Put an audit, which may be new, known or a contradiction."""
+        self._put(audit, death)
+
+    @precondition(lambda self: self.put_before)
+    @rule(pick=PICKS, death=DEATHS)
+    def put_again(self, pick: int, death: int | None) -> None:
+        """Put a known audit again, its fields in another order."""
+        self._put(turned_round(self._picked(pick)), death)
+
+    @precondition(lambda self: self.put_before)
+    @rule(pick=PICKS, death=DEATHS)
+    def contradict(self, pick: int, death: int | None) -> None:
+        """Put other content under a known id."""
+        self._put(contradiction(self._picked(pick)), death)
+
+    # Questions
+
+    @rule(query_id=IDENTIFIERS)
+    def get(self, query_id: bytes) -> None:
+        """Get an audit that may be there."""
+        answer = self._ask("AUD-3", "a get", lambda: self.store.get(query_id))
+        self._judge(self.contract.got(query_id, answer))
+
+    @rule(
+        agent_id=IDENTIFIERS,
+        first=PICKS,
+        before=st.integers(-1, 1),
+        last=st.none() | PICKS,
+        after=st.integers(-1, 1),
+        limit=LIMITS,
+    )
+    def by_agent(
+        self, agent_id: bytes, first: int, before: int, last: int | None, after: int, limit: int
+    ) -> None:
+        """Ask for a range whose ends lie on, just inside or just outside stored timestamps."""
+        earliest = self._near(first, before)
+        latest = None if last is None else self._near(last, after)
+        answer = self._ask(
+            "AUD-5",
+            "a query by agent",
+            lambda: self.store.by_agent(agent_id, earliest, latest, limit=limit),
+        )
+        self._judge(
+            self.contract.answered_by_agent(agent_id, earliest, latest, limit, answer)
+        )
+
+    @rule(agent_id=IDENTIFIERS, limit=LIMITS)
+    def all_by_agent(self, agent_id: bytes, limit: int) -> None:
+        """Ask for everything an agent did."""
+        answer = self._ask(
+            "AUD-5",
+            "a query by agent",
+            lambda: self.store.by_agent(agent_id, 0, None, limit=limit),
+        )
+        self._judge(self.contract.answered_by_agent(agent_id, 0, None, limit, answer))
+
+    @rule(limit=LIMITS)
+    def recent(self, limit: int) -> None:
+        """Ask for the most recent."""
+        answer = self._ask("AUD-7", "a query for the recent", lambda: self.store.recent(limit))
+        self._judge(self.contract.answered_recent(limit, answer))
+
+    @rule(agent_id=IDENTIFIERS)
+    def has(self, agent_id: bytes) -> None:
+        """Ask whether an agent has audits."""
+        answer = self._ask("AUD-8", "has", lambda: self.store.has(agent_id))
+        self._judge(self.contract.answered_has(agent_id, answer=answer))
+
+    @rule(
+        question=st.sampled_from(
+            [
+                lambda store: store.recent(-1),
+                lambda store: store.by_agent(bytes(32), 0, None, limit=-1),
+                lambda store: store.by_agent(bytes(31), 0, None, limit=1),
+                lambda store: store.by_agent(bytes(32), -1, None, limit=1),
+                lambda store: store.by_agent(bytes(32), MAX_TIMESTAMP + 1, None, limit=1),
+                lambda store: store.get(bytes(33)),
+                lambda store: store.has(b""),
+            ]
+        )
+    )
+    def ask_wrongly(self, question: Callable[[StoreUnderTest], Any]) -> None:
+        """Ask what cannot be asked; nothing but a typed refusal will do."""
+        try:
+            answer = question(self.store)
+        except Invalid:
+            return
+        except Exception as error:  # whatever a store under test throws
+            answer = repr(error)
+        self._judge([Violation("AUD-15", f"a question that makes no sense gave {answer}")])
+
+    # The process
+
+    @initialize()
+    @rule()
+    def restart(self) -> None:
+        """Close, open, and look at everything."""
+        self.process.reopen()
+        self.store = self.store_under_test(self.process.store)
+        for query_id in {audit["query_id"] for audit in self.put_before}:
+            self.get(query_id)
+        keys = self._ask("AUD-1", "listing the keys", lambda: list(self.store.keys()))
+        self._judge(self.contract.answered_keys(keys))
+
+    def teardown(self) -> None:
+        """End the process."""
+        self.process.close()
+
+    # Helpers
+
+    def _put(self, audit: Audit, death: int | None) -> None:
+        self.put_before.append(audit)
+        try:
+            with self.process.dying_after(death):
+                self._judge(self._put_and_answer(audit))
+        except Died:
+            self.contract.put_interrupted(audit)
+            self.store = self.store_under_test(self.process.store)
+
+    def _put_and_answer(self, audit: Audit) -> list[Violation]:
+        ...
+
+    def _ask(self, requirement: str, question: str, ask: Callable[[], Any]) -> Any:
+        """Return an answer; an error is a violation, whatever its type."""
+        try:
+            return ask()
+        except Exception as error:  # whatever a store under test throws
+            self._judge(self.contract.failed(requirement, question, repr(error)))
+            raise
+
+    def _judge(self, violations: Sequence[Violation]) -> None:
+        if violations:
+            raise Violated(violations)
+
+    def _picked(self, pick: int) -> Audit:
+        return self.put_before[pick % len(self.put_before)]
+
+    def _near(self, pick: int, distance: int) -> int:
+        """Return a timestamp at or beside one that has been put."""
+        timestamp = self._picked(pick)["timestamp"] if self.put_before else 1000
+        return min(max(timestamp + distance, 0), MAX_TIMESTAMP)
+
+
+def audit_machine(
+    store_under_test: Callable[[KeyValueStore], StoreUnderTest],
+) -> Callable[[], AuditMachine]:
+    """Return a machine for a store, in the form that Hypothesis runs."""
+    return type("AuditMachine", (AuditMachine,), {"store_under_test": store_under_test})
