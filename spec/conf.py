@@ -1,0 +1,46 @@
+"""Build the specification, the guides and the reference's docstrings into one site."""
+
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "_extensions"))
+
+project = "Tornproof"
+author = "The Tornproof developers"
+project_copyright = author
+version = release = installed_version("tornproof")
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "module_pages",
+    "plain_docstrings",
+    "requirement_marks",
+    "state_machine",
+]
+exclude_patterns = ["_*", "vectors", "schema"]
+default_role = "code"  # docstrings write code between single backticks
+
+# Chapters are Markdown
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+# Docstrings
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "ignore-module-all": True}
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 100
+add_module_names = False
+
+# Site
+html_theme = "furo"
+html_title = "Tornproof"
+html_static_path = ["_static"]
+html_css_files = ["tornproof.css"]
+html_show_sphinx = False
+html_copy_source = False
+pygments_style = "default"
+pygments_dark_style = "github-dark"
