@@ -185,6 +185,8 @@ class ModelFilesystem:
         if source_name not in self._names[source_directory]:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
         self._strike(Kind.NAME)
+        if (source_directory, source_name) == (target_directory, target_name):
+            return
         inode = self._names[source_directory].pop(source_name)
         self._names[target_directory][target_name] = inode
         self.events.append(Rename(source_directory, source_name, target_directory, target_name))

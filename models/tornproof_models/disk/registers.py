@@ -254,6 +254,8 @@ class Registers:
             self.freed.append({n: self._sector(replaced, n) for n in range(count)})
 
     def _rename(self, event: Rename) -> None:
+        if (event.source_directory, event.source) == (event.target_directory, event.target):
+            return
         inode = self._live_names[event.source_directory][event.source]
         replaces = event.target in self._live_names[event.target_directory]
         self._set_name(event.target_directory, event.target, inode)

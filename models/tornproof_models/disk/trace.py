@@ -184,7 +184,9 @@ class Failed:
 
 @frozen
 class Flushed:
-    """Everything acknowledged so far was promised to last: a sync or close returned."""
+    """A sync or close returned: everything acknowledged so far was promised to last."""
+
+    operation: str
 
 
 @frozen
