@@ -233,7 +233,7 @@ class Registers:
             return
         content.extend(bytes(max(event.size - old_size, 0)))
         first = event.size // self.sector_bytes
-        last = -(-old_size // self.sector_bytes)
+        last = -(-old_size // self.sector_bytes) if event.size < old_size else first
         for sector in range(first, last):
             self.cut[Data(event.inode, sector)] = self._sector(event.inode, sector)
         del content[event.size :]
