@@ -357,9 +357,7 @@ def _fillings(
             continue
         seen.add(register)
         if registers.is_new(register):
-            options = [garbage(register.sector, size)]
-            if register in registers.cut:
-                options.append(registers.cut[register])
+            options = [garbage(register.sector, size), *registers.cut.get(register, ())]
             if profile.recycled_blocks:
                 options += [
                     file[register.sector] for file in registers.freed if register.sector in file

@@ -118,8 +118,8 @@ class Registers:
     names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}})
     """Floor of the names in each directory."""
 
-    cut: dict[Data, bytes] = field(factory=dict)
-    """What a sector held when it was last cut off by a truncation."""
+    cut: dict[Data, list[bytes]] = field(factory=dict)
+    """What a sector held each time a truncation cut it off."""
 
     freed: list[dict[int, bytes]] = field(factory=list)
     """The sectors of each file that lost its last name: blocks that will be used again."""
@@ -235,7 +235,8 @@ class Registers:
         first = event.size // self.sector_bytes
         last = -(-old_size // self.sector_bytes) if event.size < old_size else first
         for sector in range(first, last):
-            self.cut[Data(event.inode, sector)] = self._sector(event.inode, sector)
+            cut = self.cut.setdefault(Data(event.inode, sector), [])
+            cut.append(self._sector(event.inode, sector))
         del content[event.size :]
         self._add(Size(event.inode), event.size, namespace=True)
         for sector in range(first, last):
