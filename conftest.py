@@ -2,7 +2,9 @@
 The examples in the README and in the chapters are tests.
 
 Each page runs from its top to its end in one fresh directory, so an example
-may use what an earlier one made, as a reader does who types it all in.
+may use what an earlier one made, as a reader does who types it all in.  Where
+tests are spread over processes (`pytest -n 2 --dist loadgroup`), the examples of
+a page stay together.
 """
 
 import os
@@ -10,7 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from sybil import Sybil
+from sybil.integration.pytest import SybilItem
 from sybil.parsers.myst import PythonCodeBlockParser
 
 
@@ -31,3 +35,10 @@ pytest_collect_file = Sybil(
     setup=_enter_directory,
     teardown=_leave_directory,
 ).pytest()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the examples of a page in one process."""
+    for item in items:
+        if isinstance(item, SybilItem):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))

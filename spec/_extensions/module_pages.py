@@ -1,8 +1,8 @@
 """
 One page for each module, written from what is there.
 
-The pages appear under `spec/reference/` while the site is built and are not
-kept.  Each holds the module's docstring, which opens like a chapter, then its
+The pages appear under `spec/reference/`, which git ignores, when the site is
+built.  Each holds the module's docstring, which opens like a chapter, then its
 classes and functions in the order of the source; a package's page ends with
 the list of its modules.
 """
