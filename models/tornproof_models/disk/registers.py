@@ -212,24 +212,21 @@ class Registers:
 
     def _write(self, event: Write) -> None:
         content = self._live[event.inode]
-        old_size, end = len(content), event.offset + len(event.data)
+        size, end = len(content), event.offset + len(event.data)
         if not event.data:
             return
-        # any write dirties the inode, and the size is part of the inode
-        self._write_again(Size(event.inode))
-        if len(content) < event.offset:
-            content.extend(bytes(event.offset - len(content)))
+        content.extend(bytes(max(event.offset - size, 0)))
         content[event.offset : end] = event.data
         for sector in range(event.offset // self.sector_bytes, -(-end // self.sector_bytes)):
-            self._add(Data(event.inode, sector), self._sector(event.inode, sector))
-            grown = min(end, (sector + 1) * self.sector_bytes)
-            if grown > old_size:
-                self._add(Size(event.inode), grown, needs=self._allocation(event.inode, grown))
+            self._write_to(Data(event.inode, sector), self._sector(event.inode, sector))
+            size = max(size, min(end, (sector + 1) * self.sector_bytes))
+            self._write_size(event.inode, size)
 
     def _truncate(self, event: Truncate) -> None:
         content = self._live[event.inode]
         old_size = len(content)
         if event.size == old_size:
+            self._write_size(event.inode, old_size)
             return
         content.extend(bytes(max(event.size - old_size, 0)))
         first = event.size // self.sector_bytes
@@ -298,28 +295,34 @@ class Registers:
                 needed.append(version)
         return tuple(needed)
 
-    def _add(
-        self,
-        register: Register,
-        value: bytes | int | None,
-        *,
-        namespace: bool = False,
-        needs: tuple[Version, ...] = (),
-    ) -> None:
-        history = self._history.setdefault(register, [])
-        newest = history[-1].value if history else self._floor(register)
-        if value == newest and not namespace:
-            self._write_again(register)
-            return
-        version = Version(register, value, self._step, namespace=namespace, needs=needs)
-        history.append(version)
-        self.pending.append(version)
+    def _write_size(self, inode: int, size: int) -> None:
+        """Any write dirties the inode, and the size is part of it, grown or not."""
+        version = self._write_to(Size(inode), size)
+        if version is not None:
+            version.needs = self._allocation(inode, size)
 
-    def _write_again(self, register: Register) -> None:
-        """Let the next sync cover a version whose sync failed: its page is dirty again."""
+    def _write_to(self, register: Data | Size, value: bytes | int) -> Version | None:
+        """
+        Add a version, unless the newest one is just the same.
+
+        The same again is news where the sync of the newest has failed, since the
+        page is dirty again, and in a new sector, which may hold anything.
+        """
         history = self._history.get(register)
         if history:
-            history[-1].failed = False
+            same = history[-1].value == value and not history[-1].failed
+        else:
+            new = isinstance(register, Data) and self.is_new(register)
+            same = self._floor(register) == value and not new
+        return None if same else self._add(register, value)
+
+    def _add(
+        self, register: Register, value: bytes | int | None, *, namespace: bool = False
+    ) -> Version:
+        version = Version(register, value, self._step, namespace=namespace)
+        self._history.setdefault(register, []).append(version)
+        self.pending.append(version)
+        return version
 
     def _floor(self, register: Register) -> bytes | int | None:
         match register:
