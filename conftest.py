@@ -37,8 +37,7 @@ pytest_collect_file = Sybil(
 ).pytest()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep the examples of a page in one process."""
-    for item in items:
-        if isinstance(item, SybilItem):
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+    if isinstance(item, SybilItem):
+        item.add_marker(pytest.mark.xdist_group(item.path.name))
