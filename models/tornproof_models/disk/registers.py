@@ -97,7 +97,11 @@ class Floors:
     """A sync of anything makes all earlier operations durable."""
 
     sync_covers_namespace: bool = False
-    """A sync of anything makes all earlier operations on names, and truncations, durable."""
+    """
+    A sync of anything makes all earlier operations on names, and truncations, durable.
+
+    What they need is on disk before them, so it becomes durable as well.
+    """
 
 
 @define
@@ -346,19 +350,26 @@ class Registers:
             or (self.floors.sync_covers_namespace and version.namespace)
         ]
 
-    def _raise_floors(self, covered: list[Version]) -> None:
+    def _raise_floors(self, covered: Iterable[Version]) -> None:
         """
-        Make the given versions durable, and with them those that they replaced.
+        Make versions durable, with those that they replaced and those that they need.
 
         A version whose sync has failed stays as it is: its page is clean, so a
         later sync does not write it.
         """
-        durable = set()
-        for version in covered:
+        pending, durable = set(self.pending), set[Version]()
+        remaining = list(covered)
+        while remaining:
+            version = remaining.pop()
+            if version in durable or version not in pending:
+                continue
             if version.failed and not self.floors.everything_at_once:
                 continue
             history = self._history[version.register]
-            durable.update(history[: history.index(version) + 1])
+            replaced = history[: history.index(version) + 1]
+            durable.update(replaced)
+            if self.floors.sync_covers_namespace:
+                remaining += [needed for each in replaced for needed in each.needs]
         for version in self.pending:
             if version in durable:
                 self._settle(version)
