@@ -90,11 +90,25 @@ class Poisoned(TornproofError):
     code = "poisoned"
 
 
+class QueueFull(TornproofError):
+    """More records are on their way than the queue holds (GRP-5); nothing was taken in."""
+
+    code = "no_space"
+
+
+class NotYet(BeyondEnd):
+    """The record at the tail is not there, or not whole, yet: try again later (RDR-3)."""
+
+
 class InputOutput(TornproofError):
     """The operating system reported an error; the effect is unknown (JRN-6)."""
 
     code = "io"
     definite = False
+
+
+class SegmentGone(InputOutput):
+    """A segment file is not where it was: cleanup, or somebody, has removed it."""
 
 
 class NoSpace(InputOutput):
@@ -137,6 +151,10 @@ class WrongSchema(Invalid):
 
 class UnsequencedRow(Corrupt):
     """A row of the chain has no number, so the next one would be a guess (CHN-1)."""
+
+
+class ForeignSpool(Conflict):
+    """A spool and a database that do not belong to each other; nothing was drained."""
 
 
 def from_os_error(error: OSError, action: str) -> InputOutput:

@@ -65,6 +65,15 @@ def frame_size(payload_bytes: int) -> int:
     return HEADER_BYTES + payload_bytes
 
 
+def check_size(payload_bytes: int, *, maximum: int) -> None:
+    """Raise `TooLarge` for a payload above the maximum (FRM-8)."""
+    if payload_bytes > maximum:
+        raise TooLarge(
+            f"payload of {payload_bytes} bytes is above the maximum of {maximum}: split it, "
+            "or open the journal with a larger max_payload"
+        )
+
+
 def encode(payload: bytes, *, maximum: int = MAX_PAYLOAD_BYTES) -> bytes:
     """
     Frame a payload.
@@ -72,11 +81,7 @@ def encode(payload: bytes, *, maximum: int = MAX_PAYLOAD_BYTES) -> bytes:
     The same payload always gives the same bytes, and different payloads give
     different bytes (FRM-9).  Raises `TooLarge` above the maximum (FRM-8).
     """
-    if len(payload) > maximum:
-        raise TooLarge(
-            f"payload of {len(payload)} bytes is above the maximum of {maximum}: split it, "
-            "or open the journal with a larger max_payload"
-        )
+    check_size(len(payload), maximum=maximum)
     length = _LENGTH.pack(len(payload))
     digest = blake3(payload).digest()
     crc = crc32c(payload, crc32c(digest, crc32c(length)))

@@ -10,9 +10,12 @@ from rich.table import Table
 from tornproof.errors import Corrupt, from_os_error
 from tornproof.filesystem import OsFilesystem
 from tornproof.journal import recover
+from tornproof.journal.cursor import SUFFIX as CURSOR_SUFFIX
+from tornproof.journal.cursor import read_cursors
 from tornproof.journal.recovery import require_directory
 from tornproof.journal.scanning import scan_file
-from tornproof.journal.segments import segment_bases, segment_name
+from tornproof.journal.segments import LOCK_NAME, segment_bases, segment_name
+from tornproof.journal.watermark import WATERMARK_NAME, read_watermark
 from tornproof.record import MAX_PAYLOAD_BYTES, Damage
 
 SHOWN = 20
@@ -30,9 +33,7 @@ def command(directory: str, show_all: bool) -> None:
         console.print(f"{directory} holds no segments: an empty journal, or none")
     for base in bases:
         _show_segment(console, directory, base, show_all=show_all)
-    others = [name for name in names if name not in {segment_name(base) for base in bases}]
-    if others:
-        console.print(f"other files, left alone: {', '.join(others)}", markup=False)
+    _show_companions(console, directory, names)
     try:
         report = recover(directory, dry_run=True)
     except Corrupt as error:
@@ -44,6 +45,25 @@ def command(directory: str, show_all: bool) -> None:
             f"({report.cut.damage.value}); `tornproof recover` cuts it"
         )
     console.print(f"{report.records} records, offsets {report.first} to {report.end}")
+
+
+def _show_companions(console: Console, directory: str, names: list[str]) -> None:
+    """Show the watermark and the cursors, and name what is not the journal's."""
+    filesystem = OsFilesystem()
+    try:
+        watermark = read_watermark(filesystem, directory)
+    except OSError as error:
+        raise from_os_error(error, f"read the watermark of {directory}") from None
+    if watermark is not None:
+        console.print(f"durable watermark: offset {watermark}")
+    cursors = read_cursors(filesystem, directory)
+    for name, position in cursors.items():
+        console.print(f"cursor {name}: offset {position}", markup=False)
+    known = {segment_name(base) for base in segment_bases(names)}
+    known |= {WATERMARK_NAME, LOCK_NAME, *(f"{name}{CURSOR_SUFFIX}" for name in cursors)}
+    others = [name for name in names if name not in known]
+    if others:
+        console.print(f"other files, left alone: {', '.join(others)}", markup=False)
 
 
 def _show_segment(console: Console, directory: str, base: int, *, show_all: bool) -> None:

@@ -9,17 +9,42 @@ zero, so that an offset names a record for ever, wherever it lies.
       writer.lock              held by the one writer
       0000000000000000.wal     sealed: synced, never written again
       0000000000004e20.wal     active: the end of the journal
+      watermark                how much of it is known to be durable
+      indexer.cursor           how far a consumer has got
 
 The modules, in the order in which to read them:
 
 - `segments`: names and addresses, as pure functions
 - `scanning`: walk the frames of a file in bounded memory
+- `watermark`: what is known to be durable
 - `recovery`: what a crash left, decided first and acted on after
-- `writer`: append, acknowledge, rotate, close
+- `states`, `writer`: append, acknowledge, rotate, clean up, close
+- `access`, `reader`: follow a writer from another process
+- `cursor`: how far each consumer has got
+- `batching`, `group_commit`: many threads, one fsync
+- `salvage`: what can still be read of a damaged journal
 """
 
+from tornproof.journal.cursor import Cursor
+from tornproof.journal.group_commit import GroupCommitBuffer
+from tornproof.journal.reader import JournalReader
 from tornproof.journal.recovery import Cut, RecoveryReport, recover
+from tornproof.journal.salvage import Hole, SalvageReport, salvage
 from tornproof.journal.segments import Segment
-from tornproof.journal.writer import Durability, Journal
+from tornproof.journal.states import Durability
+from tornproof.journal.writer import Journal
 
-__all__ = ["Cut", "Durability", "Journal", "RecoveryReport", "Segment", "recover"]
+__all__ = [
+    "Cursor",
+    "Cut",
+    "Durability",
+    "GroupCommitBuffer",
+    "Hole",
+    "Journal",
+    "JournalReader",
+    "RecoveryReport",
+    "SalvageReport",
+    "Segment",
+    "recover",
+    "salvage",
+]

@@ -25,9 +25,12 @@ bytes from before the cut, and format v2 has nothing in a frame that tells an
 old record from a new one.
 """
 
+import posixpath
+from collections.abc import Sequence
+
 from attrs import frozen
 
-from tornproof.errors import Corrupt, Invalid, from_os_error
+from tornproof.errors import Corrupt, Invalid, MissingSegment, from_os_error
 from tornproof.filesystem import File, Filesystem, OsFilesystem
 from tornproof.journal.locking import hold_writer_lock
 from tornproof.journal.scanning import WINDOW_BYTES, scan_file
@@ -38,6 +41,7 @@ from tornproof.journal.segments import (
     segment_name,
     temporary_names,
 )
+from tornproof.journal.watermark import read_watermark
 from tornproof.record import MAX_PAYLOAD_BYTES, Damage
 
 
@@ -63,6 +67,9 @@ class RecoveryReport:
     segments: tuple[Segment, ...]
     records: int
     cut: Cut | None
+    watermark: int
+    """Offset up to which the journal was known to be durable (exclusive); 0 if unknown."""
+
     temporary: tuple[str, ...]
     """Our own unfinished files, by name: removed (REC-10)."""
 
@@ -117,14 +124,29 @@ def require_directory(filesystem: Filesystem, directory: str) -> list[str]:
         raise from_os_error(error, f"list {directory}") from error
 
 
+def ensure_directory(filesystem: Filesystem, directory: str) -> None:
+    """Create the journal's directory, durably, if only that is missing."""
+    try:
+        filesystem.list_directory(directory)
+    except FileNotFoundError:
+        parent = posixpath.dirname(directory.rstrip("/")) or "."
+        try:
+            filesystem.make_directory(directory)
+            filesystem.sync_directory(parent)
+        except OSError as error:
+            raise from_os_error(error, f"create {directory}") from error
+    except OSError:
+        pass  # recovery reports it with the same words as every other command
+
+
 def recover_locked(filesystem: Filesystem, directory: str, *, max_payload: int) -> RecoveryReport:
     """Recover while the caller holds the writer lock."""
     report = examine(filesystem, directory, max_payload=max_payload)
     try:
         for name in report.temporary:
             filesystem.unlink(f"{directory}/{name}")
-        if report.segments:
-            _make_durable(filesystem, directory, report.segments[-1])
+        if report.segments and (report.cut or report.end > report.watermark):
+            _make_durable(filesystem, directory, report.segments[-1], report.watermark)
     except OSError as error:
         raise from_os_error(error, f"make the recovered tail of {directory} durable") from error
     return report
@@ -133,6 +155,10 @@ def recover_locked(filesystem: Filesystem, directory: str, *, max_payload: int) 
 def examine(filesystem: Filesystem, directory: str, *, max_payload: int) -> RecoveryReport:
     """Read every segment and decide what recovery keeps; change nothing."""
     names = require_directory(filesystem, directory)
+    try:
+        watermark = read_watermark(filesystem, directory) or 0
+    except OSError as error:
+        raise from_os_error(error, f"read the watermark of {directory}") from error
     bases = segment_bases(names)
     segments: list[Segment] = []
     records = 0
@@ -144,12 +170,33 @@ def examine(filesystem: Filesystem, directory: str, *, max_payload: int) -> Reco
         segment, count, cut = _examine_segment(filesystem, directory, base, sealed, max_payload)
         segments.append(segment)
         records += count
+    _check_watermark(directory, watermark, segments, cut)
     return RecoveryReport(
         directory=directory,
         segments=tuple(segments),
         records=records,
         cut=cut,
+        watermark=watermark,
         temporary=tuple(temporary_names(names)),
+    )
+
+
+def _check_watermark(
+    directory: str, watermark: int, segments: Sequence[Segment], cut: Cut | None
+) -> None:
+    """Insist that everything below the watermark is there and valid (REC-5, REC-12)."""
+    end = segments[-1].end if segments else 0
+    if end >= watermark:
+        return
+    if cut:
+        raise Corrupt(
+            f"{directory}/{segment_name(segments[-1].base)}: {cut.damage.value} at offset "
+            f"{cut.offset}, below the durable watermark {watermark}: acknowledged records are "
+            "damaged; nothing was changed: restore the file from a copy, or salvage"
+        )
+    raise MissingSegment(
+        f"{directory} ends at offset {end}, below its durable watermark {watermark}: acknowledged "
+        "records are missing; nothing was changed: restore the files from a copy"
     )
 
 
@@ -181,21 +228,25 @@ def _examine_segment(
     return Segment(base, size, sealed), records, None
 
 
-def _make_durable(filesystem: Filesystem, directory: str, last: Segment) -> None:
-    """Cut the last segment to its valid prefix, write that again, and sync (REC-2, REC-8)."""
+def _make_durable(filesystem: Filesystem, directory: str, last: Segment, watermark: int) -> None:
+    """
+    Cut the last segment to its valid prefix, write it again, and sync (REC-2, REC-8).
+
+    What lies below the watermark was synced with success and need not be written
+    again.
+    """
     file = filesystem.open(f"{directory}/{segment_name(last.base)}")
     try:
         if file.size() != last.size:
             file.truncate(last.size)
-        _write_again(file, last.size)
+        _write_again(file, max(watermark - last.base, 0), last.size)
         file.sync()
     finally:
         file.close()
 
 
-def _write_again(file: File, size: int) -> None:
-    """Write the first `size` bytes over themselves, so that the next sync covers them."""
-    position = 0
+def _write_again(file: File, position: int, size: int) -> None:
+    """Write the bytes in `[position, size)` over themselves, so that the next sync covers them."""
     while position < size:
         data = file.read_at(position, min(WINDOW_BYTES, size - position))
         position += file.write_at(position, data)

@@ -84,6 +84,17 @@ def check_contiguous(before: Segment, base: int) -> None:
         )
 
 
+def removable_segments(segments: Sequence[Segment], cursors: Iterable[int]) -> tuple[Segment, ...]:
+    """
+    Pick the segments that cleanup may remove, oldest first (SEG-7).
+
+    Those are the sealed ones that end at or below every cursor; without a
+    cursor nobody has said that anything is finished with, so there are none.
+    """
+    lowest = min(cursors, default=0)
+    return tuple(segment for segment in segments if segment.sealed and segment.end <= lowest)
+
+
 def resolve(bases: Sequence[int], end: int, offset: int) -> int:
     """
     Find the segment that holds `offset`, as an index into ascending `bases`.

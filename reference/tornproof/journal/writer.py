@@ -16,31 +16,31 @@ it never lies behind a fragment, nor where one has been (JRN-8).
 pages, so the writer refuses everything from then on; opening the journal again
 recovers it (JRN-7).
 
-The second rule is a state machine of three states, drawn in `spec/` from the
-table below.
+The second rule is a state machine of three states: see `states`.
 """
 
-import posixpath
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
-from enum import StrEnum
 from types import TracebackType
 from typing import Self
 
 from tornproof.errors import (
     Closed,
-    Corrupt,
     Invalid,
     Poisoned,
     TornproofError,
     from_os_error,
 )
 from tornproof.filesystem import File, Filesystem, OsFilesystem
+from tornproof.journal.access import SegmentAccess
+from tornproof.journal.cursor import read_cursors
 from tornproof.journal.locking import hold_writer_lock
-from tornproof.journal.recovery import RecoveryReport, recover_locked
-from tornproof.journal.scanning import SparseIndex, read_record, scan_file
-from tornproof.journal.segments import Segment, resolve, segment_name, temporary_name
-from tornproof.record import MAX_PAYLOAD_BYTES, Damage, Record, encode
+from tornproof.journal.recovery import RecoveryReport, ensure_directory, recover_locked
+from tornproof.journal.segments import Segment, removable_segments, resolve, temporary_name
+from tornproof.journal.states import TRANSITIONS, Durability, Event, State
+from tornproof.journal.watermark import Watermark
+from tornproof.record import MAX_PAYLOAD_BYTES, check_size, encode
 
 SEGMENT_BYTES = 64 << 20
 """
@@ -50,41 +50,6 @@ Recovery reads the last segment and writes it again, so its size bounds the time
 to open; a smaller one costs more syncs of the directory.  LevelDB and etcd
 settled on 4 and 64 MiB for the same trade.
 """
-
-
-class Durability(StrEnum):
-    """When an append is acknowledged (JRN-10)."""
-
-    IMMEDIATE = "immediate"
-    """After an fsync of its own: what `append` returns is durable."""
-
-    EVENTUAL = "eventual"
-    """At once: durable after the next `sync`, rotation or `close`."""
-
-
-class State(StrEnum):
-    """What a writer may still do."""
-
-    OPEN = "open"
-    POISONED = "poisoned"
-    CLOSED = "closed"
-
-
-class Event(StrEnum):
-    """What moves a writer from one state to another."""
-
-    SYNC_FAILED = "sync failed"
-    ROLLBACK_FAILED = "rollback failed"
-    CLOSE = "close"
-
-
-TRANSITIONS: Mapping[tuple[State, Event], State] = {
-    (State.OPEN, Event.SYNC_FAILED): State.POISONED,
-    (State.OPEN, Event.ROLLBACK_FAILED): State.POISONED,
-    (State.OPEN, Event.CLOSE): State.CLOSED,
-    (State.POISONED, Event.CLOSE): State.CLOSED,
-    (State.CLOSED, Event.CLOSE): State.CLOSED,
-}
 
 
 class Journal:
@@ -100,6 +65,7 @@ class Journal:
         filesystem: Filesystem,
         report: RecoveryReport,
         resources: ExitStack,
+        watermark: Watermark,
         *,
         segment_bytes: int,
         max_payload: int,
@@ -119,7 +85,8 @@ class Journal:
         self._active: File | None = None
         self._finished = False
         self._dirty = False
-        self._indexes: dict[int, SparseIndex] = {}
+        self._access = SegmentAccess(filesystem, report.directory, max_payload)
+        self._watermark = watermark
 
     @classmethod
     def open(
@@ -149,16 +116,23 @@ class Journal:
         except ValueError:
             raise Invalid(f"durability {durability!r} is none of {', '.join(Durability)}") from None
         filesystem = filesystem or OsFilesystem()
-        _ensure_directory(filesystem, directory)
+        ensure_directory(filesystem, directory)
 
         # lock, then recover
         with ExitStack() as resources:
             resources.enter_context(hold_writer_lock(filesystem, directory))
             report = recover_locked(filesystem, directory, max_payload=max_payload)
+            try:
+                watermark = Watermark.open(filesystem, directory)
+                watermark.advance(report.end)
+            except OSError as error:
+                raise from_os_error(error, f"open the watermark of {directory}") from error
+            resources.callback(watermark.close)
             return cls(
                 filesystem,
                 report,
                 resources.pop_all(),
+                watermark,
                 segment_bytes=segment_bytes,
                 max_payload=max_payload,
                 durability=durability,
@@ -187,6 +161,11 @@ class Journal:
         return tuple(self._segment(index) for index in range(len(self._bases)))
 
     @property
+    def poisoned(self) -> bool:
+        """Whether an earlier failure makes it refuse everything (JRN-7)."""
+        return self._state is State.POISONED
+
+    @property
     def discarded_bytes(self) -> int:
         """Bytes that recovery cut when this journal was opened (REC-7)."""
         return self.report.discarded_bytes
@@ -201,25 +180,43 @@ class Journal:
         error its fate is unknown unless the error is definite (JRN-6).  Raises
         `TooLarge`, `NoSpace`, `InputOutput`, `Poisoned`, `Closed`.
         """
+        return self.append_many((payload,))[0]
+
+    def append_many(self, payloads: Sequence[bytes]) -> list[int]:
+        """
+        Add several records, with one write for each segment and one barrier for all.
+
+        Returns their offsets, in order.  Raises what `append` raises; some of
+        the records may then be there, a prefix of them.
+        """
         # validate
         self._require_open()
-        frame = encode(payload, maximum=self._max_payload)
+        frames = deque(encode(payload, maximum=self._max_payload) for payload in payloads)
 
-        # rotate
-        used = self._end - self._bases[-1] if self._bases else 0
-        full = used > 0 and used + len(frame) > self._segment_bytes
-        if self._active is None or self._finished or full:
-            self._start_segment()
-
-        # write
-        offset = self._end
-        self._write(frame)
-        self._end += len(frame)
+        # write, segment by segment
+        offsets = []
+        while frames:
+            if self._must_rotate(len(frames[0])):
+                self._start_segment()
+            group = [frames.popleft()]
+            size = len(group[0])
+            while frames and size + len(frames[0]) <= self._room:
+                size += len(frames[0])
+                group.append(frames.popleft())
+            self._write(b"".join(group))
+            self._access.index(self._bases[-1]).note(self._end - self._bases[-1])
+            for frame in group:
+                offsets.append(self._end)
+                self._end += len(frame)
 
         # barrier
         if self.durability is Durability.IMMEDIATE:
             self.sync()
-        return offset
+        return offsets
+
+    def check_payload(self, payload: bytes) -> None:
+        """Raise `TooLarge` if `append` would."""
+        check_size(len(payload), maximum=self._max_payload)
 
     def sync(self) -> None:
         """
@@ -232,13 +229,14 @@ class Journal:
             return
         try:
             self._active.sync()
+            self._dirty = False
+            self._durable = self._end
+            self._watermark.advance(self._durable)
         except OSError as error:
             self._move(Event.SYNC_FAILED)
             raise from_os_error(
-                error, f"sync {self._path(self._bases[-1])}, so the journal is poisoned"
+                error, f"sync {self._active_path}, so the journal is poisoned"
             ) from error
-        self._dirty = False
-        self._durable = self._end
 
     def rotate(self) -> int:
         """
@@ -265,6 +263,7 @@ class Journal:
         try:
             self._require_open()
             self.sync()
+            self._sync_watermark()
         finally:
             self._move(Event.CLOSE)
             self._resources.close()
@@ -281,21 +280,7 @@ class Journal:
         """
         self._require_not_closed()
         segment = self._segment(resolve(self._bases, self._end, offset))
-        base = segment.base
-        index = self._indexes.setdefault(base, SparseIndex())
-        try:
-            file = self._filesystem.open_for_reading(self._path(base))
-            try:
-                record = read_record(
-                    file, segment.size, offset - base, index, maximum=self._max_payload
-                )
-            finally:
-                file.close()
-        except OSError as error:
-            raise from_os_error(error, f"read {self._path(base)}") from error
-        except TornproofError as error:
-            raise type(error)(f"offset {offset}: {self._path(base)}: {error}") from None
-        return record.payload
+        return self._access.read(segment, offset).payload
 
     def scan(self, start: int | None = None) -> Iterator[tuple[int, bytes]]:
         """
@@ -309,26 +294,37 @@ class Journal:
             return
         self.read(start)  # or say why a scan cannot begin there
         for segment in self.segments[resolve(self._bases, self._end, start) :]:
-            yield from self._scan_segment(segment, max(start - segment.base, 0))
+            yield from self._access.scan(segment, max(start, segment.base))
 
-    def _scan_segment(self, segment: Segment, position: int) -> Iterator[tuple[int, bytes]]:
-        path = self._path(segment.base)
+    # Cleanup
+
+    def cleanup(self) -> int:
+        """
+        Remove the sealed segments that lie wholly below every cursor (SEG-7).
+
+        Returns the offset of the first record kept.  Oldest first, each removal
+        durable before the next, so that a crash leaves no gap; without any
+        cursor nothing is removed.  Raises `Corrupt` for a cursor that cannot be
+        read, `InputOutput` when the disk fails.
+        """
+        self._require_open()
+        cursors = read_cursors(self._filesystem, self._directory)
+        removable = removable_segments(self.segments, cursors.values())
         try:
-            file = self._filesystem.open_for_reading(path)
-            try:
-                for at, found in self._frames(file, segment, position):
-                    if isinstance(found, Damage):
-                        raise Corrupt(f"{path}: {found.value} at byte {at}: it was valid before")
-                    yield segment.base + at, found.payload
-            finally:
-                file.close()
+            # a cursor that was renamed into place may not be durable yet (CUR-3)
+            if removable:
+                self._filesystem.sync_directory(self._directory)
+            for segment in removable:
+                self._filesystem.unlink(self._access.path(segment.base))
+                self._filesystem.sync_directory(self._directory)
+                self._bases.remove(segment.base)
+                self._access.forget(segment.base)
         except OSError as error:
-            raise from_os_error(error, f"read {path}") from error
-
-    def _frames(
-        self, file: File, segment: Segment, start: int
-    ) -> Iterator[tuple[int, Record | Damage]]:
-        return scan_file(file, segment.size, maximum=self._max_payload, start=start)
+            self._move(Event.SYNC_FAILED)
+            raise from_os_error(
+                error, f"remove segments of {self._directory}, so the journal is poisoned"
+            ) from error
+        return self.first
 
     # Segments
 
@@ -342,6 +338,7 @@ class Journal:
         """
         # seal
         self.sync()
+        self._sync_watermark()
         self._close_active()
 
         # make
@@ -351,7 +348,7 @@ class Journal:
         except OSError as error:
             raise from_os_error(error, f"create {temporary}") from error
         try:
-            self._filesystem.rename(temporary, self._path(self._end))
+            self._filesystem.rename(temporary, self._access.path(self._end))
         except OSError as error:
             file.close()
             with suppress(OSError):  # recovery removes it otherwise (REC-10)
@@ -371,20 +368,46 @@ class Journal:
         if not self._bases or self._bases[-1] != self._end:
             self._bases.append(self._end)
 
-    def _write(self, frame: bytes) -> None:
-        """Write a frame at the end, wholly or not at all (JRN-8)."""
+    def _sync_watermark(self) -> None:
+        """Make the watermark exact where it is cheap: between segments, and at the end."""
+        try:
+            self._watermark.sync()
+        except OSError as error:
+            self._move(Event.SYNC_FAILED)
+            raise from_os_error(
+                error, f"sync the watermark of {self._directory}, so the journal is poisoned"
+            ) from error
+
+    def _must_rotate(self, size: int) -> bool:
+        """Tell whether the next frame needs a fresh segment; an empty one takes any (SEG-6)."""
+        if self._active is None or self._finished:
+            return True
+        return self._end > self._bases[-1] and size > self._room
+
+    @property
+    def _active_path(self) -> str:
+        return self._access.path(self._bases[-1])
+
+    @property
+    def _room(self) -> int:
+        """Bytes that the active segment still takes."""
+        return self._bases[-1] + self._segment_bytes - self._end
+
+    def _write(self, frames: bytes) -> None:
+        """Write frames at the end, wholly or not at all (JRN-8)."""
         assert self._active is not None
         position = self._end - self._bases[-1]
         written = 0
         self._dirty = True
         try:
-            while written < len(frame):
-                written += self._active.write_at(position + written, frame[written:])
+            while written < len(frames):
+                written += self._active.write_at(position + written, frames[written:])
         except BaseException as error:
             self._roll_back(position)
             if isinstance(error, OSError):
                 raise from_os_error(
-                    error, f"write {len(frame)} bytes at {self._path(self._bases[-1])}:{position}"
+                    error,
+                    f"write {len(frames)} bytes at {self._access.path(self._bases[-1])}:{position}",
                 ) from error
             raise
 
@@ -421,9 +444,6 @@ class Journal:
         if self._state is State.CLOSED:
             raise Closed(f"{self._directory} has been closed")
 
-    def _path(self, base: int) -> str:
-        return f"{self._directory}/{segment_name(base)}"
-
     def _segment(self, index: int) -> Segment:
         base = self._bases[index]
         sealed = index + 1 < len(self._bases)
@@ -444,18 +464,3 @@ class Journal:
             return
         with suppress(TornproofError):  # the error already on its way says more
             self.close()
-
-
-def _ensure_directory(filesystem: Filesystem, directory: str) -> None:
-    """Create the journal's directory, durably, if only that is missing."""
-    try:
-        filesystem.list_directory(directory)
-    except FileNotFoundError:
-        parent = posixpath.dirname(directory.rstrip("/")) or "."
-        try:
-            filesystem.make_directory(directory)
-            filesystem.sync_directory(parent)
-        except OSError as error:
-            raise from_os_error(error, f"create {directory}") from error
-    except OSError:
-        pass  # recovery reports it with the same words as every other command

@@ -1,0 +1,110 @@
+"""
+The durable watermark: what is known to be on disk (REC-12).
+
+After a crash, a bad frame at the end of the last segment may be a torn write,
+which recovery cuts, or damage to a record that was acknowledged, which it must
+not touch.  The bytes do not tell.  So the writer keeps a note: an offset up to
+which everything is durable.
+
+    watermark
+      byte 0     ┌───────┬──────────────┬────────┐
+                 │ TPW1  │ offset u64 LE│ crc32c │   slot 0
+      byte 512   ├───────┼──────────────┼────────┤
+                 │ TPW1  │ offset u64 LE│ crc32c │   slot 1
+                 └───────┴──────────────┴────────┘
+
+The note is written after each fsync of data, into the two slots in turn, and
+not synced itself, so it costs no fsync: a crash may lose the latest notes, never
+make one up, and a torn slot leaves the other.  What survives is therefore a
+*lower bound*.  It is synced at rotation and close, which keeps it from lagging
+by more than a segment, and makes it exact after an orderly end.
+"""
+
+import struct
+
+from attrs import define
+from crc32c import crc32c
+
+from tornproof.filesystem import File, Filesystem
+
+WATERMARK_NAME = "watermark"
+SLOT_STRIDE = 512
+"""Bytes between the slots: a sector, so that one torn write cannot hurt both."""
+
+_MAGIC = b"TPW1"
+_SLOT = struct.Struct("<4sQI")
+
+
+def encode_slot(offset: int) -> bytes:
+    """Write a watermark as a slot of 16 bytes."""
+    body = _SLOT.pack(_MAGIC, offset, 0)[:12]
+    return body + struct.pack("<I", crc32c(body))
+
+
+def decode_slots(data: bytes) -> tuple[int, int]:
+    """
+    Read the watermark out of a file's bytes, as (offset, number of its slot).
+
+    The higher of the valid slots counts.  Without a valid one the watermark is 0
+    and the slot 1, so that the next goes to slot 0.
+    """
+    best = (0, 1)
+    for number in (0, 1):
+        slot = data[number * SLOT_STRIDE : number * SLOT_STRIDE + _SLOT.size]
+        if len(slot) < _SLOT.size or slot[:4] != _MAGIC:
+            continue
+        _, offset, crc = _SLOT.unpack(slot)
+        if crc == crc32c(slot[:12]) and offset >= best[0]:
+            best = (offset, number)
+    return best
+
+
+def read_watermark(filesystem: Filesystem, directory: str) -> int | None:
+    """
+    Return the offset up to which a journal is known to be durable (exclusive).
+
+    Returns none for a journal that keeps no watermark.  Raises `OSError` when it
+    cannot be read: "unknown" would let recovery cut what it must not.
+    """
+    try:
+        file = filesystem.open_for_reading(f"{directory}/{WATERMARK_NAME}")
+    except FileNotFoundError:
+        return None
+    try:
+        return decode_slots(file.read_at(0, 2 * SLOT_STRIDE))[0]
+    finally:
+        file.close()
+
+
+@define
+class Watermark:
+    """The watermark of a journal that is open for writing."""
+
+    _file: File
+    offset: int
+    _slot: int
+
+    @classmethod
+    def open(cls, filesystem: Filesystem, directory: str) -> "Watermark":
+        """Open a journal's watermark, making it if there is none."""
+        file = filesystem.open(f"{directory}/{WATERMARK_NAME}", create=True)
+        offset, slot = decode_slots(file.read_at(0, 2 * SLOT_STRIDE))
+        return cls(file, offset, slot)
+
+    def advance(self, offset: int) -> None:
+        """Note that everything below `offset` is durable; it never goes back."""
+        if offset <= self.offset:
+            return
+        slot = 1 - self._slot
+        content = encode_slot(offset)
+        if self._file.write_at(slot * SLOT_STRIDE, content) < len(content):
+            return  # a torn slot counts for nothing: the other one still holds
+        self.offset, self._slot = offset, slot
+
+    def sync(self) -> None:
+        """Make the latest note durable."""
+        self._file.sync()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
