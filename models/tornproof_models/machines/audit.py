@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Protocol
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from tornproof.audit import AuditStore, audit_from_fields, audit_to_fields
 from tornproof.errors import Conflict, Invalid
 from tornproof.kv import KeyValueStore
@@ -21,8 +21,9 @@ from tornproof.kv import KeyValueStore
 from tornproof_models.contract.audit import MAX_TIMESTAMP, Audit, Audits
 from tornproof_models.contract.journal import Violation
 from tornproof_models.machines.audit_values import (
-    IDENTIFIERS,
+    AGENT_IDS,
     LIMITS,
+    QUERY_IDS,
     audits,
     contradiction,
     turned_round,
@@ -68,6 +69,14 @@ class StoreUnderTest(Protocol):
         ...
 
 
+class StoreFactory(Protocol):
+    """Makes a store under test on a key-value store."""
+
+    def __call__(self, store: KeyValueStore, /) -> StoreUnderTest:
+        """Make the store."""
+        ...
+
+
 class ReferenceStore:
     """The reference, with audits as plain fields."""
 
@@ -107,7 +116,9 @@ DEATHS = st.none() | st.integers(0, 12)
 class AuditMachine(RuleBasedStateMachine):
     """Puts, repetitions, contradictions, questions, restarts and deaths, in any order."""
 
-    store_under_test: ClassVar[Callable[[KeyValueStore], StoreUnderTest]]
+    store_under_test: ClassVar[StoreFactory]
+    judges_keys: ClassVar[bool]
+    deaths: ClassVar[bool]
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,6 +135,13 @@ class AuditMachine(RuleBasedStateMachine):
         self._put(audit, death)
 
     @precondition(lambda self: self.put_before)
+    @rule(pick=PICKS, query_id=QUERY_IDS, distance=st.integers(-1, 1), death=DEATHS)
+    def put_beside(self, pick: int, query_id: bytes, distance: int, death: int | None) -> None:
+        """Put a neighbour: the same agent, at the same moment or the one beside it."""
+        picked = self._picked(pick)
+        self._put({**picked, "query_id": query_id, "timestamp": near(picked, distance)}, death)
+
+    @precondition(lambda self: self.put_before)
     @rule(pick=PICKS, death=DEATHS)
     def put_again(self, pick: int, death: int | None) -> None:
         """Put a known audit again, its fields in another order."""
@@ -137,44 +155,32 @@ class AuditMachine(RuleBasedStateMachine):
 
     # Questions
 
-    @rule(query_id=IDENTIFIERS)
+    @rule(query_id=QUERY_IDS)
     def get(self, query_id: bytes) -> None:
         """Get an audit that may be there."""
         answer = self._ask("AUD-3", "a get", lambda: self.store.get(query_id))
         self._judge(self.contract.got(query_id, answer))
 
+    @precondition(lambda self: self.put_before)
     @rule(
-        agent_id=IDENTIFIERS,
         first=PICKS,
         before=st.integers(-1, 1),
         last=st.none() | PICKS,
         after=st.integers(-1, 1),
         limit=LIMITS,
     )
-    def by_agent(
-        self, agent_id: bytes, first: int, before: int, last: int | None, after: int, limit: int
-    ) -> None:
+    def by_agent(self, first: int, before: int, last: int | None, after: int, limit: int) -> None:
         """Ask for a range whose ends lie on, just inside or just outside stored timestamps."""
-        earliest = self._near(first, before)
-        latest = None if last is None else self._near(last, after)
-        answer = self._ask(
-            "AUD-5",
-            "a query by agent",
-            lambda: self.store.by_agent(agent_id, earliest, latest, limit=limit),
-        )
-        self._judge(
-            self.contract.answered_by_agent(agent_id, earliest, latest, limit, answer)
-        )
+        agent_id = self._picked(first)["agent_id"] or bytes(32)
+        theirs = [audit for audit in self.put_before if audit["agent_id"] == agent_id]
+        earliest = near(self._picked(first), before)
+        latest = near(theirs[last % len(theirs)], after) if theirs and last is not None else None
+        self._ask_by_agent(agent_id, earliest, latest, limit)
 
-    @rule(agent_id=IDENTIFIERS, limit=LIMITS)
+    @rule(agent_id=AGENT_IDS, limit=LIMITS)
     def all_by_agent(self, agent_id: bytes, limit: int) -> None:
         """Ask for everything an agent did."""
-        answer = self._ask(
-            "AUD-5",
-            "a query by agent",
-            lambda: self.store.by_agent(agent_id, 0, None, limit=limit),
-        )
-        self._judge(self.contract.answered_by_agent(agent_id, 0, None, limit, answer))
+        self._ask_by_agent(agent_id, 0, None, limit)
 
     @rule(limit=LIMITS)
     def recent(self, limit: int) -> None:
@@ -182,7 +188,7 @@ class AuditMachine(RuleBasedStateMachine):
         answer = self._ask("AUD-7", "a query for the recent", lambda: self.store.recent(limit))
         self._judge(self.contract.answered_recent(limit, answer))
 
-    @rule(agent_id=IDENTIFIERS)
+    @rule(agent_id=AGENT_IDS)
     def has(self, agent_id: bytes) -> None:
         """Ask whether an agent has audits."""
         answer = self._ask("AUD-8", "has", lambda: self.store.has(agent_id))
@@ -213,7 +219,6 @@ class AuditMachine(RuleBasedStateMachine):
 
     # The process
 
-    @initialize()
     @rule()
     def restart(self) -> None:
         """Close, open, and look at everything."""
@@ -221,8 +226,9 @@ class AuditMachine(RuleBasedStateMachine):
         self.store = self.store_under_test(self.process.store)
         for query_id in {audit["query_id"] for audit in self.put_before}:
             self.get(query_id)
-        keys = self._ask("AUD-1", "listing the keys", lambda: list(self.store.keys()))
-        self._judge(self.contract.answered_keys(keys))
+        if self.judges_keys:
+            keys = self._ask("AUD-1", "listing the keys", lambda: list(self.store.keys()))
+            self._judge(self.contract.answered_keys(keys))
 
     def teardown(self) -> None:
         """End the process."""
@@ -233,22 +239,40 @@ class AuditMachine(RuleBasedStateMachine):
     def _put(self, audit: Audit, death: int | None) -> None:
         self.put_before.append(audit)
         try:
-            with self.process.dying_after(death):
-                self._judge(self._put_and_answer(audit))
+            with self.process.dying_after(death if self.deaths else None):
+                answered = self._answer_of_put(audit)
         except Died:
             self.contract.put_interrupted(audit)
             self.store = self.store_under_test(self.process.store)
+        else:
+            self._judge(answered())
 
-    def _put_and_answer(self, audit: Audit) -> list[Violation]:
-        ...
+    def _answer_of_put(self, audit: Audit) -> Callable[[], list[Violation]]:
+        """Put, and return what the answer tells the contract, if it is ever heard."""
+        try:
+            self.store.put(audit)
+        except Conflict:
+            return lambda: self.contract.put_refused(audit)
+        except Exception as error:  # whatever a store under test throws
+            message = repr(error)
+            return lambda: self.contract.failed("AUD-3", "a put", message)
+        return lambda: self.contract.put_acknowledged(audit)
+
+    def _ask_by_agent(self, agent_id: bytes, earliest: int, latest: int | None, limit: int) -> None:
+        answer = self._ask(
+            "AUD-5",
+            "a query by agent",
+            lambda: self.store.by_agent(agent_id, earliest, latest, limit=limit),
+        )
+        self._judge(self.contract.answered_by_agent(agent_id, earliest, latest, limit, answer))
 
     def _ask(self, requirement: str, question: str, ask: Callable[[], Any]) -> Any:
         """Return an answer; an error is a violation, whatever its type."""
         try:
             return ask()
         except Exception as error:  # whatever a store under test throws
-            self._judge(self.contract.failed(requirement, question, repr(error)))
-            raise
+            violations = self.contract.failed(requirement, question, repr(error))
+            raise Violated(violations) from error
 
     def _judge(self, violations: Sequence[Violation]) -> None:
         if violations:
@@ -257,14 +281,22 @@ class AuditMachine(RuleBasedStateMachine):
     def _picked(self, pick: int) -> Audit:
         return self.put_before[pick % len(self.put_before)]
 
-    def _near(self, pick: int, distance: int) -> int:
-        """Return a timestamp at or beside one that has been put."""
-        timestamp = self._picked(pick)["timestamp"] if self.put_before else 1000
-        return min(max(timestamp + distance, 0), MAX_TIMESTAMP)
+
+def near(audit: Audit, distance: int) -> int:
+    """Return the timestamp of an audit, or one beside it."""
+    timestamp: int = audit["timestamp"]
+    return min(max(timestamp + distance, 0), MAX_TIMESTAMP)
 
 
 def audit_machine(
-    store_under_test: Callable[[KeyValueStore], StoreUnderTest],
+    store_under_test: StoreFactory, *, keys: bool = True, deaths: bool = True
 ) -> Callable[[], AuditMachine]:
-    """Return a machine for a store, in the form that Hypothesis runs."""
-    return type("AuditMachine", (AuditMachine,), {"store_under_test": store_under_test})
+    """
+    Return a machine for a store, in the form that Hypothesis runs.
+
+    Without `keys` it judges answers alone, as it must where the layout of the
+    keys is the implementation's own business.  Without `deaths` the process
+    lives, and whatever is wrong is not a crash's fault.
+    """
+    members = {"store_under_test": store_under_test, "judges_keys": keys, "deaths": deaths}
+    return type("AuditMachine", (AuditMachine,), members)
