@@ -21,7 +21,7 @@ check: $(STAMP) ## run the conformance suite on the built-in reference
 	$(BIN)/tornproof check
 
 test: $(STAMP) ## run the tests (with branch coverage of reference/ and models/)
-	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term
+	$(BIN)/pytest -n 2 --cov --cov-report=term
 
 lint: $(STAMP) ## ruff, its formatter, and mypy in strict mode
 	$(BIN)/ruff check .
