@@ -145,7 +145,7 @@ def recover_locked(filesystem: Filesystem, directory: str, *, max_payload: int) 
     try:
         for name in report.temporary:
             filesystem.unlink(f"{directory}/{name}")
-        if report.segments and (report.cut or report.end > report.watermark):
+        if report.segments:
             _make_durable(filesystem, directory, report.segments[-1], report.watermark)
     except OSError as error:
         raise from_os_error(error, f"make the recovered tail of {directory} durable") from error
@@ -232,13 +232,14 @@ def _make_durable(filesystem: Filesystem, directory: str, last: Segment, waterma
     """
     Cut the last segment to its valid prefix, write it again, and sync (REC-2, REC-8).
 
-    What lies below the watermark was synced with success and need not be written
-    again.
+    Truncates even where there is nothing to cut: the file may have been cut by
+    a process that died before it could sync, or whose sync failed, and then only
+    the kernel knows.  What lies below the watermark was synced with success and
+    need not be written again.
     """
     file = filesystem.open(f"{directory}/{segment_name(last.base)}")
     try:
-        if file.size() != last.size:
-            file.truncate(last.size)
+        file.truncate(last.size)
         _write_again(file, max(watermark - last.base, 0), last.size)
         file.sync()
     finally:
