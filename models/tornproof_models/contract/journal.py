@@ -43,6 +43,12 @@ class Attempt:
     payload: bytes
     promise: Promise = Promise.INDETERMINATE
     offset: int | None = None
+    promised_by: str = "append"
+    """The operation that promised it would last."""
+
+
+PROMISED = {"append": "JRN-3", "sync": "JRN-10", "close": "JRN-11"}
+"""The requirement that is violated when what an operation promised does not last."""
 
 
 @frozen
@@ -81,12 +87,12 @@ class History:
         """Note that an append returned an error; if definite, it had no effect."""
         return self._change(call, Promise.REFUSED if definite else Promise.INDETERMINATE, None)
 
-    def flush(self) -> "History":
-        """Note that everything accepted so far was promised to last."""
+    def flush(self, operation: str) -> "History":
+        """Note that a sync or close promised that everything accepted so far will last."""
         return evolve(
             self,
             attempts=tuple(
-                evolve(attempt, promise=Promise.DURABLE)
+                evolve(attempt, promise=Promise.DURABLE, promised_by=operation)
                 if attempt.promise is Promise.ACCEPTED
                 else attempt
                 for attempt in self.attempts
@@ -154,8 +160,9 @@ class History:
                 continue
             record = (attempt.offset, attempt.payload)
             if attempt.promise is Promise.DURABLE:
-                message = f"{describe(record)} was acknowledged as durable and is gone"
-                violations.append(Violation("JRN-3", message))
+                promise = f"acknowledged as durable by {attempt.promised_by}"
+                message = f"{describe(record)} was {promise} and is gone"
+                violations.append(Violation(PROMISED[attempt.promised_by], message))
             if position < last:
                 message = f"{describe(record)} is gone although a later record is there"
                 violations.append(Violation("JRN-4", message))

@@ -23,7 +23,7 @@ from itertools import islice
 
 from attrs import define, evolve, field, frozen
 
-from tornproof_models.contract.journal import History, Record, Violation
+from tornproof_models.contract.journal import PROMISED, History, Record, Violation
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import Choice, ImageSpace
 from tornproof_models.disk.profiles import Profile
@@ -284,7 +284,7 @@ def _relabel(finding: Finding, shown: int) -> Violation:
     if finding.crash_point <= shown:
         message = f"a crash inside recovery changes its outcome: {violation.message}"
         return Violation("REC-3", message)
-    if violation.requirement == "JRN-3":
+    if violation.requirement in PROMISED.values():
         message = f"after a recovery, {violation.message}"
         return Violation("REC-4", message)
     return violation

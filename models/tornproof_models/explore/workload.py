@@ -17,7 +17,7 @@ from typing import Protocol, TypeAlias
 from attrs import define, evolve, field, frozen
 from tornproof.errors import TornproofError
 
-from tornproof_models.contract.journal import History, Record, Violation
+from tornproof_models.contract.journal import PROMISED, History, Record, Violation
 from tornproof_models.disk.filesystem import Fault, ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
@@ -174,8 +174,8 @@ def advance(history: History, event: Event) -> History:
             return history.acknowledge(call, offset, durable=durable)
         case Failed(call, definite):
             return history.fail(call, definite=definite)
-        case Flushed():
-            return history.flush()
+        case Flushed(operation):
+            return history.flush(operation)
         case Observed(records):
             return history.observe(records)
         case _:
@@ -298,8 +298,8 @@ class Run:
             message = f"cannot read what was just appended: {type(error).__name__}: {error}"
             self.violations.append(Violation("JRN-2", message))
             return
-        for violation in self.history.flush().judge(found):
-            lost = violation.requirement == "JRN-3"
+        for violation in self.history.flush("append").judge(found):
+            lost = violation.requirement in PROMISED.values()
             self.violations.append(evolve(violation, requirement="JRN-2") if lost else violation)
         if alone != tuple(self.appended):
             message = "reading a record by its offset gives another payload than was appended"
@@ -315,8 +315,8 @@ class Run:
 
     def _flushing(self, operation: str) -> None:
         if self._attempt(operation):
-            self.history = self.history.flush()
-            self.filesystem.events.append(Flushed())
+            self.history = self.history.flush(operation)
+            self.filesystem.events.append(Flushed(operation))
 
 
 def run(

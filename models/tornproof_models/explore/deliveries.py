@@ -1,0 +1,372 @@
+"""
+Programs for a deferred queue, and their way through an implementation.
+
+A program is a list of steps: submit, let the drainer make a move, let something
+go wrong, kill the process, close, drain, replay.  A `Run` takes them one by
+one, notes what was asked and answered, and asks the contract after each step,
+and once more when everything has come to rest.
+
+A `Target` is an implementation that moves only when told to.  What survives a
+death is its own business; what died is not asked.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Protocol, TypeAlias
+
+from attrs import define, evolve, field, frozen
+
+from tornproof_models.contract.delivery import (
+    Appended,
+    Died,
+    Drain,
+    Fact,
+    Fault,
+    Outcome,
+    Profile,
+    Replayed,
+    Seen,
+    State,
+    Struck,
+    Submitted,
+    Violation,
+    judge,
+    judge_close,
+    judge_drain,
+)
+from tornproof_models.database_faults import Kind, MemoryDatabase, Panic, ProcessDied, Strike
+
+MAX_MOVES = 200
+"""Moves after which a drainer that nothing disturbs any more should have come to rest."""
+
+FAULTS: Mapping[Kind, Fault] = {
+    Kind.BUSY: Fault.TRANSIENT,
+    Kind.LOCKED: Fault.TRANSIENT,
+    Kind.FULL: Fault.TRANSIENT,
+    Kind.READ_ONLY: Fault.TRANSIENT,
+    Kind.IO_ERROR: Fault.TRANSIENT,
+    Kind.UNIQUE: Fault.RACE,
+    Kind.RACE: Fault.RACE,
+    Kind.NO_SUCH_COLUMN: Fault.PERMANENT,
+    Kind.PANIC: Fault.PANIC,
+}
+"""What the contract calls them."""
+
+
+def event_id(number: int) -> str:
+    """Name the event of that number."""
+    return f"e{number}"
+
+
+def event_of(number: int) -> Mapping[str, Any]:
+    """Return the event of that number, as the object that it is in JSON."""
+    return {
+        "action": {"command": f"command {number}", "kind": "bash"},
+        "agent_id": "agent",
+        "decision": {"decision": "refuse", "reason": "because", "rule_id": "R1"},
+        "event_id": event_id(number),
+        "timestamp": f"2026-01-31T12:00:00.{number:09d}Z",
+    }
+
+
+def payload_of(number: int) -> bytes:
+    """
+    Return its canonical bytes.
+
+    For an object of plain ASCII texts RFC 8785 asks for no more than this.
+    """
+    return json.dumps(event_of(number), sort_keys=True, separators=(",", ":")).encode()
+
+
+@frozen
+class Look:
+    """What one sees of a target, and whether its drainer has given up."""
+
+    state: State
+    hopeless: bool = False
+
+
+class Target(Protocol):
+    """An implementation under judgement, with all that outlives its processes."""
+
+    name: str
+    profile: Profile
+    database: MemoryDatabase
+
+    def open(self) -> None:
+        """Begin a process."""
+        ...
+
+    def submit(self, event: Mapping[str, Any]) -> Outcome:
+        """Submit an event; one with a lone surrogate has no canonical bytes."""
+        ...
+
+    def move(self) -> bool:
+        """Let the drainer make one move; false if it has none to make."""
+        ...
+
+    def drain(self) -> Drain:
+        """Wait, for a bounded time, until nothing is pending."""
+        ...
+
+    def close(self) -> bool:
+        """Close and flush; false if that would never return."""
+        ...
+
+    def hold(self) -> None:
+        """Let a producer keep a handle of its own."""
+        ...
+
+    def replay(self) -> None:
+        """Replay the dead letters, as an operator would."""
+        ...
+
+    def append_as_sibling(self, event_id: str) -> None:
+        """Append a row to the same chain, from another process."""
+        ...
+
+    def kill(self, power: int | None) -> None:
+        """End the process; with `power`, cut the power and keep the image of that number."""
+        ...
+
+    def look(self) -> Look:
+        """Look at what is there."""
+        ...
+
+
+# Steps
+
+
+@frozen
+class Submit:
+    """Submit the next event."""
+
+    encodable: bool = True
+
+    def __str__(self) -> str:
+        return "submit an event" if self.encodable else "submit an event that cannot be encoded"
+
+
+@frozen
+class Move:
+    """Let the drainer make a move, or several."""
+
+    moves: int = 1
+
+    def __str__(self) -> str:
+        return "the drainer moves" if self.moves == 1 else f"the drainer moves {self.moves} times"
+
+
+@frozen
+class Arm:
+    """Let something go wrong from here on."""
+
+    strike: Strike
+
+    def __str__(self) -> str:
+        return f"from here on: {self.strike}"
+
+
+@frozen
+class Sibling:
+    """Another process appends to the chain."""
+
+    def __str__(self) -> str:
+        return "another process appends to the chain"
+
+
+@frozen
+class Kill:
+    """Kill the process, or cut the power, and begin a new one."""
+
+    power: int | None = None
+
+    def __str__(self) -> str:
+        return "SIGKILL; restart" if self.power is None else "power cut; restart"
+
+
+@frozen
+class Watch:
+    """Somebody looks at the chain and the dead letters."""
+
+    def __str__(self) -> str:
+        return "somebody looks at the chain"
+
+
+@frozen
+class AskDrain:
+    """Wait until nothing is pending."""
+
+    def __str__(self) -> str:
+        return "drain_pending()"
+
+
+@frozen
+class Close:
+    """Close and flush."""
+
+    def __str__(self) -> str:
+        return "close_and_flush()"
+
+
+@frozen
+class Hold:
+    """A producer keeps a handle."""
+
+    def __str__(self) -> str:
+        return "another producer keeps a handle"
+
+
+@frozen
+class Replay:
+    """An operator replays the dead letters."""
+
+    def __str__(self) -> str:
+        return "replay the dead letters"
+
+
+Step: TypeAlias = Submit | Move | Arm | Sibling | Kill | Watch | AskDrain | Close | Hold | Replay
+Program: TypeAlias = tuple[Step, ...]
+
+
+@define
+class Run:
+    """A program on its way through a target."""
+
+    target: Target
+    judged_as: Profile
+    history: list[Fact] = field(factory=list)
+    violations: list[Violation] = field(factory=list)
+    submitted: int = 0
+    siblings: int = 0
+    _moment: int = 0
+
+    def open(self) -> None:
+        """Begin the first process."""
+        plan = self.target.database.plan
+        plan.on_strike = self._note_strike
+        plan.sibling = self._append_as_sibling
+        self.target.open()
+
+    def take(self, step: Step) -> None:
+        """Take one step, and judge what is there afterwards."""
+        try:
+            self._take(step)
+        except ProcessDied:
+            self._die(None)
+        self._judge(quiescent=False)
+
+    def settle(self) -> None:
+        """Let nothing go wrong any more, come to rest, and judge that."""
+        self.target.database.plan.strikes.clear()
+        for _ in range(2):
+            self._move(MAX_MOVES)
+            if self.target.look().hopeless and self.judged_as is Profile.DURABLE:
+                self._die(None)  # what is left is for the next process
+        if self.target.move():
+            message = f"the drainer is still busy after {MAX_MOVES} undisturbed moves"
+            self.violations.append(Violation("DRN-1", message))
+        self._judge(quiescent=True)
+
+    # Steps
+
+    def _take(self, step: Step) -> None:
+        match step:
+            case Submit(encodable):
+                self._submit(encodable)
+            case Move(moves):
+                self._move(moves)
+            case Arm(strike):
+                self.target.database.plan.strikes.append(strike)
+            case Sibling():
+                self._append_as_sibling()
+            case Kill(power):
+                self._die(power)
+            case Watch():
+                self.history.append(Seen(*self._ids()))
+            case AskDrain():
+                self._drain()
+            case Close():
+                self._close()
+            case Hold():
+                self.target.hold()
+            case Replay():
+                self._replay()
+
+    def _submit(self, encodable: bool) -> None:
+        self.submitted += 1
+        number = self.submitted
+        event = dict(event_of(number))
+        if not encodable:
+            event["agent_id"] = "\ud800"
+        invoked = self._tick()
+        outcome = self.target.submit(event)
+        fact = Submitted(event_id(number), payload_of(number), outcome, invoked, self._tick())
+        self.history.append(fact)
+
+    def _move(self, moves: int) -> None:
+        for _ in range(moves):
+            if not self.target.move():
+                return
+
+    def _append_as_sibling(self) -> None:
+        self.siblings += 1
+        name = f"s{self.siblings}"
+        self.history.append(Appended(name))
+        self.target.append_as_sibling(name)
+
+    def _die(self, power: int | None) -> None:
+        self.target.kill(power)
+        self.target.open()
+        look = self.target.look().state
+        chain, letters = self._ids()
+        spooled = look.spool[look.position :] if look.spool else ()
+        self.history.append(Died(chain, letters, spooled))
+
+    def _drain(self) -> None:
+        drain = self.target.drain()
+        state = self.target.look().state
+        self.violations += judge_drain(self.history, state, drain, profile=self.judged_as)
+        self._judge(quiescent=drain.drained)
+
+    def _close(self) -> None:
+        returned = self.target.close()
+        self.violations += judge_close(returned=returned)
+        self._judge(quiescent=returned and not self.target.look().hopeless)
+
+    def _replay(self) -> None:
+        before = set(self._ids()[1])
+        with suppress(Panic):  # the operator sees it, and asks again
+            self.target.replay()
+        chain = set(self._ids()[0])
+        self.history.append(Replayed(tuple(sorted(before & chain))))
+
+    # Noting and judging
+
+    def _judge(self, *, quiescent: bool) -> None:
+        state = evolve(self.target.look().state, quiescent=quiescent)
+        self.violations += judge(self.history, state, profile=self.judged_as)
+
+    def _ids(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        state = self.target.look().state
+        chain = tuple(row.event_id for row in state.chain)
+        return chain, tuple(letter.event_id for letter in state.dead_letters)
+
+    def _note_strike(self, strike: Strike, event_id: str | None) -> None:
+        if strike.kind in FAULTS:
+            self.history.append(Struck(FAULTS[strike.kind], event_id))
+
+    def _tick(self) -> int:
+        self._moment += 1
+        return self._moment
+
+
+def run(program: Sequence[Step], target: Target, judged_as: Profile | None = None) -> Run:
+    """Run a program from nothing to rest, and return the run with what it violated."""
+    running = Run(target, judged_as or target.profile)
+    running.open()
+    for step in program:
+        running.take(step)
+    running.settle()
+    return running
