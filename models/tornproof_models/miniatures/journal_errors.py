@@ -1,0 +1,123 @@
+"""
+Miniatures that go on after an error as if nothing had happened.
+
+Each is right while the disk is.  Tests that never make a disk fail never reach
+the lines that are wrong here.
+"""
+
+# ruff: noqa: ARG002 (a step gone wrong may ignore what it is given)
+
+from contextlib import suppress
+
+from tornproof.filesystem import File
+
+from tornproof_models.miniatures.small_journal import SmallJournal
+from tornproof_models.miniatures.small_recovery import write_all
+
+# A failed fsync
+
+
+class FsyncRetried(SmallJournal):
+    """
+    Tries a failed fsync again, and believes the success of the second.
+
+    fsync error → the pages are clean and not on disk, and the record is acknowledged.
+    Source: PostgreSQL's fsyncgate (2018).
+    """
+
+    breaks = frozenset({"JRN-3", "JRN-7", "JRN-10", "JRN-11", "REC-8", "SEG-4"})
+
+    def barrier(self) -> None:
+        """Give it a second chance."""
+        if self.active is not None:
+            try:
+                self.active.sync()
+            except OSError:
+                self.active.sync()
+
+
+class FsyncResultIgnored(SmallJournal):
+    """
+    Calls fsync and does not look at what it returns.
+
+    fsync error → the record is acknowledged and not on disk.
+    Source: redis/redis#8111 (2020).
+    """
+
+    breaks = frozenset({"JRN-3", "JRN-7", "JRN-10", "JRN-11", "REC-8", "SEG-4"})
+
+    def barrier(self) -> None:
+        """Have tried."""
+        if self.active is not None:
+            with suppress(OSError):
+                self.active.sync()
+
+
+class PoisonForgotten(SmallJournal):
+    """
+    Reports a failed fsync once and takes the next append.
+
+    fsync error → a record that is acknowledged stands behind one that never reached
+    the disk, and no reader gets as far.
+    """
+
+    breaks = frozenset({"JRN-3", "JRN-7", "JRN-10", "JRN-11", "REC-1", "REC-8", "SEG-4"})
+
+    def barrier(self) -> None:
+        """Report it."""
+        if self.active is not None:
+            self.active.sync()
+
+
+# A failed write
+
+
+class FragmentStays(SmallJournal):
+    """
+    Leaves what a failed write has left, and appends behind it.
+
+    ENOSPC → every later record is acknowledged, and no reader gets as far.
+    Source: prometheus/prometheus#13027 (2023), fjall-rs/fjall#308 (2026).
+    """
+
+    breaks = frozenset({"JRN-2", "JRN-3", "JRN-6", "JRN-8", "REC-1"})
+
+    def roll_back(self, file: File, position: int) -> None:
+        """Go on at the end of the file."""
+        self.sizes[self.last] = file.size()
+
+
+class AppendRetried(SmallJournal):
+    """
+    Appends a record again when its write has failed.
+
+    I/O error → the record is there twice, or stands behind a fragment of itself.
+    Source: milvus-io/milvus#53597 (2026).
+    """
+
+    breaks = frozenset({"JRN-2", "JRN-3", "JRN-5", "JRN-6", "JRN-8"})
+
+    def write_frame(self, frame: bytes) -> None:
+        """Take an error to mean that nothing was written."""
+        assert self.active is not None
+        try:
+            write_all(self.active, self.sizes[self.last], frame)
+        except OSError:
+            write_all(self.active, self.active.size(), frame)
+        self.sizes[self.last] = self.active.size()
+
+
+class GoesOnAfterARollback(SmallJournal):
+    """
+    Cuts a fragment off, and goes on in the segment that has been cut.
+
+    I/O error, unsynced loss → a sector shows the record from before the cut, in the
+    place of one that was accepted after it.
+    """
+
+    breaks = frozenset({"JRN-4"})
+
+    def roll_back(self, file: File, position: int) -> None:
+        """Keep the segment in use."""
+        super().roll_back(file, position)
+        self.finished = False
