@@ -4,9 +4,10 @@ One page for each module, written from what is there.
 The pages appear under `spec/reference/`, which git ignores, when the site is
 built.  Each holds the module's docstring, which opens like a chapter, then its
 classes and functions in the order of the source; a package's page ends with
-the list of its modules.
+its modules and their opening sentences.
 """
 
+import ast
 import builtins
 from collections.abc import Iterator
 from enum import Enum
@@ -45,13 +46,27 @@ def _pages(package: Path) -> Iterator[tuple[str, str]]:
     name = ".".join(package.relative_to(package.parents[_depth(package)]).parts)
     modules = sorted(path for path in package.glob("*.py") if not path.stem.startswith("_"))
     packages = sorted(path.parent for path in package.glob("*/__init__.py"))
+    sources = modules + [path / "__init__.py" for path in packages]
     below = [f"{name}.{path.stem}" for path in (*modules, *packages)]
-    contents = "".join(f"   {each}\n" for each in below)
-    yield name, _page(name) + f"\n.. toctree::\n   :maxdepth: 1\n\n{contents}"
-    for path in modules:
-        yield f"{name}.{path.stem}", _page(f"{name}.{path.stem}")
-    for path in packages:
-        yield from _pages(path)
+    listed = "".join(
+        f"- :doc:`{each}`: {_opening(source)}\n"
+        for each, source in zip(below, sources, strict=True)
+    )
+    hidden = "".join(f"   {each}\n" for each in below)
+    yield (
+        name,
+        f"{_page(name)}\n.. rubric:: Modules\n\n{listed}\n.. toctree::\n   :hidden:\n\n{hidden}",
+    )
+    for each in modules:
+        yield f"{name}.{each.stem}", _page(f"{name}.{each.stem}")
+    for each in packages:
+        yield from _pages(each)
+
+
+def _opening(source: Path) -> str:
+    """Return the first sentence of a module's docstring, without its stop."""
+    text = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+    return " ".join(text.partition("\n\n")[0].split()).rstrip(".")
 
 
 def _depth(package: Path) -> int:

@@ -22,13 +22,14 @@ def _part(match: re.Match[str]) -> str:
 def keep_layout(
     _app: Sphinx, _kind: str, _name: str, _object: object, _options: object, lines: list[str]
 ) -> None:
-    """Put `::` before every indented block that follows a blank line, and part `x`s."""
+    """Name a language for every indented block that follows a blank line, and part `x`s."""
     result: list[str] = []
     literal = False
     for line in lines:
         indented = line.startswith("    ")
         if indented and not literal and (not result or not result[-1].strip()):
-            result += ["::", ""]
+            language = "pycon" if line.lstrip().startswith(">>>") else "text"
+            result += [f".. code-block:: {language}", ""]
             literal = True
         elif line.strip() and not indented:
             literal = False
