@@ -93,6 +93,6 @@ def address(path: str, *, read_only: bool) -> str:
     file = Path(path).resolve()
     if not read_only:
         return f"{file.as_uri()}?mode=rwc"
-    writable = os.access(file.parent, os.W_OK)
+    writable = os.access(file.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
     logged = file.with_name(f"{file.name}-wal").exists()
     return f"{file.as_uri()}?mode=ro{'' if writable or logged else '&immutable=1'}"
