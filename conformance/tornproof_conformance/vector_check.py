@@ -2,7 +2,7 @@
 Hold a target to a frozen vector.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import Record, Violation
@@ -27,7 +27,7 @@ def judge_vector(vector: ImageVector, target: Target) -> list[Violation]:
         found = _judge_refusal(vector, error, filesystem)
     else:
         found = _judge_records(vector, records, discarded, filesystem)
-    return [Violation(vector.requirements[0], f"{vector.id}: {message}") for message in found]
+    return [Violation(requirement, f"{vector.id}: {message}") for requirement, message in found]
 
 
 def image_of(files: Mapping[str, bytes]) -> Image:
@@ -38,16 +38,16 @@ def image_of(files: Mapping[str, bytes]) -> Image:
     )
 
 
-def _judge_refusal(vector: ImageVector, error: Exception, filesystem: ModelFilesystem) -> list[str]:
-    problems = []
+def _judge_refusal(
+    vector: ImageVector, error: Exception, filesystem: ModelFilesystem
+) -> Iterator[tuple[str, str]]:
     code = error.code if isinstance(error, TornproofError) else type(error).__name__
     if isinstance(vector.expect, Recovered):
-        problems.append(f"refused to open with {code}: {error}")
+        yield "REC-1", f"refused to open with {code}: {error}"
     elif code != vector.expect.code:
-        problems.append(f"refused with {code}, not with {vector.expect.code}: {error}")
+        yield vector.requirements[0], f"refused with {code}, not {vector.expect.code}: {error}"
     if filesystem.image.files != filesystem.initial.files:
-        problems.append("refused, and changed what is on disk")
-    return problems
+        yield "REC-5", "refused, and changed what is on disk"
 
 
 def _judge_records(
@@ -55,22 +55,23 @@ def _judge_records(
     records: tuple[Record, ...],
     discarded: int,
     filesystem: ModelFilesystem,
-) -> list[str]:
+) -> Iterator[tuple[str, str]]:
     expect = vector.expect
     if isinstance(expect, Refused):
-        return [f"opened and showed {len(records)} records; must be refused with {expect.code}"]
-    problems = []
-    if records != expect.records:
-        problems.append(
-            f"showed {len(records)} records, not the {len(expect.records)} that are valid"
-            if len(records) != len(expect.records)
-            else "showed other offsets or payloads than are there"
-        )
-    if discarded != expect.discarded_bytes:
-        problems.append(f"reported {discarded} bytes cut, not {expect.discarded_bytes}")
+        message = f"opened and showed {len(records)} records; must be refused with {expect.code}"
+        yield vector.requirements[0], message
+        return
+    if len(records) != len(expect.records):
+        message = f"showed {len(records)} records, not the {len(expect.records)} that are valid"
+        yield vector.requirements[0], message
+    elif records != expect.records:
+        yield vector.requirements[0], "showed other offsets or payloads than are there"
+    elif discarded != expect.discarded_bytes:
+        yield "REC-7", f"reported {discarded} bytes cut, not {expect.discarded_bytes}"
     after = filesystem.image.files
     for name in expect.unchanged:
         if after.get(f"{DIRECTORY}/{name}") != vector.files[name]:
-            problems.append(f"changed or removed {name}")
-    problems += [f"left {name}" for name in expect.absent if f"{DIRECTORY}/{name}" in after]
-    return problems
+            yield "REC-10", f"changed or removed {name}"
+    for name in expect.absent:
+        if f"{DIRECTORY}/{name}" in after:
+            yield "REC-10", f"left {name}"

@@ -10,7 +10,7 @@ profile.
 from collections.abc import Iterator
 from itertools import chain, product
 
-from attrs import evolve
+from attrs import evolve, frozen
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore.explorer import Coverage, Explorer
@@ -39,38 +39,58 @@ AFTER: tuple[Program, ...] = ((Append(6),), (Kill(), Append(6)), (Append(6), Reo
 """What may follow an error: go on, die and restart, or close in an orderly way."""
 
 
-def _programs(budget: Budget) -> Iterator[tuple[Program, Program, Program]]:
-    struck = chain.from_iterable(
-        product(STRUCK, repeat=length) for length in range(1, budget.fault_operations + 1)
+@frozen
+class Injection:
+    """Where a fault strikes: a program in three parts, the second of which it hits."""
+
+    options: Options
+    before: Program
+    struck: Program
+    after: Program
+
+
+ALIGNED = Append(472)
+"""A record that fills a sector: after a rollback, another fits exactly in its place."""
+
+
+def _injections(budget: Budget) -> Iterator[Injection]:
+    struck = list(
+        chain.from_iterable(
+            product(STRUCK, repeat=length) for length in range(1, budget.fault_operations + 1)
+        )
     )
-    return product(BEFORE, struck, AFTER)
+    for durability in DURABILITIES:
+        roomy = Options(durability=durability, segment_bytes=4096)
+        yield Injection(roomy, (), (ALIGNED,), (ALIGNED, ALIGNED))
+        for before, middle, after in product(BEFORE, struck, AFTER):
+            yield Injection(Options(durability=durability), before, middle, after)
 
 
-def _operations(target: Target, before: Program, struck: Program, options: Options) -> int:
+def _operations(target: Target, injection: Injection) -> int:
     """Count the disk operations that the struck part of a program needs."""
-    start = run(before, target, options).filesystem.operations
-    return run(before + struck, target, options).filesystem.operations - start
+    start = run(injection.before, target, injection.options).filesystem.operations
+    whole = run(injection.before + injection.struck, target, injection.options)
+    return whole.filesystem.operations - start
 
 
 def _inject(target: Target, budget: Budget) -> Findings:
     covered, injected = Coverage(), 0
-    rounds = list(product(DURABILITIES, _programs(budget)))
+    injections = list(_injections(budget))
     known: set[str] = set()
-    explorers = {
-        (durability, profile): Explorer(
-            target, Options(durability=durability), PROFILES[profile], depth=1
-        )
-        for durability in DURABILITIES
-        for profile in CLAIMED
-    }
-    for number, (durability, (before, struck, after)) in enumerate(rounds):
-        options = Options(durability=durability)
-        yield Progress("faults", number, len(rounds), f"{durability}: {injected:,} faults")
-        for nth in range(1, _operations(target, before, struck, options) + 1):
+    explorers: dict[tuple[Options, str], Explorer] = {}
+    for number, injection in enumerate(injections):
+        detail = f"{injection.options.durability}: {injected:,} faults"
+        yield Progress("faults", number, len(injections), detail)
+        for nth in range(1, _operations(target, injection) + 1):
             for fault in Fault:
                 injected += 1
-                program = (*before, Fail(nth, fault), *struck, *after)
-                for problem in _try(target, program, explorers, options):
+                program = (
+                    *injection.before,
+                    Fail(nth, fault),
+                    *injection.struck,
+                    *injection.after,
+                )
+                for problem in _try(target, program, injection.options, explorers):
                     if problem.violation.requirement not in known:
                         known.add(problem.violation.requirement)
                         yield problem
@@ -82,8 +102,8 @@ def _inject(target: Target, budget: Budget) -> Findings:
 def _try(
     target: Target,
     program: Program,
-    explorers: dict[tuple[str, str], Explorer],
     options: Options,
+    explorers: dict[tuple[Options, str], Explorer],
 ) -> Iterator[Problem]:
     running = run(program, target, options)
     case = ProgramCase(program, options)
@@ -92,8 +112,10 @@ def _try(
     if running.violations:
         return
     for profile in CLAIMED:
-        explorer = explorers[options.durability, profile]
-        for finding in explorer.explore(running.filesystem.trace):
+        explorer = explorers.setdefault(
+            (options, profile), Explorer(target, options, PROFILES[profile], depth=1)
+        )
+        for finding in explorer.explore(running.filesystem.trace, since=running.armed_after):
             yield Problem(finding.violation, evolve(case, profile=profile), finding)
             return
 

@@ -106,12 +106,10 @@ def too_large_is_refused(target: Target) -> Iterator[Violation]:
 def what_decodes_is_canonical(target: Target) -> Iterator[Violation]:
     """Whatever is read back encodes to exactly the bytes that were read."""
     one, two = make_frame(b"one"), make_frame(b"two")
-    for name, data in {
-        "zeros between frames": one + bytes(8) + two,
-        "zeros before the first frame": bytes(8) + one,
-        "a payload that ends in zeros": make_frame(b"padded\0\0") + one,
-    }.items():
+    padded = [one + bytes(count) + two for count in range(1, 17)]
+    for data in (*padded, bytes(8) + one, make_frame(b"padded\0\0") + one):
         journal = Situation.with_files(target, {FIRST: data}).open()
         payloads = [payload for _, payload in journal.scan()]
         if not data.startswith(b"".join(map(make_frame, payloads))):
-            yield Violation("FRM-9", f"{name}: what was read does not encode to what is there")
+            yield Violation("FRM-9", "what was read does not encode to the bytes that are there")
+            return

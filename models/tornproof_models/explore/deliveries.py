@@ -12,7 +12,6 @@ death is its own business; what died is not asked.
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
 from attrs import define, evolve, field, frozen
@@ -36,6 +35,7 @@ from tornproof_models.contract.delivery import (
     judge_drain,
 )
 from tornproof_models.database_faults import Kind, MemoryDatabase, Panic, ProcessDied, Strike
+from tornproof_models.disk.filesystem import Fault as DiskFault
 
 MAX_MOVES = 200
 """Moves after which a drainer that nothing disturbs any more should have come to rest."""
@@ -126,6 +126,14 @@ class Target(Protocol):
         """Append a row to the same chain, from another process."""
         ...
 
+    def fail_disk(self, nth: int, fault: DiskFault) -> None:
+        """Let the Nth operation on the spool's disk fail."""
+        ...
+
+    def disarm(self) -> None:
+        """Let nothing go wrong any more."""
+        ...
+
     def kill(self, power: int | None) -> None:
         """End the process; with `power`, cut the power and keep the image of that number."""
         ...
@@ -166,6 +174,17 @@ class Arm:
 
     def __str__(self) -> str:
         return f"from here on: {self.strike}"
+
+
+@frozen
+class FailDisk:
+    """Let an operation on the spool's disk fail."""
+
+    nth: int
+    fault: DiskFault
+
+    def __str__(self) -> str:
+        return f"from here on: {self.fault.value} at disk operation {self.nth}"
 
 
 @frozen
@@ -226,7 +245,9 @@ class Replay:
         return "replay the dead letters"
 
 
-Step: TypeAlias = Submit | Move | Arm | Sibling | Kill | Watch | AskDrain | Close | Hold | Replay
+Step: TypeAlias = (
+    Submit | Move | Arm | FailDisk | Sibling | Kill | Watch | AskDrain | Close | Hold | Replay
+)
 Program: TypeAlias = tuple[Step, ...]
 
 
@@ -259,7 +280,7 @@ class Run:
 
     def settle(self) -> None:
         """Let nothing go wrong any more, come to rest, and judge that."""
-        self.target.database.plan.strikes.clear()
+        self.target.disarm()
         for _ in range(2):
             self._move(MAX_MOVES)
             if self.target.look().hopeless and self.judged_as is Profile.DURABLE:
@@ -279,6 +300,8 @@ class Run:
                 self._move(moves)
             case Arm(strike):
                 self.target.database.plan.strikes.append(strike)
+            case FailDisk(nth, fault):
+                self.target.fail_disk(nth, fault)
             case Sibling():
                 self._append_as_sibling()
             case Kill(power):
@@ -337,10 +360,13 @@ class Run:
 
     def _replay(self) -> None:
         before = set(self._ids()[1])
-        with suppress(Panic):  # the operator sees it, and asks again
+        try:
             self.target.replay()
-        chain = set(self._ids()[0])
-        self.history.append(Replayed(tuple(sorted(before & chain))))
+        except Panic:
+            pass  # the operator sees it, and asks again
+        finally:
+            chain = set(self._ids()[0])
+            self.history.append(Replayed(tuple(sorted(before & chain))))
 
     # Noting and judging
 

@@ -31,11 +31,14 @@ from tornproof_models.disk.registers import SECTOR_BYTES, Registers
 from tornproof_models.disk.trace import (
     Acked,
     Event,
+    Failed,
     Flushed,
     Image,
+    Invoked,
     Observed,
     Sync,
     SyncDirectory,
+    SyncFailed,
     Trace,
 )
 from tornproof_models.explore.workload import Options, Run, Target, advance
@@ -140,11 +143,16 @@ class Explorer:
     _outcomes: dict[bytes, Recovered] = field(factory=dict)
     _deep: dict[bytes, tuple[Finding, ...]] = field(factory=dict)
 
-    def explore(self, trace: Trace) -> list[Finding]:
-        """Judge every image of a trace; return the smallest finding for each requirement."""
+    def explore(self, trace: Trace, *, since: int = 0) -> list[Finding]:
+        """
+        Judge every image of a trace; return the smallest finding for each requirement.
+
+        `since` leaves out crashes before so many events, where another trace has
+        covered the same beginning.
+        """
         self.coverage.traces += 1
         smallest: dict[str, Finding] = {}
-        for finding in self._findings(trace, History(), self.depth):
+        for finding in self._findings(trace, History(), self.depth, since):
             requirement = finding.violation.requirement
             if requirement not in smallest or finding.size < smallest[requirement].size:
                 smallest[requirement] = finding
@@ -160,10 +168,12 @@ class Explorer:
 
     # One trace
 
-    def _findings(self, trace: Trace, history: History, depth: int) -> Iterator[Finding]:
+    def _findings(
+        self, trace: Trace, history: History, depth: int, since: int = 0
+    ) -> Iterator[Finding]:
         registers = Registers.of(trace.initial, self.profile.floors, sector_bytes=self.sector_bytes)
         for number, event in enumerate(trace.events):
-            if self._is_crash_point(event):
+            if number >= since and self._is_crash_point(event):
                 yield from self._crash(registers, history, number, depth)
             registers.advance(event)
             history = advance(history, event)
@@ -171,7 +181,7 @@ class Explorer:
 
     def _is_crash_point(self, event: Event) -> bool:
         if self.profile.floors.everything_at_once:
-            return True
+            return not isinstance(event, Sync | SyncDirectory | SyncFailed | Invoked | Failed)
         return isinstance(event, Sync | SyncDirectory | Acked | Flushed | Observed)
 
     def _crash(

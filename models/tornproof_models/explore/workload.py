@@ -198,6 +198,9 @@ class Run:
     appended: list[Record] = field(factory=list)
     """Every append that was acknowledged since the last open, for reading back."""
 
+    armed_after: int = 0
+    """How many events had happened when the last fault was armed."""
+
     _began: History = field(factory=History)
     """What was owed when this disk began."""
 
@@ -243,6 +246,7 @@ class Run:
                 self.filesystem.release_locks()
                 self.open()
             case Fail(nth, fault):
+                self.armed_after = len(self.filesystem.events)
                 self.filesystem.fail(nth, fault)
             case Crash():
                 self.crash(step)
