@@ -174,12 +174,19 @@ class ImageSpace:
         return Choice(kept, chosen)
 
     def _pivot(self, remaining: int) -> int:
-        """Pick the version that is related to the most others: it splits the order best."""
+        """
+        Pick the version with the most pairs of others on its two sides.
+
+        It splits the order best: a chain is halved, not peeled, so that the
+        recursion stays shallow.
+        """
         if remaining not in self._pivots:
-            self._pivots[remaining] = max(
-                _bits(remaining),
-                key=lambda i: ((self.below[i] | self.above[i]) & remaining).bit_count(),
-            )
+
+            def pairs(i: int) -> int:
+                below = (self.below[i] & remaining).bit_count()
+                return below * (self.above[i] & remaining).bit_count()
+
+            self._pivots[remaining] = max(_bits(remaining), key=pairs)
         return self._pivots[remaining]
 
     def _filled(self, lost: int) -> Iterator[tuple[tuple[int, int], ...]]:
@@ -211,24 +218,14 @@ class ImageSpace:
 
     def _closures(self, profile: Profile) -> tuple[list[int], list[int]]:
         """Compute what each version implies and what implies it, as bit masks with itself."""
-        below = [1 << i for i in range(len(self.versions))]
         implied: list[list[int]] = [[] for _ in self.versions]
+        implying: list[list[int]] = [[] for _ in self.versions]
         for cause, effect in profile.implications(self.versions):
             implied[cause].append(effect)
-        changed = True
-        while changed:
-            changed = False
-            for i, effects in enumerate(implied):
-                mask = below[i]
-                for effect in effects:
-                    mask |= below[effect]
-                if mask != below[i]:
-                    below[i], changed = mask, True
-        above = [0] * len(below)
-        for i, mask in enumerate(below):
-            for j in _bits(mask):
-                above[j] |= 1 << i
-        return below, above
+            implying[effect].append(cause)
+        # what is implied comes earlier, with few exceptions, so one pass nearly does it
+        order = range(len(self.versions))
+        return _closure(implied, order), _closure(implying, order[::-1])
 
     def _components(self, remaining: int) -> list[int]:
         """Split versions into groups that nothing among them relates to each other."""
@@ -373,6 +370,19 @@ def _join(parts: Sequence[Choice]) -> Choice:
         kept |= part.kept
         fillings += part.fillings
     return Choice(kept, tuple(sorted(fillings)))
+
+
+def _closure(edges: Sequence[Sequence[int]], order: Sequence[int]) -> list[int]:
+    """Find all that can be reached from each position, itself included."""
+    reached = [1 << i for i in range(len(edges))]
+    changed = True
+    while changed:
+        changed = False
+        for i in order:
+            mask = reached[i] | _union(reached[j] for j in edges[i])
+            if mask != reached[i]:
+                reached[i], changed = mask, True
+    return reached
 
 
 def _union(masks: "Iterator[int] | Sequence[int]") -> int:

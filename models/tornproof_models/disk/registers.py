@@ -110,6 +110,7 @@ class Registers:
 
     floors: Floors
     sector_bytes: int = SECTOR_BYTES
+    block_bytes: int = BLOCK_BYTES
     pending: list[Version] = field(factory=list)
     """Versions above their floors, in the order in which they were made."""
 
@@ -134,9 +135,16 @@ class Registers:
     _step: int = 0
 
     @classmethod
-    def of(cls, image: Image, floors: Floors, *, sector_bytes: int = SECTOR_BYTES) -> "Registers":
+    def of(
+        cls,
+        image: Image,
+        floors: Floors,
+        *,
+        sector_bytes: int = SECTOR_BYTES,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> "Registers":
         """Begin with a tree that is durable as it stands."""
-        registers = cls(floors, sector_bytes)
+        registers = cls(floors, sector_bytes, block_bytes)
         inodes = number_inodes(image)
         for path, inode in inodes.items():
             parent, _, name = path.rpartition("/")
@@ -221,16 +229,22 @@ class Registers:
             return
         content.extend(bytes(max(event.offset - size, 0)))
         content[event.offset : end] = event.data
+        allocated, begun = self._blocks_of(event.inode)
+        needs = [version for versions in begun.values() for version in versions]
         for sector in range(event.offset // self.sector_bytes, -(-end // self.sector_bytes)):
-            self._write_to(Data(event.inode, sector), self._sector(event.inode, sector))
+            version = self._write_sector(event.inode, sector)
+            block = sector * self.sector_bytes // self.block_bytes
+            if version is not None and block >= allocated and block not in begun:
+                needs.append(version)
             size = max(size, min(end, (sector + 1) * self.sector_bytes))
-            self._write_size(event.inode, size)
+            if self._write_size(event.inode, size, tuple(needs)):
+                needs.clear()  # the next size implies this one, and so what it needs
 
     def _truncate(self, event: Truncate) -> None:
         content = self._live[event.inode]
         old_size = len(content)
         if event.size == old_size:
-            self._write_size(event.inode, old_size)
+            self._write_size(event.inode, old_size, ())
             return
         content.extend(bytes(max(event.size - old_size, 0)))
         first = event.size // self.sector_bytes
@@ -277,48 +291,62 @@ class Registers:
         content = bytes(self._live[inode][start : start + self.sector_bytes])
         return content.ljust(self.sector_bytes, b"\0")
 
-    def _allocation(self, inode: int, size: int) -> tuple[Version, ...]:
+    def _blocks_of(self, inode: int) -> tuple[int, dict[int, list[Version]]]:
         """
-        Find the data that must reach the disk before the file may have this size.
+        Count a file's allocated blocks, and find what each new one began with.
 
-        A block is allocated when it is first written out, with what it holds
-        then; its file's size follows.  Later writes into an allocated block are
-        not ordered against the size.
+        A block beyond the durable size is allocated when it is first written out,
+        with what it holds then; the file's size follows.  Later writes into it are
+        not ordered against the size.  A truncation frees the blocks beyond it, and
+        what is written there later is allocated anew.
         """
-        allocated = -(-self.sizes[inode] // BLOCK_BYTES) * BLOCK_BYTES
-        first_step: dict[int, int] = {}
-        needed = []
+        allocated = self._blocks(self.sizes[inode])
+        begun: dict[int, list[Version]] = {}
         for version in self.pending:
-            register = version.register
-            if not isinstance(register, Data) or register.inode != inode or version.failed:
-                continue
-            start = register.sector * self.sector_bytes
-            if not allocated <= start < size:
-                continue
-            if first_step.setdefault(start // BLOCK_BYTES, version.step) == version.step:
-                needed.append(version)
-        return tuple(needed)
+            match version.register, version.value:
+                case Size(owner), int(size) if owner == inode and version.namespace:
+                    left = self._blocks(size)
+                    allocated = min(allocated, left)
+                    begun = {block: begun[block] for block in begun if block < left}
+                case Data(owner, sector), _ if owner == inode:
+                    block = sector * self.sector_bytes // self.block_bytes
+                    if block >= allocated and not (version.namespace or version.failed):
+                        versions = begun.setdefault(block, [])
+                        if not versions or versions[0].step == version.step:
+                            versions.append(version)
+        return allocated, begun
 
-    def _write_size(self, inode: int, size: int) -> None:
-        """Any write dirties the inode, and the size is part of it, grown or not."""
-        version = self._write_to(Size(inode), size)
-        if version is not None:
-            version.needs = self._allocation(inode, size)
+    def _blocks(self, size: int) -> int:
+        """Count the blocks that a size takes."""
+        return -(-size // self.block_bytes)
 
-    def _write_to(self, register: Data | Size, value: bytes | int) -> Version | None:
+    def _write_sector(self, inode: int, sector: int) -> Version | None:
         """
-        Add a version, unless the newest one is just the same.
+        Add a version, unless the bytes are there already.
 
-        The same again is news where the sync of the newest has failed, since the
-        page is dirty again, and in a new sector, which may hold anything.
+        The same bytes again are news where the sync of the last ones failed, since
+        the page is dirty again, and where a block begins with them: in a new
+        sector, or in one that was cut off.
         """
+        register, value = Data(inode, sector), self._sector(inode, sector)
         history = self._history.get(register)
         if history:
-            same = history[-1].value == value and not history[-1].failed
+            begins = history[-1].failed or history[-1].namespace
+            same = history[-1].value == value
         else:
-            new = isinstance(register, Data) and self.is_new(register)
-            same = self._floor(register) == value and not new
-        return None if same else self._add(register, value)
+            begins = self.is_new(register)
+            same = self._floor(register) == value
+        return self._add(register, value) if begins or not same else None
+
+    def _write_size(self, inode: int, size: int, needs: tuple[Version, ...]) -> bool:
+        """Add a version if the size grows or its sync has failed: any write dirties it."""
+        register = Size(inode)
+        history = self._history.get(register)
+        newest = history[-1].value if history else self._floor(register)
+        if newest == size and not (history and history[-1].failed):
+            return False
+        self._add(register, size).needs = needs
+        return True
 
     def _add(
         self, register: Register, value: bytes | int | None, *, namespace: bool = False
