@@ -179,23 +179,29 @@ class ModelFilesystem:
         self.events.append(MakeDirectory(directory, name, inode))
 
     def rename(self, source: str, target: str) -> None:
-        """Give a file another name."""
+        """Give a file another name, replacing the file that bore it."""
         source_directory, source_name = self._parent(source)
         target_directory, target_name = self._parent(target)
         if source_name not in self._names[source_directory]:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
+        inode = self._names[source_directory][source_name]
+        replaced = self._names[target_directory].get(target_name)
+        if inode in self._names or replaced in self._names:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
         self._strike(Kind.NAME)
-        if (source_directory, source_name) == (target_directory, target_name):
+        if replaced == inode:
             return
-        inode = self._names[source_directory].pop(source_name)
+        del self._names[source_directory][source_name]
         self._names[target_directory][target_name] = inode
         self.events.append(Rename(source_directory, source_name, target_directory, target_name))
 
     def unlink(self, path: str) -> None:
-        """Remove a name."""
+        """Remove the name of a file."""
         directory, name = self._parent(path)
         if name not in self._names[directory]:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        if self._names[directory][name] in self._names:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         self._strike(Kind.NAME)
         del self._names[directory][name]
         self.events.append(Unlink(directory, name))
@@ -242,9 +248,9 @@ class ModelFilesystem:
             if fault is Fault.SHORT_THEN_NO_SPACE:
                 self.fail(1, Fault.NO_SPACE)
         content = self._content[inode]
-        if len(content) < offset:
-            content.extend(bytes(offset - len(content)))
-        content[offset : offset + len(data)] = data
+        if data:
+            content.extend(bytes(max(offset - len(content), 0)))
+            content[offset : offset + len(data)] = data
         self.events.append(Write(inode, offset, bytes(data)))
         if fault is Fault.ERROR_AFTER:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
