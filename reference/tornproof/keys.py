@@ -83,7 +83,8 @@ def require_unsigned(value: object, name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise Invalid(f"{name} must be an integer, not {type(value).__name__}")
     if not 0 <= value <= MAX_TIMESTAMP:
-        raise Invalid(f"{name} {value} must lie in 0 … 2**64 - 1")
+        shown = value if value.bit_length() <= 128 else f"of {value.bit_length()} bits"
+        raise Invalid(f"{name} {shown} must lie in 0 … 2**64 - 1")
     return value
 
 

@@ -58,7 +58,9 @@ def decode(record: bytes) -> QueryAudit:
     if not isinstance(content, dict):
         raise Corrupt(f"the record is not a CBOR map but {type(content).__name__}")
     version = content.pop("version", None)
-    if isinstance(version, int) and version > VERSION:
+    if not isinstance(version, int) or version < 1:
+        raise Corrupt(f"the record's version is {version!r}, and not a number from 1")
+    if version > VERSION:
         raise NewerVersion(
             f"the record has version {version}, and this software knows up to {VERSION}: upgrade it"
         )

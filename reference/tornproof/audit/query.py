@@ -49,9 +49,9 @@ def single_precision(value: object, name: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise Invalid(f"{name} must be a number, not {type(value).__name__}")
     try:
-        (rounded,) = struct.unpack("<f", struct.pack("<f", value))
+        (rounded,) = struct.unpack("<f", struct.pack("<f", float(value)))
     except OverflowError:
-        raise Invalid(f"{name} {value} is beyond what a 32-bit float can hold") from None
+        raise Invalid(f"{name} is beyond what a 32-bit float can hold") from None
     if not math.isfinite(rounded):
         raise Invalid(f"{name} must be finite, not {value}")
     return float(rounded) + 0.0  # negative zero becomes zero
@@ -129,7 +129,7 @@ def _parameters(_: object, attribute: "Attribute[QueryParameters]", value: objec
 
 
 def _contributions(value: Iterable[Contribution]) -> tuple[Contribution, ...]:
-    contributions = tuple(value)
+    contributions = tuple(value) if isinstance(value, Iterable) else (value,)
     for each in contributions:
         if not isinstance(each, Contribution):
             raise Invalid(
