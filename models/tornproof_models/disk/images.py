@@ -106,10 +106,19 @@ class ImageSpace:
         return Choice(self.everything)
 
     def deviations(self, choice: Choice) -> int:
-        """Count how many versions would have to be kept for the choice to lose nothing."""
+        """
+        Count what a choice has lost, and what it has filled.
+
+        What is lost because it hangs on something else lost does not count, and
+        the parts of an atomic operation count as one.
+        """
         lost = self.everything & ~choice.kept
-        minimal = sum(1 for i in _bits(lost) if self.below[i] & lost & ~self.above[i] == 0)
-        return minimal + sum(1 for _ in choice.fillings)
+        minimal = {
+            self.below[i] & self.above[i]
+            for i in _bits(lost)
+            if self.below[i] & lost & ~self.above[i] == 0
+        }
+        return len(minimal) + len(choice.fillings)
 
     def describe_losses(self, choice: Choice) -> tuple[str, ...]:
         """Say in words what a crash with this outcome lost or damaged."""

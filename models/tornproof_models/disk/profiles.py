@@ -131,7 +131,8 @@ def _replacement_after_data(versions: Sequence[Version]) -> Edges:
     return _needs(versions, namespace=True)
 
 
-_ALL = frozenset({"process-kill", "prefix", "ext4-ordered", "adversarial", "recycled-blocks"})
+_POWER_LOST = frozenset({"prefix", "ext4-ordered", "adversarial", "recycled-blocks"})
+_ALL = _POWER_LOST | {"process-kill"}
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -152,6 +153,13 @@ RULES: tuple[Rule, ...] = (
         "fsync of a file covers its data and size; fsync of a directory covers its names.",
         "POSIX fsync(2); Linux man-pages: fsync does not cover the entry in the directory",
         _ALL,
+    ),
+    Rule(
+        "a failed sync covers nothing",
+        "What was dirty when fsync failed may be on disk or not, each part by itself.  No other "
+        "rule forces it, and no later fsync covers it; what is written again is a new version.",
+        "Linux marks the pages clean (Rebello et al., USENIX ATC 2020)",
+        _POWER_LOST,
     ),
     Rule(
         "program order",
@@ -183,14 +191,16 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "a sync covers names",
-        "fsync of anything covers all earlier operations on names, and truncations.",
+        "fsync of anything covers all earlier operations on names, and truncations, and what "
+        "they need.",
         "ext4 without fast_commit: fsync commits the running transaction",
         frozenset({"ext4-ordered"}),
     ),
     Rule(
         "allocation before size",
-        "If a file's size covers a newly allocated block, the data with which the block was "
-        "allocated is there.  Later writes into it are free, and so are overwrites.",
+        "If a file has grown over a block beyond its durable size, the data with which the "
+        "block was allocated is there.  Later writes into it are free, and so are overwrites; "
+        "a block that a truncation cut off is allocated anew.",
         "ext4 data=ordered with delayed allocation: data of new blocks precedes their commit",
         frozenset({"ext4-ordered"}),
         _allocation_before_size,
@@ -205,7 +215,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "unwritten sectors",
         "An unsynced sector beyond the durable size is new, zeros, garbage, or what was there "
-        "before a truncation.",
+        "before any truncation.",
         "POSIX says nothing about unsynced data; ext4 data=writeback and XFS have shown all four",
         frozenset({"adversarial", "recycled-blocks"}),
     ),
