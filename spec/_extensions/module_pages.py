@@ -52,7 +52,7 @@ def _pages(package: Path) -> Iterator[tuple[str, str]]:
         f"- :doc:`{each}`: {_opening(source)}\n"
         for each, source in zip(below, sources, strict=True)
     )
-    hidden = "".join(f"   {each}\n" for each in below)
+    hidden = "".join(f"   {each.rpartition('.')[2]} <{each}>\n" for each in below)
     yield (
         name,
         f"{_page(name)}\n.. rubric:: Modules\n\n{listed}\n.. toctree::\n   :hidden:\n\n{hidden}",
