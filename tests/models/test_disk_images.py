@@ -1,0 +1,250 @@
+"""What the disk model says a crash may leave is exactly what brute force finds."""
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from itertools import combinations, count, islice, pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from tornproof_models.disk.images import Choice, ImageSpace
+from tornproof_models.disk.profiles import PROFILES
+from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import Create, Image, Sync, SyncDirectory, Trace, Write
+
+from tests.models import brute_force
+from tests.models.judge import images_of, space_of
+from tests.models.traces import random_trace, traces
+
+PROGRAMS = 1_000
+"""How many random programs the model and brute force are compared on, in each profile."""
+
+SOME = 250
+"""How many of them the costlier properties are tried on."""
+
+POWER_LOST = [name for name in PROFILES if name != "process-kill"]
+
+all_profiles = pytest.mark.parametrize("profile", PROFILES)
+profiles = st.sampled_from(list(PROFILES))
+
+
+@cache
+def programs() -> list[Trace]:
+    """Return the traces of random programs, without those that would take brute force long."""
+    candidates = map(random_trace, count())
+    small = (trace for trace in candidates if space_of(trace, "recycled-blocks").count() <= 400)
+    return list(islice(small, PROGRAMS))
+
+
+def moments() -> Iterator[tuple[Trace, Trace]]:
+    """Yield traces of random programs, each as it was before and after an event."""
+    for trace in programs()[:SOME]:
+        starts = [Trace(trace.initial, trace.events[:end]) for end in range(len(trace.events) + 1)]
+        yield from pairwise(starts)
+
+
+@all_profiles
+def test_finds_what_brute_force_finds(profile: str) -> None:
+    """On a thousand random traces the two sets of images are equal."""
+    differing = [
+        trace
+        for trace in programs()
+        if images_of(space_of(trace, profile)) != brute_force.images(trace, profile)
+    ]
+
+    assert differing == []
+
+
+def test_random_programs_do_everything() -> None:
+    """No kind of operation is rare among the random traces, or the comparison means little."""
+    kinds = Counter(type(event) for trace in programs() for event in trace.events)
+
+    assert len(kinds) == 9
+    assert min(kinds.values()) > PROGRAMS / 10
+
+
+@pytest.mark.parametrize("module", ["brute_force.py", "versions.py"])
+def test_brute_force_shares_only_the_trace(module: str) -> None:
+    """An oracle that shares code with what it judges is no oracle."""
+    tree = ast.parse((Path(__file__).parent / module).read_text())
+
+    imported = {
+        node.module or ""
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and "tornproof_models" in (node.module or "")
+        for name in node.names
+        if name.name != "trace"
+    }
+
+    assert imported == set()
+
+
+# Counting, listing and drawing
+
+
+@given(traces(), profiles)
+def test_counts_the_choices(trace: Trace, profile: str) -> None:
+    """The count, made without building anything, is the number of choices; no two are equal."""
+    space = space_of(trace, profile)
+
+    choices = list(space.choices())
+
+    assert len(choices) == len(set(choices)) == space.count()
+
+
+@given(traces(), profiles)
+def test_lists_from_all_lost_to_all_kept(trace: Trace, profile: str) -> None:
+    """The first choice keeps nothing, and the last everything, which is what a program sees."""
+    space = space_of(trace, profile)
+
+    choices = list(space.choices())
+
+    assert choices[0] == Choice(0)
+    assert choices[-1] == space.all_kept
+
+
+@given(traces(), profiles)
+def test_numbers_each_choice(trace: Trace, profile: str) -> None:
+    """Each number below the count stands for one choice, and each choice has a number."""
+    space = space_of(trace, profile)
+    assume(space.count() <= 1_000)
+
+    numbered = [space.unrank(number) for number in range(space.count())]
+
+    assert len(set(numbered)) == len(numbered)
+    assert set(numbered) == set(space.choices())
+
+
+@given(traces(), profiles, st.integers(0, 2**32))
+def test_draws_legal_choices(trace: Trace, profile: str, seed: int) -> None:
+    """A sample has as many choices as were asked for, all of them legal."""
+    space = space_of(trace, profile)
+
+    drawn = list(space.sample(20, seed))
+
+    assert len(drawn) == 20
+    assert set(drawn) <= set(space.choices())
+
+
+@given(traces(), profiles, st.integers(0, 2**32))
+def test_draws_the_same_for_the_same_seed(trace: Trace, profile: str, seed: int) -> None:
+    """A sample can be drawn again, from a space that was made again."""
+    one, other = space_of(trace, profile), space_of(trace, profile)
+
+    assert list(one.sample(20, seed)) == list(other.sample(20, seed))
+
+
+def test_draws_uniformly() -> None:
+    """Every choice turns up about as often as every other."""
+    space = space_of(random_trace(3), "adversarial")
+    number = space.count()
+
+    drawn = Counter(space.sample(100 * number, seed=0))
+
+    assert len(drawn) == number > 10
+    assert min(drawn.values()) > 50
+    assert max(drawn.values()) < 150
+
+
+@given(traces(), profiles, st.integers(0, 3))
+def test_few_deviations_are_legal(trace: Trace, profile: str, deviations: int) -> None:
+    """Choices within a number of deviations are choices, without repetition."""
+    space = space_of(trace, profile)
+
+    near = list(islice(space.within(deviations), 500))
+
+    assert len(near) == len(set(near))
+    assert set(near) <= set(space.choices())
+    assert near[0] == space.all_kept
+
+
+@given(traces(), profiles)
+def test_enough_deviations_reach_everything(trace: Trace, profile: str) -> None:
+    """With as many deviations as there are versions, every choice is within them."""
+    space = space_of(trace, profile)
+    moves = sum(1 + len(options) for options in space.fillings.values()) + len(space.versions)
+    assume(moves <= 12)  # two to this power combinations
+
+    assert set(space.within(len(space.versions))) == set(space.choices())
+
+
+@given(traces(), profiles)
+def test_counts_deviations_as_within_does(trace: Trace, profile: str) -> None:
+    """A choice that drops so many things deviates by so many, and by no fewer would do."""
+    space = space_of(trace, profile)
+    assume(len(space.versions) <= 7)
+
+    for choice in islice(space.choices(), 60):
+        if not choice.fillings:
+            assert space.deviations(choice) == _fewest_drops(space, choice)
+
+
+def _fewest_drops(space: ImageSpace, choice: Choice) -> int:
+    """Try dropping one version after another, with all that hangs on each."""
+    lost = space.everything & ~choice.kept
+    droppable = {mask for mask in space.above if mask & ~lost == 0}
+    for number in range(len(droppable) + 1):
+        for masks in combinations(droppable, number):
+            union = 0
+            for mask in masks:
+                union |= mask
+            if union == lost:
+                return number
+    raise AssertionError("no drops lead to this choice")
+
+
+@pytest.mark.parametrize("profile", POWER_LOST)
+def test_large_writes_can_be_counted(profile: str) -> None:
+    """A megabyte in one write is thousands of versions, and they are counted all the same."""
+    registers = Registers.of(Image(), PROFILES[profile].floors)
+    registers.replay([Create(0, "a", 1), SyncDirectory(0), Write(1, 0, bytes(1 << 20))])
+
+    space = ImageSpace(registers, PROFILES[profile])
+
+    assert len(space.versions) == 2 * 2048
+    if profile == "prefix":
+        assert space.count() == 2 * 2048 + 1
+    else:
+        assert space.count() > 2**2048
+
+
+# How sets of images compare
+
+
+def test_harsher_profiles_allow_more() -> None:
+    """Each profile allows every image that a milder one allows."""
+    for trace in programs()[:SOME]:
+        allowed = [images_of(space_of(trace, profile)) for profile in PROFILES]
+
+        assert all(milder <= harsher for milder, harsher in pairwise(allowed))
+
+
+@pytest.mark.parametrize("profile", POWER_LOST)
+def test_images_only_become_more_until_a_sync(profile: str) -> None:
+    """
+    What a crash may leave at one moment, it may leave at every later one before a sync.
+
+    So it is enough to look just before each sync, and the explorer does.
+    """
+    for earlier, later in moments():
+        if not isinstance(later.events[-1], Sync | SyncDirectory):
+            assert images_of(space_of(earlier, profile)) <= images_of(space_of(later, profile))
+
+
+@pytest.mark.parametrize("profile", POWER_LOST)
+def test_a_sync_only_rules_images_out(profile: str) -> None:
+    """A sync makes something durable; it brings about no image that was not possible before."""
+    for earlier, later in moments():
+        if isinstance(later.events[-1], Sync | SyncDirectory):
+            assert images_of(space_of(later, profile)) <= images_of(space_of(earlier, profile))
+
+
+@given(traces(), profiles)
+def test_the_live_tree_is_always_possible(trace: Trace, profile: str) -> None:
+    """A crash may lose nothing at all; when only the process dies, it does."""
+    space = space_of(trace, profile)
+
+    assert {space.builder.build(space.all_kept).key} == brute_force.images(trace, "process-kill")

@@ -1,0 +1,139 @@
+"""
+Small random traces, with every kind of operation.
+
+A program is a list of steps.  It runs on a `ModelFilesystem`, so its trace is one
+that a program could have left; a step that makes no sense where it stands, such as
+an operation on a file when there is none, leaves nothing.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from random import Random
+
+from attrs import define, field
+from hypothesis import strategies as st
+from tornproof_models.disk.filesystem import Fault, ModelFile, ModelFilesystem
+from tornproof_models.disk.trace import Image, Trace
+
+from tests.models.versions import SECTOR
+
+Step = tuple[str, int, int, int]
+"""What to do, and three numbers from 0 to 13 to do it with: first, with which file or name."""
+
+IMAGES = (
+    Image(),
+    Image({"/a": b"durable bytes"}),
+    Image({"/a": b"zeros\0\0\0\0", "/b": b"other"}),
+    Image({"/d/a": b"inside", "/b": b""}, frozenset({"/d"})),
+)
+PATHS = ("/a", "/b", "/d/a")
+KINDS = {
+    "append": 4,
+    "write": 3,
+    "write again": 2,
+    "truncate": 3,
+    "create": 3,
+    "rename": 3,
+    "unlink": 1,
+    "make directory": 1,
+    "sync": 4,
+    "sync directory": 2,
+    "sync fails": 3,
+    "sync directory fails": 1,
+}
+"""How often each kind of step is taken."""
+
+SECTORS = 5
+"""How many sectors a program may write or cut: brute force tries every combination."""
+
+
+@define
+class Program:
+    """A program at work."""
+
+    filesystem: ModelFilesystem
+    files: list[ModelFile] = field(factory=list)
+    sectors: int = 0
+
+    def take(self, step: Step) -> None:
+        """Take a step, or leave it."""
+        kind, which, one, _ = step
+        path = PATHS[which % len(PATHS)]
+        named = sorted(self.filesystem.image.files) or [path]
+        directories = ["/", *self.filesystem.image.directories]
+        if kind.endswith("fails"):
+            self.filesystem.fail(1, Fault.ERROR)
+        match kind:
+            case "create":
+                self.files.append(self.filesystem.open(path, create=True))
+            case "rename":
+                self.filesystem.rename(named[which % len(named)], PATHS[one % len(PATHS)])
+            case "unlink":
+                self.filesystem.unlink(named[which % len(named)])
+            case "make directory":
+                self.filesystem.make_directory("/d")
+            case "sync directory" | "sync directory fails":
+                self.filesystem.sync_directory(directories[which % len(directories)])
+            case _ if self.files:
+                self.use(self.files[which % len(self.files)], step)
+
+    def use(self, file: ModelFile, step: Step) -> None:
+        """Take a step that concerns an open file, which may have lost its name."""
+        kind, _, one, other = step
+        size = file.size()
+        match kind:
+            case "append":
+                self.write(file, size, self.fresh(1 + one % 9, other))
+            case "write":
+                self.write(file, one, self.fresh(1 + other % 7, other))
+            case "write again":
+                self.write(file, one % 4, file.read_at(one % 4, max(size - other % 4, 0)))
+            case "truncate" if self.affords(one, size):
+                file.truncate(one)
+            case "sync" | "sync fails":
+                file.sync()
+
+    def write(self, file: ModelFile, offset: int, data: bytes) -> None:
+        """Write, if brute force will bear it."""
+        if self.affords(offset, offset + len(data)):
+            file.write_at(offset, data)
+
+    def affords(self, start: int, end: int) -> bool:
+        """Tell whether these sectors may still be written or cut, and count them."""
+        self.sectors += max(-(-end // SECTOR) - start // SECTOR, 0)
+        return self.sectors <= SECTORS
+
+    def fresh(self, length: int, choice: int) -> bytes:
+        """Return bytes that no other step has written, or sometimes zeros."""
+        letter = b"\0" if choice % 5 == 0 else b"%c" % (65 + self.filesystem.operations % 26)
+        return letter * length
+
+
+def run(image: Image, steps: Sequence[Step]) -> Trace:
+    """Run a program on a disk that begins as this image."""
+    program = Program(ModelFilesystem(image))
+    program.files = [program.filesystem.open(path) for path in image.files]
+    for step in steps:
+        with suppress(OSError):
+            program.take(step)
+        program.filesystem.disarm()
+    return program.filesystem.trace
+
+
+def random_trace(seed: int) -> Trace:
+    """Return the trace of the program with this number."""
+    random = Random(seed)
+
+    def number() -> int:
+        return random.randrange(14)
+
+    image = random.choice(IMAGES)
+    kinds = random.choices(list(KINDS), list(KINDS.values()), k=random.randint(3, 12))
+    return run(image, [(kind, number(), number(), number()) for kind in kinds])
+
+
+def traces() -> st.SearchStrategy[Trace]:
+    """Draw such traces with Hypothesis, which makes a failing one as small as it can."""
+    number = st.integers(0, 13)
+    steps = st.tuples(st.sampled_from(list(KINDS)), number, number, number)
+    return st.builds(run, st.sampled_from(IMAGES), st.lists(steps, max_size=12))
