@@ -1,0 +1,455 @@
+"""
+What a crash may leave, worked out by hand.
+
+Sectors are of 4 bytes and blocks of 8, so `b"AAAABBBB"` is two sectors of one block.
+"""
+
+import pytest
+from tornproof_models.disk.images import garbage
+from tornproof_models.disk.profiles import CLAIMED, PROFILES, RULES
+from tornproof_models.disk.trace import (
+    ROOT,
+    Create,
+    Event,
+    Image,
+    MakeDirectory,
+    Rename,
+    Sync,
+    SyncDirectory,
+    SyncFailed,
+    Trace,
+    Truncate,
+    Unlink,
+    Write,
+)
+
+from tests.models.judge import images_of, space_of
+
+Tree = dict[str, bytes | None]
+
+ZEROS = bytes(4)
+A = 1
+"""The inode of `/a`, which is the first file of each initial tree."""
+
+B = 2
+NEW_FILE = (Create(ROOT, "a", A), SyncDirectory(ROOT))
+"""An empty file whose name is durable."""
+
+power_lost = pytest.mark.parametrize("profile", list(PROFILES)[1:])
+unordered = pytest.mark.parametrize("profile", ["adversarial", "recycled-blocks"])
+
+
+def trees(profile: str, *events: Event, initial: Image | None = None) -> list[Tree]:
+    """Return every tree that a crash after some events may leave; a directory holds none."""
+    space = space_of(Trace(initial or Image(), events), profile)
+    return [dict(key) for key in sorted(images_of(space), key=repr)]
+
+
+def contents(
+    profile: str, *events: Event, initial: Image | None = None, path: str = "/a"
+) -> set[bytes | None]:
+    """Return everything that a file may hold after a crash; none if it is not there."""
+    return {tree.get(path) for tree in trees(profile, *events, initial=initial)}
+
+
+# The table
+
+
+def test_profiles_stand_from_mild_to_harsh() -> None:
+    """The order is the one that the images nest in, and the last makes no claim."""
+    assert list(PROFILES) == [*CLAIMED, "recycled-blocks"]
+    assert [profile.harshness for profile in PROFILES.values()] == [0, 1, 2, 3, 4]
+
+
+def test_each_rule_is_of_some_profile_and_has_a_source() -> None:
+    """A rule says what it means, where it comes from and where it holds."""
+    for rule in RULES:
+        assert rule.profiles
+        assert rule.profiles <= set(PROFILES)
+        assert rule.sentence.endswith(".")
+        assert rule.source
+
+
+# A process dies
+
+
+def test_the_page_cache_survives_a_process() -> None:
+    """When only the process dies, everything written is there, synced or not."""
+    events = (*NEW_FILE, Write(A, 0, b"AAAABB"), SyncFailed(A), Rename(ROOT, "a", ROOT, "b"))
+
+    assert trees("process-kill", *events) == [{"/b": b"AAAABB"}]
+
+
+# Writes
+
+
+def test_prefix_tears_a_write_between_sectors() -> None:
+    """In order, a write of two and a half sectors is there up to any sector's end."""
+    assert contents("prefix", *NEW_FILE, Write(A, 0, b"AAAABBBBCC")) == {
+        b"",
+        b"AAAA",
+        b"AAAABBBB",
+        b"AAAABBBBCC",
+    }
+
+
+@power_lost
+def test_a_sync_makes_the_data_durable(profile: str) -> None:
+    """What was synced is there in every profile."""
+    assert contents(profile, *NEW_FILE, Write(A, 0, b"AAAABB"), Sync(A)) == {b"AAAABB"}
+
+
+@unordered
+def test_sectors_survive_in_any_combination(profile: str) -> None:
+    """Without order, each sector of an overwrite is old or new by itself."""
+    initial = Image({"/a": b"AAAABBBB"})
+
+    assert contents(profile, Write(A, 0, b"aaaabbbb"), initial=initial) == {
+        b"AAAABBBB",
+        b"aaaaBBBB",
+        b"AAAAbbbb",
+        b"aaaabbbb",
+    }
+
+
+@unordered
+def test_later_writes_to_a_sector_replace_earlier_ones(profile: str) -> None:
+    """Two writes to one sector are not lost independently: the second contains the first."""
+    events = (Write(A, 0, b"x"), Write(A, 1, b"y"))
+
+    assert contents(profile, *events, initial=Image({"/a": b"AAAA"})) == {
+        b"AAAA",
+        b"xAAA",
+        b"xyAA",
+    }
+
+
+@unordered
+def test_size_and_data_are_independent(profile: str) -> None:
+    """A file may have grown over a sector that was never written: zeros or garbage."""
+    assert contents(profile, *NEW_FILE, Write(A, 0, b"AAAA")) == {
+        b"",
+        b"AAAA",
+        ZEROS,
+        garbage(0, 4),
+    }
+
+
+@unordered
+def test_zeros_are_data(profile: str) -> None:
+    """Zeros that were not synced may be garbage, as anything else may."""
+    assert contents(profile, *NEW_FILE, Write(A, 0, ZEROS)) == {b"", ZEROS, garbage(0, 4)}
+
+
+# Syncs that fail
+
+
+@power_lost
+def test_a_retried_sync_covers_nothing(profile: str) -> None:
+    """After a failed fsync the pages are clean, so the next one succeeds and writes nothing."""
+    events = (*NEW_FILE, Write(A, 0, b"AAAA"), SyncFailed(A), Sync(A), Sync(A))
+
+    assert contents(profile, *events) >= {b"", b"AAAA", ZEROS}
+
+
+@power_lost
+def test_what_is_written_again_is_synced(profile: str) -> None:
+    """Writing the same bytes again makes the pages dirty, and the size with them."""
+    events = (*NEW_FILE, Write(A, 0, b"AAAA"), SyncFailed(A), Write(A, 0, b"AAAA"), Sync(A))
+
+    assert contents(profile, *events) == {b"AAAA"}
+
+
+def test_nothing_waits_for_what_has_failed() -> None:
+    """Even in order: what came after a failed sync may be there without what it failed for."""
+    initial = Image({"/a": b"", "/b": b""})
+    events = (Write(A, 0, b"AAAA"), SyncFailed(A), Write(B, 0, b"BBBB"), Write(A, 0, b"AAAA"))
+
+    assert {"/a": b"", "/b": b"BBBB"} in trees("prefix", *events, initial=initial)
+
+
+@power_lost
+def test_a_failed_sync_of_a_directory_loses_names(profile: str) -> None:
+    """A name whose sync has failed is not brought back by another sync."""
+    events = (Create(ROOT, "a", A), SyncFailed(ROOT), SyncDirectory(ROOT))
+
+    assert trees(profile, *events) == [{"/a": b""}, {}]
+
+
+# Names
+
+
+@unordered
+def test_a_name_is_not_synced_with_its_file(profile: str) -> None:
+    """POSIX: fsync of a file does not cover the entry in its directory."""
+    assert contents(profile, Create(ROOT, "a", A), Write(A, 0, b"AA"), Sync(A)) == {b"AA", None}
+
+
+@pytest.mark.parametrize("profile", ["prefix", "ext4-ordered"])
+def test_a_name_is_synced_with_its_file_on_ext4(profile: str) -> None:
+    """Where a sync commits the journal, it commits the name."""
+    assert contents(profile, Create(ROOT, "a", A), Write(A, 0, b"AA"), Sync(A)) == {b"AA"}
+
+
+@unordered
+def test_a_directory_does_not_cover_another(profile: str) -> None:
+    """A sync of one directory leaves the names in another alone."""
+    initial = Image(directories=frozenset({"/d"}))
+    events = (Create(ROOT, "a", 2), Create(1, "a", 3), SyncDirectory(1))
+
+    assert trees(profile, *events, initial=initial) == [
+        {"/a": b"", "/d": None, "/d/a": b""},
+        {"/d": None, "/d/a": b""},
+    ]
+
+
+@power_lost
+def test_what_is_in_a_lost_directory_is_lost(profile: str) -> None:
+    """A file whose name is durable cannot be reached if its directory's is not."""
+    events = (MakeDirectory(ROOT, "d", 1), SyncFailed(ROOT), Create(1, "a", 2), SyncDirectory(1))
+
+    assert trees(profile, *events) == [{"/d": None, "/d/a": b""}, {}]
+
+
+def test_names_are_in_order_on_ext4() -> None:
+    """Of two new names, the second is there only with the first."""
+    assert trees("ext4-ordered", Create(ROOT, "a", 1), Create(ROOT, "b", 2)) == [
+        {"/a": b"", "/b": b""},
+        {"/a": b""},
+        {},
+    ]
+
+
+@unordered
+def test_names_are_in_no_order_without_a_sync(profile: str) -> None:
+    """Of two new names, either may be there alone."""
+    assert len(trees(profile, Create(ROOT, "a", 1), Create(ROOT, "b", 2))) == 4
+
+
+# Renames
+
+REPLACED = Image({"/a": b"new", "/b": b"old"})
+
+
+@power_lost
+def test_the_target_of_a_rename_is_never_absent(profile: str) -> None:
+    """Whoever opens the target finds the old file or the new one."""
+    events = (Rename(ROOT, "a", ROOT, "b"),)
+
+    assert contents(profile, *events, initial=REPLACED, path="/b") == {b"old", b"new"}
+
+
+@pytest.mark.parametrize("profile", ["prefix", "ext4-ordered"])
+def test_a_rename_is_one_step(profile: str) -> None:
+    """The name is in its old place or in its new one."""
+    events = (Rename(ROOT, "a", ROOT, "b"),)
+
+    assert trees(profile, *events, initial=REPLACED) == [
+        {"/a": b"new", "/b": b"old"},
+        {"/b": b"new"},
+    ]
+
+
+@unordered
+def test_the_source_of_a_rename_may_go_or_stay(profile: str) -> None:
+    """Its removal is a change of its own: both names may be there, or only the old target."""
+    events = (Rename(ROOT, "a", ROOT, "b"),)
+
+    assert trees(profile, *events, initial=REPLACED) == [
+        {"/a": b"new", "/b": b"new"},
+        {"/a": b"new", "/b": b"old"},
+        {"/b": b"new"},
+        {"/b": b"old"},
+    ]
+
+
+@power_lost
+def test_renaming_a_file_to_its_own_name_changes_nothing(profile: str) -> None:
+    """POSIX: if both names are of the same file, rename does nothing."""
+    events = (Rename(ROOT, "a", ROOT, "a"),)
+
+    assert trees(profile, *events, initial=REPLACED) == [dict(REPLACED.key)]
+
+
+def test_a_replacement_has_its_data_on_ext4() -> None:
+    """auto_da_alloc: the new file is whole, or the old one is still there."""
+    events = (Create(ROOT, "b", B), Write(B, 0, b"NEW!new!"), Rename(ROOT, "b", ROOT, "a"))
+
+    found = contents("ext4-ordered", *events, initial=Image({"/a": b"old"}))
+
+    assert found == {b"old", b"NEW!new!"}
+
+
+def test_a_durable_replacement_keeps_its_data_on_ext4() -> None:
+    """A sync of a third file makes the rename durable, and so what it waited for."""
+    initial = Image({"/a": b"old", "/b": b""})
+    events = (
+        Create(ROOT, "c", 3),
+        Write(3, 0, b"NEW!"),
+        Rename(ROOT, "c", ROOT, "a"),
+        Sync(B),
+    )
+
+    assert contents("ext4-ordered", *events, initial=initial) == {b"NEW!"}
+
+
+def test_a_replacement_may_be_empty() -> None:
+    """Without a sync of the new file before it, a rename may leave nothing in its place."""
+    events = (Create(ROOT, "b", B), Write(B, 0, b"NEW!"), Rename(ROOT, "b", ROOT, "a"))
+
+    found = contents("adversarial", *events, initial=Image({"/a": b"old"}))
+
+    assert found == {b"old", b"", b"NEW!", ZEROS, garbage(0, 4)}
+
+
+def test_a_new_name_promises_no_data_on_ext4() -> None:
+    """Delayed allocation: renamed to a name that was free, a file may be empty."""
+    events = (Write(A, 0, b"AAAA"), Rename(ROOT, "a", ROOT, "b"), SyncDirectory(ROOT))
+
+    found = contents("ext4-ordered", *events, initial=Image({"/a": b""}), path="/b")
+
+    assert found == {b"", b"AAAA"}
+
+
+# Blocks
+
+
+def test_a_new_block_comes_before_the_size_on_ext4() -> None:
+    """A file that has grown over a new block holds what the block began with."""
+    assert contents("ext4-ordered", *NEW_FILE, Write(A, 0, b"AAAABBBB")) == {
+        b"",
+        b"AAAA",
+        b"AAAABBBB",
+    }
+
+
+def test_a_second_write_to_a_block_is_free_on_ext4() -> None:
+    """The block is allocated by then, and only its first content is waited for."""
+    events = (*NEW_FILE, Write(A, 0, b"AAAA"), Write(A, 4, b"BBBB"))
+
+    assert contents("ext4-ordered", *events) == {b"", b"AAAA", b"AAAA" + ZEROS, b"AAAABBBB"}
+
+
+def test_the_block_at_the_end_is_allocated_on_ext4() -> None:
+    """An append that begins inside a durable block may leave zeros there, but no further."""
+    initial = Image({"/a": b"AAAA"})
+
+    assert contents("ext4-ordered", Write(A, 4, b"BBBBCCCC"), initial=initial) == {
+        b"AAAA",
+        b"AAAA" + ZEROS,
+        b"AAAABBBB",
+        b"AAAA" + ZEROS + b"CCCC",
+        b"AAAABBBBCCCC",
+    }
+
+
+def test_blocks_of_a_truncated_file_are_new_on_ext4() -> None:
+    """Emptied and written again, a file is never as long as it was and full of zeros."""
+    events = (Truncate(A, 0), Write(A, 0, b"BBBBbbbb"))
+
+    assert contents("ext4-ordered", *events, initial=Image({"/a": b"AAAAaaaa"})) == {
+        b"AAAAaaaa",
+        b"",
+        b"BBBB",
+        b"BBBBbbbb",
+    }
+
+
+def test_a_block_of_zeros_is_allocated_on_ext4() -> None:
+    """Where zeros were written first, what comes later is free."""
+    events = (Truncate(A, 0), Write(A, 0, ZEROS), Write(A, 4, b"BBBB"))
+
+    assert contents("ext4-ordered", *events, initial=Image({"/a": b"AAAAaaaa"})) == {
+        b"AAAAaaaa",
+        b"",
+        ZEROS,
+        ZEROS + ZEROS,
+        ZEROS + b"BBBB",
+    }
+
+
+def test_a_sync_covers_no_other_file_s_data_on_ext4() -> None:
+    """fsync of one file commits the names of all, and the data of none but its own."""
+    events = (Create(ROOT, "a", 1), Write(1, 0, b"AAAA"), Create(ROOT, "b", 2), Sync(2))
+
+    assert trees("ext4-ordered", *events) == [{"/a": b"", "/b": b""}, {"/a": b"AAAA", "/b": b""}]
+
+
+# Truncations
+
+
+@pytest.mark.parametrize("profile", ["prefix", "ext4-ordered"])
+def test_a_truncation_is_one_step(profile: str) -> None:
+    """Its size and its cut are on disk together or not at all."""
+    initial = Image({"/a": b"AAAABBBB"})
+
+    assert contents(profile, Truncate(A, 2), Truncate(A, 8), initial=initial) == {
+        b"AAAABBBB",
+        b"AA",
+        b"AA" + bytes(6),
+    }
+
+
+@unordered
+def test_a_truncation_may_leave_what_it_cut_off(profile: str) -> None:
+    """Shrunk and extended, a file may show its old bytes again."""
+    initial = Image({"/a": b"AAAABBBB"})
+
+    assert contents(profile, Truncate(A, 2), Truncate(A, 8), initial=initial) == {
+        b"AAAABBBB",
+        b"AAAA" + ZEROS,
+        b"AA\0\0BBBB",
+        b"AA" + bytes(6),
+        b"AA",
+    }
+
+
+@unordered
+def test_a_durable_truncation_may_leave_stale_bytes(profile: str) -> None:
+    """Even after a sync: the next write there, not yet synced, may leave what was cut off."""
+    events = (Truncate(A, 4), Sync(A), Write(A, 4, b"CCCC"))
+
+    assert contents(profile, *events, initial=Image({"/a": b"AAAABBBB"})) == {
+        b"AAAA",
+        b"AAAACCCC",
+        b"AAAA" + ZEROS,
+        b"AAAA" + garbage(1, 4),
+        b"AAAABBBB",
+    }
+
+
+@unordered
+def test_bytes_of_any_truncation_may_come_back(profile: str) -> None:
+    """What was cut off later, and was never on disk, hides nothing of what was cut off first."""
+    events = (
+        *(Truncate(A, 4), Sync(A)),
+        *(Write(A, 4, b"CCCC"), Truncate(A, 4), Write(A, 4, b"DDDD")),
+    )
+
+    found = contents(profile, *events, initial=Image({"/a": b"AAAABBBB"}))
+
+    assert found >= {b"AAAABBBB", b"AAAACCCC", b"AAAADDDD"}
+
+
+@unordered
+def test_an_extension_cuts_nothing_off(profile: str) -> None:
+    """A file that is made longer is as it was, or longer by zeros."""
+    assert contents(profile, Truncate(A, 7), initial=Image({"/a": b"AAAAB"})) == {
+        b"AAAAB",
+        b"AAAAB\0\0",
+    }
+
+
+# Blocks of deleted files
+
+
+def test_a_new_sector_may_be_of_a_deleted_file() -> None:
+    """Where blocks are used again without being cleared, another file's bytes come back."""
+    initial = Image({"/a": b"OLD!old!"})
+    events = (Unlink(ROOT, "a"), Create(ROOT, "b", B), SyncDirectory(ROOT), Write(B, 0, b"NEW!"))
+
+    harsh = contents("recycled-blocks", *events, initial=initial, path="/b")
+    mild = contents("adversarial", *events, initial=initial, path="/b")
+
+    assert mild == {b"", ZEROS, garbage(0, 4), b"NEW!"}
+    assert harsh == mild | {b"OLD!"}
