@@ -1,0 +1,153 @@
+"""The command line, as a person or a script uses it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tornproof_conformance.cli import main
+
+
+def tornproof(*arguments: str) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(main, arguments)
+
+
+SMALL_BUDGET = ("--operations", "1", "--examples", "5")
+
+
+@pytest.fixture(scope="module")
+def lossy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    """Check a journal that acknowledges too early."""
+    saved = tmp_path_factory.mktemp("reproducers")
+    result = tornproof(
+        "check", "--target", "acknowledged-before-fsync", "--reproducers", str(saved), *SMALL_BUDGET
+    )
+    return result, saved
+
+
+def test_check_passes_the_reference(tmp_path: Path) -> None:
+    """The reference conforms: exit code 0, and each requirement on a line of its own."""
+    result = tornproof("check", "--reproducers", str(tmp_path), *SMALL_BUDGET)
+    assert result.exit_code == 0, result.output
+    assert "✓ JRN-3 " in result.output
+    assert "conforms" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_fails_a_lossy_journal(lossy: tuple[Result, Path]) -> None:
+    """A violation shows sentence, program, profile, image, expected, recovered and replay."""
+    output = lossy[0].output
+    assert lossy[0].exit_code == 1
+    for part in (
+        "JRN-3 is violated",
+        "append(5 bytes)",
+        "weakest profile   prefix",
+        "✂ ",
+        "expected          5 bytes at 0",
+        "recovered         nothing",
+        "tornproof replay",
+        "does not conform",
+    ):
+        assert part in output
+
+
+def test_replay_says_failed_and_tells_the_story(lossy: tuple[Result, Path]) -> None:
+    """The saved reproducer still fails, and the replay shows each step."""
+    (path,) = lossy[1].glob("JRN-3-*.json")
+    result = tornproof("replay", str(path))
+    assert result.exit_code == 1
+    assert "FAILED" in result.output
+    assert "▸ call 0: append(5 bytes)" in result.output
+
+
+def test_replay_says_fixed(lossy: tuple[Result, Path], tmp_path: Path) -> None:
+    """The same case on a journal without the bug is fixed."""
+    (path,) = lossy[1].glob("JRN-3-*.json")
+    mended = tmp_path / "mended.json"
+    mended.write_text(path.read_text().replace("acknowledged-before-fsync", "reference"))
+    result = tornproof("replay", str(mended))
+    assert result.exit_code == 0
+    assert "FIXED" in result.output
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '{"format": "tornproof-reproducer/99"}',
+        '{"format": "tornproof-reproducer/1"}',
+        '{"format": "tornproof-reproducer/1", "target": "reference", "requirement": "JRN-3",'
+        ' "message": "", "case": {"kind": "program", "program": [{"step": "fly"}],'
+        ' "options": {}, "profile": null, "sector_bytes": 512}}',
+        '{"format": "tornproof-reproducer/1", "target": "nobody", "requirement": "JRN-3",'
+        ' "message": "", "case": {"kind": "scenario", "scenario": "one-writer"}}',
+    ],
+    ids=["empty", "truncated", "list", "version", "fields", "step", "target"],
+)
+def test_replay_says_error_for_a_bad_file(content: str, tmp_path: Path) -> None:
+    """A file that is no reproducer of this version is an error of one line, exit code 2."""
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    result = tornproof("replay", str(path))
+    assert result.exit_code == 2
+    assert result.output.startswith("ERROR")
+    assert "Traceback" not in result.output
+
+
+def test_a_missing_reproducer_is_an_error(tmp_path: Path) -> None:
+    """A path that does not exist is named."""
+    result = tornproof("replay", str(tmp_path / "none.json"))
+    assert result.exit_code == 2
+    assert "none.json" in result.output
+
+
+def test_json_is_one_event_a_line(tmp_path: Path) -> None:
+    """With --json every line is an event, the last one the verdict."""
+    result = tornproof("check", "--json", "--reproducers", str(tmp_path), *SMALL_BUDGET)
+    events = [json.loads(line) for line in result.output.splitlines()]
+    assert events[0]["event"] == "RunStarted"
+    assert events[-1]["event"] == "RunFinished"
+    assert events[-1]["conforms"] is True
+    judged = {each["requirement"] for each in events if each["event"] == "RequirementJudged"}
+    assert {"FRM-1", "JRN-7", "REC-8", "SEG-9"} <= judged
+
+
+def test_an_unknown_target_is_a_usage_error() -> None:
+    """A target that does not exist ends with one line and exit code 2."""
+    result = tornproof("check", "--target", "nobody")
+    assert result.exit_code == 2
+    assert len(result.output.splitlines()) == 1
+
+
+def test_explain_shows_text_reason_tests_and_miniatures() -> None:
+    """A requirement is explained with everything that looks at it."""
+    result = tornproof("explain", "JRN-7")
+    assert result.exit_code == 0
+    for part in ("JRN-7 (MUST)", "Why:", "scenarios:", "miniatures:", "fsync-retried"):
+        assert part in result.output
+
+
+def test_explain_shows_a_profile_and_a_miniature() -> None:
+    """Profiles are shown as their rules, miniatures as their bug."""
+    assert "allocation before size" in tornproof("explain", "ext4-ordered").output
+    assert "breaks" in tornproof("explain", "no-lock").output
+
+
+def test_explain_says_what_may_have_been_meant() -> None:
+    """An unknown id is a one-line error with a suggestion."""
+    result = tornproof("explain", "JRN-77")
+    assert result.exit_code == 2
+    assert "JRN-7" in result.output
+
+
+@pytest.mark.parametrize(
+    "kind", ["requirements", "checks", "scenarios", "vectors", "profiles", "miniatures"]
+)
+def test_list_shows_every_kind(kind: str) -> None:
+    """Each kind lists its entries, and the same ones as JSON."""
+    listed = tornproof("list", kind).output.splitlines()
+    entries = json.loads(tornproof("list", kind, "--json").output)
+    assert len(listed) == len(entries) > 3

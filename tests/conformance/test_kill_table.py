@@ -1,0 +1,47 @@
+"""Each miniature is caught by what `tornproof check` runs, and its correct twin passes."""
+
+from pathlib import Path
+
+import pytest
+from tornproof_conformance.checks import Budget
+from tornproof_conformance.events import CheckStarted, RunFinished, ViolationFound
+from tornproof_conformance.runner import check_target
+from tornproof_conformance.targets import ReferenceTarget, find_target
+from tornproof_models.explore.workload import Target
+from tornproof_models.miniatures.journal import MINIATURES, SMALL
+
+BUDGET = Budget(operations=2, fault_operations=1, examples=20)
+
+
+def first_catch(name: str, reproducers: Path) -> tuple[str, str, str, int] | None:
+    """Return (check, requirement, profile, steps) of the first catch that the miniature admits."""
+    check = ""
+    for event in check_target(find_target(name), budget=BUDGET, reproducers=reproducers):
+        if isinstance(event, CheckStarted):
+            check = event.check
+        elif isinstance(event, ViolationFound) and event.requirement in MINIATURES[name].breaks:
+            return check, event.requirement, event.profile or "-", len(event.program) - 1
+    return None
+
+
+def test_every_miniature_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The kill table: what catches each wrong journal, and as a violation of what."""
+    table = {name: first_catch(name, tmp_path) for name in MINIATURES}
+    with capsys.disabled():
+        print(f"\n{'miniature':<34}{'check':<13}{'violates':<10}{'weakest profile':<17}steps")
+        for name, row in table.items():
+            check, requirement, profile, steps = row or ("NOT CAUGHT", "", "", 0)
+            print(f"{name:<34}{check:<13}{requirement:<10}{profile:<17}{steps or ''}")
+    assert [name for name, row in table.items() if row is None] == []
+    assert len(table) >= 24
+
+
+@pytest.mark.parametrize("target", [SMALL, ReferenceTarget()], ids=["twin", "reference"])
+def test_the_correct_ones_pass(target: Target, tmp_path: Path) -> None:
+    """The twin of the miniatures, and the reference, conform under the same budget."""
+    events = list(check_target(target, budget=BUDGET, reproducers=tmp_path))
+    assert [event for event in events if isinstance(event, ViolationFound)] == []
+    finished = events[-1]
+    assert isinstance(finished, RunFinished)
+    assert finished.conforms
+    assert finished.holds >= 39

@@ -1,0 +1,134 @@
+"""The explorer finds what is there, all of it, and nothing else."""
+
+from itertools import product
+
+import pytest
+from tornproof.journal import recovery
+from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES
+from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.targets import ReferenceTarget, find_target
+from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.profiles import CLAIMED, PROFILES
+from tornproof_models.disk.trace import Trace
+from tornproof_models.explore.explorer import Explorer, Finding
+from tornproof_models.explore.workload import (
+    Append,
+    Fail,
+    Kill,
+    Options,
+    Program,
+    Target,
+    run,
+)
+
+EVENTUAL = Options(durability="eventual")
+
+
+def explore(
+    program: Program, target: Target, profile: str, options: Options | None = None
+) -> dict[str, Finding]:
+    """Explore one program; return the findings by requirement."""
+    options = options or Options()
+    running = run(program, target, options)
+    assert running.violations == []
+    explorer = Explorer(target, options, PROFILES[profile])
+    return {
+        finding.violation.requirement: finding
+        for finding in explorer.explore(running.filesystem.trace)
+    }
+
+
+@requirement("JRN-3", "JRN-4", "JRN-5", "REC-1", "REC-2", "REC-3", "REC-4", "REC-8", "SEG-4")
+@pytest.mark.parametrize(("profile", "durability"), list(product(CLAIMED, DURABILITIES)))
+def test_the_reference_survives_every_image_of_small_programs(
+    profile: str, durability: str
+) -> None:
+    """Every program of up to 3 operations holds on every image, two crashes deep."""
+    target, options = ReferenceTarget(), Options(durability=durability)
+    explorer = Explorer(target, options, PROFILES[profile])
+    for length in (1, 2, 3):
+        for program in product(ALPHABET, repeat=length):
+            running = run(program, target, options)
+            assert running.violations == []
+            assert explorer.explore(running.filesystem.trace) == []
+    assert explorer.coverage.complete
+    assert explorer.coverage.traces == 5 + 25 + 125
+
+
+@requirement("JRN-3")
+def test_sectors_smaller_than_a_frame_tear_it() -> None:
+    """With sectors of 32 bytes a frame tears within its header, and the reference holds."""
+    target = ReferenceTarget()
+    program = (Append(5), Append(30))
+    for profile in CLAIMED:
+        running = run(program, target, EVENTUAL)
+        explorer = Explorer(target, EVENTUAL, PROFILES[profile], sector_bytes=32)
+        assert explorer.explore(running.filesystem.trace) == []
+        assert explorer.coverage.recovered > 10
+
+
+def test_the_weakest_profile_of_a_missing_directory_sync_is_adversarial() -> None:
+    """Under ext4 an fsync of the file commits the name too, so only `adversarial` shows it."""
+    target = find_target("directory-not-synced")
+    assert explore((Append(5),), target, "ext4-ordered") == {}
+    assert "JRN-3" in explore((Append(5),), target, "adversarial")
+
+
+def test_a_finding_tells_what_was_lost() -> None:
+    """A finding names the lost register, what was owed, and what came back."""
+    target = find_target("acknowledged-before-fsync")
+    finding = explore((Append(5),), target, "prefix")["JRN-3"]
+    assert finding.deviations >= 1
+    assert len(finding.owed) == 1
+    assert finding.recovered == ()
+    assert any("0000000000000000.wal" in loss for loss in finding.lost)
+
+
+def test_a_second_crash_finds_what_the_first_does_not() -> None:
+    """A recovery that destroys before it repairs is caught by a crash inside it."""
+    target = find_target("header-zeroed-during-repair")
+    finding = explore((Append(5),), target, "process-kill", EVENTUAL)["REC-3"]
+    assert finding.inner is not None
+
+
+def test_each_distinct_image_is_recovered_once() -> None:
+    """Exploring the same trace again recovers nothing new."""
+    target = ReferenceTarget()
+    trace = run((Append(5), Append(600)), target, EVENTUAL).filesystem.trace
+    explorer = Explorer(target, EVENTUAL, PROFILES["adversarial"])
+    explorer.explore(trace)
+    recovered, judged = explorer.coverage.recovered, explorer.coverage.judged
+    explorer.explore(trace)
+    assert explorer.coverage.recovered == recovered
+    assert explorer.coverage.judged > judged > recovered
+
+
+def test_a_bound_is_reported() -> None:
+    """Above the bound fewer images are judged, and the coverage says so."""
+    target, options = ReferenceTarget(), Options(durability="eventual", segment_bytes=1 << 16)
+    trace = run((Append(2000), Append(600)), target, options).filesystem.trace
+    explorer = Explorer(target, options, PROFILES["adversarial"], bound=8, depth=1)
+    assert explorer.explore(trace) == []
+    assert not explorer.coverage.complete
+    assert " of " in str(explorer.coverage)
+
+
+@requirement("REC-8")
+def test_recovery_must_write_again_what_a_failed_sync_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without writing again, a record that a failed fsync left in memory is shown and lost."""
+    program = (Append(5), Fail(2, Fault.ERROR), Append(5), Kill())
+    assert explore(program, ReferenceTarget(), "prefix") == {}
+    monkeypatch.setattr(recovery, "_write_again", lambda *_: None)
+    assert "REC-8" in explore(program, ReferenceTarget(), "prefix")
+
+
+def test_the_end_of_a_trace_is_a_crash_point() -> None:
+    """A loss that only a crash at the end can show is found there, and not before."""
+    target = find_target("acknowledged-before-fsync")
+    trace = run((Append(5),), target, Options()).filesystem.trace
+    shorter = Trace(trace.initial, trace.events[:2])
+    explorer = Explorer(target, Options(), PROFILES["prefix"], depth=1)
+    assert explorer.explore(trace)
+    assert explorer.explore(shorter) == []
