@@ -106,7 +106,8 @@ class Audits:
         others = [self.stored[query_id]] if query_id in self.stored else others
         rivals = [each for each in others if each != audit]
         if not rivals:
-            return [Violation("AUD-11", f"{name(audit)} was refused and contradicts nothing")]
+            requirement = self._blamed("AUD-11", query_id)
+            return [Violation(requirement, f"{name(audit)} was refused and contradicts nothing")]
         self.possible = [each for each in self.possible if each != audit]
         if len(rivals) == 1:
             self._settle(rivals)
@@ -133,9 +134,11 @@ class Audits:
         if answer == expected:
             return []
         if answer is None:
-            return [Violation("AUD-13", f"{short(query_id)} was stored and is gone")]
+            requirement = self._blamed("AUD-13", query_id)
+            return [Violation(requirement, f"{short(query_id)} was stored and is gone")]
         if expected is None:
-            return [Violation("AUD-4", f"{short(query_id)} is unknown, and a get gave an audit")]
+            requirement = self._blamed("AUD-4", query_id)
+            return [Violation(requirement, f"{short(query_id)} is unknown, and a get gave it")]
         return [self._altered(answer)]
 
     def answered_by_agent(
@@ -197,9 +200,9 @@ class Audits:
         if found == expected:
             return []
         wrong = sorted(set(found) ^ set(expected)) or found
-        half = any(key[-32:] == audit["query_id"] for key in wrong for audit in self.interrupted)
         state = "is there" if wrong[0] in found else "is missing"
-        return [Violation("AUD-10" if half else "AUD-1", f"key {wrong[0].hex()} {state}")]
+        requirement = self._blamed("AUD-1", wrong[0][-32:])
+        return [Violation(requirement, f"key {wrong[0].hex()} {state}")]
 
     def failed(self, requirement: str, question: str, error: str) -> list[Violation]:
         """Judge a question that had an error for an answer."""
@@ -233,10 +236,9 @@ class Audits:
                 return [self._altered(audit)]
         for audit in expected:
             if audit not in answer:
-                if audit in self.interrupted:
-                    requirement = "AUD-10"
-                elif unbounded and audit["timestamp"] == MAX_TIMESTAMP:
+                if unbounded and audit["timestamp"] == MAX_TIMESTAMP:
                     requirement = "AUD-6"
+                requirement = self._blamed(requirement, audit["query_id"])
                 return [Violation(requirement, f"{name(audit)} is missing from an answer")]
         order = ", ".join(map(name, answer))
         return [Violation(requirement, f"out of order, too many or twice: {order}")]
@@ -255,7 +257,13 @@ class Audits:
         """Name what an audit violates that nobody stored."""
         if audit in self.offered:
             return Violation("AUD-11", f"{name(audit)} has the content of a put that was refused")
-        return Violation("AUD-3", f"{name(audit)} is not what was put")
+        requirement = self._blamed("AUD-3", audit["query_id"])
+        return Violation(requirement, f"{name(audit)} is not what was put")
+
+    def _blamed(self, requirement: str, query_id: bytes) -> str:
+        """Name AUD-10 instead, where an interrupted put explains what is wrong."""
+        interrupted = any(audit["query_id"] == query_id for audit in self.interrupted)
+        return "AUD-10" if interrupted else requirement
 
 
 def name(audit: Audit) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Protocol
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tornproof.audit import AuditStore, audit_from_fields, audit_to_fields
 from tornproof.errors import Conflict, Invalid
 from tornproof.kv import KeyValueStore
@@ -129,25 +129,28 @@ class AuditMachine(RuleBasedStateMachine):
 
     # Puts
 
+    @initialize(some=st.lists(audits(), min_size=1, max_size=6))
+    def put_some(self, some: list[Audit]) -> None:
+        """Begin with a few: an empty store has few answers."""
+        for audit in some:
+            self._put(audit, None)
+
     @rule(audit=audits(), death=DEATHS)
     def put(self, audit: Audit, death: int | None) -> None:
         """Put an audit, which may be new, known or a contradiction."""
         self._put(audit, death)
 
-    @precondition(lambda self: self.put_before)
     @rule(pick=PICKS, query_id=QUERY_IDS, distance=st.integers(-1, 1), death=DEATHS)
     def put_beside(self, pick: int, query_id: bytes, distance: int, death: int | None) -> None:
         """Put a neighbour: the same agent, at the same moment or the one beside it."""
         picked = self._picked(pick)
         self._put({**picked, "query_id": query_id, "timestamp": near(picked, distance)}, death)
 
-    @precondition(lambda self: self.put_before)
     @rule(pick=PICKS, death=DEATHS)
     def put_again(self, pick: int, death: int | None) -> None:
         """Put a known audit again, its fields in another order."""
         self._put(turned_round(self._picked(pick)), death)
 
-    @precondition(lambda self: self.put_before)
     @rule(pick=PICKS, death=DEATHS)
     def contradict(self, pick: int, death: int | None) -> None:
         """Put other content under a known id."""
@@ -161,7 +164,6 @@ class AuditMachine(RuleBasedStateMachine):
         answer = self._ask("AUD-3", "a get", lambda: self.store.get(query_id))
         self._judge(self.contract.got(query_id, answer))
 
-    @precondition(lambda self: self.put_before)
     @rule(
         first=PICKS,
         before=st.integers(-1, 1),
@@ -290,7 +292,7 @@ def near(audit: Audit, distance: int) -> int:
 
 def audit_machine(
     store_under_test: StoreFactory, *, keys: bool = True, deaths: bool = True
-) -> Callable[[], AuditMachine]:
+) -> type[AuditMachine]:
     """
     Return a machine for a store, in the form that Hypothesis runs.
 

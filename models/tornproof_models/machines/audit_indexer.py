@@ -8,12 +8,12 @@ Wherever it stands, the contract compares the whole index with the fold of the
 records up to there.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import ClassVar, Protocol
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tornproof.audit import AuditIndexer, audit_from_fields, encode
 from tornproof.errors import TornproofError
 from tornproof.keys import POSITION_KEY
@@ -76,19 +76,22 @@ class AuditIndexerMachine(RuleBasedStateMachine):
 
     # The journal
 
+    @initialize(audits=st.lists(audits(), min_size=1, max_size=4))
+    def begin(self, audits: list[Audit]) -> None:
+        """Begin with a few records."""
+        self.append(audits)
+
     @rule(audits=st.lists(audits(), min_size=1, max_size=4))
     def append(self, audits: list[Audit]) -> None:
         """Append some audits; by chance one repeats or contradicts another."""
         for audit in audits:
             self._append(encode(audit_from_fields(audit)), audit)
 
-    @precondition(lambda self: any(record.audit for record in self.records))
     @rule(pick=PICKS)
     def append_again(self, pick: int) -> None:
         """Append a known audit again, as a writer does that has lost an answer."""
         self.append([self._picked(pick)])
 
-    @precondition(lambda self: any(record.audit for record in self.records))
     @rule(pick=PICKS, likely=st.integers(0, 9))
     def append_contradiction(self, pick: int, likely: int) -> None:
         """Append other content under a known id, now and then: it stops everything."""
@@ -170,7 +173,7 @@ def _contents(store: KeyValueStore) -> dict[bytes, bytes | None]:
 
 def audit_indexer_machine(
     indexer_under_test: IndexerFactory = AuditIndexer,
-) -> Callable[[], AuditIndexerMachine]:
+) -> type[AuditIndexerMachine]:
     """Return a machine for an indexer, in the form that Hypothesis runs."""
     members = {"indexer_under_test": indexer_under_test}
     return type("AuditIndexerMachine", (AuditIndexerMachine,), members)

@@ -41,7 +41,7 @@ class LittleEndianTimestamp(SmallAuditStore):
     Source: cometbft/tendermint-rs#769 (2021), solana-labs/solana#1885 (2018).
     """
 
-    breaks = frozenset({"AUD-1", "AUD-5", "AUD-7"})
+    breaks = frozenset({"AUD-5", "AUD-7", "AUD-15"})
 
     def moment(self, timestamp: int) -> bytes:
         """Write the bytes as the processor has them."""
