@@ -24,7 +24,7 @@ class SealedDamageCut(SmallJournal):
     Source: nats-io/nats-server#7549 (2025), redis/redis#5177 (2018); hole H12.
     """
 
-    breaks = frozenset({"JRN-3", "REC-3", "REC-5", "REC-6", "REC-11", "FRM-6", "SEG-2", "SEG-4"})
+    breaks = frozenset({"REC-5"})
 
     def list_segments(self) -> list[int]:
         """End with the first damaged segment, and delete those that follow it."""
@@ -44,7 +44,7 @@ class ActsBeforeItDecides(SmallJournal):
     Bit flip → an error, and by then the evidence and the good records behind it are gone.
     """
 
-    breaks = frozenset({"FRM-6", "REC-5", "REC-6"})
+    breaks = frozenset({"REC-5"})
 
     def examine(self, base: int) -> Examined:
         """Repair at once."""
@@ -61,7 +61,7 @@ class MissingSegmentIgnored(SmallJournal):
     A file lost → records that were never neighbours are joined.
     """
 
-    breaks = frozenset({"JRN-4", "REC-5", "REC-6", "SEG-2"})
+    breaks = frozenset({"REC-6"})
 
     def check_contiguous(self, base: int, found: Examined, following: int) -> None:
         """Ask for no more than order."""
@@ -78,7 +78,7 @@ class ReadErrorIsTheEnd(SmallJournal):
     Source: facebook/rocksdb#6288 (2020).
     """
 
-    breaks = frozenset({"JRN-2", "JRN-3", "JRN-10", "JRN-11", "REC-8", "REC-11"})
+    breaks = frozenset({"JRN-3", "REC-11"})
 
     def read_frame(self, file: File, position: int, remaining: int) -> bytes | Damage:
         """Take nothing for an answer."""

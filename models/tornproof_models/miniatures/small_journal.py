@@ -62,7 +62,12 @@ class SmallJournal(SmallRecovery):
     """
 
     breaks: ClassVar[frozenset[str]] = frozenset()
-    """The requirements that a miniature may be found to violate."""
+    """
+    The requirements that a miniature violates.
+
+    A judge must name one of them at least.  It may name others as well: a
+    journal that does not open breaks every rule that takes an open journal.
+    """
 
     def __init__(self, filesystem: Filesystem, options: Options) -> None:
         super().__init__(filesystem, options)
