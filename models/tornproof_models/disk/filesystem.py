@@ -86,7 +86,7 @@ class ModelFilesystem:
         self._struck: list[int] = []
         self._content: dict[int, bytearray] = {}
         self._names: dict[int, dict[str, int]] = {ROOT: {}}
-        self._locked: set[tuple[int, str]] = set()
+        self._locks: dict[tuple[int, str], object] = {}
         inodes = number_inodes(self.initial)
         for path, inode in inodes.items():
             parent, _, name = path.rpartition("/")
@@ -216,17 +216,19 @@ class ModelFilesystem:
         """Hold a lock; the file is not part of the trace, since it is never written."""
         directory, name = self._parent(path)
         key = (directory, name)
-        if key in self._locked:
+        if key in self._locks:
             raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK), path)
-        self._locked.add(key)
+        holder = self._locks[key] = object()
         try:
             yield
         finally:
-            self._locked.discard(key)
+            # a process that died may be cleaned up when another holds the lock
+            if self._locks.get(key) is holder:
+                del self._locks[key]
 
     def release_locks(self) -> None:
         """Let go of every lock, as the kernel does when a process dies."""
-        self._locked.clear()
+        self._locks.clear()
 
     # What files ask of it
 
