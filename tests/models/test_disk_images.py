@@ -17,7 +17,7 @@ from tornproof_models.disk.trace import Create, Image, Sync, SyncDirectory, Trac
 
 from tests.models import brute_force
 from tests.models.judge import images_of, space_of
-from tests.models.traces import random_trace, traces
+from tests.models.traces import random_run, traces
 
 PROGRAMS = 1_000
 """How many random programs the model and brute force are compared on, in each profile."""
@@ -34,7 +34,7 @@ profiles = st.sampled_from(list(PROFILES))
 @cache
 def programs() -> list[Trace]:
     """Return the traces of random programs, without those that would take brute force long."""
-    candidates = map(random_trace, count())
+    candidates = (random_run(seed).trace for seed in count())
     small = (trace for trace in candidates if space_of(trace, "recycled-blocks").count() <= 400)
     return list(islice(small, PROGRAMS))
 
@@ -139,7 +139,7 @@ def test_draws_the_same_for_the_same_seed(trace: Trace, profile: str, seed: int)
 
 def test_draws_uniformly() -> None:
     """Every choice turns up about as often as every other."""
-    space = space_of(random_trace(3), "adversarial")
+    space = space_of(random_run(3).trace, "adversarial")
     number = space.count()
 
     drawn = Counter(space.sample(100 * number, seed=0))

@@ -109,7 +109,7 @@ class Program:
         return letter * length
 
 
-def run(image: Image, steps: Sequence[Step]) -> Trace:
+def run(image: Image, steps: Sequence[Step]) -> ModelFilesystem:
     """Run a program on a disk that begins as this image."""
     program = Program(ModelFilesystem(image))
     program.files = [program.filesystem.open(path) for path in image.files]
@@ -117,11 +117,11 @@ def run(image: Image, steps: Sequence[Step]) -> Trace:
         with suppress(OSError):
             program.take(step)
         program.filesystem.disarm()
-    return program.filesystem.trace
+    return program.filesystem
 
 
-def random_trace(seed: int) -> Trace:
-    """Return the trace of the program with this number."""
+def random_run(seed: int) -> ModelFilesystem:
+    """Run the program with this number."""
     random = Random(seed)
 
     def number() -> int:
@@ -136,4 +136,5 @@ def traces() -> st.SearchStrategy[Trace]:
     """Draw such traces with Hypothesis, which makes a failing one as small as it can."""
     number = st.integers(0, 13)
     steps = st.tuples(st.sampled_from(list(KINDS)), number, number, number)
-    return st.builds(run, st.sampled_from(IMAGES), st.lists(steps, max_size=12))
+    runs = st.builds(run, st.sampled_from(IMAGES), st.lists(steps, max_size=12))
+    return runs.map(lambda filesystem: filesystem.trace)
