@@ -105,6 +105,8 @@ def test_a_range_includes_both_ends(
 def test_a_limit_keeps_the_first(worked: AuditStore) -> None:
     """Two with limit two: the oldest."""
     assert timestamps(worked.by_agent(ONE, limit=2)) == [1000, 2000]
+    assert timestamps(worked.by_agent(ONE, limit=2**64 - 1)) == [1000, 2000, 3000]
+    assert timestamps(worked.recent(2**64 - 1)) == [3000, 2500, 2000, 1000]
 
 
 @requirement("AUD-7")

@@ -12,6 +12,7 @@ second finds the first's record, and either agrees with it or says that it does
 not (AUD-11).
 """
 
+import sys
 from collections.abc import Iterator
 from itertools import islice
 
@@ -80,11 +81,11 @@ class AuditStore:
         require_identifier(agent_id, "agent_id")
         require_unsigned(earliest, "earliest")
         latest = MAX_TIMESTAMP if latest is None else require_unsigned(latest, "latest")
-        require_unsigned(limit, "limit")
+        count = _require_limit(limit)
 
         # scan
         keys = self._store.keys(*agent_range(agent_id, earliest, latest))
-        return [self._audit(entry_from(key).query_id) for key in islice(keys, limit)]
+        return [self._audit(entry_from(key).query_id) for key in islice(keys, count)]
 
     def recent(self, limit: int) -> list[QueryAudit]:
         """
@@ -93,8 +94,8 @@ class AuditStore:
         Newest first, and by id, ascending, where timestamps are equal (AUD-7).
         Reads about as many keys as it returns (AUD-12).
         """
-        require_unsigned(limit, "limit")
-        keys = islice(self._store.keys(*time_range(), reverse=True), limit)
+        count = _require_limit(limit)
+        keys = islice(self._store.keys(*time_range(), reverse=True), count)
         newest = [entry_from(key) for key in keys]
         if not newest:
             return []
@@ -105,7 +106,7 @@ class AuditStore:
         above = [entry for entry in newest if entry.timestamp > oldest]
         above.sort(key=lambda entry: (-entry.timestamp, entry.query_id))
         tied = self._store.keys(*time_range(oldest, oldest))
-        ties = [entry_from(key) for key in islice(tied, limit - len(above))]
+        ties = [entry_from(key) for key in islice(tied, count - len(above))]
         return [self._audit(entry.query_id) for entry in above + ties]
 
     def has(self, agent_id: bytes) -> bool:
@@ -151,6 +152,11 @@ def require_same(stored: bytes | None, offered: bytes, query_id: bytes) -> None:
             f"audit {query_id.hex()} is stored with other content, and audits are never changed: "
             "give the new one an id of its own"
         )
+
+
+def _require_limit(limit: int) -> int:
+    """Return a limit that can be counted to (AUD-15)."""
+    return min(require_unsigned(limit, "limit"), sys.maxsize)
 
 
 def _decoded(query_id: bytes, record: bytes) -> QueryAudit:
