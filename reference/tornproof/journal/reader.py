@@ -2,14 +2,16 @@
 A reader in another process.
 
 It shares nothing with the writer but the directory, opens nothing for writing
-(RDR-2), and takes no lock.  What it knows of the segments may be out of date at
-any moment, so it refreshes when something is not where it should be, and only
-then (RDR-1):
+(RDR-2), and takes no lock.  What it knows may be out of date at any moment: a
+segment has begun, or was removed, or the record at the tail is half written.
+So it follows one rule.  It tries with what it knows; where that misses, it looks
+at the directory again; and it draws a conclusion only from a miss after which
+the directory is still as it was (RDR-1).  The conclusions:
 
-- the end of the last segment is reached, and perhaps a new one has begun there;
-- a file is gone, because cleanup has removed it: the offset is trimmed (RDR-4);
-- a frame is not valid.  At the tail that means "not yet" (RDR-3); in a sealed
-  segment it is damage.
+- nothing is there, or nothing whole, at the tail: "not yet" (RDR-3);
+- the offset lies below the first segment: cleanup has removed it (RDR-4);
+- a frame is not valid, or not there, in a sealed segment or below the
+  watermark: damage, since all of that was synced.
 
 Where the writer keeps a watermark, the reader stops there: what lies beyond is
 not known to be durable, and may vanish in a crash after somebody has acted on
@@ -21,19 +23,21 @@ from collections.abc import Iterator
 from tornproof.errors import (
     BeyondEnd,
     Corrupt,
+    MissingSegment,
     NotABoundary,
     NotYet,
-    SegmentGone,
-    Trimmed,
+    TornproofError,
     from_os_error,
 )
-from tornproof.filesystem import File, Filesystem, OsFilesystem
+from tornproof.filesystem import Filesystem, OsFilesystem
 from tornproof.journal.access import SegmentAccess
 from tornproof.journal.recovery import require_directory
 from tornproof.journal.scanning import scan_file
 from tornproof.journal.segments import Segment, resolve, segment_bases
 from tornproof.journal.watermark import read_watermark
 from tornproof.record import MAX_PAYLOAD_BYTES, Damage
+
+_ENDS = "the file ends"
 
 
 class JournalReader:
@@ -52,7 +56,7 @@ class JournalReader:
         self._durable_only = durable_only
         self._access = SegmentAccess(self._filesystem, directory, max_payload)
         self._bases: list[int] = []
-        self._limit: int | None = None
+        self._durable: int | None = None
         self.refresh()
 
     def refresh(self) -> None:
@@ -64,22 +68,28 @@ class JournalReader:
         """
         try:
             # the watermark first: the listing then surely has what it covers
-            if self._durable_only:
-                self._limit = read_watermark(self._filesystem, self._directory)
+            durable = read_watermark(self._filesystem, self._directory)
             bases = segment_bases(require_directory(self._filesystem, self._directory))
         except OSError as error:
             raise from_os_error(error, f"look at {self._directory}") from error
         for base in set(self._bases) - set(bases):
             self._access.forget(base)
+        if durable is not None:
+            # a slot that is being written counts for nothing: the other may be older
+            self._durable = max(durable, self._durable or 0)
         self._bases = bases
 
     @property
     def first(self) -> int:
-        """Offset of the first record that is kept, as of the last refresh."""
+        """Offset of the first record that is kept, as of the last look at the directory."""
         return self._bases[0] if self._bases else 0
 
     def end(self) -> int:
-        """Return the offset just past the last record that may be shown now."""
+        """
+        Return the offset just past the last record that may be shown now.
+
+        Without a watermark, that takes a walk through the last segment.
+        """
         self.refresh()
         if self._limit is not None:
             return self._limit
@@ -93,11 +103,12 @@ class JournalReader:
         Return the payload of the record at `offset`.
 
         Raises `NotYet` at the tail, `BeyondEnd` past it, `Trimmed` below the
-        first segment, `NotABoundary` inside a record, `Corrupt` for damage.
+        first segment, `NotABoundary` inside a record, `Invalid` below zero,
+        `Corrupt` or `MissingSegment` for damage.
         """
         for _, payload, _ in self._walk(offset):
             return payload
-        raise NotYet(f"offset {offset}: no whole record is there yet; try again later")
+        raise NotYet(f"offset {offset}: no whole record may be shown there yet; try again later")
 
     def scan(self, start: int | None = None) -> Iterator[tuple[int, bytes]]:
         """
@@ -107,92 +118,109 @@ class JournalReader:
         the last one to go on, across rotations, without a gap or a repeat
         (RDR-5).  Raises what `read` raises, except `NotYet`.
         """
-        for offset, payload, _ in self._walk(self.first if start is None else start):
+        if start is None:
+            self.refresh()
+            start = self.first
+        for offset, payload, _ in self._walk(start):
             yield offset, payload
 
     # The walk
 
     def _walk(self, at: int) -> Iterator[tuple[int, bytes, int]]:
-        """Yield (offset, payload, offset of the next) from `at` to the tail."""
-        checked = False
-        while self._is_durable(at):
-            segment = self._locate(at)
-            if segment is None:
-                return
-            reached = at
-            try:
-                with self._access.open(segment.base) as file:
-                    size = segment.size if segment.sealed else file.size()
-                    if not checked:
-                        self._check_boundary(file, segment.base, size, at)
-                        checked = True
-                    for record in self._records(file, segment, size, at):
-                        reached = record[2]
-                        yield record
-            except SegmentGone:
-                self._require_trimmed(at)
-            if reached == at and not segment.sealed and not self._has_successor(segment.base):
-                return
-            at = reached
+        """
+        Yield (offset, payload, offset of the next) from `at` to the tail.
 
-    def _is_durable(self, at: int) -> bool:
-        """Tell whether a record at `at` may be shown, after a second look if need be."""
-        if self._limit is not None and at >= self._limit:
+        A miss counts only if nothing has moved since what was known was known.
+        """
+        while True:
+            known, started, miss = self._known, at, None
+            try:
+                for record in self._walk_segment(at):
+                    at = record[2]
+                    yield record
+            except TornproofError as error:
+                miss = error
+            if miss is None and at > started:
+                continue
             self.refresh()
-        return self._limit is None or at < self._limit
+            if self._known != known:
+                continue
+            if miss is not None:
+                raise miss
+            return
+
+    @property
+    def _known(self) -> tuple[list[int], int | None]:
+        """What the next try goes by; a refresh makes new ones of both."""
+        return self._bases, self._durable
+
+    @property
+    def _limit(self) -> int | None:
+        """Offset below which a record must end to be shown, if there is such a limit."""
+        return self._durable if self._durable_only else None
+
+    def _walk_segment(self, at: int) -> Iterator[tuple[int, bytes, int]]:
+        """Yield what may be shown of the segment that holds `at`, by what is known."""
+        segment = self._locate(at)
+        if segment is None or at == self._limit:
+            return
+        with self._access.open(segment.base) as file:
+            size = min(file.size(), segment.size) if segment.sealed else file.size()
+            if self._limit is not None and at > self._limit:
+                self._require_written(at, segment.base + size)
+                return
+
+            # from a known boundary on: only a walk tells whether `at` is one
+            index = self._access.index(segment.base)
+            end = index.nearest(at - segment.base)
+            maximum = self._access.max_payload
+            for position, found in scan_file(file, size, maximum=maximum, start=end):
+                if isinstance(found, Damage):
+                    self._require_tail(segment, position, found.value)
+                    break
+                end = position + found.frame_bytes
+                offset, following = segment.base + position, segment.base + end
+                if offset < at < following:
+                    raise NotABoundary(f"offset {at} lies inside the record at {offset}")
+                if self._limit is not None and following > self._limit:
+                    return
+                index.note(end)
+                if offset >= at:
+                    yield offset, found.payload, following
+            else:
+                self._require_tail(segment, end, _ENDS)
+        self._require_written(at, segment.base + end)
 
     def _locate(self, at: int) -> Segment | None:
         """Find the segment that holds `at`, or will once the writer gets there."""
-        if not self._bases:
-            self.refresh()
-        if not self._bases:
-            if at:
-                raise BeyondEnd(f"offset {at} is beyond the end of an empty journal")
+        if not self._bases and at >= 0:
+            if self._durable:
+                raise MissingSegment(
+                    f"{self._directory} holds no segments, and its durable watermark is "
+                    f"{self._durable}: restore the files from a copy"
+                )
+            self._require_written(at, 0)
             return None
-        number = resolve(self._bases, max(at, self._bases[-1]) + 1, at)
+        number = resolve(self._bases, at + 1, at)
         base = self._bases[number]
         if number + 1 == len(self._bases):
             return Segment(base, 0, sealed=False)
         return Segment(base, self._bases[number + 1] - base, sealed=True)
 
-    def _records(
-        self, file: File, segment: Segment, size: int, at: int
-    ) -> Iterator[tuple[int, bytes, int]]:
-        """Yield the records of one segment from `at` on, as far as they may be shown."""
-        frames = scan_file(file, size, maximum=self._access.max_payload, start=at - segment.base)
-        for position, found in frames:
-            offset = segment.base + position
-            if isinstance(found, Damage):
-                if segment.sealed:
-                    path = self._access.path(segment.base)
-                    raise Corrupt(f"{path}: {found.value} at byte {position} of a sealed segment")
-                return
-            end = offset + found.frame_bytes
-            if self._limit is not None and end > self._limit:
-                return
-            self._access.index(segment.base).note(position)
-            yield offset, found.payload, end
+    def _require_written(self, at: int, end: int) -> None:
+        """Insist that an offset is not beyond what the writer has come to."""
+        if at > end:
+            raise BeyondEnd(f"offset {at} is beyond the end of the journal, {end}")
 
-    def _check_boundary(self, file: File, base: int, size: int, at: int) -> None:
-        """Insist that `at` is where a record begins, or where the next one will."""
-        position = at - base
-        end = nearest = self._access.index(base).nearest(position)
-        for start, found in scan_file(file, size, maximum=self._access.max_payload, start=nearest):
-            if start == position or isinstance(found, Damage):
-                break
-            end = start + found.frame_bytes
-            if end > position:
-                raise NotABoundary(f"offset {at} lies inside the record at {base + start}")
-        if end < position:
-            raise BeyondEnd(f"offset {at} is beyond the end of the journal, {base + end}")
-
-    def _has_successor(self, base: int) -> bool:
-        """Look whether another segment has begun after this one (RDR-5)."""
-        self.refresh()
-        return bool(self._bases) and self._bases[-1] > base
-
-    def _require_trimmed(self, at: int) -> None:
-        """Say that `at` is trimmed, after a file was found gone (RDR-4)."""
-        self.refresh()
-        if at < self.first or not self._bases:
-            raise Trimmed(f"offset {at} was removed by cleanup: the first one kept is {self.first}")
+    def _require_tail(self, segment: Segment, position: int, finding: str) -> None:
+        """Let frames end where the segment does, or where the writer may be at work."""
+        offset = segment.base + position
+        if segment.sealed:
+            is_tail, why = offset == segment.end, "of a sealed segment"
+        else:
+            is_tail = offset >= (self._durable or 0)
+            why = f"below the durable watermark {self._durable}"
+        if not is_tail:
+            kind = MissingSegment if finding == _ENDS else Corrupt
+            path = self._access.path(segment.base)
+            raise kind(f"{path}: {finding} at byte {position} (offset {offset}) {why}")

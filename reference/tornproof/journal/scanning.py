@@ -66,19 +66,23 @@ class SparseIndex:
     A frame carries no mark that says "I begin here", and a payload may contain
     the bytes of a whole frame, so only a walk from a boundary can tell whether
     an offset is one (SEG-8).  Remembering one boundary per window keeps such
-    walks short at a cost of one integer per 64 KiB.
+    walks short at a cost of one integer per 64 KiB; remembering the latest makes
+    them vanish for whoever reads on where he stopped.
     """
 
     positions: list[int] = field(factory=lambda: [0])
+    latest: int = 0
 
     def note(self, position: int) -> None:
-        """Remember a boundary if the last one remembered is a window away."""
+        """Remember a boundary, for long if the last one remembered is a window away."""
+        self.latest = position
         if position - self.positions[-1] >= WINDOW_BYTES:
             self.positions.append(position)
 
     def nearest(self, position: int) -> int:
         """Return the last remembered boundary at or before `position`."""
-        return self.positions[bisect_right(self.positions, position) - 1]
+        sparse = self.positions[bisect_right(self.positions, position) - 1]
+        return max(sparse, self.latest) if self.latest <= position else sparse
 
 
 def read_record(

@@ -68,7 +68,7 @@ def read_watermark(filesystem: Filesystem, directory: str) -> int | None:
     """
     try:
         file = filesystem.open_for_reading(f"{directory}/{WATERMARK_NAME}")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         return decode_slots(file.read_at(0, 2 * SLOT_STRIDE))[0]
@@ -96,9 +96,10 @@ class Watermark:
         if offset <= self.offset:
             return
         slot = 1 - self._slot
-        content = encode_slot(offset)
-        if self._file.write_at(slot * SLOT_STRIDE, content) < len(content):
-            return  # a torn slot counts for nothing: the other one still holds
+        position, content = slot * SLOT_STRIDE, encode_slot(offset)
+        while content:
+            written = self._file.write_at(position, content)
+            position, content = position + written, content[written:]
         self.offset, self._slot = offset, slot
 
     def sync(self) -> None:

@@ -1,0 +1,500 @@
+"""A reader beside a writer: what it shows, what it refuses, and that it leaves no trace."""
+
+import errno
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornproof.errors import (
+    BeyondEnd,
+    Corrupt,
+    InputOutput,
+    Invalid,
+    MissingSegment,
+    NotABoundary,
+    NotYet,
+    SegmentGone,
+    TornproofError,
+    Trimmed,
+)
+from tornproof.filesystem import OsFilesystem
+from tornproof.journal import Cursor, Journal, JournalReader
+from tornproof.journal.watermark import encode_slot
+from tornproof.record import encode
+from tornproof_conformance.pytest_plugin import requirement
+from tornproof_models.disk.filesystem import Fault, ModelFilesystem
+from tornproof_models.disk.trace import Image
+
+DIRECTORY = "/journal"
+FIRST = f"{0:016x}.wal"
+
+
+def opened(filesystem: ModelFilesystem, **options: Any) -> Journal:
+    return Journal.open(DIRECTORY, filesystem=filesystem, **options)
+
+
+def reading(filesystem: ModelFilesystem, *, durable_only: bool = True) -> JournalReader:
+    return JournalReader(DIRECTORY, durable_only=durable_only, filesystem=filesystem)
+
+
+def three_segments(filesystem: ModelFilesystem) -> Journal:
+    """Two records of 41 bytes in each of three segments: offsets 0, 41, … 205."""
+    journal = opened(filesystem, segment_bytes=82)
+    for payload in (b"a", b"b", b"c", b"d", b"e", b"f"):
+        journal.append(payload)
+    return journal
+
+
+def on_disk(files: dict[str, bytes]) -> ModelFilesystem:
+    """A journal directory with these files."""
+    paths = {f"{DIRECTORY}/{name}": content for name, content in files.items()}
+    return ModelFilesystem(Image(paths, frozenset({DIRECTORY})))
+
+
+def files_of(filesystem: ModelFilesystem) -> dict[str, bytes]:
+    prefix = f"{DIRECTORY}/"
+    return {path.removeprefix(prefix): data for path, data in filesystem.image.files.items()}
+
+
+# What it shows
+
+
+@requirement("RDR-5")
+@pytest.mark.parametrize("durable_only", [True, False])
+def test_shows_every_record_in_order_across_segments(durable_only: bool) -> None:
+    """A scan yields what was appended, at the offsets that the appends returned."""
+    filesystem = ModelFilesystem()
+    three_segments(filesystem)
+    shown = list(reading(filesystem, durable_only=durable_only).scan())
+    assert shown == [(0, b"a"), (41, b"b"), (82, b"c"), (123, b"d"), (164, b"e"), (205, b"f")]
+
+
+@requirement("RDR-1")
+@pytest.mark.parametrize("durable_only", [True, False])
+def test_finds_a_record_in_a_segment_begun_since_its_last_look(durable_only: bool) -> None:
+    """Not the first record of the new segment, whose offset is also an end, but the second."""
+    filesystem = ModelFilesystem()
+    journal = opened(filesystem)
+    journal.append(b"a")
+    reader = reading(filesystem, durable_only=durable_only)
+    journal.rotate()
+    journal.append(b"b")
+    offset = journal.append(b"c")
+    assert reader.read(offset) == b"c"
+
+
+@requirement("RDR-1", "RDR-5")
+def test_goes_on_where_it_stopped() -> None:
+    """Scanning again from just past the last record yields the rest, once."""
+    filesystem = ModelFilesystem()
+    journal = opened(filesystem, segment_bytes=100)
+    reader, shown, position = reading(filesystem), [], 0
+    for payload in (b"a", b"b", b"c", b"d", b"e"):
+        journal.append(payload)
+        for offset, found in reader.scan(position):
+            shown.append(found)
+            position = offset + len(encode(found))
+    assert shown == [b"a", b"b", b"c", b"d", b"e"]
+
+
+@requirement("RDR-6")
+def test_waits_for_what_is_not_durable_yet() -> None:
+    """A record that no fsync covers is shown by choice alone."""
+    filesystem = ModelFilesystem()
+    journal = opened(filesystem, durability="eventual")
+    journal.append(b"a")
+    with pytest.raises(NotYet):
+        reading(filesystem).read(0)
+    assert reading(filesystem, durable_only=False).read(0) == b"a"
+    journal.sync()
+    assert reading(filesystem).read(0) == b"a"
+
+
+@requirement("RDR-6")
+def test_the_end_is_where_it_may_read_to() -> None:
+    """The end is that of the durable records, or of all whole ones."""
+    filesystem = ModelFilesystem()
+    journal = opened(filesystem, durability="eventual")
+    journal.append(b"a")
+    journal.sync()
+    journal.append(b"b")
+    assert reading(filesystem).end() == 41
+    assert reading(filesystem, durable_only=False).end() == 82
+
+
+@requirement("RDR-6")
+def test_shows_everything_where_no_watermark_is_kept() -> None:
+    """A journal that some other software wrote may have none."""
+    filesystem = on_disk({FIRST: encode(b"a") + encode(b"b")})
+    assert list(reading(filesystem).scan()) == [(0, b"a"), (41, b"b")]
+    assert reading(filesystem).end() == 82
+
+
+def test_an_empty_directory_is_an_empty_journal() -> None:
+    """There is nothing to show, and the first record is not there yet."""
+    reader = reading(on_disk({}))
+    assert list(reader.scan()) == []
+    assert (reader.first, reader.end()) == (0, 0)
+    with pytest.raises(NotYet):
+        reader.read(0)
+
+
+def test_a_writer_may_come_later() -> None:
+    """A reader that found an empty directory shows what comes, and only when it is durable."""
+    filesystem = on_disk({})
+    reader = reading(filesystem)
+    journal = opened(filesystem, durability="eventual")
+    journal.append(b"a")
+    assert list(reader.scan()) == []
+    journal.sync()
+    assert list(reader.scan()) == [(0, b"a")]
+
+
+def test_begins_with_the_first_record_that_is_left() -> None:
+    """A scan without a start begins where cleanup has left off, not where it was before."""
+    filesystem = ModelFilesystem()
+    journal = three_segments(filesystem)
+    reader = reading(filesystem)
+    Cursor.open(DIRECTORY, "only", filesystem=filesystem).advance(164)
+    journal.cleanup()
+    assert [offset for offset, _ in reader.scan()] == [164, 205]
+
+
+# What it refuses
+
+
+def errors_of(reader: JournalReader, offset: int) -> type[TornproofError]:
+    with pytest.raises(TornproofError) as caught:
+        reader.read(offset)
+    return caught.type
+
+
+@requirement("SEG-8", "RDR-3")
+@pytest.mark.parametrize("durable_only", [True, False])
+@pytest.mark.parametrize(
+    ("offset", "error"),
+    [
+        (-1, Invalid),
+        (-(2**70), Invalid),
+        (0, Trimmed),
+        (81, Trimmed),
+        (83, NotABoundary),
+        (206, NotABoundary),
+        (246, NotYet),
+        (247, BeyondEnd),
+        (2**64, BeyondEnd),
+        (10**30, BeyondEnd),
+    ],
+)
+def test_each_mistake_has_its_error(
+    offset: int, error: type[TornproofError], durable_only: bool
+) -> None:
+    """Negative, removed, inside a record, at the tail and absurd are five different things."""
+    filesystem = ModelFilesystem()
+    journal = three_segments(filesystem)
+    Cursor.open(DIRECTORY, "only", filesystem=filesystem).advance(82)
+    journal.cleanup()
+    reader = reading(filesystem, durable_only=durable_only)
+    assert errors_of(reader, offset) is error
+    with pytest.raises(error) if error is not NotYet else pytest.raises(StopIteration):
+        next(reader.scan(offset))
+
+
+@pytest.mark.parametrize(("offset", "error"), [(-1, Invalid), (1, BeyondEnd), (10**30, BeyondEnd)])
+def test_an_empty_journal_tells_mistakes_apart_too(
+    offset: int, error: type[TornproofError]
+) -> None:
+    """Without a segment, an offset is still negative or absurd."""
+    assert errors_of(reading(on_disk({})), offset) is error
+
+
+@requirement("SEG-8")
+def test_a_frame_inside_a_payload_is_not_a_boundary() -> None:
+    """Even where the bytes of a whole frame begin."""
+    filesystem = ModelFilesystem()
+    opened(filesystem).append(encode(b"hidden"))
+    assert errors_of(reading(filesystem), 40) is NotABoundary
+
+
+@requirement("RDR-6")
+def test_what_is_written_and_not_durable_is_not_beyond_the_end() -> None:
+    """Whoever was given the offset may wait for it; one that nobody was given is a mistake."""
+    filesystem = ModelFilesystem()
+    journal = opened(filesystem, durability="eventual")
+    journal.append(b"a")
+    offset = journal.append(b"b")
+    assert errors_of(reading(filesystem), offset) is NotYet
+    assert errors_of(reading(filesystem), journal.end + 1) is BeyondEnd
+
+
+@requirement("RDR-3")
+@pytest.mark.parametrize("cut", range(1, 41))
+def test_a_torn_record_is_not_there_yet(cut: int) -> None:
+    """Wherever the writer has got to within a frame."""
+    filesystem = on_disk({FIRST: encode(b"a") + encode(b"b")[:cut]})
+    reader = reading(filesystem, durable_only=False)
+    assert list(reader.scan()) == [(0, b"a")]
+    assert errors_of(reader, 41) is NotYet
+
+
+@requirement("RDR-3", "REC-12")
+def test_damage_below_the_watermark_is_not_waited_for() -> None:
+    """What was durable and is not valid will not become valid."""
+    filesystem = ModelFilesystem()
+    opened(filesystem).append(b"a")
+    damaged = files_of(filesystem) | {FIRST: encode(b"b")[:-1] + b"?"}
+    for durable_only in (True, False):
+        with pytest.raises(Corrupt, match="below the durable watermark 41"):
+            reading(on_disk(damaged), durable_only=durable_only).read(0)
+
+
+@requirement("REC-5")
+def test_damage_in_a_sealed_segment_is_an_error() -> None:
+    """The records before it are shown, those behind it are not."""
+    filesystem = ModelFilesystem()
+    three_segments(filesystem)
+    files = files_of(filesystem)
+    files[f"{82:016x}.wal"] = encode(b"c") + b"?" * 41
+    records = reading(on_disk(files)).scan()
+    assert list(islice(records, 3)) == [(0, b"a"), (41, b"b"), (82, b"c")]
+    with pytest.raises(Corrupt, match=r"0052\.wal: .* at byte 41 \(offset 123\) of a sealed"):
+        next(records)
+
+
+@requirement("REC-6")
+@pytest.mark.parametrize("durable_only", [True, False])
+@pytest.mark.parametrize("offset", [82, 123])
+def test_a_segment_that_was_taken_away_is_missing(durable_only: bool, offset: int) -> None:
+    """A gap between two segments is neither trimmed nor the end."""
+    filesystem = ModelFilesystem()
+    three_segments(filesystem)
+    files = files_of(filesystem)
+    del files[f"{82:016x}.wal"]
+    reader = reading(on_disk(files), durable_only=durable_only)
+    assert errors_of(reader, offset) is MissingSegment
+
+
+@requirement("REC-12")
+def test_what_the_watermark_covers_and_no_file_holds_is_missing() -> None:
+    """The last segment cut short, or gone, or all of them."""
+    filesystem = ModelFilesystem()
+    three_segments(filesystem)
+    files = files_of(filesystem)
+    last = f"{164:016x}.wal"
+    assert errors_of(reading(on_disk(files | {last: encode(b"e")})), 205) is MissingSegment
+    del files[last]
+    assert errors_of(reading(on_disk(files)), 164) is MissingSegment
+    assert errors_of(reading(on_disk({"watermark": files["watermark"]})), 0) is MissingSegment
+
+
+def test_a_watermark_off_a_boundary_is_no_endless_search() -> None:
+    """Nobody of ours writes one; a record that it cuts through is not shown."""
+    files = {FIRST: encode(b"a"), f"{41:016x}.wal": encode(b"b")}
+    for watermark in (20, 60):
+        filesystem = on_disk(files | {"watermark": encode_slot(watermark)})
+        assert len(list(reading(filesystem).scan())) == watermark // 41
+
+
+def test_a_record_above_the_maximum_is_damage() -> None:
+    """A reader with a smaller maximum than the writer's says so and does not wait for ever."""
+    filesystem = ModelFilesystem()
+    opened(filesystem).append(bytes(1000))
+    reader = JournalReader(DIRECTORY, max_payload=999, filesystem=filesystem)
+    with pytest.raises(Corrupt, match="length above the maximum"):
+        reader.read(0)
+
+
+# Racing with the writer and with cleanup
+
+
+class Meanwhile(ModelFilesystem):
+    """Lets something happen just before the Nth file from now on is opened for reading."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pending: dict[int, Callable[[], object]] = {}
+        self.count = 0
+
+    def before(self, nth: int, happen: Callable[[], object]) -> None:
+        self.count, self.pending = 0, {nth: happen}
+
+    def open_for_reading(self, path: str) -> Any:
+        self.count += 1
+        happen = self.pending.pop(self.count, None)
+        if happen:
+            happen()
+        return super().open_for_reading(path)
+
+
+@requirement("RDR-4")
+def test_cleanup_during_a_scan_is_trimmed_and_no_gap() -> None:
+    """The next segment is removed while the reader is on its way to it."""
+    filesystem = Meanwhile()
+    journal = three_segments(filesystem)
+    cursor = Cursor.open(DIRECTORY, "only", filesystem=filesystem)
+    reader = reading(filesystem)
+
+    def clean() -> None:
+        cursor.advance(164)
+        journal.cleanup()
+
+    filesystem.before(2, clean)
+    records = reader.scan(0)
+    assert list(islice(records, 2)) == [(0, b"a"), (41, b"b")]
+    with pytest.raises(Trimmed, match="82 was removed by cleanup: the first one kept is 164"):
+        next(records)
+
+
+@requirement("RDR-4")
+def test_cleanup_before_a_read_is_trimmed() -> None:
+    """What the reader knows of is gone when it opens the file."""
+    filesystem = ModelFilesystem()
+    journal = three_segments(filesystem)
+    reader = reading(filesystem)
+    Cursor.open(DIRECTORY, "only", filesystem=filesystem).advance(164)
+    journal.cleanup()
+    assert errors_of(reader, 0) is Trimmed
+    assert reader.read(164) == b"e"
+
+
+class HalfListing(ModelFilesystem):
+    """Misses a name, once: reading a large directory is not atomic against renames in it."""
+
+    missed = ""
+
+    def list_directory(self, path: str) -> list[str]:
+        names = [name for name in super().list_directory(path) if name != self.missed]
+        self.missed = ""
+        return names
+
+
+@requirement("RDR-1", "RDR-5")
+@pytest.mark.parametrize("missed", [0, 82, 164])
+@pytest.mark.parametrize("durable_only", [True, False])
+def test_half_a_listing_is_no_damage(missed: int, durable_only: bool) -> None:
+    """A segment that the listing missed is found by looking again."""
+    filesystem = HalfListing()
+    three_segments(filesystem)
+    filesystem.missed = f"{missed:016x}.wal"
+    shown = list(reading(filesystem, durable_only=durable_only).scan(0))
+    assert [payload for _, payload in shown] == [b"a", b"b", b"c", b"d", b"e", b"f"]
+
+
+@requirement("RDR-6")
+def test_a_slot_in_the_making_does_not_take_the_end_back() -> None:
+    """While the newer slot is half written, the older one is all there is."""
+    filesystem = ModelFilesystem()
+    journal = opened(filesystem)
+    journal.append(b"a")
+    journal.append(b"b")
+    reader = reading(filesystem)
+    file = filesystem.open(f"{DIRECTORY}/watermark")
+    newer = 0 if file.read_at(0, 16) == encode_slot(82) else 512
+    file.write_at(newer, b"TPW1????")
+    assert reader.end() == 82
+
+
+# What it touches
+
+
+class ReadOnly(OsFilesystem):
+    """A disk on which whatever writes is a mistake."""
+
+    def forbid(self, *arguments: object, **options: object) -> Any:
+        raise AssertionError(f"a reader wrote: {arguments} {options}")
+
+    open = make_directory = rename = unlink = sync_directory = lock = forbid
+
+
+@requirement("RDR-2")
+def test_opens_nothing_for_writing(tmp_path: Path) -> None:
+    """On a real disk: everything a reader does works where nothing may be written."""
+    directory = str(tmp_path / "journal")
+    with Journal.open(directory, segment_bytes=82) as journal:
+        for payload in (b"a", b"b", b"c"):
+            journal.append(payload)
+    before = {path: path.read_bytes() for path in Path(directory).iterdir()}
+    reader = JournalReader(directory, filesystem=ReadOnly())
+    assert [payload for _, payload in reader.scan()] == [b"a", b"b", b"c"]
+    assert reader.read(82) == b"c"
+    assert reader.end() == 123
+    assert errors_of(reader, 123) is NotYet
+    assert {path: path.read_bytes() for path in Path(directory).iterdir()} == before
+
+
+@requirement("RDR-2")
+def test_needs_no_lock_and_takes_none() -> None:
+    """A reader works beside a writer, and a writer opens beside a reader."""
+    filesystem = ModelFilesystem()
+    opened(filesystem).append(b"a")
+    events = len(filesystem.events)
+    reader = reading(filesystem)
+    assert list(reader.scan()) == [(0, b"a")]
+    assert len(filesystem.events) == events
+
+
+# What goes wrong around it
+
+
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_no_directory_is_a_typed_error(kind: str, tmp_path: Path) -> None:
+    """A missing directory, or a file in its place, is an invalid argument."""
+    path = tmp_path / "journal"
+    if kind == "file":
+        path.write_bytes(b"mine")
+    with pytest.raises(Invalid, match="directory"):
+        JournalReader(str(path))
+
+
+def test_a_directory_that_vanishes_is_a_typed_error(tmp_path: Path) -> None:
+    """Under an open reader, on a real disk."""
+    directory = tmp_path / "journal"
+    with Journal.open(str(directory)) as journal:
+        journal.append(b"a")
+    reader = JournalReader(str(directory))
+    directory.rename(tmp_path / "elsewhere")
+    with pytest.raises(Invalid, match="no such directory"):
+        reader.read(0)
+    with pytest.raises(Invalid, match="no such directory"):
+        list(reader.scan())
+    with pytest.raises(Invalid, match="no such directory"):
+        reader.end()
+
+
+def test_a_name_that_leads_nowhere_is_no_endless_search(tmp_path: Path) -> None:
+    """A listed segment that cannot be opened is gone, and stays gone when looked for again."""
+    (tmp_path / FIRST).symlink_to(tmp_path / "nowhere")
+    with pytest.raises(SegmentGone, match="is gone"):
+        JournalReader(str(tmp_path)).read(0)
+
+
+@requirement("REC-11")
+def test_a_read_error_is_an_error() -> None:
+    """Whichever operation fails, the error is typed, or what is shown is complete."""
+    filesystem = ModelFilesystem()
+    three_segments(filesystem)
+    files = files_of(filesystem)
+    errors = 0
+    for nth in range(1, 12):
+        broken = on_disk(files)
+        broken.fail(nth, Fault.ERROR)
+        try:
+            shown = list(reading(broken).scan())
+        except InputOutput:
+            errors += 1
+        else:
+            assert len(shown) == 6
+    assert errors >= 6
+
+
+def test_permission_denied_is_a_typed_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The superuser is never denied anything, so the operating system's answer is made up."""
+
+    def deny(_: OsFilesystem, path: str) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(OsFilesystem, "list_directory", deny)
+    with pytest.raises(InputOutput, match="Permission denied"):
+        JournalReader("/somewhere")
