@@ -6,11 +6,17 @@ replaced atomically, by a rename, and is durable before anybody relies on it
 (CUR-1); it never moves backwards (CUR-2), because cleanup may already have
 removed what lies behind it.
 
+A cursor belongs to one consumer, who alone moves it.  Two processes that move
+the same cursor are not kept apart by a lock; the slower one finds that the
+cursor has moved on, and is told so.
+
     consumer.cursor    "TPC1", the offset as u64 LE, and the CRC32C of both
 """
 
 import re
 import struct
+from collections.abc import Iterable
+from contextlib import suppress
 
 from attrs import define
 from crc32c import crc32c
@@ -19,9 +25,10 @@ from tornproof.errors import BeyondEnd, Corrupt, Invalid, from_os_error
 from tornproof.filesystem import Filesystem, OsFilesystem
 from tornproof.journal.reader import JournalReader
 from tornproof.journal.recovery import require_directory
+from tornproof.record import MAX_PAYLOAD_BYTES
 
 SUFFIX = ".cursor"
-_TEMPORARY_SUFFIX = ".cursor.tmp"
+TEMPORARY_SUFFIX = ".cursor.tmp"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _CONTENT = struct.Struct("<4sQI")
 _MAGIC = b"TPC1"
@@ -59,13 +66,19 @@ def read_cursors(filesystem: Filesystem, directory: str) -> dict[str, int]:
     cleanup remove what its consumer has not seen.
     """
     return {
-        name.removesuffix(SUFFIX): _read(filesystem, f"{directory}/{name}")
-        for name in require_directory(filesystem, directory)
-        if name.endswith(SUFFIX) and _NAME.fullmatch(name.removesuffix(SUFFIX))
+        name: read_cursor(filesystem, f"{directory}/{name}{SUFFIX}")
+        for name in cursor_names(require_directory(filesystem, directory))
     }
 
 
-def _read(filesystem: Filesystem, path: str) -> int:
+def cursor_names(names: Iterable[str]) -> list[str]:
+    """Pick the cursors out of a directory's names, without their suffix."""
+    stems = (name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX))
+    return [stem for stem in stems if _NAME.fullmatch(stem)]
+
+
+def read_cursor(filesystem: Filesystem, path: str) -> int:
+    """Return the offset in a cursor file.  Raises `Corrupt` or `InputOutput`."""
     try:
         file = filesystem.open_for_reading(path)
         try:
@@ -83,24 +96,44 @@ class Cursor:
     _filesystem: Filesystem
     _directory: str
     name: str
-    position: int
-    """Offset of the first record that the consumer still needs."""
+    _reader: JournalReader
+    position: int = -1
+    """Offset of the first record that the consumer still needs; durable."""
 
     @classmethod
-    def open(cls, directory: str, name: str, *, filesystem: Filesystem | None = None) -> "Cursor":
+    def open(
+        cls,
+        directory: str,
+        name: str,
+        *,
+        max_payload: int = MAX_PAYLOAD_BYTES,
+        filesystem: Filesystem | None = None,
+    ) -> "Cursor":
         """
         Open a cursor, creating it durably at the journal's first offset.
 
         A consumer creates its cursor before it reads, so that nothing it has yet
-        to see is removed.  Raises `Invalid` for a bad name or directory.
+        to see is removed.  Raises `Invalid` for a bad name or directory,
+        `Corrupt` for a damaged cursor, `InputOutput` when the disk fails.
         """
+        # validate
         check_name(name)
         filesystem = filesystem or OsFilesystem()
-        known = read_cursors(filesystem, directory)
-        if name in known:
-            return cls(filesystem, directory, name, known[name])
-        cursor = cls(filesystem, directory, name, -1)
-        cursor._store(JournalReader(directory, filesystem=filesystem).first)
+        names = require_directory(filesystem, directory)
+        reader = JournalReader(directory, max_payload=max_payload, filesystem=filesystem)
+        cursor = cls(filesystem, directory, name, reader)
+
+        # the position that an earlier process left, durable before it is believed
+        if f"{name}{SUFFIX}" in names:
+            position = read_cursor(filesystem, cursor._path)
+            cursor._sync_directory()
+            cursor.position = position
+            return cursor
+
+        # or a new one, ahead of a cleanup that did not know of it yet
+        while cursor.position < reader.first:
+            cursor._store(reader.first)
+            reader.refresh()
         return cursor
 
     def advance(self, offset: int) -> None:
@@ -108,31 +141,34 @@ class Cursor:
         Move forward to `offset`, durably; moving to where it is does nothing.
 
         Raises `Invalid` backwards (CUR-2), `BeyondEnd` past the journal's durable
-        end, `NotABoundary` inside a record, `InputOutput` when the disk fails.
+        end, `NotABoundary` inside a record, `Corrupt` for a cursor that is
+        damaged, `InputOutput` when the disk fails.
         """
-        if offset < self.position:
-            raise Invalid(
-                f"cursor {self.name} is at {self.position} and cannot go back to {offset}"
-            )
         if offset == self.position:
             return
-        reader = JournalReader(self._directory, filesystem=self._filesystem)
-        end = reader.end()
+        stored = read_cursor(self._filesystem, self._path)
+        if offset < max(stored, self.position):
+            raise Invalid(
+                f"cursor {self.name} is at {max(stored, self.position)} and cannot go back to "
+                f"{offset}"
+            )
+        end = self._reader.end()
         if offset > end:
             raise BeyondEnd(f"cursor {self.name} cannot pass the journal's durable end, {end}")
         if offset < end:
-            reader.read(offset)
+            self._reader.read(offset)
         self._store(offset)
 
+    @property
+    def _path(self) -> str:
+        return f"{self._directory}/{self.name}{SUFFIX}"
+
     def _store(self, offset: int) -> None:
-        target = f"{self._directory}/{self.name}{SUFFIX}"
-        temporary = f"{self._directory}/{self.name}{_TEMPORARY_SUFFIX}"
+        """Replace the file by a fresh one, so that a crash leaves the old cursor or the new."""
+        temporary = f"{self._directory}/{self.name}{TEMPORARY_SUFFIX}"
         content = encode_cursor(offset)
         try:
-            # a fresh file, so that a crash leaves the old cursor or the new one
-            if f"{self.name}{_TEMPORARY_SUFFIX}" in self._filesystem.list_directory(
-                self._directory
-            ):
+            with suppress(FileNotFoundError):  # left behind by a crash
                 self._filesystem.unlink(temporary)
             file = self._filesystem.open(temporary, create=True, exclusive=True)
             try:
@@ -142,8 +178,14 @@ class Cursor:
                 file.sync()
             finally:
                 file.close()
-            self._filesystem.rename(temporary, target)
+            self._filesystem.rename(temporary, self._path)
+        except OSError as error:
+            raise from_os_error(error, f"store {self._path}") from error
+        self._sync_directory()
+        self.position = offset
+
+    def _sync_directory(self) -> None:
+        try:
             self._filesystem.sync_directory(self._directory)
         except OSError as error:
-            raise from_os_error(error, f"store {target}") from error
-        self.position = offset
+            raise from_os_error(error, f"sync {self._directory}") from error

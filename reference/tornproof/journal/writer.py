@@ -293,7 +293,8 @@ class Journal:
         if start == self._end:
             return
         self.read(start)  # or say why a scan cannot begin there
-        for segment in self.segments[resolve(self._bases, self._end, start) :]:
+        first = resolve(self._bases, self._end, start)
+        for segment in [self._segment(index) for index in range(first, len(self._bases))]:
             yield from self._access.scan(segment, max(start, segment.base))
 
     # Cleanup
