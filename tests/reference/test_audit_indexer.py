@@ -5,8 +5,16 @@ from pathlib import Path
 
 import pytest
 from tornproof.audit import AuditIndexer, AuditStore, QueryAudit, encode, indexer
-from tornproof.errors import BeyondEnd, Conflict, Corrupt, NewerVersion, TornproofError, Trimmed
-from tornproof.journal import Journal
+from tornproof.errors import (
+    BeyondEnd,
+    Conflict,
+    Corrupt,
+    NewerVersion,
+    NotABoundary,
+    TornproofError,
+    Trimmed,
+)
+from tornproof.journal import Journal, JournalReader
 from tornproof.kv import KeyValueStore, MemoryKeyValueStore, SqliteKeyValueStore
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_models.machines.audit_indexer import Tape
@@ -82,8 +90,6 @@ def test_goes_on_where_it_stands(journal: Journal) -> None:
     read: list[int] = []
 
     class Watched:
-        end = journal.end
-
         def scan(self, start: int) -> Iterator[tuple[int, bytes]]:
             for offset, payload in journal.scan(start):
                 read.append(offset)
@@ -147,8 +153,6 @@ def test_two_indexers_do_not_undo_each_other(tape: Tape) -> None:
     class Overtaken:
         """While this one reads, the other one runs."""
 
-        end = tape.end
-
         def scan(self, start: int) -> Iterator[tuple[int, bytes]]:
             AuditIndexer(store, tape).catch_up()
             return tape.scan(start)
@@ -197,12 +201,10 @@ def test_stops_in_front_of_what_it_cannot_apply(
 
 
 @requirement("SYS-2")
-def test_refuses_a_journal_that_lost_its_beginning(journal: Journal) -> None:
+def test_refuses_a_journal_that_lost_its_beginning() -> None:
     """An index cannot be built from a journal whose first segments have been cleaned up."""
 
     class Cleaned:
-        end = journal.end
-
         def scan(self, start: int) -> Iterator[tuple[int, bytes]]:
             raise Trimmed(f"offset {start} lies below the first segment")
 
@@ -225,6 +227,33 @@ def test_refuses_a_journal_that_it_is_ahead_of(tape: Tape) -> None:
         AuditIndexer(store, Tape()).catch_up()
 
     assert contents(store) == before
+
+
+@requirement("SYS-1")
+def test_refuses_another_journal(journal: Journal) -> None:
+    """An index that stands inside a record of this journal is another's."""
+    other = Tape()
+    other.append(record(1, timestamp=2**63))
+    store = MemoryKeyValueStore()
+    AuditIndexer(store, other).catch_up()
+
+    with pytest.raises(NotABoundary, match="another journal's index"):
+        AuditIndexer(store, journal).catch_up()
+
+
+@requirement("SYS-1", "SYS-2")
+def test_follows_a_reader_while_the_writer_writes(tmp_path: Path) -> None:
+    """A reader in another process is a source like the journal itself."""
+    store = MemoryKeyValueStore()
+    with Journal.open(str(tmp_path / "journal"), segment_bytes=1000) as journal:
+        reader = JournalReader(str(tmp_path / "journal"))
+        for number in range(20):
+            journal.append(record(number))
+            position = AuditIndexer(store, reader).catch_up()
+            assert position <= journal.end
+
+    assert AuditIndexer(store, reader).catch_up() == journal.end
+    assert len(AuditStore(store).recent(99)) == 20
 
 
 def test_an_empty_journal_makes_an_empty_index(tmp_path: Path) -> None:

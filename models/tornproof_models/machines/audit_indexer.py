@@ -15,7 +15,7 @@ from typing import ClassVar, Protocol
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tornproof.audit import AuditIndexer, audit_from_fields, encode
-from tornproof.errors import TornproofError
+from tornproof.errors import BeyondEnd, TornproofError
 from tornproof.keys import POSITION_KEY
 from tornproof.kv import KeyValueStore, MemoryKeyValueStore
 
@@ -42,8 +42,9 @@ class Tape:
         self.end += FRAME_HEADER_BYTES + len(payload)
 
     def scan(self, start: int) -> Iterator[tuple[int, bytes]]:
-        """Yield offset and payload of each record from `start`, which must be a boundary."""
-        assert start in self._records or start == self.end
+        """Yield offset and payload of each record from the one at `start`."""
+        if start > self.end:
+            raise BeyondEnd(f"offset {start} lies beyond the end, {self.end}")
         return ((offset, self._records[offset]) for offset in self._records if offset >= start)
 
 

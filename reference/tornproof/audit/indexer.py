@@ -27,7 +27,7 @@ from attrs import define, field
 
 from tornproof.audit.encoding import decode
 from tornproof.audit.store import entries_of, require_same
-from tornproof.errors import BeyondEnd, TornproofError
+from tornproof.errors import BeyondEnd, NotABoundary, TornproofError, Trimmed
 from tornproof.keys import POSITION_KEY, big_endian, from_big_endian, record_key
 from tornproof.kv import KeyValueStore
 from tornproof.record import frame_size
@@ -44,19 +44,19 @@ a larger batch saves little, and holds memory and the write lock for longer.
 
 class RecordSource(Protocol):
     """
-    A journal, as far as an indexer reads it.
+    A journal, as far as an indexer reads it: a `JournalReader`, say.
 
     Offer records that are durable: an index that has seen what the journal then
     loses no longer is a function of it (RDR-6).
     """
 
-    @property
-    def end(self) -> int:
-        """Offset just past the last record."""
-        ...
-
     def scan(self, start: int) -> Iterator[tuple[int, bytes]]:
-        """Yield offset and payload of each record from the one at `start`."""
+        """
+        Yield offset and payload of each record from the one at `start`.
+
+        At the end of the journal, yield nothing; raise `BeyondEnd` past it,
+        `Trimmed` below the first record kept, `NotABoundary` inside a record.
+        """
         ...
 
 
@@ -104,8 +104,8 @@ class AuditIndexer:
         Raises `Corrupt` or `NewerVersion` for a record that is no audit and
         `Conflict` for one that contradicts another, with its offset; what comes
         before it is applied.  Raises `Trimmed` if records are gone that the
-        index has not seen, and `BeyondEnd` if the index has seen more than
-        there is.
+        index has not seen, `BeyondEnd` if it has seen more than there is, and
+        `NotABoundary` if it is the index of another journal.
         """
         while True:
             batch = self._next_batch()
@@ -120,13 +120,7 @@ class AuditIndexer:
         """Read on from where the index stands, and decide; write nothing."""
         stored = self._store.get(POSITION_KEY)
         batch = Batch(position=_position_from(stored))
-        if batch.position > self._source.end:
-            raise BeyondEnd(
-                f"the index stands at {batch.position} and the journal ends at "
-                f"{self._source.end}: it is another journal's index, or the journal lost its "
-                "tail; build the index again in a new file"
-            )
-        for offset, payload in self._source.scan(batch.position):
+        for offset, payload in self._records_from(batch.position):
             try:
                 self._add(batch, payload)
             except TornproofError as error:
@@ -138,6 +132,17 @@ class AuditIndexer:
         batch.changes[POSITION_KEY] = big_endian(batch.position)
         batch.expected[POSITION_KEY] = stored
         return batch
+
+    def _records_from(self, position: int) -> Iterator[tuple[int, bytes]]:
+        """Scan the journal, and say what it means if it has no record where the index stands."""
+        try:
+            yield from self._source.scan(position)
+        except (BeyondEnd, NotABoundary, Trimmed) as error:
+            raise type(error)(
+                f"the index stands at {position}, where this journal has no record: {error}; it is "
+                "another journal's index, or the journal has lost records: build the index again "
+                "in a new file"
+            ) from error
 
     def _add(self, batch: Batch, payload: bytes) -> None:
         """Take one record into the batch, unless the same audit is there already."""
