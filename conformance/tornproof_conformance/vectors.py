@@ -1,16 +1,17 @@
 """
-The frozen vectors: bytes on disk, and what recovery must yield.
+The frozen vectors: bytes on disk, and what an implementation must make of them.
 
 Vectors need no runner and outlive it.  An implementer in any language can put
-the files of a case into an empty directory, open it, and compare.  They stand
-in `spec/vectors/*.json`, described by `spec/schema/vector.schema.json`; the
+the files of a case into an empty directory, open it, and compare; or store the
+audits of a case, ask its question, and compare.  They stand in
+`spec/vectors/*.json`, each file described by the schema that it names; the
 checksum of every case stands in `spec/vectors/CHECKSUMS`, because a case that
 has been published never changes.
 """
 
 import json
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -71,47 +72,58 @@ class ImageVector:
 
 
 @cache
-def image_vectors(directory: Path | None = None) -> tuple[ImageVector, ...]:
+def cases(directory: Path | None = None) -> tuple[Mapping[str, Any], ...]:
     """
-    Load every vector, in the order of files and cases.
+    Load every case as it stands in its file, in the order of files and cases.
 
-    Raises `SpecificationError` for a file that breaks the schema, an id given
-    twice, or a requirement that no chapter states.
+    Raises `SpecificationError` for a file that breaks the schema it names, an id
+    given twice, or a requirement that no chapter states.
     """
     root = directory or specification.specification_directory()
-    schema = json.loads((root / "schema" / "vector.schema.json").read_text(encoding="utf-8"))
-    vectors: dict[str, ImageVector] = {}
+    found: dict[str, Mapping[str, Any]] = {}
     for path in sorted((root / "vectors").glob("*.json")):
-        for vector in _load(path, schema):
-            if vector.id in vectors:
-                raise SpecificationError(f"{path}: {vector.id} is given to two cases")
-            for identifier in vector.requirements:
+        for case in _checked(path)["cases"]:
+            if case["id"] in found:
+                raise SpecificationError(f"{path}: {case['id']} is given to two cases")
+            for identifier in case["requirements"]:
                 specification.requirement(identifier)
-            vectors[vector.id] = vector
-    return tuple(vectors.values())
+            found[case["id"]] = case
+    return tuple(found.values())
+
+
+@cache
+def image_vectors(directory: Path | None = None) -> tuple[ImageVector, ...]:
+    """Load the vectors that are images of a journal; raises what `cases` raises."""
+    return tuple(_image(case) for case in cases(directory) if case["kind"] == "image")
 
 
 def vectors_of(identifier: str) -> tuple[str, ...]:
     """Name the vectors that exercise a requirement."""
-    return tuple(vector.id for vector in image_vectors() if identifier in vector.requirements)
+    return tuple(case["id"] for case in cases() if identifier in case["requirements"])
 
 
-def _load(path: Path, schema: Mapping[str, Any]) -> Iterator[ImageVector]:
-    document = json.loads(path.read_text(encoding="utf-8"))
-    if error := best_match(Draft202012Validator(schema).iter_errors(document)):
+def _checked(path: Path) -> Mapping[str, Any]:
+    """Read a file of vectors that keeps to the schema it names."""
+    document: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    schema = path.parent / document.get("$schema", "../schema/vector.schema.json")
+    validator = Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
+    if error := best_match(validator.iter_errors(document)):
         raise SpecificationError(f"{path}: {error.json_path}: {error.message}")
-    for case in document["cases"]:
-        yield ImageVector(
-            id=case["id"],
-            requirements=tuple(case["requirements"]),
-            level=Level(case["level"]),
-            comment=case["comment"],
-            flags=tuple(case["flags"]),
-            source=case["source"],
-            max_payload=case.get("max_payload"),
-            files={name: b64decode(data) for name, data in case["files"].items()},
-            expect=_expectation(case["expect"]),
-        )
+    return document
+
+
+def _image(case: Mapping[str, Any]) -> ImageVector:
+    return ImageVector(
+        id=case["id"],
+        requirements=tuple(case["requirements"]),
+        level=Level(case["level"]),
+        comment=case["comment"],
+        flags=tuple(case["flags"]),
+        source=case["source"],
+        max_payload=case.get("max_payload"),
+        files={name: b64decode(data) for name, data in case["files"].items()},
+        expect=_expectation(case["expect"]),
+    )
 
 
 def _expectation(expect: Mapping[str, Any]) -> Recovered | Refused:

@@ -70,11 +70,15 @@ def checksum(case: Case) -> str:
 
 def generated() -> Iterator[tuple[str, str]]:
     """Yield each file of `spec/vectors/` with its text."""
+    from tests.spec.audit_vector_answers import ANSWERS
+    from tests.spec.audit_vector_bytes import BYTES
     from tests.spec.vector_cases import SUBJECTS
 
+    described = [(subject, "vector", *about) for subject, about in SUBJECTS.items()]
+    described.append(("audit", "audit-vector", "Keys, records and answers.", BYTES + ANSWERS))
     checksums: dict[str, str] = {}
-    for subject, (description, cases) in SUBJECTS.items():
-        head = {"$schema": "../schema/vector.schema.json", "vectors": 1, "subject": subject}
+    for subject, schema, description, cases in described:
+        head = {"$schema": f"../schema/{schema}.schema.json", "vectors": 1, "subject": subject}
         document = {**head, "description": description, "cases": cases}
         checksums |= {case["id"]: checksum(case) for case in cases}
         yield f"{subject}.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n"
