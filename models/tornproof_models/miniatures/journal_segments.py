@@ -95,7 +95,7 @@ class DecimalNames(SmallJournal):
     Nothing → every tool that knows the format looks for its records in the wrong place.
     """
 
-    breaks = frozenset({"SEG-1"})
+    breaks = frozenset({"SEG-1", "SEG-2"})
 
     def name_of(self, base: int) -> str:
         """Write what people read."""
