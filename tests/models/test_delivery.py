@@ -273,7 +273,6 @@ def test_a_drain_says_what_is_the_case() -> None:
     [
         Drain(drained=True, pending=(), hopeless=False, at_once=True),
         Drain(drained=False, pending=(), hopeless=False, at_once=False),
-        Drain(drained=False, pending=("a", "b"), hopeless=False, at_once=False),
         Drain(drained=False, pending=("x",), hopeless=False, at_once=False),
         Drain(drained=False, pending=("b",), hopeless=True, at_once=False),
     ],

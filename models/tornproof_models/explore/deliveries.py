@@ -106,8 +106,8 @@ class Target(Protocol):
         """Let the drainer make one move; false if it has none to make."""
         ...
 
-    def drain(self) -> Drain:
-        """Wait, for a bounded time, until nothing is pending."""
+    def drain(self) -> Drain | None:
+        """Wait, for a bounded time, until nothing is pending; none after a typed error."""
         ...
 
     def close(self) -> bool:
@@ -262,6 +262,7 @@ class Run:
     submitted: int = 0
     siblings: int = 0
     _moment: int = 0
+    _replaying: bool = False
 
     def open(self) -> None:
         """Begin the first process."""
@@ -349,6 +350,8 @@ class Run:
 
     def _drain(self) -> None:
         drain = self.target.drain()
+        if drain is None:
+            return
         state = self.target.look().state
         self.violations += judge_drain(self.history, state, drain, profile=self.judged_as)
         self._judge(quiescent=drain.drained)
@@ -360,11 +363,13 @@ class Run:
 
     def _replay(self) -> None:
         before = set(self._ids()[1])
+        self._replaying = True
         try:
             self.target.replay()
         except Panic:
             pass  # the operator sees it, and asks again
         finally:
+            self._replaying = False
             chain = set(self._ids()[0])
             self.history.append(Replayed(tuple(sorted(before & chain))))
 
@@ -380,8 +385,16 @@ class Run:
         return chain, tuple(letter.event_id for letter in state.dead_letters)
 
     def _note_strike(self, strike: Strike, event_id: str | None) -> None:
-        if strike.kind in FAULTS:
-            self.history.append(Struck(FAULTS[strike.kind], event_id))
+        """
+        Note what strikes the drainer; an operator's failed replay is nobody's retry.
+
+        A rollback that fails leaves a connection that nothing can be done with,
+        which no sink declares: a panic.
+        """
+        if strike.kind is Kind.DEATH or self._replaying:
+            return
+        fault = Fault.PANIC if strike.point == "rollback" else FAULTS[strike.kind]
+        self.history.append(Struck(fault, event_id))
 
     def _tick(self) -> int:
         self._moment += 1

@@ -92,21 +92,29 @@ journal: every event below it has landed.
 """
 
 
+def configure(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Make every commit of a connection durable before it returns, and return the connection."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
 @contextmanager
 def immediate(connection: sqlite3.Connection) -> Iterator[None]:
     """
     Run a transaction that holds the write lock from its first statement (CHN-8).
 
     If the COMMIT reports an error the transaction may have committed all the
-    same; whoever runs it again must first look (DRN-7).
+    same; whoever runs it again must first look (DRN-7).  Raises `RuntimeError`
+    if the transaction cannot be rolled back: the connection is then of no use.
     """
-    connection.execute("BEGIN IMMEDIATE")
     try:
+        connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
-            connection.execute("ROLLBACK")
+            _roll_back(connection)
         raise
 
 
@@ -114,7 +122,6 @@ def connect(
     path: str | os.PathLike[str],
     *,
     read_only: bool = False,
-    factory: type[sqlite3.Connection] = sqlite3.Connection,
 ) -> sqlite3.Connection:
     """
     Open a connection whose commits are durable; touches no table.
@@ -128,16 +135,12 @@ def connect(
         timeout=BUSY_TIMEOUT,
         isolation_level=None,
         check_same_thread=False,
-        factory=factory,
     )
     try:
-        if not read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        return connection if read_only else configure(connection)
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
 def prepare(connection: sqlite3.Connection, name: str) -> str:
@@ -211,6 +214,13 @@ def translated(action: str) -> Iterator[None]:
         raise Conflict(f"cannot {action}: {error}; nothing was written") from error
     except sqlite3.Error as error:
         raise from_sqlite_error(error, action) from error
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise RuntimeError(f"cannot roll back: {error}") from None
 
 
 @cache

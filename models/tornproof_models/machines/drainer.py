@@ -1,0 +1,365 @@
+"""
+The drainer, in any order of events that a day may bring.
+
+Hypothesis chooses the steps of a program: submits, moves of the drainer, a
+sibling writer, every fault that a database and a disk have, panics, deaths and
+power cuts, closing, draining, replaying.  The whole queue takes part, the real
+sink and the real journal included; only its thread is replaced by the one who
+chooses.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from tornproof.chain import Entry, append
+from tornproof.chain.database import configure
+from tornproof.drainer.event import from_json
+from tornproof.drainer.queue import DeferredAuditQueue
+from tornproof.drainer.supervisor import State as Life
+from tornproof.errors import TornproofError
+from tornproof.record import Damage, scan
+
+from tornproof_models.contract.delivery import (
+    ChainRow,
+    Counters,
+    DeadLetter,
+    Drain,
+    Outcome,
+    Profile,
+    State,
+    Violation,
+)
+from tornproof_models.database_faults import Kind, MemoryDatabase, Strike, When
+from tornproof_models.disk.filesystem import Fault as DiskFault
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.profiles import PROFILES
+from tornproof_models.disk.registers import Registers
+from tornproof_models.explore.deliveries import (
+    Arm,
+    AskDrain,
+    Close,
+    FailDisk,
+    Hold,
+    Kill,
+    Look,
+    Move,
+    Program,
+    Replay,
+    Run,
+    Sibling,
+    Step,
+    Submit,
+    Target,
+    Watch,
+)
+
+SPOOL = "/spool"
+
+
+class ReferenceQueue:
+    """The reference, paused, on a database and a disk in memory."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.name = f"the reference, {profile.value}"
+        self.profile = profile
+        self.database = MemoryDatabase()
+        self._disk = ModelFilesystem()
+        self._queue: DeferredAuditQueue | None = None
+        self._slept = 0.0
+
+    @property
+    def queue(self) -> DeferredAuditQueue:
+        """The queue of the process that lives now."""
+        assert self._queue is not None
+        return self._queue
+
+    def open(self) -> None:
+        """Open the queue, which recovers the spool first."""
+        self._queue = DeferredAuditQueue.open(
+            "memory",
+            spool=SPOOL if self.profile is Profile.DURABLE else None,
+            max_restarts=2,
+            paused=True,
+            filesystem=self._disk,
+            connect=lambda: configure(self.database.connect()),
+            clock=lambda: 0,
+            sleep=self._sleep,
+        )
+
+    def submit(self, event: Mapping[str, Any]) -> Outcome:
+        """Submit, and translate the receipt."""
+        receipt = self.queue.submit(from_json(event))
+        if receipt:
+            return Outcome.ADMITTED
+        return Outcome.REFUSED if receipt.definite else Outcome.UNKNOWN
+
+    def move(self) -> bool:
+        """Make one of the supervisor's moves."""
+        return self.queue.step() is not None
+
+    def drain(self) -> Drain | None:
+        """Drain for a second of made-up time."""
+        hopeless, before = self.queue.state is Life.FAILED, self._slept
+        try:
+            answer = self.queue.drain_pending(1.0)
+        except TornproofError:
+            return None
+        return Drain(bool(answer), answer.pending, hopeless, self._slept == before)
+
+    def close(self) -> bool:
+        """Close, whoever holds a handle: they hold the same object."""
+        with suppress(TornproofError):
+            self.queue.close_and_flush()
+        return True
+
+    def hold(self) -> None:
+        """Do nothing: producers share the one queue."""
+
+    def replay(self) -> None:
+        """Replay, and ignore a typed error as an operator would who tries again."""
+        with suppress(TornproofError):
+            self.queue.replay_dlq()
+
+    def append_as_sibling(self, event_id: str) -> None:
+        """Append with the reference's own chain, through a connection of its own."""
+        entry = Entry(event_id, "sibling", "type", "2026", b"sibling")
+        append(self.database.anchor, [entry])
+
+    def fail_disk(self, nth: int, fault: DiskFault) -> None:
+        """Arm a fault of the spool's disk."""
+        self._disk.fail(nth, fault)
+
+    def disarm(self) -> None:
+        """Let database and disk work again."""
+        self.database.plan.strikes.clear()
+        self._disk.disarm()
+
+    def kill(self, power: int | None) -> None:
+        """Drop the process; keep what the kernel, or the disk, still has."""
+        self._queue = None
+        self.disarm()
+        self.database.kill(power=power is not None)
+        self._disk.release_locks()
+        if power is not None:
+            self._disk = ModelFilesystem(image_after(self._disk, power))
+
+    def look(self) -> Look:
+        """Read the tables and the segments, and ask for the counters."""
+        records = list(spooled(self._disk))
+        position = self.database.look("SELECT max(position) FROM signed_events_spools")[0][0] or 0
+        metrics = self.queue.metrics
+        state = State(
+            chain=tuple(ChainRow(*row) for row in self.database.look(CHAIN)),
+            dead_letters=tuple(DeadLetter(*row) for row in self.database.look(DEAD_LETTERS)),
+            quiescent=False,
+            counters=Counters(
+                submitted=metrics.submitted,
+                refused=metrics.refused,
+                pending=metrics.pending,
+                chained=metrics.chained,
+                dead_lettered=metrics.dead_lettered,
+                lost=metrics.lost,
+            ),
+            spool=tuple(event_id for _, event_id in records) if self._is_durable else None,
+            position=sum(1 for offset, _ in records if offset < position),
+        )
+        return Look(state, hopeless=self.queue.state is Life.FAILED)
+
+    @property
+    def _is_durable(self) -> bool:
+        return self.profile is Profile.DURABLE
+
+    def _sleep(self, seconds: float) -> None:
+        self._slept += seconds
+
+
+CHAIN = (
+    "SELECT sequence, id, CASE agent_id WHEN 'sibling' THEN NULL ELSE payload END"
+    " FROM signed_events ORDER BY sequence"
+)
+DEAD_LETTERS = "SELECT id, payload, failure_reason FROM signed_events_dlq ORDER BY dlq_id"
+
+
+def image_after(disk: ModelFilesystem, number: int) -> Any:
+    """Return one of the images that a power cut may leave now, by any number."""
+    profile = PROFILES["adversarial"]
+    registers = Registers.of(disk.initial, profile.floors)
+    for event in disk.events:
+        registers.advance(event)
+    space = ImageSpace(registers, profile)
+    return space.builder.build(space.unrank(number % space.count()))
+
+
+def spooled(disk: ModelFilesystem) -> Iterator[tuple[int, str]]:
+    """Read the ids of the events in the spool, with their offsets, from the files themselves."""
+    files = disk.image.files
+    for path in sorted(path for path in files if path.endswith(".wal")):
+        base = int(path.rpartition("/")[2][:16], 16)
+        for at, found in scan(files[path]):
+            if isinstance(found, Damage):
+                break
+            yield base + at, json.loads(found.payload)["event_id"]
+
+
+# The machine
+
+
+class Violated(AssertionError):
+    """A machine found a program that violates a requirement."""
+
+    def __init__(self, program: Program, violations: Sequence[Violation]) -> None:
+        steps = "\n".join(f"    {step}" for step in program)
+        found = "\n".join(f"    {each.requirement}: {each.message}" for each in violations)
+        super().__init__(f"the program\n{steps}\nviolates\n{found}")
+        self.program = program
+        self.violations = violations
+
+
+STATEMENTS = ("begin", "residence", "head", "insert", "dead letter", "cursor", "commit")
+ENDS = ("open", "remove", "rollback")
+
+
+def strikes(kinds: Sequence[Kind]) -> st.SearchStrategy[Strike]:
+    """Strikes of the given kinds, at every point and moment that they can happen at."""
+    several = st.integers(1, 8)
+    number = st.integers(1, 3)
+    anywhere = st.sampled_from([*STATEMENTS, *ENDS])
+    found = []
+    for kind in kinds:
+        match kind:
+            case Kind.RACE:
+                found.append(st.builds(Strike, st.just(kind), point=st.just("insert")))
+            case Kind.UNIQUE:
+                place = st.just("insert")
+                found.append(st.builds(Strike, st.just(kind), point=place, times=several))
+            case Kind.PANIC | Kind.DEATH:
+                moment = st.sampled_from([When.BEFORE, When.AFTER])
+                found.append(st.builds(Strike, st.just(kind), moment, anywhere, number))
+            case _:
+                moment = st.sampled_from(When)
+                found.append(st.builds(Strike, st.just(kind), moment, anywhere, number, several))
+    return st.one_of(found)
+
+
+class DrainerMachine(RuleBasedStateMachine):
+    """Any steps, in any order; a violation ends the program."""
+
+    make_target: ClassVar[Callable[[], Target]]
+    judged_as: ClassVar[Profile]
+    requirements: ClassVar[frozenset[str] | None] = None
+    """Whose violations count; none: all."""
+
+    kinds: ClassVar[Sequence[Kind]] = tuple(Kind)
+    steps: ClassVar[frozenset[type[Step]]] = frozenset(
+        {Submit, Move, Arm, Sibling, Kill, Watch, AskDrain, Close, Hold, Replay, FailDisk}
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.program: list[Step] = []
+        self.running = Run(type(self).make_target(), self.judged_as)
+        self.running.open()
+
+    def _take(self, step: Step) -> None:
+        self.program.append(step)
+        self.running.take(step)
+        self._check()
+
+    def _check(self) -> None:
+        violations = [
+            each
+            for each in self.running.violations
+            if self.requirements is None or each.requirement in self.requirements
+        ]
+        if violations:
+            raise Violated(tuple(self.program), violations)
+
+    @rule(moves=st.integers(1, 12))
+    def move(self, moves: int) -> None:
+        """The drainer moves."""
+        self._take(Move(moves))
+
+    @rule()
+    def submit(self) -> None:
+        """An event is submitted."""
+        self._take(Submit())
+
+    @precondition(lambda self: Submit in self.steps)
+    @rule()
+    def submit_unencodable(self) -> None:
+        """An event is submitted that cannot be encoded."""
+        self._take(Submit(encodable=False))
+
+    @precondition(lambda self: Arm in self.steps)
+    @rule(data=st.data())
+    def arm(self, data: st.DataObject) -> None:
+        """Something will go wrong."""
+        self._take(Arm(data.draw(strikes(self.kinds))))
+
+    @precondition(lambda self: FailDisk in self.steps)
+    @rule(nth=st.integers(1, 20), fault=st.sampled_from(DiskFault))
+    def fail_disk(self, nth: int, fault: DiskFault) -> None:
+        """The spool's disk will fail."""
+        self._take(FailDisk(nth, fault))
+
+    @precondition(lambda self: Sibling in self.steps)
+    @rule()
+    def sibling(self) -> None:
+        """Another process appends."""
+        self._take(Sibling())
+
+    @precondition(lambda self: Kill in self.steps)
+    @rule(power=st.none() | st.integers(0, 1_000_000))
+    def kill(self, power: int | None) -> None:
+        """The process dies."""
+        self._take(Kill(power))
+
+    @precondition(lambda self: Watch in self.steps)
+    @rule()
+    def watch(self) -> None:
+        """Somebody looks."""
+        self._take(Watch())
+
+    @precondition(lambda self: AskDrain in self.steps)
+    @rule()
+    def drain(self) -> None:
+        """Somebody waits."""
+        self._take(AskDrain())
+
+    @precondition(lambda self: Close in self.steps)
+    @rule()
+    def close(self) -> None:
+        """The queue is closed."""
+        self._take(Close())
+
+    @precondition(lambda self: Hold in self.steps)
+    @rule()
+    def hold(self) -> None:
+        """A producer keeps a handle."""
+        self._take(Hold())
+
+    @precondition(lambda self: Replay in self.steps)
+    @rule()
+    def replay(self) -> None:
+        """An operator replays."""
+        self._take(Replay())
+
+    def teardown(self) -> None:
+        """Come to rest, and judge that."""
+        if not self.running.violations:
+            self.running.settle()
+            self._check()
+        self.running.target.database.close()
+
+
+def machine(
+    target: Callable[[], Target], judged_as: Profile, **limits: Any
+) -> type[DrainerMachine]:
+    """Make a machine for a target, perhaps with fewer kinds of faults and steps."""
+    members = {"make_target": staticmethod(target), "judged_as": judged_as, **limits}
+    return type("DrainerMachine", (DrainerMachine,), members)

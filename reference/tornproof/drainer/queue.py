@@ -1,0 +1,360 @@
+"""
+The deferred audit queue: submit here, and the drainer does the rest.
+
+    hook ── submit ──► spool ── drainer ──► chain, or dead-letter queue
+
+A hook that refuses a write from inside a database transaction cannot append to
+a chain in that database: it would wait for itself.  So it submits.  `submit`
+encodes the event, makes it durable in the spool and returns; it never touches
+the database.  One drainer, with a connection of its own, lands the events in
+the order of their admission.
+
+Without a spool the queue is *volatile*: the events wait in memory, and a crash
+takes those that had not landed (DRN-18).
+"""
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
+from threading import Condition
+from types import TracebackType
+from typing import Protocol, Self
+
+from attrs import evolve, frozen
+
+from tornproof.chain import database as chain_database
+from tornproof.chain.append import Signer
+from tornproof.chain.database import Connect, translated
+from tornproof.drainer import replay
+from tornproof.drainer.buffer import CAPACITY, Buffer
+from tornproof.drainer.driver import Driver
+from tornproof.drainer.event import Action, Decision, Encoded, Event, encode, mint_id
+from tornproof.drainer.metrics import Counters, Metrics
+from tornproof.drainer.sink import Sink
+from tornproof.drainer.spool import Spool
+from tornproof.drainer.supervisor import MAX_RESTARTS, Source, State, Supervisor
+from tornproof.errors import Closed, TornproofError
+from tornproof.filesystem import Filesystem, OsFilesystem
+
+DRAIN_TIMEOUT = 5.0
+NAMED = 100
+"""Events that an unfinished drain names; more would be a list nobody reads."""
+
+log = logging.getLogger("tornproof.drainer")
+
+
+@frozen
+class Receipt:
+    """
+    What `submit` answers; true if the event was admitted.
+
+    After an answer that is not `definite` the event may turn up all the same,
+    once.  Submit it again under its `event_id`, and it is still one event.
+    """
+
+    admitted: bool
+    event_id: str | None = None
+    reason: str = ""
+    definite: bool = True
+
+    def __bool__(self) -> bool:
+        """Say whether the event was admitted."""
+        return self.admitted
+
+
+@frozen
+class Drained:
+    """
+    What a wait for the queue to empty answers; true if it is empty.
+
+    `pending` names what is left, oldest first, up to `NAMED` events.  `reason`
+    says why there was no use in waiting longer, where that is so.
+    """
+
+    drained: bool
+    pending: tuple[str, ...] = ()
+    reason: str = ""
+
+    def __bool__(self) -> bool:
+        """Say whether everything admitted before the call has landed."""
+        return self.drained
+
+
+class Waiting(Source, Protocol):
+    """Where admitted events wait, from the producers' side."""
+
+    @property
+    def end(self) -> int:
+        """Position just past the last event admitted."""
+        ...
+
+    def admit(self, event: Encoded) -> None:
+        """Admit an event, or raise."""
+        ...
+
+    def abandon(self) -> int:
+        """Be told that nobody will drain any more; return how many events are lost by that."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what the events are kept in."""
+        ...
+
+
+class DeferredAuditQueue:
+    """
+    A queue of refusals, drained into a chain.
+
+    Use `DeferredAuditQueue.open`.  Any number of threads may share one; they
+    share its counters too.
+    """
+
+    def __init__(
+        self,
+        source: Waiting,
+        supervisor: Supervisor,
+        counters: Counters,
+        connect: Connect,
+        *,
+        signer: Signer | None = None,
+        paused: bool = False,
+        mint: Callable[[], str] = mint_id,
+        clock: Callable[[], int] = time.time_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._source = source
+        self._supervisor = supervisor
+        self._counters = counters
+        self._connect = connect
+        self._signer = signer
+        self._mint = mint
+        self._clock = clock
+        self._gate = Condition()
+        self._admitting = 0
+        self._closing = False
+        self._ended: Drained | None = None
+        self._driver = Driver(supervisor, lambda: source.end, self._abandon, sleep, paused=paused)
+
+    @classmethod
+    def open(
+        cls,
+        database: str | os.PathLike[str],
+        *,
+        spool: str | os.PathLike[str] | None,
+        signer: Signer | None = None,
+        max_restarts: int = MAX_RESTARTS,
+        capacity: int = CAPACITY,
+        paused: bool = False,
+        filesystem: Filesystem | None = None,
+        connect: Connect | None = None,
+        mint: Callable[[], str] = mint_id,
+        clock: Callable[[], int] = time.time_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Self:
+        """
+        Open the queue of a database, and start its drainer.
+
+        `spool` is a directory of its own for events that wait; with None they
+        wait in memory, `capacity` of them at most.  What an earlier process
+        left in the spool is drained before anything new (DRN-16).  A `paused`
+        queue has no thread, and moves only inside `drain_pending` and
+        `close_and_flush`.
+
+        Raises `NotADatabase`, `WrongSchema`, `ForeignSpool`, `Locked`, `Busy`,
+        `Corrupt` and the errors of a disk; nothing is lost by that.
+        """
+        # the database
+        path = os.fspath(database)
+        if connect is None:
+            chain_database.require_sqlite(path)
+
+            def connect() -> sqlite3.Connection:
+                return chain_database.connect(path)
+
+        with translated(f"open {path}"):
+            connection = connect()
+        with closing(connection):
+            identity = chain_database.prepare(connection, path)
+
+            # what waits for it
+            source: Spool | Buffer
+            position = recovered = 0
+            if spool is None:
+                source = Buffer(capacity)
+            else:
+                source = Spool.open(os.fspath(spool), identity, filesystem or OsFilesystem())
+                try:
+                    position = source.bind(connection)
+                    recovered = source.backlog(position)
+                except BaseException:
+                    source.close()
+                    raise
+
+        # the drainer
+        def open_sink() -> Sink:
+            spool_id = source.identity.spool if isinstance(source, Spool) else None
+            return Sink(connect(), spool_id=spool_id, signer=signer, clock=clock)
+
+        counters = Counters(recovered)
+        supervisor = Supervisor(
+            source, open_sink, counters, position=position, max_restarts=max_restarts
+        )
+        return cls(
+            source,
+            supervisor,
+            counters,
+            connect,
+            signer=signer,
+            paused=paused,
+            mint=mint,
+            clock=clock,
+            sleep=sleep,
+        )
+
+    # Submitting
+
+    def submit(self, event: Event) -> Receipt:
+        """
+        Admit a refusal; true if it was admitted.
+
+        Never raises and never waits for the database (DRN-2).  An event whose
+        decision is no refusal is none, and is not counted.
+        """
+        if isinstance(event, Event) and not event.is_refusal:
+            return Receipt(admitted=False, reason="only a refusal makes an event")
+        self._counters.add(submitted=1)
+        event_id = None
+        try:
+            with self._admission():
+                event_id = event.event_id or self._mint()
+                self._source.admit(encode(evolve(event, event_id=event_id)))
+        except Exception as error:
+            self._counters.add(refused=1)
+            log.warning("refused an event: %s", error)
+            definite = isinstance(error, TornproofError) and error.definite
+            return Receipt(admitted=False, event_id=event_id, reason=str(error), definite=definite)
+        return Receipt(admitted=True, event_id=event_id)
+
+    def submit_refusal(self, agent_id: str, action: Action, decision: Decision) -> Receipt:
+        """Make an event of a decision, now, and submit it; false if it is no refusal."""
+        try:
+            event = Event(agent_id, action, decision, self._clock())
+        except TornproofError as error:
+            self._counters.add(submitted=1, refused=1)
+            return Receipt(admitted=False, reason=str(error))
+        return self.submit(event)
+
+    @contextmanager
+    def _admission(self) -> Iterator[None]:
+        """Keep the queue from closing while an event is being admitted, and wake the drainer."""
+        if self.state is State.FAILED:
+            raise Closed(f"the drainer gave up: {self._supervisor.life.reason}")
+        with self._gate:
+            if self._closing:
+                raise Closed("the queue has been closed")
+            self._admitting += 1
+        try:
+            yield
+        finally:
+            with self._gate:
+                self._admitting -= 1
+                self._gate.notify_all()
+            self._driver.wake()
+
+    # Waiting
+
+    def drain_pending(self, timeout: float | None = DRAIN_TIMEOUT) -> Drained:
+        """
+        Wait until everything admitted before this call has landed, for so many seconds.
+
+        Returns at once when the drainer has stopped for good (DRN-12).  Raises
+        the disk's error if what is left in the spool cannot be read.
+        """
+        if self._ended is not None:
+            return self._ended
+        target = self._source.end
+        self._driver.wait_for(target, timeout)
+        return self._drained(target)
+
+    def close_and_flush(self, timeout: float | None = None) -> Drained:
+        """
+        Admit nothing more, land what was admitted, and stop.
+
+        Producers may keep the queue; their submits are refused (DRN-11).  What
+        could not be landed in time stays in the spool, for the next process; in
+        the volatile profile it is counted as lost.  Closing twice is closing
+        once.
+        """
+        with self._gate:
+            self._closing = True
+            self._gate.wait_for(lambda: self._admitting == 0)
+        try:
+            self._ended = self.drain_pending(timeout)
+        finally:
+            self._driver.stop()
+            self._abandon()
+            self._source.close()
+        return self._ended
+
+    def step(self) -> float | None:
+        """Make one move of a paused queue; none if there is nothing to do."""
+        return self._driver.step()
+
+    def _drained(self, target: int) -> Drained:
+        position = self._supervisor.position
+        if position >= target:
+            return Drained(drained=True)
+        pending = tuple(each.event.event_id for each in self._source.read(position, NAMED))
+        reason = self._supervisor.life.reason if self.state is State.FAILED else ""
+        return Drained(drained=False, pending=pending, reason=reason)
+
+    def _abandon(self) -> None:
+        self._counters.add(lost=self._source.abandon())
+
+    # Looking
+
+    @property
+    def state(self) -> State:
+        """What the drainer's life has come to."""
+        return self._supervisor.life.state
+
+    @property
+    def metrics(self) -> Metrics:
+        """The counters as they are now."""
+        return self._counters.now
+
+    @property
+    def safe_offset(self) -> int:
+        """Everything below this offset of the spool has landed, and may be cleaned up."""
+        return self._supervisor.position
+
+    def dlq_size(self) -> int:
+        """Count the dead letters in the database now; raises if that is not possible (DRN-14)."""
+        with self._connection() as connection:
+            return replay.dlq_size(connection)
+
+    def replay_dlq(self, only: Collection[str] | None = None) -> replay.Replay:
+        """Append dead letters to the chain, all or those with the given event ids (DRN-15)."""
+        with self._connection() as connection:
+            return replay.replay_dlq(connection, signer=self._signer, only=only)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        with translated("open the database"):
+            connection = self._connect()
+        with closing(connection):
+            yield connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close_and_flush()
