@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tornproof_models.contract.journal import Record
 from tornproof_models.disk import trace
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Event, Image
 from tornproof_models.explore.explorer import Finding, recover
 from tornproof_models.explore.workload import DIRECTORY, Target, run
@@ -62,7 +63,7 @@ def _crashes(problem: Problem, target: Target) -> Iterator[CrashStory]:
             finding.lost,
             tuple(_files(finding.image)),
         )
-        events = recover(target, options, finding.image).trace.events
+        events = recover(target, options, ModelFilesystem(finding.image)).trace.events
         finding = finding.inner
 
 

@@ -21,9 +21,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+READ_AHEAD = 64 << 10
+"""
+Bytes that are read from a real disk at a time: 64 KiB.
+
+Large enough that a system call costs less than the checksums of what it
+brings, small enough to stay in a processor's second-level cache.
+"""
+
 
 class File(Protocol):
     """An open file, read and written by position."""
+
+    @property
+    def read_ahead(self) -> int:
+        """How many bytes are worth reading at once."""
+        ...
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Read up to `size` bytes from `offset`; fewer only at the end of the file."""
@@ -88,6 +101,8 @@ class Filesystem(Protocol):
 
 class OsFile:
     """A file of the operating system, through one descriptor."""
+
+    read_ahead = READ_AHEAD
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor

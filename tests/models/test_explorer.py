@@ -96,7 +96,7 @@ def test_each_distinct_image_is_recovered_once() -> None:
     target = ReferenceTarget()
     trace = run((Append(5), Append(600)), target, EVENTUAL).filesystem.trace
     explorer = Explorer(target, EVENTUAL, PROFILES["adversarial"])
-    explorer.explore(trace)
+    assert explorer.explore(trace) == []
     recovered, judged = explorer.coverage.recovered, explorer.coverage.judged
     explorer.explore(trace)
     assert explorer.coverage.recovered == recovered
@@ -107,7 +107,8 @@ def test_a_bound_is_reported() -> None:
     """Above the bound fewer images are judged, and the coverage says so."""
     target, options = ReferenceTarget(), Options(durability="eventual", segment_bytes=1 << 16)
     trace = run((Append(2000), Append(600)), target, options).filesystem.trace
-    explorer = Explorer(target, options, PROFILES["adversarial"], bound=8, depth=1)
+    profile = PROFILES["adversarial"]
+    explorer = Explorer(target, options, profile, bound=8, depth=1, lazy=False)
     assert explorer.explore(trace) == []
     assert not explorer.coverage.complete
     assert " of " in str(explorer.coverage)

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tornproof.errors import TooLarge
-from tornproof.filesystem import OsFilesystem
-from tornproof.journal.scanning import WINDOW_BYTES, scan_file
+from tornproof.filesystem import READ_AHEAD, OsFilesystem
+from tornproof.journal.scanning import scan_file
 from tornproof.record import (
     HEADER_BYTES,
     MAX_PAYLOAD_BYTES,
@@ -164,7 +164,7 @@ def test_nothing_is_read_for_a_length_that_cannot_be(
 ) -> None:
     """A walk over a torn header reads one window, whatever the header claims."""
     path = tmp_path / "0000000000000000.wal"
-    path.write_bytes(struct.pack("<I", length) + bytes(2 * WINDOW_BYTES))
+    path.write_bytes(struct.pack("<I", length) + bytes(2 * READ_AHEAD))
     file = OsFilesystem().open_for_reading(str(path))
     read_at, asked = file.read_at, list[int]()
 
@@ -178,7 +178,7 @@ def test_nothing_is_read_for_a_length_that_cannot_be(
     file.close()
 
     assert [type(each) for _, each in found] == [Damage]
-    assert asked == [WINDOW_BYTES]
+    assert asked == [READ_AHEAD]
 
 
 @requirement("FRM-6")

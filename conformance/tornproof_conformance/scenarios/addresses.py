@@ -6,7 +6,23 @@ import re
 from collections.abc import Iterator
 
 from tornproof_models.contract.journal import Record, Violation
-from tornproof_models.explore.workload import Target, grow_payload
+from tornproof_models.disk.trace import (
+    Acked,
+    Create,
+    Invoked,
+    Rename,
+    Sync,
+    SyncDirectory,
+    Write,
+)
+from tornproof_models.explore.workload import (
+    Append,
+    Options,
+    Rotate,
+    Target,
+    grow_payload,
+    run,
+)
 
 from tornproof_conformance.frames import make_frame, read_frames
 from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
@@ -73,6 +89,44 @@ def segments_on_disk(target: Target) -> Iterator[Violation]:
     longer = [name for name, content in situation.segments.items() if len(content) > 512]
     if len(longer) != len(oversize):
         yield Violation("SEG-6", f"{len(oversize)} large records in {len(longer)} large segments")
+
+
+@scenario("SEG-6")
+def a_large_record_is_taken(target: Target) -> Iterator[Violation]:
+    """A record larger than a segment is appended and read back."""
+    journal = Situation(target).open()
+    large = grow_payload(2000, 1)
+    result = error_code(lambda: journal.read(journal.append(large)) == large)
+    if result != "success (True)":
+        yield Violation("SEG-6", f"2,000 bytes into segments of 512: {result}")
+
+
+@scenario("SEG-4")
+def rotation_keeps_its_order(target: Target) -> Iterator[Violation]:
+    """The old segment and the new one's name are synced before the new one acknowledges."""
+    running = run((Append(20), Rotate(), Append(20)), target, Options(durability="immediate"))
+    events = running.filesystem.events
+    start = max(n for n, event in enumerate(events) if isinstance(event, Invoked))
+    promised = max(n for n, event in enumerate(events) if isinstance(event, Acked))
+    written = [e.inode for e in events[start:promised] if isinstance(e, Write) and len(e.data) > 20]
+    new = written[0] if written else None
+    made = [n for n, e in enumerate(events) if isinstance(e, Create) and e.inode == new]
+    if not made:
+        yield Violation("SEG-4", "after a rotation, a record does not go to a new file")
+        return
+    old = {e.inode for e in events[: made[0]] if isinstance(e, Write) and len(e.data) > 20}
+    for inode in old:
+        writes = [n for n, e in enumerate(events) if isinstance(e, Write) and e.inode == inode]
+        syncs = [n for n, e in enumerate(events) if isinstance(e, Sync) and e.inode == inode]
+        if not any(writes[-1] < n < promised for n in syncs):
+            yield Violation("SEG-4", "the new segment acknowledges before the old one is synced")
+    named = max(
+        n
+        for n, e in enumerate(events[:promised])
+        if n == made[0] or (n > made[0] and isinstance(e, Rename))
+    )
+    if not any(isinstance(e, SyncDirectory) for e in events[named:promised]):
+        yield Violation("SEG-4", "the new segment acknowledges before its name is durable")
 
 
 @scenario("SEG-3", "SEG-8")

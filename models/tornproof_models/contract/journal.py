@@ -191,6 +191,8 @@ class History:
             return Violation("JRN-2", f"{describe(record)} is not in the order of the appends")
         if payload in self.discarded:
             return Violation("REC-8", f"{describe(record)} had been discarded and has come back")
+        if any(self.attempts[position].payload == payload for position in used):
+            return Violation("JRN-6", f"{describe(record)} is there more often than appended")
         elsewhere = [a.offset for a in self.attempts if a.payload == payload]
         if elsewhere:
             message = f"{describe(record)} was appended at offset {elsewhere[0]}, not there"

@@ -72,6 +72,9 @@ class ModelFilesystem:
     adds marks.  Paths are absolute.
     """
 
+    read_ahead = 64 << 10
+    """What files say is worth reading at once."""
+
     def __init__(self, image: Image | None = None) -> None:
         self.initial = image or Image()
         self.events: list[Event] = []
@@ -317,6 +320,11 @@ class ModelFile:
 
     _filesystem: ModelFilesystem
     _inode: int
+
+    @property
+    def read_ahead(self) -> int:
+        """How many bytes are worth reading at once."""
+        return self._filesystem.read_ahead
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Read what the page cache holds."""

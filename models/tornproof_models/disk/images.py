@@ -16,7 +16,7 @@ than zeros in it.  These *fillings* multiply the choices further.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 from math import prod
 
@@ -24,7 +24,7 @@ from attrs import define, field, frozen
 
 from tornproof_models.disk.profiles import Profile
 from tornproof_models.disk.registers import Data, Name, Register, Registers, Size, Version
-from tornproof_models.disk.trace import ROOT, Image
+from tornproof_models.disk.trace import ROOT, Image, combine_digests, digest_content
 
 
 @frozen
@@ -51,6 +51,9 @@ class ImageSpace:
         self.fillings = _fillings(registers, profile, self.versions)
         self.components = self._components(self.everything)
         self.builder = Builder(registers, self.versions, self.fillings)
+        self.histories: dict[Register, list[int]] = {}
+        for position, version in enumerate(self.versions):
+            self.histories.setdefault(version.register, []).append(position)
         self._counts: dict[int, int] = {0: 1}
         self._pivots: dict[int, int] = {}
 
@@ -59,6 +62,10 @@ class ImageSpace:
     def count(self) -> int:
         """Count the choices without building any."""
         return prod(self._count(component) for component in self.components)
+
+    def count_among(self, remaining: int) -> int:
+        """Count the choices among some of the versions, the others being decided."""
+        return prod(self._count(component) for component in self._components(remaining))
 
     def choices(self) -> Iterator[Choice]:
         """Yield every choice once; all-lost comes first, all-kept last."""
@@ -115,7 +122,7 @@ class ImageSpace:
         lost = self.everything & ~choice.kept
         minimal = {
             self.below[i] & self.above[i]
-            for i in _bits(lost)
+            for i in bits(lost)
             if self.below[i] & lost & ~self.above[i] == 0
         }
         return len(minimal) + len(choice.fillings)
@@ -145,7 +152,7 @@ class ImageSpace:
             without = self._count(remaining & ~self.above[pivot])
             weight = prod(
                 1 + len(self.fillings[i])
-                for i in _bits(remaining & self.above[pivot])
+                for i in bits(remaining & self.above[pivot])
                 if i in self.fillings
             )
             with_it = self._count(remaining & ~self.below[pivot])
@@ -195,14 +202,14 @@ class ImageSpace:
                 below = (self.below[i] & remaining).bit_count()
                 return below * (self.above[i] & remaining).bit_count()
 
-            self._pivots[remaining] = max(_bits(remaining), key=pairs)
+            self._pivots[remaining] = max(bits(remaining), key=pairs)
         return self._pivots[remaining]
 
     def _filled(self, lost: int) -> Iterator[tuple[tuple[int, int], ...]]:
         """Yield every way to fill the sectors whose first version is among the lost."""
         options = [
             [(), *(((i, number),) for number in range(len(self.fillings[i])))]
-            for i in _bits(lost)
+            for i in bits(lost)
             if i in self.fillings
         ]
         for combination in product(*options):
@@ -243,11 +250,23 @@ class ImageSpace:
             component, frontier = 0, remaining & -remaining
             while frontier:
                 component |= frontier
-                frontier = _union(self.below[i] | self.above[i] for i in _bits(frontier))
+                frontier = _union(self.below[i] | self.above[i] for i in bits(frontier))
                 frontier &= within & ~component
             components.append(component)
             remaining &= ~component
         return components
+
+
+@frozen
+class Tree:
+    """The names of an image."""
+
+    directories: frozenset[str]
+    files: tuple[tuple[str, int], ...]
+    """Pairs (path, inode), by path."""
+
+    inodes: Mapping[str, int]
+    """The inode of every path, the root's being empty."""
 
 
 @define
@@ -259,8 +278,10 @@ class Builder:
     fillings: dict[int, tuple[bytes, ...]]
     _names_mask: int = 0
     _file_masks: dict[int, int] = field(factory=dict)
-    _contents: dict[tuple[int, int, tuple[tuple[int, int], ...]], bytes] = field(factory=dict)
-    _trees: dict[int, tuple[frozenset[str], tuple[tuple[str, int], ...]]] = field(factory=dict)
+    _contents: dict[tuple[int, int, tuple[tuple[int, int], ...]], tuple[bytes, bytes]] = field(
+        factory=dict
+    )
+    _trees: dict[int, Tree] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         for i, version in enumerate(self.versions):
@@ -272,11 +293,27 @@ class Builder:
 
     def build(self, choice: Choice) -> Image:
         """Build the image of a choice."""
+        return self.build_numbered(choice)[0]
+
+    def build_numbered(self, choice: Choice) -> tuple[Image, Mapping[str, int]]:
+        """Build the image of a choice, and say which inode each path is, the root as ""."""
+        tree = self._tree_of(choice)
+        files = {path: self._content(inode, choice)[0] for path, inode in tree.files}
+        return Image(files, tree.directories), tree.inodes
+
+    def digest(self, choice: Choice) -> bytes:
+        """Return the digest of a choice's image without building it."""
+        tree = self._tree_of(choice)
+        return combine_digests(
+            tree.directories,
+            [(path, self._content(inode, choice)[1]) for path, inode in tree.files],
+        )
+
+    def _tree_of(self, choice: Choice) -> Tree:
         names = choice.kept & self._names_mask
         if names not in self._trees:
             self._trees[names] = self._tree(names)
-        directories, files = self._trees[names]
-        return Image({path: self._content(inode, choice) for path, inode in files}, directories)
+        return self._trees[names]
 
     def describe(self, register: Register) -> str:
         """Name a register in words."""
@@ -290,10 +327,10 @@ class Builder:
             case Name(directory, name):
                 return f"name {name} in {self.registers.path_of(directory)}"
 
-    def _tree(self, kept: int) -> tuple[frozenset[str], tuple[tuple[str, int], ...]]:
+    def _tree(self, kept: int) -> Tree:
         """Walk the names from the root; a directory that nothing names is gone."""
         names = {directory: dict(entries) for directory, entries in self.registers.names.items()}
-        for i in _bits(kept):
+        for i in bits(kept):
             version = self.versions[i]
             assert isinstance(version.register, Name)
             entries = names[version.register.directory]
@@ -302,30 +339,34 @@ class Builder:
             else:
                 assert isinstance(version.value, int)
                 entries[version.register.name] = version.value
-        directories, files, pending = set(), [], [("", ROOT)]
+        directories, files, pending = {"": ROOT}, [], [("", ROOT)]
         while pending:
             prefix, directory = pending.pop()
             for name, inode in names[directory].items():
                 path = f"{prefix}/{name}"
                 if inode in names:
-                    directories.add(path)
+                    directories[path] = inode
                     pending.append((path, inode))
                 else:
                     files.append((path, inode))
-        return frozenset(directories), tuple(sorted(files))
+        return Tree(
+            frozenset(directories) - {""}, tuple(sorted(files)), {**directories, **dict(files)}
+        )
 
-    def _content(self, inode: int, choice: Choice) -> bytes:
+    def _content(self, inode: int, choice: Choice) -> tuple[bytes, bytes]:
+        """Return a file's content and its digest."""
         mask = self._file_masks.get(inode, 0)
         fillings = tuple(pair for pair in choice.fillings if mask >> pair[0] & 1)
         key = (inode, choice.kept & mask, fillings)
         if key not in self._contents:
-            self._contents[key] = self._build_content(*key)
+            content = self._build_content(*key)
+            self._contents[key] = content, digest_content(content)
         return self._contents[key]
 
     def _build_content(self, inode: int, kept: int, fillings: tuple[tuple[int, int], ...]) -> bytes:
         size = self.registers.sizes[inode]
         sectors = dict(self.registers.sectors[inode])
-        for i in _bits(kept):
+        for i in bits(kept):
             register, value = self.versions[i].register, self.versions[i].value
             if isinstance(register, Size):
                 assert isinstance(value, int)
@@ -401,7 +442,7 @@ def _union(masks: "Iterator[int] | Sequence[int]") -> int:
     return result
 
 
-def _bits(mask: int) -> Iterator[int]:
+def bits(mask: int) -> Iterator[int]:
     """Yield the positions of the bits that are set, from the lowest."""
     while mask:
         lowest = mask & -mask

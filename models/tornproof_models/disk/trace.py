@@ -12,7 +12,7 @@ name and a file as two things.  The inodes of the initial tree are numbered by
 `number_inodes`; later ones continue from there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from typing import TypeAlias
@@ -38,11 +38,10 @@ class Image:
     @cached_property
     def digest(self) -> bytes:
         """A hash of everything that a program could see."""
-        state = blake2b(digest_size=16)
-        for path, content in self.key:
-            state.update(f"{path}\0{-1 if content is None else len(content)}\0".encode())
-            state.update(content or b"")
-        return state.digest()
+        files = sorted(self.files.items())
+        return combine_digests(
+            self.directories, [(path, digest_content(content)) for path, content in files]
+        )
 
     @property
     def key(self) -> tuple[tuple[str, bytes | None], ...]:
@@ -50,6 +49,22 @@ class Image:
         entries: list[tuple[str, bytes | None]] = [(path, None) for path in self.directories]
         entries += self.files.items()
         return tuple(sorted(entries, key=_path_of))
+
+
+def digest_content(content: bytes) -> bytes:
+    """Hash the content of one file, for `combine_digests`."""
+    return blake2b(content, digest_size=16).digest()
+
+
+def combine_digests(directories: frozenset[str], files: Sequence[tuple[str, bytes]]) -> bytes:
+    """Hash a tree, given its directories and each file's path and digest, by path."""
+    state = blake2b(digest_size=16)
+    for path in sorted(directories):
+        state.update(f"{path}/\0".encode())
+    for path, digest in files:
+        state.update(f"{path}\0".encode())
+        state.update(digest)
+    return state.digest()
 
 
 def _path_of(entry: tuple[str, bytes | None]) -> str:

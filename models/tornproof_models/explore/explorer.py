@@ -14,20 +14,26 @@ between them.
 one recovery, whatever crash, trace or workload they come from.  What was
 recovered is judged against every history under which the image can arise.
 
+*By what it looks at*: images that differ only where recovery does not look are one
+to it.  They are judged together, as a part of the whole, and counted.
+
 *Depth*: recovery writes, so it can be crashed as well.  Each distinct image's
 recovery is traced, followed by one append, and explored in the same way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from typing import TypeAlias
 
 from attrs import define, evolve, field, frozen
 
 from tornproof_models.contract.journal import PROMISED, History, Record, Violation
+from tornproof_models.disk import parts
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import Choice, ImageSpace
+from tornproof_models.disk.parts import Part
 from tornproof_models.disk.profiles import Profile
-from tornproof_models.disk.registers import SECTOR_BYTES, Registers
+from tornproof_models.disk.registers import SECTOR_BYTES, Register, Registers
 from tornproof_models.disk.trace import (
     Acked,
     Event,
@@ -40,6 +46,15 @@ from tornproof_models.disk.trace import (
     SyncDirectory,
     SyncFailed,
     Trace,
+)
+from tornproof_models.explore.lazy import (
+    Inherited,
+    LazyFilesystem,
+    PartialImage,
+    Place,
+    Undecided,
+    partial_image,
+    registers_in_doubt,
 )
 from tornproof_models.explore.workload import Options, Run, Target, advance
 
@@ -54,6 +69,9 @@ a sample.
 DEVIATIONS = 2
 SAMPLE = 4096
 
+LAZY_FROM = 48
+"""Images from which on deciding lazily pays; fewer are built sooner than split."""
+
 
 @frozen
 class Recovered:
@@ -66,6 +84,8 @@ class Recovered:
     """Why it refused, or what was wrong with the append after it; else empty."""
 
     trace: Trace
+    cut: bool = False
+    """Whether it discarded anything."""
 
 
 @frozen
@@ -106,10 +126,10 @@ class Coverage:
     """Images that the disk model allows, counted before any was built."""
 
     judged: int = 0
-    """Images decided: built, or equal to one that was."""
+    """Images decided: by themselves, or as members of a part that recovery does not split."""
 
     recovered: int = 0
-    """Distinct images that were really recovered."""
+    """Recoveries that really ran to their end: one for each distinct image or part."""
 
     def add(self, other: "Coverage") -> None:
         """Add what another exploration covered."""
@@ -129,6 +149,10 @@ class Coverage:
         return f"{share} {self.images:,} images at {self.crash_points:,} crash points"
 
 
+Explored: TypeAlias = tuple[Choice, Recovered, tuple[Finding, ...]]
+"""An image, or the least lossy one of a part; its recovery; what crashing that shows."""
+
+
 @define
 class Explorer:
     """Explores traces of one implementation under one profile, remembering recoveries."""
@@ -139,9 +163,12 @@ class Explorer:
     depth: int = 2
     bound: int = BOUND
     sector_bytes: int = SECTOR_BYTES
+    lazy: bool = True
+    """Let recovery decide what matters; else build every image, as for another process."""
+
     coverage: Coverage = field(factory=Coverage)
-    _outcomes: dict[bytes, Recovered] = field(factory=dict)
-    _deep: dict[bytes, tuple[Finding, ...]] = field(factory=dict)
+    _outcomes: dict[bytes, Recovered | Place] = field(factory=dict)
+    _deep: dict[bytes, tuple[Finding, ...] | Place] = field(factory=dict)
 
     def explore(self, trace: Trace, *, since: int = 0) -> list[Finding]:
         """
@@ -152,32 +179,30 @@ class Explorer:
         """
         self.coverage.traces += 1
         smallest: dict[str, Finding] = {}
-        for finding in self._findings(trace, History(), self.depth, since):
+        for finding in self._findings(trace, History(), self.depth, {}, since):
             requirement = finding.violation.requirement
             if requirement not in smallest or finding.size < smallest[requirement].size:
                 smallest[requirement] = finding
         return list(smallest.values())
 
-    def recover(self, image: Image) -> Recovered:
-        """Recover an image, or remember how that went."""
-        key = image.digest
-        if key not in self._outcomes:
-            self.coverage.recovered += 1
-            self._outcomes[key] = recover(self.target, self.options, image)
-        return self._outcomes[key]
-
     # One trace
 
     def _findings(
-        self, trace: Trace, history: History, depth: int, since: int = 0
+        self,
+        trace: Trace,
+        history: History,
+        depth: int,
+        doubts: Mapping[Register, Place],
+        since: int = 0,
     ) -> Iterator[Finding]:
+        """Crash a trace wherever it matters; `doubts` are those about its initial image."""
         registers = Registers.of(trace.initial, self.profile.floors, sector_bytes=self.sector_bytes)
         for number, event in enumerate(trace.events):
             if number >= since and self._is_crash_point(event):
-                yield from self._crash(registers, history, number, depth)
+                yield from self._crash(registers, history, number, depth, doubts)
             registers.advance(event)
             history = advance(history, event)
-        yield from self._crash(registers, history, len(trace.events), depth)
+        yield from self._crash(registers, history, len(trace.events), depth, doubts)
 
     def _is_crash_point(self, event: Event) -> bool:
         if self.profile.floors.everything_at_once:
@@ -185,43 +210,132 @@ class Explorer:
         return isinstance(event, Sync | SyncDirectory | Acked | Flushed | Observed)
 
     def _crash(
-        self, registers: Registers, history: History, point: int, depth: int
+        self,
+        registers: Registers,
+        history: History,
+        point: int,
+        depth: int,
+        doubts: Mapping[Register, Place],
     ) -> Iterator[Finding]:
         space = ImageSpace(registers, self.profile)
         self.coverage.crash_points += 1
         self.coverage.images += space.count()
-        seen: set[bytes] = set()
-        for choice in self._choices(space):
-            self.coverage.judged += 1
-            image = space.builder.build(choice)
-            if image.digest in seen:
-                continue
-            seen.add(image.digest)
-            outcome = self.recover(image)
+        lazy = self.lazy and not self.profile.recycled_blocks
+        if lazy and (doubts or space.count() >= LAZY_FROM):
+            explored = self._parts(space, depth, doubts)
+        else:
+            explored = self._images(space, depth)
+        for choice, outcome, inner_findings in explored:
             for violation in judge(history, outcome):
                 yield Finding(
                     violation,
                     point,
                     space.deviations(choice),
-                    image,
+                    space.builder.build(choice),
                     space.describe_losses(choice),
                     history.owed,
                     outcome.records,
                     outcome.error,
                 )
-            if depth > 1:
-                for inner in self._explore_recovery(image, outcome, depth - 1):
-                    yield Finding(
-                        inner.violation,
-                        point,
-                        space.deviations(choice),
-                        image,
-                        space.describe_losses(choice),
-                        inner.owed,
-                        inner.recovered,
-                        inner.error,
-                        inner,
+            for inner in inner_findings:
+                yield Finding(
+                    inner.violation,
+                    point,
+                    space.deviations(choice),
+                    space.builder.build(choice),
+                    space.describe_losses(choice),
+                    inner.owed,
+                    inner.recovered,
+                    inner.error,
+                    inner,
+                )
+
+    # All images, by what recovery looks at
+
+    def _parts(
+        self, space: ImageSpace, depth: int, doubts: Mapping[Register, Place]
+    ) -> Iterator[Explored]:
+        """
+        Split the images until recovery does the same on all of each part.
+
+        Raises `Undecided` for a doubt about the image with which the trace began:
+        that is for whoever explores the trace before to decide.
+        """
+        pending = [Part()]
+        while pending:
+            part = pending.pop()
+            partial = partial_image(space, part, doubts)
+            outcome = self._recover_partial(partial)
+            if isinstance(outcome, Recovered):
+                inner = self._explore_recovery(partial, outcome, depth - 1)
+                if isinstance(inner, tuple):
+                    self.coverage.judged += parts.count(space, part)
+                    yield parts.representative(space, part), outcome, inner
+                    continue
+                place = inner
+            else:
+                place = outcome
+            doubt = partial.doubts[place]
+            if isinstance(doubt, Inherited):
+                raise Undecided(doubt.place)
+            pending += parts.split(space, part, doubt)
+
+    def _recover_partial(self, partial: PartialImage) -> Recovered | Place:
+        """Recover a partial image, or name the place that this takes a decision about."""
+        key = partial.digest
+        if key not in self._outcomes:
+            disk = LazyFilesystem(partial) if partial.doubts else ModelFilesystem(partial.image)
+            try:
+                self._outcomes[key] = recover(self.target, self.options, disk)
+                self.coverage.recovered += 1
+            except Undecided as undecided:
+                self._outcomes[key] = undecided.place
+        return self._outcomes[key]
+
+    def _explore_recovery(
+        self, partial: PartialImage, outcome: Recovered, depth: int
+    ) -> tuple[Finding, ...] | Place:
+        """Crash a recovery; return what that shows, or a place to be decided first."""
+        if depth < 1 or outcome.records is None:
+            return ()
+        key = partial.digest
+        if key not in self._deep:
+            self._deep[key] = ()  # recovering an image may lead back to the same image
+            # until recovery has shown something, a crash in it must change nothing
+            before = History(settled=outcome.records)
+            shown = _position_of_observation(outcome.trace)
+            covered = evolve(self.coverage)
+            try:
+                self._deep[key] = tuple(
+                    evolve(finding, violation=_relabel(finding, shown, cut=outcome.cut))
+                    for finding in self._findings(
+                        outcome.trace, before, depth, registers_in_doubt(partial)
                     )
+                )
+            except Undecided as undecided:
+                # what was covered so far will be covered again, in smaller parts
+                recovered, self.coverage = self.coverage.recovered, covered
+                self.coverage.recovered = recovered
+                self._deep[key] = undecided.place
+        return self._deep[key]
+
+    # All images, one by one
+
+    def _images(self, space: ImageSpace, depth: int) -> Iterator[Explored]:
+        """Build every image, up to the bound; recover each distinct one once."""
+        seen: set[bytes] = set()
+        for choice in self._choices(space):
+            self.coverage.judged += 1
+            digest = space.builder.digest(choice)
+            if digest in seen:
+                continue
+            seen.add(digest)
+            partial = PartialImage(space.builder.build(choice), {}, self.sector_bytes)
+            outcome = self._recover_partial(partial)
+            assert isinstance(outcome, Recovered)  # nothing of a whole image is in doubt
+            inner = self._explore_recovery(partial, outcome, depth - 1)
+            assert isinstance(inner, tuple)
+            yield choice, outcome, inner
 
     def _choices(self, space: ImageSpace) -> Iterator[Choice]:
         if space.count() <= self.bound:
@@ -231,24 +345,6 @@ class Explorer:
         yield from near
         known = set(near)
         yield from (choice for choice in set(space.sample(SAMPLE, seed=0)) if choice not in known)
-
-    # The recovery of one image
-
-    def _explore_recovery(
-        self, image: Image, outcome: Recovered, depth: int
-    ) -> tuple[Finding, ...]:
-        key = image.digest
-        if key not in self._deep:
-            self._deep[key] = ()  # recovering an image may lead back to the same image
-            if outcome.records is not None:
-                # until recovery has shown something, a crash in it must change nothing
-                before = History(settled=outcome.records)
-                shown = _position_of_observation(outcome.trace)
-                self._deep[key] = tuple(
-                    evolve(finding, violation=_relabel(finding, shown))
-                    for finding in self._findings(outcome.trace, before, depth)
-                )
-        return self._deep[key]
 
 
 def judge(history: History, outcome: Recovered) -> list[Violation]:
@@ -261,21 +357,21 @@ def judge(history: History, outcome: Recovered) -> list[Violation]:
     return violations
 
 
-def recover(target: Target, options: Options, image: Image) -> Recovered:
-    """Let an implementation recover an image, append one record to it, and close."""
-    filesystem = ModelFilesystem(image)
+def recover(target: Target, options: Options, filesystem: ModelFilesystem) -> Recovered:
+    """Let an implementation recover a disk, append one record to it, and close."""
     running = Run(target, options, filesystem, calls=PROBE)
     records = running.open_unjudged()
     if isinstance(records, str):
         return Recovered(None, records, filesystem.trace)
     running.history = History(settled=records)
+    cut = running.journal is not None and running.journal.discarded_bytes > 0
     running.append(PROBE_BYTES)
     running.read_back()
     error = "; ".join(violation.message for violation in running.violations)
     if len(running.appended) == len(records):
         error = "an append after recovery failed"
     running.close()
-    return Recovered(records, error, filesystem.trace)
+    return Recovered(records, error, filesystem.trace, cut)
 
 
 PROBE = 1 << 30
@@ -288,12 +384,14 @@ def _position_of_observation(trace: Trace) -> int:
     return next(n for n, event in enumerate(trace.events) if isinstance(event, Observed))
 
 
-def _relabel(finding: Finding, shown: int) -> Violation:
+def _relabel(finding: Finding, shown: int, *, cut: bool) -> Violation:
     """Name the requirement on recovery that a crash in or after it violates."""
     violation = finding.violation
     if finding.crash_point <= shown:
         message = f"a crash inside recovery changes its outcome: {violation.message}"
         return Violation("REC-3", message)
+    if cut and violation.requirement in ("REC-1", "REC-8"):
+        return Violation("REC-2", f"the cut comes undone: {violation.message}")
     if violation.requirement in PROMISED.values():
         message = f"after a recovery, {violation.message}"
         return Violation("REC-4", message)

@@ -17,9 +17,6 @@ from tornproof.filesystem import File, Filesystem
 from tornproof_models.explore.workload import DIRECTORY, Options
 from tornproof_models.miniatures.small_frames import HEADER_BYTES, Damage, SmallFrames
 
-WINDOW_BYTES = 64 << 10
-"""How much of a segment is written again at a time: 64 KiB."""
-
 
 @frozen
 class Examined:
@@ -129,8 +126,8 @@ class SmallRecovery(SmallFrames):
 
     def write_again(self, file: File, size: int) -> None:
         """Make pages dirty that a failed fsync may have left clean, so that a sync counts."""
-        for position in range(0, size, WINDOW_BYTES):
-            data = file.read_at(position, min(WINDOW_BYTES, size - position))
+        for position in range(0, size, file.read_ahead):
+            data = file.read_at(position, min(file.read_ahead, size - position))
             write_all(file, position, data)
 
     # Names

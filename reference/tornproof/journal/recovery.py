@@ -33,7 +33,7 @@ from attrs import frozen
 from tornproof.errors import Corrupt, Invalid, MissingSegment, from_os_error
 from tornproof.filesystem import File, Filesystem, OsFilesystem
 from tornproof.journal.locking import hold_writer_lock
-from tornproof.journal.scanning import WINDOW_BYTES, scan_file
+from tornproof.journal.scanning import scan_file
 from tornproof.journal.segments import (
     Segment,
     check_contiguous,
@@ -125,18 +125,25 @@ def require_directory(filesystem: Filesystem, directory: str) -> list[str]:
 
 
 def ensure_directory(filesystem: Filesystem, directory: str) -> None:
-    """Create the journal's directory, durably, if only that is missing."""
+    """
+    Create the journal's directory if only that is missing, and make its name durable.
+
+    A directory without segments is taken for one that was just created: whoever
+    created it may have died before the name was durable.
+    """
+    parent = posixpath.dirname(directory.rstrip("/")) or "."
     try:
-        filesystem.list_directory(directory)
-    except FileNotFoundError:
-        parent = posixpath.dirname(directory.rstrip("/")) or "."
         try:
+            names = filesystem.list_directory(directory)
+        except FileNotFoundError:
             filesystem.make_directory(directory)
+            names = []
+        if not segment_bases(names):
             filesystem.sync_directory(parent)
-        except OSError as error:
-            raise from_os_error(error, f"create {directory}") from error
-    except OSError:
+    except NotADirectoryError:
         pass  # recovery reports it with the same words as every other command
+    except OSError as error:
+        raise from_os_error(error, f"create {directory}") from error
 
 
 def recover_locked(filesystem: Filesystem, directory: str, *, max_payload: int) -> RecoveryReport:
@@ -249,5 +256,5 @@ def _make_durable(filesystem: Filesystem, directory: str, last: Segment, waterma
 def _write_again(file: File, position: int, size: int) -> None:
     """Write the bytes in `[position, size)` over themselves, so that the next sync covers them."""
     while position < size:
-        data = file.read_at(position, min(WINDOW_BYTES, size - position))
+        data = file.read_at(position, min(file.read_ahead, size - position))
         position += file.write_at(position, data)

@@ -17,13 +17,8 @@ from tornproof.errors import BeyondEnd, Corrupt, NotABoundary
 from tornproof.filesystem import File
 from tornproof.record import HEADER_BYTES, Damage, Record, decode, payload_length
 
-WINDOW_BYTES = 64 << 10
-"""
-Bytes read at a time: 64 KiB.
-
-Large enough that a system call costs less than the checksums of what it
-brings, small enough to stay in a processor's second-level cache.
-"""
+INDEX_BYTES = 64 << 10
+"""Bytes between the boundaries that a `SparseIndex` remembers: as much as is read at once."""
 
 
 def scan_file(
@@ -40,7 +35,7 @@ def scan_file(
         # header
         local = at - window_start
         if len(window) - local < HEADER_BYTES:
-            window, window_start, local = file.read_at(at, min(WINDOW_BYTES, size - at)), at, 0
+            window, window_start, local = file.read_at(at, min(file.read_ahead, size - at)), at, 0
         length = payload_length(window[local : local + HEADER_BYTES], size - at, maximum=maximum)
         if isinstance(length, Damage):
             yield at, length
@@ -49,7 +44,7 @@ def scan_file(
         # payload
         frame_bytes = HEADER_BYTES + length
         if len(window) - local < frame_bytes:
-            window_size = min(max(WINDOW_BYTES, frame_bytes), size - at)
+            window_size = min(max(file.read_ahead, frame_bytes), size - at)
             window, window_start, local = file.read_at(at, window_size), at, 0
         found = decode(window, local, maximum=maximum)
         yield at, found
@@ -76,7 +71,7 @@ class SparseIndex:
     def note(self, position: int) -> None:
         """Remember a boundary, for long if the last one remembered is a window away."""
         self.latest = position
-        if position - self.positions[-1] >= WINDOW_BYTES:
+        if position - self.positions[-1] >= INDEX_BYTES:
             self.positions.append(position)
 
     def nearest(self, position: int) -> int:

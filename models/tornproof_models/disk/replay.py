@@ -1,0 +1,106 @@
+"""
+A disk as another process sees it, while a writer is at work.
+
+The page cache is one for all processes, so whoever looks between two operations
+of a writer sees the first and not the second.  `Replay` lets a recorded trace go
+by, event by event, and can be read at every moment in between.  It can also be
+written to from any moment on: the process that made the trace has been killed,
+and another one takes over.
+
+A write is not one moment but many.  `split` cuts it into pieces, so that one can
+look, or kill, when only some of them have been done.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+from tornproof_models.disk.filesystem import ModelFile, ModelFilesystem
+from tornproof_models.disk.trace import (
+    Create,
+    Event,
+    Image,
+    MakeDirectory,
+    Rename,
+    Truncate,
+    Unlink,
+    Write,
+)
+
+
+class Replay(ModelFilesystem):
+    """A simulated disk on which events recorded elsewhere can be done again."""
+
+    read_ahead = 64
+    """Little at a time, so that much may happen between two reads."""
+
+    def __init__(self, image: Image | None = None) -> None:
+        super().__init__(image)
+        self.between: Callable[[], None] = lambda: None
+        """Called before each operation that reads: what happens in the meantime."""
+        self.applied = 0
+        """How many of the events came from elsewhere."""
+
+    def apply(self, event: Event) -> None:
+        """Do what an event did, to the same inodes; marks and syncs are only recorded."""
+        match event:
+            case Create(directory, name, inode):
+                self._names[directory][name] = inode
+                self._content[inode] = bytearray()
+                self._next_inode = max(self._next_inode, inode + 1)
+            case MakeDirectory(directory, name, inode):
+                self._names[directory][name] = inode
+                self._names[inode] = {}
+                self._next_inode = max(self._next_inode, inode + 1)
+            case Rename(source_directory, source, target_directory, target):
+                inode = self._names[source_directory].pop(source)
+                self._names[target_directory][target] = inode
+            case Unlink(directory, name):
+                del self._names[directory][name]
+            case Write(inode, offset, data):
+                content = self._content[inode]
+                content.extend(bytes(max(offset - len(content), 0)))
+                content[offset : offset + len(data)] = data
+            case Truncate(inode, size):
+                content = self._content[inode]
+                content.extend(bytes(max(size - len(content), 0)))
+                del content[size:]
+        self.events.append(event)
+        self.applied += 1
+
+    @property
+    def changed(self) -> int:
+        """How many operations did not come from elsewhere."""
+        return len(self.events) - self.applied
+
+    # What a reader does, one operation at a time
+
+    def open_for_reading(self, path: str) -> ModelFile:
+        """Open a file that exists by now."""
+        self.between()
+        return super().open_for_reading(path)
+
+    def list_directory(self, path: str) -> list[str]:
+        """Return the names that are there by now."""
+        self.between()
+        return super().list_directory(path)
+
+    def read_inode(self, inode: int, offset: int, size: int) -> bytes:
+        """Read what is there by now, even of a file that has lost its name."""
+        self.between()
+        return super().read_inode(inode, offset, size)
+
+
+def split(event: Event) -> Iterator[Event]:
+    """
+    Cut a write into pieces; other events are done in one.
+
+    The pieces end where a reader of frames could be misled: after a byte, within
+    a header, at its end, and before the last byte.
+    """
+    if not isinstance(event, Write):
+        yield event
+        return
+    size = len(event.data)
+    cuts = sorted({0, min(1, size), min(8, size), min(40, size), max(size - 1, 0), size})
+    for start, end in pairwise(cuts):
+        yield Write(event.inode, event.offset + start, event.data[start:end])
