@@ -33,7 +33,7 @@ from attrs import frozen
 from tornproof.errors import Corrupt, Invalid, MissingSegment, from_os_error
 from tornproof.filesystem import File, Filesystem, OsFilesystem
 from tornproof.journal.locking import hold_writer_lock
-from tornproof.journal.scanning import scan_file
+from tornproof.journal.scanning import scan_file, whole_payload_length
 from tornproof.journal.segments import (
     Segment,
     check_contiguous,
@@ -225,6 +225,8 @@ def _examine_segment(
                             "of a sealed segment, which holds acknowledged records; nothing was "
                             "changed: restore the file from a copy"
                         )
+                    if found is Damage.LENGTH_ABOVE_MAXIMUM:
+                        _require_torn(file, path, position, size, max_payload)
                     cut = Cut(base + position, size - position, found)
                     return Segment(base, position, sealed), records, cut
                 records += 1
@@ -233,6 +235,16 @@ def _examine_segment(
     except OSError as error:
         raise from_os_error(error, f"read {path}") from error
     return Segment(base, size, sealed), records, None
+
+
+def _require_torn(file: File, path: str, position: int, size: int, max_payload: int) -> None:
+    """Refuse to cut a valid record only because it is longer than this open allows."""
+    length = whole_payload_length(file, position, size)
+    if length is not None:
+        raise Invalid(
+            f"{path}: the record at byte {position} has {length} bytes, above the max_payload of "
+            f"{max_payload}: open the journal with a larger one"
+        )
 
 
 def _make_durable(filesystem: Filesystem, directory: str, last: Segment, watermark: int) -> None:

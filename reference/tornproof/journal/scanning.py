@@ -12,6 +12,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from attrs import define, field
+from blake3 import blake3
+from crc32c import crc32c
 
 from tornproof.errors import BeyondEnd, Corrupt, NotABoundary
 from tornproof.filesystem import File
@@ -51,6 +53,31 @@ def scan_file(
         if isinstance(found, Damage):
             return
         at += frame_bytes
+
+
+def whole_payload_length(file: File, position: int, size: int) -> int | None:
+    """
+    Return the payload length of the frame at `position` if it is valid, however long.
+
+    For a frame whose length is above the maximum: torn bytes may say so, but so
+    does a good record, if the journal was opened with too small a maximum.  The
+    checks run over windows, so that nothing is held in memory (REC-9).
+    """
+    header = file.read_at(position, HEADER_BYTES)
+    length = payload_length(header, size - position, maximum=size)
+    if isinstance(length, Damage):
+        return None
+    crc, digest = crc32c(header[8:], crc32c(header[:4])), blake3()
+    at, end = position + HEADER_BYTES, position + HEADER_BYTES + length
+    while at < end:
+        data = file.read_at(at, min(file.read_ahead, end - at))
+        if not data:
+            return None
+        crc = crc32c(data, crc)
+        digest.update(data)
+        at += len(data)
+    valid = crc.to_bytes(4, "little") == header[4:8] and digest.digest() == header[8:]
+    return length if valid else None
 
 
 @define
