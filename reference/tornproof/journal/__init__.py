@@ -21,7 +21,7 @@ The modules, in the order in which to read them:
 - `states`, `writer`: append, acknowledge, rotate, clean up, close
 - `access`, `reader`: follow a writer from another process
 - `cursor`: how far each consumer has got
-- `batching`, `group_commit`: many threads, one fsync
+- `batching`, `committer`, `group_commit`: many threads, one fsync
 - `salvage`: what can still be read of a damaged journal
 """
 

@@ -71,7 +71,6 @@ TRANSITIONS: Mapping[tuple[State, Event], tuple[State, tuple[Action, ...]]] = {
     (State.GATHERING, Event.LAST_CANCELLED): (State.EMPTY, ()),
     (State.GATHERING, Event.CLOSE): (State.DRAINING, (Action.COMMIT,)),
     (State.COMMITTING, Event.ARRIVED): (State.COMMITTING, (Action.GATHER,)),
-    (State.COMMITTING, Event.FILLED): (State.COMMITTING, (Action.GATHER,)),
     (State.COMMITTING, Event.SYNCED): (State.EMPTY, (Action.RESOLVE,)),
     (State.COMMITTING, Event.SYNCED_MORE): (State.COMMITTING, (Action.RESOLVE, Action.COMMIT)),
     (State.COMMITTING, Event.SYNC_FAILED): (State.POISONED, (Action.FAIL,)),
@@ -179,6 +178,9 @@ class Batcher:
     waiting: deque[Ticket] = field(factory=deque)
     """Arrived and not yet in a batch."""
 
+    waiting_bytes: int = 0
+    """The sum of their sizes."""
+
     committing: tuple[Ticket, ...] = ()
     """The batch that is being written and synced."""
 
@@ -220,6 +222,7 @@ class Batcher:
         if len(kept) == len(self.waiting):
             return []
         self.waiting = kept
+        self.waiting_bytes = sum(ticket.size for ticket in kept)
         if not kept and self.state is State.GATHERING:
             return self._move(Event.LAST_CANCELLED)
         return []
@@ -229,11 +232,9 @@ class Batcher:
         return self._move(Event.CLOSE)
 
     def _would_fill(self, ticket: Ticket) -> bool:
-        records = len(self.waiting) + 1
-        size = ticket.size + sum(each.size for each in self.waiting)
         return (
-            records >= min(self.expected, self.limits.max_records)
-            or size >= self.limits.max_bytes
+            len(self.waiting) + 1 >= min(self.expected, self.limits.max_records)
+            or self.waiting_bytes + ticket.size >= self.limits.max_bytes
             or self.limits.max_delay == 0
         )
 
@@ -247,12 +248,14 @@ class Batcher:
             case Action.GATHER:
                 assert ticket is not None
                 self.waiting.append(ticket)
+                self.waiting_bytes += ticket.size
                 return []
             case Action.REFUSE:
                 assert ticket is not None
                 return [Refuse(ticket, poisoned=before is State.POISONED)]
             case Action.COMMIT:
                 self.committing = take_batch(self.waiting, self.limits)
+                self.waiting_bytes -= sum(ticket.size for ticket in self.committing)
                 self.expected = len(self.committing)
                 return [Commit(self.committing)]
             case Action.RESOLVE:
@@ -262,4 +265,5 @@ class Batcher:
                 failed = (*self.committing, *self.waiting)
                 self.committing = ()
                 self.waiting.clear()
+                self.waiting_bytes = 0
                 return [Fail(failed)]

@@ -1,10 +1,10 @@
 """
-Group commit, driven: threads, futures and one journal.
+Group commit for threads: an entrance, a bounded queue, and futures.
 
 `append` may be called from any thread; it hands the record to a queue and
-returns a future.  One thread owns the journal: it feeds what happens to the
-`Batcher` and does what that says.  The future resolves to the record's offset
-once an fsync covers it (GRP-1); nobody is told anything before.
+returns a future.  One thread owns the journal and does the rest (see
+`committer`).  The future resolves to the record's offset once an fsync covers
+it (GRP-1); nobody is told anything before.
 
 The queue is bounded.  When it is full, `append` waits for a place, or raises
 `QueueFull` if the caller asked for that (GRP-5): a producer that cannot be
@@ -12,35 +12,20 @@ slowed down must at least be told.
 """
 
 import threading
-import time
-from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
-from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from attrs import frozen
-
-from tornproof.errors import (
-    Closed,
-    InputOutput,
-    Invalid,
-    NoSpace,
-    Poisoned,
-    QueueFull,
-    TornproofError,
-)
-from tornproof.journal.batching import (
-    Batcher,
-    Commit,
-    Effect,
-    Fail,
-    Limits,
-    Refuse,
-    Resolve,
-    State,
-    Ticket,
+from tornproof.errors import Closed, Invalid, QueueFull, TornproofError
+from tornproof.journal.batching import Batcher, Limits, Ticket
+from tornproof.journal.committer import (
+    CLOSED,
+    Arrival,
+    Cancellation,
+    Cleanup,
+    Closing,
+    Committer,
 )
 from tornproof.journal.states import Durability
 from tornproof.journal.writer import Journal
@@ -48,23 +33,6 @@ from tornproof.record import frame_size
 
 QUEUE_RECORDS = 8192
 """Records that may be on their way at once: sixteen full batches."""
-
-
-@frozen
-class _Arrival:
-    ticket: Ticket
-    payload: bytes
-    future: "Future[int]"
-
-
-@frozen
-class _Cancellation:
-    number: int
-
-
-@frozen
-class _Closing:
-    pass
 
 
 class GroupCommitBuffer:
@@ -91,16 +59,14 @@ class GroupCommitBuffer:
         if queue_records < 1:
             raise Invalid(f"queue_records {queue_records} must be positive")
         self._journal = journal
-        self._batcher = Batcher(Limits(max_records, max_bytes, max_delay))
         self._block = block
         self._places = threading.BoundedSemaphore(queue_records)
-        self._inbox: SimpleQueue[_Arrival | _Cancellation | _Closing] = SimpleQueue()
+        self._committer = Committer(
+            journal, Batcher(Limits(max_records, max_bytes, max_delay)), left=self._places.release
+        )
         self._entrance = threading.Lock()
         self._arrived = 0
         self._closing = False
-        self._travellers: dict[int, _Arrival] = {}
-        self._offsets: dict[int, int] = {}
-        self._failure: TornproofError | None = None
         self._thread = threading.Thread(target=self._run, name="group commit", daemon=True)
         self._thread.start()
 
@@ -113,137 +79,71 @@ class GroupCommitBuffer:
         the record may be durable all the same (GRP-6).  Raises `TooLarge` and
         `Closed` at once, and `QueueFull` where the buffer does not block.
         """
+        payload = b"".join((payload,))  # refuses text, and copies what could still change
         self._journal.check_payload(payload)
-        if not self._places.acquire(blocking=self._block):
+        # a callback runs in the thread that makes places free, and so cannot wait for one
+        may_wait = self._block and threading.current_thread() is not self._thread
+        if not self._places.acquire(blocking=may_wait):
             raise QueueFull("the group commit queue is full: slow down, or make it larger")
+        future: Future[int] = Future()
         with self._entrance:
             if self._closing:
                 self._places.release()
-                raise Closed("the group commit buffer has been closed")
+                raise Closed(CLOSED)
             self._arrived += 1
             number = self._arrived
-            future: Future[int] = Future()
             ticket = Ticket(number, frame_size(len(payload)))
-            self._inbox.put(_Arrival(ticket, payload, future))
-        future.add_done_callback(lambda done: self._left(number, done))
+            self._committer.inbox.put(Arrival(ticket, payload, future))
+        future.add_done_callback(lambda done: self._report_cancellation(number, done))
+        return future
+
+    def cleanup(self) -> "Future[int]":
+        """
+        Clean the journal up between two batches, and return a future of its first offset.
+
+        See `Journal.cleanup`, whose errors the future raises.  Raises `Closed`
+        at once.
+        """
+        future: Future[int] = Future()
+        with self._entrance:
+            if self._closing:
+                raise Closed(CLOSED)
+            self._committer.inbox.put(Cleanup(future))
         return future
 
     def close(self) -> None:
         """
         Commit what was handed over, close the journal, and refuse what comes later (GRP-7).
 
-        Raises `Poisoned` if something handed over may not be durable; the
-        waiters concerned have been told.
+        Raises `Poisoned` if something handed over may not be durable, and
+        `InputOutput` after a defect; the waiters concerned have been told.  Not
+        to be called in a callback of a future, which the closing would wait for.
         """
         with self._entrance:
-            closing, self._closing = self._closing, True
-        if not closing:
-            self._inbox.put(_Closing())
+            if not self._closing:
+                self._closing = True
+                self._committer.inbox.put(Closing())
         self._thread.join()
-        self._journal.close()
-
-    # The thread that owns the journal
+        try:
+            with self._entrance:
+                self._journal.close()
+        finally:
+            if not self._committer.closed and self._committer.failure is not None:
+                raise self._committer.failure
 
     def _run(self) -> None:
+        """Work until closed; whatever happens, leave nobody waiting."""
         try:
-            while self._batcher.state is not State.CLOSED:
-                self._do(self._wait())
+            while not self._committer.closed:
+                self._committer.step()
         except BaseException as error:
-            self._failure = InputOutput(f"the group commit thread died of {error!r}")
-            raise
-        finally:
-            self._abandon()
+            with self._entrance:
+                self._closing = True
+            self._committer.abandon(error)
 
-    def _wait(self) -> list[Effect]:
-        """Wait for the next input, or for the deadline of the batch being gathered."""
-        deadline = self._batcher.deadline
-        try:
-            if deadline is None:
-                return self._feed(self._inbox.get())
-            return self._feed(self._inbox.get(timeout=max(deadline - time.monotonic(), 0)))
-        except Empty:
-            return self._batcher.pass_time(time.monotonic())
-
-    def _feed(self, message: _Arrival | _Cancellation | _Closing) -> list[Effect]:
-        match message:
-            case _Arrival(ticket):
-                self._travellers[ticket.number] = message
-                return self._batcher.arrive(ticket, time.monotonic())
-            case _Cancellation(number):
-                self._travellers.pop(number, None)
-                return self._batcher.cancel(number)
-            case _Closing():
-                return self._batcher.close()
-
-    def _do(self, effects: list[Effect]) -> None:
-        pending = deque(effects)
-        while pending:
-            match pending.popleft():
-                case Commit(tickets):
-                    pending += self._commit(tickets)
-                case Resolve(tickets):
-                    for ticket in tickets:
-                        self._resolve(ticket.number)
-                case Fail(tickets):
-                    for ticket in tickets:
-                        self._fail(ticket.number, self._failure_of(ticket.number))
-                case Refuse(ticket, poisoned):
-                    self._fail(ticket.number, POISONED if poisoned else CLOSED)
-
-    def _commit(self, tickets: tuple[Ticket, ...]) -> list[Effect]:
-        """Write a batch, sync once, and let in those who arrived meanwhile."""
-        batch = [
-            self._travellers[ticket.number]
-            for ticket in tickets
-            if ticket.number in self._travellers
-            and self._travellers[ticket.number].future.set_running_or_notify_cancel()
-        ]
-        try:
-            offsets = self._journal.append_many([arrival.payload for arrival in batch])
-            self._offsets = {
-                arrival.ticket.number: offset
-                for arrival, offset in zip(batch, offsets, strict=True)
-            }
-            self._journal.sync()
-        except NoSpace as error:
-            # the journal has rolled the batch back and goes on
-            for arrival in batch:
-                self._fail(arrival.ticket.number, error)
-            if self._journal.poisoned:
-                self._failure = error
-                return self._batcher.sync_failed()
-        except TornproofError as error:
-            self._failure = error
-            return self._batcher.sync_failed()
-        effects: list[Effect] = []
-        while not self._inbox.empty():
-            effects += self._feed(self._inbox.get())
-        return effects + self._batcher.synced()
-
-    def _resolve(self, number: int) -> None:
-        arrival = self._travellers.pop(number, None)
-        if arrival is not None and number in self._offsets:
-            arrival.future.set_result(self._offsets.pop(number))
-
-    def _fail(self, number: int, error: TornproofError) -> None:
-        arrival = self._travellers.pop(number, None)
-        if arrival is not None and not arrival.future.cancelled():
-            arrival.future.set_exception(error)
-
-    def _failure_of(self, number: int) -> TornproofError:
-        """Blame the sync if the record was written, and the poison if it was not."""
-        written = number in self._travellers and self._travellers[number].future.running()
-        return self._failure if written and self._failure else POISONED
-
-    def _abandon(self) -> None:
-        """Let nobody wait for a thread that has ended."""
-        for number in list(self._travellers):
-            self._fail(number, self._failure or CLOSED)
-
-    def _left(self, number: int, future: "Future[int]") -> None:
-        self._places.release()
+    def _report_cancellation(self, number: int, future: "Future[int]") -> None:
         if future.cancelled():
-            self._inbox.put(_Cancellation(number))
+            self._committer.inbox.put(Cancellation(number))
 
     def __enter__(self) -> Self:
         return self
@@ -259,7 +159,3 @@ class GroupCommitBuffer:
             return
         with suppress(TornproofError):  # the error already on its way says more
             self.close()
-
-
-POISONED = Poisoned("an earlier sync failed: close the buffer and open the journal again")
-CLOSED = Closed("the group commit buffer has been closed")
