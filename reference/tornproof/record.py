@@ -120,12 +120,12 @@ def decode(data: bytes, at: int = 0, *, maximum: int = MAX_PAYLOAD_BYTES) -> Rec
         return length
 
     # checks
-    payload = data[at + HEADER_BYTES : at + HEADER_BYTES + length]
-    digest = header[8:]
+    end = at + HEADER_BYTES + length
     _, crc = _LENGTH_AND_CRC.unpack_from(header)
-    if crc32c(payload, crc32c(digest, crc32c(header[:4]))) != crc:
+    if crc32c(data[at + 8 : end], crc32c(header[:4])) != crc:
         return Damage.CRC_MISMATCH
-    if blake3(payload).digest() != digest:
+    payload = data[at + HEADER_BYTES : end]
+    if blake3(payload).digest() != header[8:]:
         return Damage.HASH_MISMATCH
     return Record(payload, HEADER_BYTES + length)
 

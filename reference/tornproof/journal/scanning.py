@@ -34,25 +34,30 @@ def scan_file(
     """
     window, window_start, at = b"", start, start
     while at < size:
-        # header
         local = at - window_start
-        if len(window) - local < HEADER_BYTES:
-            window, window_start, local = file.read_at(at, min(file.read_ahead, size - at)), at, 0
-        length = payload_length(window[local : local + HEADER_BYTES], size - at, maximum=maximum)
-        if isinstance(length, Damage):
-            yield at, length
-            return
-
-        # payload
-        frame_bytes = HEADER_BYTES + length
-        if len(window) - local < frame_bytes:
-            window_size = min(max(file.read_ahead, frame_bytes), size - at)
-            window, window_start, local = file.read_at(at, window_size), at, 0
         found = decode(window, local, maximum=maximum)
+        if found in (Damage.HEADER_CUT, Damage.PAYLOAD_CUT):
+            # perhaps it is the window that ends here, and not the file
+            header, have = window[local : local + HEADER_BYTES], len(window) - local
+            want = _bytes_wanted(header, size - at, maximum, file.read_ahead)
+            if want > have:
+                window, window_start = file.read_at(at, want), at
+                if len(window) > have:
+                    continue
         yield at, found
         if isinstance(found, Damage):
             return
-        at += frame_bytes
+        at += found.frame_bytes
+
+
+def _bytes_wanted(header: bytes, remaining: int, maximum: int, read_ahead: int) -> int:
+    """Count the bytes to read for a frame of which at least the header is needed."""
+    length = payload_length(header, remaining, maximum=maximum)
+    if length is Damage.HEADER_CUT:
+        length = 0
+    if isinstance(length, Damage):
+        return 0
+    return min(max(read_ahead, HEADER_BYTES + length), remaining)
 
 
 def whole_payload_length(file: File, position: int, size: int) -> int | None:
