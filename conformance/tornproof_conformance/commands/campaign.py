@@ -1,0 +1,109 @@
+"""
+`tornproof campaign`: every program up to a length, on as many machines as there are.
+"""
+
+import os
+from pathlib import Path
+
+import click
+from rich.console import Console
+from tornproof_models.explore.engine import Engine
+
+from tornproof_conformance.checks import Budget
+from tornproof_conformance.checks.campaign import Course, campaign_check
+from tornproof_conformance.events import RunFinished, encode_event
+from tornproof_conformance.report.terminal import TerminalReport
+from tornproof_conformance.runner import check_target
+from tornproof_conformance.targets import find_target
+
+INCONCLUSIVE = 4
+
+
+@click.command("campaign")
+@click.option(
+    "--target",
+    "name",
+    default="reference",
+    show_default=True,
+    help="What to judge: the built-in reference, or a miniature with a known bug.",
+)
+@click.option(
+    "--operations",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1, 12),
+    help="Explore every program of up to so many operations.",
+)
+@click.option(
+    "--shards",
+    default=64,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Cut the work into so many pieces; what comes out is the same.",
+)
+@click.option(
+    "--jobs",
+    default=os.cpu_count() or 1,
+    show_default="one a core",
+    type=click.IntRange(1),
+    help="Work in so many processes of this machine.",
+)
+@click.option(
+    "--engine",
+    default="local",
+    show_default=True,
+    metavar="local|dask://HOST:PORT",
+    help="Where to work: here, or on the cluster of a Dask scheduler.",
+)
+@click.option(
+    "--resume",
+    "archive",
+    metavar="DIRECTORY",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep finished shards here, and go on from those that are here already.",
+)
+@click.option(
+    "--reproducers",
+    default=Path(".tornproof"),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to save what `tornproof replay` takes.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object a line.")
+def command(
+    name: str,
+    operations: int,
+    shards: int,
+    jobs: int,
+    engine: str,
+    archive: Path | None,
+    reproducers: Path,
+    as_json: bool,
+) -> None:
+    """
+    Crash every program of up to so many operations, in shards.
+
+    The exploration of `tornproof check`, for bounds that take hours. Exit code 4
+    means that it was interrupted.
+    """
+    course = Course(shards, Engine.parse(engine, jobs), archive)
+    stream = check_target(
+        find_target(name),
+        budget=Budget(operations=operations),
+        reproducers=reproducers,
+        checks=(campaign_check(course),),
+    )
+    conforms = False
+    try:
+        if as_json:
+            for event in stream:
+                click.echo(encode_event(event))
+                conforms = isinstance(event, RunFinished) and event.conforms
+        else:
+            conforms = TerminalReport(Console(highlight=False)).show(stream)
+    except KeyboardInterrupt:
+        kept = f"the finished shards are in {archive}" if archive else "nothing is kept"
+        advice = "the same command goes on" if archive else "--resume DIRECTORY keeps what is done"
+        click.echo(f"interrupted: {kept}; {advice}", err=True)
+        raise SystemExit(INCONCLUSIVE) from None
+    raise SystemExit(0 if conforms else 1)
