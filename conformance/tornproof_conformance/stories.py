@@ -2,12 +2,12 @@
 Tell a problem: the program, the crashes, the bytes, what was owed and what came.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from tornproof_models.contract.journal import Record
 from tornproof_models.disk import trace
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.disk.trace import Event, Image
+from tornproof_models.disk.trace import Image, Trace, number_inodes
 from tornproof_models.explore.explorer import Finding, recover
 from tornproof_models.explore.workload import DIRECTORY, Target, run
 
@@ -56,14 +56,14 @@ def _crashes(problem: Problem, target: Target) -> Iterator[CrashStory]:
         return
     options = problem.case.options
     finding: Finding | None = problem.finding
-    events: Sequence[Event] = run(problem.case.program, target, options).filesystem.events
+    trace = run(problem.case.program, target, options).filesystem.trace
     while finding is not None:
         yield CrashStory(
-            tuple(describe_events(events[: finding.crash_point]))[-LAST_EVENTS:],
+            tuple(describe_trace(trace, finding.crash_point))[-LAST_EVENTS:],
             finding.lost,
             tuple(_files(finding.image)),
         )
-        events = recover(target, options, ModelFilesystem(finding.image)).trace.events
+        trace = recover(target, options, ModelFilesystem(finding.image)).trace
         finding = finding.inner
 
 
@@ -81,10 +81,11 @@ def _sizes(records: tuple[Record, ...]) -> tuple[tuple[int, int], ...]:
     return tuple((offset, len(payload)) for offset, payload in records)
 
 
-def describe_events(events: Sequence[Event]) -> Iterator[str]:
-    """Say each event of a trace in a few words."""
-    names: dict[int, str] = {}
-    for event in events:
+def describe_trace(recorded: Trace, end: int | None = None) -> Iterator[str]:
+    """Say each event of a trace, up to a number of them, in a few words."""
+    inodes = number_inodes(recorded.initial)
+    names = {inode: path.rpartition("/")[2] for path, inode in inodes.items()}
+    for event in recorded.events[:end]:
         match event:
             case trace.Create(_, name, inode) | trace.MakeDirectory(_, name, inode):
                 names[inode] = name
@@ -115,7 +116,7 @@ def describe_events(events: Sequence[Event]) -> Iterator[str]:
             case trace.Flushed(operation):
                 yield f"◂ {operation} returns"
             case trace.Observed(records):
-                yield f"◂ open returns: {len(records)} records shown"
+                yield f"◂ open returns: {len(records)} record{'s'[: len(records) != 1]} shown"
 
 
 def _call(number: int) -> str:

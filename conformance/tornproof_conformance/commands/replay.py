@@ -12,7 +12,7 @@ from tornproof_models.explore.workload import run
 from tornproof_conformance import reproducer
 from tornproof_conformance.cases import ProgramCase, try_case
 from tornproof_conformance.report.terminal import render_violation
-from tornproof_conformance.stories import describe_events, tell
+from tornproof_conformance.stories import describe_trace, tell
 from tornproof_conformance.targets import find_target
 
 
@@ -32,7 +32,7 @@ def command(file: Path) -> None:
     console.print(f"[bold]{saved.requirement}[/] on {saved.target}\n")
     if isinstance(saved.case, ProgramCase):
         running = run(saved.case.program, target, saved.case.options)
-        for line in describe_events(running.filesystem.events):
+        for line in describe_trace(running.filesystem.trace):
             console.print(f"  {line}", markup=False)
 
     # the verdict

@@ -3,7 +3,6 @@ The terminal: progress while it works, then a verdict that can be acted on.
 """
 
 from collections.abc import Iterable, Iterator
-from textwrap import fill
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -98,7 +97,7 @@ def render_violation(found: ViolationFound) -> RenderableType:
     parts: list[RenderableType] = [
         Text(),
         Rule(f"[bold red]{found.requirement} is violated", style="red", align="left"),
-        Text(fill(found.sentence, 96), style="italic"),
+        Text(found.sentence, style="italic"),
         Text(),
         _labelled("what", found.message),
         _labelled("program", "\n".join(found.program)),
