@@ -37,7 +37,8 @@ docs: $(STAMP) ## build the specification and the reference into build/site
 	@echo "open build/site/index.html"
 
 exhaustive: $(STAMP) ## every program of up to 5 operations, every image, every profile
-	$(BIN)/tornproof check --operations 5 --fault-operations 2 --examples 2000
+	$(BIN)/tornproof campaign --operations 5
+	$(BIN)/tornproof check --operations 1 --fault-operations 2 --examples 2000
 
 bench: $(STAMP) ## ratios, side by side in one run
 	$(BIN)/python -m tests.bench

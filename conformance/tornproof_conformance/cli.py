@@ -12,7 +12,16 @@ from typing import Any
 import click
 from tornproof.errors import TornproofError
 
-from tornproof_conformance.commands import check, explain, inspect, listing, recover, replay
+from tornproof_conformance.commands import (
+    audit,
+    campaign,
+    check,
+    explain,
+    inspect,
+    listing,
+    recover,
+    replay,
+)
 
 CONFORMS, DOES_NOT_CONFORM, USAGE, BROKEN_ADAPTER, INCONCLUSIVE = range(5)
 """The exit codes of every command that gives a verdict."""
@@ -41,7 +50,7 @@ def main() -> None:
     """
 
 
-for module in (check, replay, recover, inspect, explain, listing):
+for module in (check, replay, campaign, recover, inspect, audit, explain, listing):
     main.add_command(module.command)
 
 if __name__ == "__main__":
