@@ -50,6 +50,19 @@ class Image:
         entries += self.files.items()
         return tuple(sorted(entries, key=_path_of))
 
+    def difference(self, other: "Image") -> int:
+        """Count the bytes in which two trees differ, and the names that only one has."""
+        names = self.directories ^ other.directories | (self.files.keys() ^ other.files.keys())
+        contents = (
+            (self.files.get(path, b""), other.files.get(path, b""))
+            for path in self.files.keys() | other.files.keys()
+        )
+        return len(names) + sum(
+            sum(map(int.__ne__, one, another)) + abs(len(one) - len(another))
+            for one, another in contents
+            if one != another
+        )
+
 
 def digest_content(content: bytes) -> bytes:
     """Hash the content of one file, for `combine_digests`."""

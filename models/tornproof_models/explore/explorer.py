@@ -22,7 +22,7 @@ recovery is traced, followed by one append, and explored in the same way.
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeAlias
 
 from attrs import define, evolve, field, frozen
@@ -99,6 +99,9 @@ class Finding:
     deviations: int
     """How many things the crash lost, beyond what hangs on them."""
 
+    difference: int
+    """Bytes in which the image differs from one that lost nothing."""
+
     image: Image
     lost: tuple[str, ...]
     """What the crash lost or damaged, in words."""
@@ -110,10 +113,15 @@ class Finding:
     """The crash inside the recovery of `image`, if it takes a second one."""
 
     @property
-    def size(self) -> tuple[int, int, int]:
-        """How much of a story it is: crashes, deviations, events."""
-        inner = self.inner.size if self.inner else (0, 0, 0)
-        return 1 + inner[0], self.deviations + inner[1], self.crash_point + inner[2]
+    def size(self) -> tuple[int, int, int, int]:
+        """How much of a story it is: crashes, deviations, bytes that differ, events."""
+        crashes, deviations, difference, events = self.inner.size if self.inner else (0, 0, 0, 0)
+        return (
+            1 + crashes,
+            self.deviations + deviations,
+            self.difference + difference,
+            self.crash_point + events,
+        )
 
 
 @define
@@ -166,20 +174,30 @@ class Explorer:
     lazy: bool = True
     """Let recovery decide what matters; else build every image, as for another process."""
 
+    fewest_first: bool = False
+    """
+    Build the images with the fewest deviations first.
+
+    Of choices that make the same image one is judged, so this one tells the least.
+    """
+
     coverage: Coverage = field(factory=Coverage)
     _outcomes: dict[bytes, Recovered | Place] = field(factory=dict)
     _deep: dict[bytes, tuple[Finding, ...] | Place] = field(factory=dict)
 
-    def explore(self, trace: Trace, *, since: int = 0) -> list[Finding]:
+    def explore(
+        self, trace: Trace, *, since: int = 0, before: History | None = None
+    ) -> list[Finding]:
         """
         Judge every image of a trace; return the smallest finding for each requirement.
 
         `since` leaves out crashes before so many events, where another trace has
-        covered the same beginning.
+        covered the same beginning.  `before` is what was owed when the trace began,
+        which is something if the disk was not new.
         """
         self.coverage.traces += 1
         smallest: dict[str, Finding] = {}
-        for finding in self._findings(trace, History(), self.depth, {}, since):
+        for finding in self._findings(trace, before or History(), self.depth, {}, since):
             requirement = finding.violation.requirement
             if requirement not in smallest or finding.size < smallest[requirement].size:
                 smallest[requirement] = finding
@@ -226,28 +244,22 @@ class Explorer:
         else:
             explored = self._images(space, depth)
         for choice, outcome, inner_findings in explored:
-            for violation in judge(history, outcome):
-                yield Finding(
-                    violation,
-                    point,
-                    space.deviations(choice),
-                    space.builder.build(choice),
-                    space.describe_losses(choice),
-                    history.owed,
-                    outcome.records,
-                    outcome.error,
-                )
+            violations = judge(history, outcome)
+            if not violations and not inner_findings:
+                continue
+            image = space.builder.build(choice)
+            crash = (
+                point,
+                space.deviations(choice),
+                image.difference(space.builder.build(space.all_kept)),
+                image,
+                space.describe_losses(choice),
+            )
+            for violation in violations:
+                yield Finding(violation, *crash, history.owed, outcome.records, outcome.error)
             for inner in inner_findings:
                 yield Finding(
-                    inner.violation,
-                    point,
-                    space.deviations(choice),
-                    space.builder.build(choice),
-                    space.describe_losses(choice),
-                    inner.owed,
-                    inner.recovered,
-                    inner.error,
-                    inner,
+                    inner.violation, *crash, inner.owed, inner.recovered, inner.error, inner
                 )
 
     # All images, by what recovery looks at
@@ -339,12 +351,11 @@ class Explorer:
 
     def _choices(self, space: ImageSpace) -> Iterator[Choice]:
         if space.count() <= self.bound:
-            yield from space.choices()
-            return
-        near = list(islice(space.within(DEVIATIONS), self.bound))
-        yield from near
-        known = set(near)
-        yield from (choice for choice in set(space.sample(SAMPLE, seed=0)) if choice not in known)
+            choices = space.choices()
+        else:
+            near = islice(space.within(DEVIATIONS), self.bound)
+            choices = iter(dict.fromkeys(chain(near, space.sample(SAMPLE, seed=0))))
+        yield from sorted(choices, key=space.deviations) if self.fewest_first else choices
 
 
 def judge(history: History, outcome: Recovered) -> list[Violation]:

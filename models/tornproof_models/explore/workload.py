@@ -201,8 +201,8 @@ class Run:
     armed_after: int = 0
     """How many events had happened when the last fault was armed."""
 
-    _began: History = field(factory=History)
-    """What was owed when this disk began."""
+    began: History = field(factory=History)
+    """What was owed when this disk began: something, after a crash."""
 
     def open(self) -> bool:
         """Open the journal and judge what it shows; tell whether it opened."""
@@ -273,18 +273,21 @@ class Run:
 
     def crash(self, crash: Crash) -> None:
         """Lose power, keep one of the images that this leaves, and open it."""
-        profile = PROFILES[crash.profile]
-        point = min(crash.point, len(self.filesystem.events))
-        registers = Registers.of(self.filesystem.initial, profile.floors)
-        history = self._began
-        for event in self.filesystem.events[:point]:
-            registers.advance(event)
+        history = self.began
+        for event in self.filesystem.events[: crash.point]:
             history = advance(history, event)
-        space = ImageSpace(registers, profile)
+        space = self.images(crash.profile, crash.point)
         image = space.builder.build(space.unrank(crash.image % space.count()))
         self.filesystem = ModelFilesystem(image)
-        self.history = self._began = history
+        self.history = self.began = history
         self.open()
+
+    def images(self, profile: str, point: int) -> ImageSpace:
+        """Return the images among which a crash after so many events chooses."""
+        registers = Registers.of(self.filesystem.initial, PROFILES[profile].floors)
+        for event in self.filesystem.events[:point]:
+            registers.advance(event)
+        return ImageSpace(registers, PROFILES[profile])
 
     def close(self) -> None:
         """Close the journal, which promises that everything accepted will last."""
