@@ -226,8 +226,8 @@ class FaultyConnection(sqlite3.Connection):
         return cursor
 
     def _begin(self, statement: str) -> sqlite3.Cursor:
-        if self.plan.races():
-            self._begins_late = True
+        self._begins_late = self.plan.races()
+        if self._begins_late:
             return super().execute("SELECT 1 WHERE 0")
         if self.database is not None:
             self.database.note_begin(self._is_synchronous())

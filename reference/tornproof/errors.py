@@ -157,6 +157,10 @@ class ForeignSpool(Conflict):
     """A spool and a database that do not belong to each other; nothing was drained."""
 
 
+class BrokenConnection(InputOutput):
+    """A transaction could neither be committed nor rolled back; open a new connection."""
+
+
 def from_os_error(error: OSError, action: str) -> InputOutput:
     """
     Put an operating system's error into this hierarchy.

@@ -18,7 +18,7 @@ from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 
-from tornproof.errors import Conflict, WrongSchema, from_os_error
+from tornproof.errors import BrokenConnection, Conflict, WrongSchema, from_os_error
 from tornproof.kv.identity import address, header_fields
 from tornproof.kv.sqlite_errors import from_sqlite_error
 
@@ -105,8 +105,8 @@ def immediate(connection: sqlite3.Connection) -> Iterator[None]:
     Run a transaction that holds the write lock from its first statement (CHN-8).
 
     If the COMMIT reports an error the transaction may have committed all the
-    same; whoever runs it again must first look (DRN-7).  Raises `RuntimeError`
-    if the transaction cannot be rolled back: the connection is then of no use.
+    same; whoever runs it again must first look (DRN-7).  Raises
+    `BrokenConnection` if the transaction cannot be rolled back.
     """
     try:
         connection.execute("BEGIN IMMEDIATE")
@@ -220,7 +220,7 @@ def _roll_back(connection: sqlite3.Connection) -> None:
     try:
         connection.execute("ROLLBACK")
     except sqlite3.Error as error:
-        raise RuntimeError(f"cannot roll back: {error}") from None
+        raise BrokenConnection(f"cannot roll back: {error}; open a new connection") from error
 
 
 @cache

@@ -11,14 +11,15 @@ above it.
 - A *permanent* failure is this event's, or the tables': it will not go away by
   waiting.  The event goes to the dead-letter queue.
 
-Everything else is a panic: not part of what a sink may raise.
+Everything else is a panic: not part of what a sink may raise.  So is a
+connection that can no longer roll back: whatever comes next needs a fresh one.
 """
 
 import sqlite3
 from collections.abc import Iterator
 from enum import StrEnum
 
-from tornproof.errors import TornproofError
+from tornproof.errors import BrokenConnection, TornproofError
 
 
 class Failure(StrEnum):
@@ -66,6 +67,8 @@ def classify(error: BaseException) -> Failure | None:
     An error of our own without one is a decision, such as not to append behind
     a row without a number, and permanent.
     """
+    if isinstance(error, BrokenConnection):
+        return None
     code = error_code(error)
     if code == RACE_CODE:
         return Failure.RACE

@@ -9,6 +9,7 @@ threads, databases or retries.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import zip_longest
 
 from attrs import define
 
@@ -212,10 +213,14 @@ def _positioned(case: _Case) -> Iterator[Violation]:
 
 def _retried(case: _Case) -> Iterator[Violation]:
     """At most five retries for an event, and a dead letter only for cause."""
+    life = [fact for fact in case.life if isinstance(fact, Struck)]
     races = Counter(
         fact.event_id
-        for fact in case.life
-        if isinstance(fact, Struck) and fact.fault is Fault.RACE and fact.event_id is not None
+        for fact, following in zip_longest(life, life[1:])
+        if fact.fault is Fault.RACE
+        and fact.event_id is not None
+        # one that a panic follows was a panic, to whoever should have retried
+        and not (following and following.fault is Fault.PANIC)
     )
     for event_id, count in races.items():
         if count > MAX_RACES:
