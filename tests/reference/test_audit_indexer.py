@@ -1,10 +1,10 @@
 """The index is a fold of a journal: stop it anywhere, start it again, build it from nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from tornproof.audit import AuditIndexer, AuditStore, QueryAudit, encode, indexer
+from tornproof.audit import AuditIndexer, AuditStore, QueryAudit, decode, encode, indexer
 from tornproof.errors import (
     BeyondEnd,
     Conflict,
@@ -15,6 +15,7 @@ from tornproof.errors import (
     Trimmed,
 )
 from tornproof.journal import Journal, JournalReader
+from tornproof.keys import POSITION_KEY
 from tornproof.kv import KeyValueStore, MemoryKeyValueStore, SqliteKeyValueStore
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_models.machines.audit_indexer import Tape
@@ -145,20 +146,80 @@ def test_a_full_batch_is_bounded_in_bytes_too(tape: Tape, monkeypatch: pytest.Mo
     assert len(writes) == 10  # of two records each, at some 220 bytes a record
 
 
+class Interrupted:
+    """A journal; in the middle of the first scan of it something else happens."""
+
+    def __init__(self, tape: Tape, happens: Callable[[], object]) -> None:
+        self.tape = tape
+        self.happens: Callable[[], object] | None = happens
+
+    def scan(self, start: int) -> Iterator[tuple[int, bytes]]:
+        """Let it happen, once."""
+        happens, self.happens = self.happens, None
+        if happens is not None:
+            happens()
+        return self.tape.scan(start)
+
+
 @requirement("SYS-1")
-def test_two_indexers_do_not_undo_each_other(tape: Tape) -> None:
-    """If another indexer is faster, this one goes on behind it, and the position never falls."""
+@pytest.mark.parametrize("ahead", [1, 5, 20])
+def test_goes_on_behind_a_faster_indexer(tape: Tape, ahead: int) -> None:
+    """If another one gets further meanwhile, its work is kept and the rest is done."""
     store = MemoryKeyValueStore()
+    other = Tape()
+    for number in range(ahead):
+        other.append(record(number))
+    source = Interrupted(tape, AuditIndexer(store, other).catch_up)
 
-    class Overtaken:
-        """While this one reads, the other one runs."""
-
-        def scan(self, start: int) -> Iterator[tuple[int, bytes]]:
-            AuditIndexer(store, tape).catch_up()
-            return tape.scan(start)
-
-    assert AuditIndexer(store, Overtaken()).catch_up() == tape.end
+    assert AuditIndexer(store, source).catch_up() == tape.end
     assert contents(store) == built(tape)
+
+
+@requirement("SYS-1")
+def test_the_position_never_falls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where a slow indexer has a batch in hand that changes nothing but that."""
+    positions: list[int] = []
+
+    class Watched(MemoryKeyValueStore):
+        def write(
+            self,
+            changes: Mapping[bytes, bytes | None],
+            *,
+            expected: Mapping[bytes, bytes | None] = {},
+        ) -> bool:
+            written = super().write(changes, expected=expected)
+            positions.append(int.from_bytes(self.get(POSITION_KEY) or b"", "big"))
+            return written
+
+    store = Watched()
+    monkeypatch.setattr(indexer, "BATCH_RECORDS", 1)
+    whole = Tape()
+    for number in (0, 0, 1, 2, 3):
+        whole.append(record(number))
+    first_only = Tape()
+    first_only.append(record(0))
+    AuditIndexer(store, first_only).catch_up()
+
+    AuditIndexer(store, Interrupted(whole, AuditIndexer(store, whole).catch_up)).catch_up()
+
+    assert positions == sorted(positions)
+
+
+@requirement("AUD-11", "SYS-2")
+def test_does_not_overwrite_what_came_by_another_way(tape: Tape) -> None:
+    """A put that contradicts the journal, and comes between reading and writing, is found."""
+    store = MemoryKeyValueStore()
+    stray = decode(record(7, timestamp=1))
+
+    class ReadToTheEnd:
+        def scan(self, start: int) -> Iterator[tuple[int, bytes]]:
+            yield from tape.scan(start)
+            AuditStore(store).put(stray)
+
+    with pytest.raises(Conflict):
+        AuditIndexer(store, ReadToTheEnd()).catch_up()
+
+    assert AuditStore(store).get(stray.query_id) == stray
 
 
 @requirement("SYS-2")

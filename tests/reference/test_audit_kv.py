@@ -118,9 +118,16 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyValueSt
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_scans_across_pages(store: KeyValueStore, reverse: bool) -> None:
-    """Pages join without a gap or a repetition, whatever their sizes."""
-    keys = [struct.pack(">I", number) for number in range(3 * LARGEST_PAGE_KEYS)]
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [struct.pack(">I", number) for number in range(3 * LARGEST_PAGE_KEYS)],
+        [bytes(length) for length in range(100)],
+    ],
+    ids=["numbers", "zeros"],
+)
+def test_scans_across_pages(store: KeyValueStore, keys: list[bytes], reverse: bool) -> None:
+    """Pages join without a gap or a repetition, whatever their sizes and their keys."""
     store.write(dict.fromkeys(keys, b""))
 
     found = list(store.keys(keys[1], keys[-1], reverse=reverse))
@@ -243,6 +250,38 @@ def test_takes_an_empty_file(tmp_path: Path) -> None:
     make(tmp_path / "db", key=b"value")
 
     assert SqliteKeyValueStore(tmp_path / "db").get(b"key") == b"value"
+
+
+def test_takes_a_file_whose_creation_a_crash_cut_short(tmp_path: Path) -> None:
+    """Pages without a header, beside a rollback journal, are SQLite's to undo."""
+    creating = sqlite3.connect(tmp_path / "db", isolation_level=None)
+    creating.execute("PRAGMA cache_size = 1")
+    creating.execute("BEGIN IMMEDIATE")
+    creating.execute("CREATE TABLE entries (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
+    for number in range(200):  # until pages spill into the file
+        creating.execute("INSERT INTO entries VALUES (?, ?)", (bytes([number]), bytes(500)))
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("db", "db-journal"):
+        shutil.copy(tmp_path / name, copy)
+    creating.close()
+    assert snapshot(copy)["db"].startswith(bytes(16))
+
+    with closing(SqliteKeyValueStore(copy / "db")) as store:
+        assert list(store.keys(b"", b"\xff")) == []
+        assert store.write({b"key": b"value"})
+
+
+def test_refuses_another_applications_file_beside_a_journal(tmp_path: Path) -> None:
+    """SQLite may tidy up, and then the file is asked again whose it is."""
+    foreign(tmp_path / "db")
+    before = snapshot(tmp_path)["db"]
+    (tmp_path / "db-journal").write_bytes(b"left behind")
+
+    with pytest.raises(NotADatabase, match="another application"):
+        SqliteKeyValueStore(tmp_path / "db")
+
+    assert snapshot(tmp_path)["db"] == before
 
 
 def test_finds_a_newer_version_in_the_log(tmp_path: Path) -> None:
@@ -444,6 +483,20 @@ def test_a_file_that_cannot_be_written_can_be_read(public: Path, mode: int) -> N
         store.close()
 
     assert value == b"value"
+
+
+def test_a_log_that_cannot_be_read_is_not_ignored(public: Path, tmp_path: Path) -> None:
+    """Where SQLite cannot read a log for want of write permission, it says so."""
+    store = SqliteKeyValueStore(tmp_path / "db")
+    store.write({b"key": b"value"})
+    for name in ("db", "db-wal"):
+        shutil.copy(tmp_path / name, public)
+        (public / name).chmod(0o444)
+    store.close()
+    public.chmod(0o555)
+
+    with unprivileged(), pytest.raises(Invalid, match="where a write-ahead log is left to read"):
+        SqliteKeyValueStore(public / "db", read_only=True)
 
 
 def test_reading_sees_what_a_crash_left_in_the_log(tmp_path: Path) -> None:

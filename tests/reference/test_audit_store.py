@@ -277,18 +277,20 @@ def test_ties_are_in_the_order_of_ids(audits: AuditStore) -> None:
     for name in names:
         audits.put(audit(name, ONE, 1000))
     audits.put(audit(b"z", ONE, 999))
+    audits.put(audit(b"y", ONE, 1001))
 
     def order(found: list[QueryAudit]) -> bytes:
         return b"".join(each.query_id[:1] for each in found)
 
-    assert order(audits.by_agent(ONE, limit=99)) == b"zabcd"
-    assert [order(audits.recent(limit)) for limit in range(6)] == [
+    assert order(audits.by_agent(ONE, limit=99)) == b"zabcdy"
+    assert [order(audits.recent(limit)) for limit in range(7)] == [
         b"",
-        b"a",
-        b"ab",
-        b"abc",
-        b"abcd",
-        b"abcdz",
+        b"y",
+        b"ya",
+        b"yab",
+        b"yabc",
+        b"yabcd",
+        b"yabcdz",
     ]
 
 

@@ -28,7 +28,10 @@ KINDS: Mapping[int, tuple[type[TornproofError], str]] = {
     sqlite3.SQLITE_PERM: (ReadOnly, "make the file and its directory writable"),
     sqlite3.SQLITE_FULL: (NoSpace, "make room on the disk"),
     sqlite3.SQLITE_TOOBIG: (TooLarge, "store less in one value"),
-    sqlite3.SQLITE_CANTOPEN: (Invalid, "its directory must exist and be accessible"),
+    sqlite3.SQLITE_CANTOPEN: (
+        Invalid,
+        "its directory must exist, and be writable where a write-ahead log is left to read",
+    ),
     sqlite3.SQLITE_CORRUPT: (Corrupt, "build it again from its journal, or restore a copy"),
     sqlite3.SQLITE_NOTADB: (NotADatabase, "nothing was changed"),
 }
