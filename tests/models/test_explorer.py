@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from tornproof.journal import recovery
+from tornproof.journal import Cursor, Journal, recovery
 from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_conformance.targets import ReferenceTarget, find_target
@@ -12,11 +12,13 @@ from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import Trace
 from tornproof_models.explore.explorer import Explorer, Finding
 from tornproof_models.explore.workload import (
+    DIRECTORY,
     Append,
     Fail,
     Kill,
     Options,
     Program,
+    Run,
     Target,
     run,
 )
@@ -133,3 +135,30 @@ def test_the_end_of_a_trace_is_a_crash_point() -> None:
     explorer = Explorer(target, Options(), PROFILES["prefix"], depth=1)
     assert explorer.explore(trace)
     assert explorer.explore(shorter) == []
+
+
+def test_format_v2_cannot_tell_a_recycled_block() -> None:
+    """A deleted segment's frame comes back in a new one, but only where blocks are recycled."""
+    target = ReferenceTarget()
+    running = Run(target, EVENTUAL)
+    assert running.open()
+    for _ in range(2):
+        running.append(472)
+    assert isinstance(running.journal, Journal)
+    running.journal.sync()
+    Cursor.open(DIRECTORY, "consumer", filesystem=running.filesystem).advance(512)
+    assert running.journal.cleanup() == 512
+    running.step(Kill())
+    since = len(running.filesystem.events)
+    running.append(472)
+
+    found = {
+        profile: [
+            finding.violation.requirement
+            for finding in Explorer(target, EVENTUAL, PROFILES[profile]).explore(
+                running.filesystem.trace, since=since
+            )
+        ]
+        for profile in PROFILES
+    }
+    assert found == dict.fromkeys(CLAIMED, []) | {"recycled-blocks": ["REC-8"]}
