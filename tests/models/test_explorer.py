@@ -161,4 +161,5 @@ def test_format_v2_cannot_tell_a_recycled_block() -> None:
         ]
         for profile in PROFILES
     }
-    assert found == dict.fromkeys(CLAIMED, []) | {"recycled-blocks": ["REC-8"]}
+    held: dict[str, list[str]] = {profile: [] for profile in CLAIMED}
+    assert found == held | {"recycled-blocks": ["REC-8"]}
