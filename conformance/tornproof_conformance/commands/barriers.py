@@ -1,0 +1,239 @@
+"""
+`tornproof barriers`: which syncs are load-bearing.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
+
+import click
+from attrs import frozen
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from tornproof_models.explore.barriers import Barrier, BarrierSearch, Verdict, score
+from tornproof_models.explore.explorer import Coverage, Finding
+from tornproof_models.explore.workload import DIRECTORY, Options, Target, run
+
+from tornproof_conformance.programs import SYNTAX, parse_program
+from tornproof_conformance.targets import find_target
+
+CONFORMS, DOES_NOT_CONFORM = 0, 1
+COLOURS = {Verdict.LOAD_BEARING: "green", Verdict.NOT_NEEDED: "yellow"}
+
+
+@frozen
+class Story:
+    """A program, and how its journal is opened."""
+
+    program: str
+    durability: str
+    segment_bytes: int = 512
+
+
+STORIES = (
+    Story("append:5 append:600 rotate append:5 reopen", "immediate"),
+    Story("append:5 sync append:600 append:5 rotate append:5 reopen append:5 sync", "eventual"),
+    Story("append:5 kill append:5 sync", "eventual", 4096),
+    Story("append:5 fail:2:error append:5 kill append:5", "immediate", 4096),
+    Story("append:5 fail:1:error-after append:5 kill append:5", "immediate", 4096),
+)
+"""
+What is tried unless a program is given: everything that makes a journal sync.
+
+Some syncs matter only after a process was killed, after an fsync failed (the
+second operation of an append into a segment with room), or after a write that
+failed had happened all the same.
+"""
+
+
+@frozen
+class Outcome:
+    """What taking away each sync of one program has shown."""
+
+    story: Story
+    barriers: tuple[Barrier, ...]
+    broken: str
+    """What is violated while all syncs are there; empty if nothing is."""
+
+    @property
+    def coverage(self) -> Coverage:
+        """What was tried, over all syncs."""
+        total = Coverage()
+        for barrier in self.barriers:
+            total.add(barrier.coverage)
+        return total
+
+
+@click.command("barriers")
+@click.option(
+    "--target",
+    "name",
+    default="reference",
+    show_default=True,
+    help="What to look at: the built-in reference, or a miniature with a known bug.",
+)
+@click.option("--program", help=f"Look at this program instead; its steps: {SYNTAX}.")
+@click.option(
+    "--durability",
+    default="immediate",
+    show_default=True,
+    type=click.Choice(["immediate", "eventual"]),
+    help="For --program: when an append is promised to last.",
+)
+@click.option(
+    "--segment-bytes",
+    default=512,
+    show_default=True,
+    type=click.IntRange(1),
+    help="For --program: the size of a segment.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(
+    name: str, program: str | None, durability: str, segment_bytes: int, as_json: bool
+) -> None:
+    """
+    Take away each sync of a program, and crash it everywhere.
+
+    Tells of each whether anything breaks without it, and in which profile.
+    """
+    target = find_target(name)
+    stories = STORIES if program is None else (Story(program, durability, segment_bytes),)
+    console = Console(highlight=False)
+    outcomes = []
+    for story in stories:
+        with console.status(escape(story.program)):
+            outcomes.append(search(target, story))
+        if not as_json:
+            _show(console, outcomes[-1])
+    if as_json:
+        click.echo(json.dumps(_document(name, outcomes), indent=2, sort_keys=True))
+    else:
+        _sum_up(console, outcomes)
+    broken = any(outcome.broken for outcome in outcomes)
+    raise SystemExit(DOES_NOT_CONFORM if broken else CONFORMS)
+
+
+def search(target: Target, story: Story) -> Outcome:
+    """Run a program once, and take away its syncs one by one."""
+    options = Options(story.segment_bytes, story.durability)
+    running = run(parse_program(story.program), target, options)
+    if running.violations:
+        violation = running.violations[0]
+        return Outcome(story, (), f"{violation.requirement} even without a crash")
+    finder, trace = BarrierSearch(target, options), running.filesystem.trace
+    broken = finder.broken(trace)
+    if broken:
+        profile, finding = broken
+        return Outcome(story, (), f"{finding.violation.requirement} in {profile}")
+    return Outcome(story, tuple(finder.barriers(trace)), "")
+
+
+# For people
+
+
+def _show(console: Console, outcome: Outcome) -> None:
+    story, barriers = outcome.story, outcome.barriers
+    opened = f"{story.durability}, segments of {story.segment_bytes} bytes"
+    console.print(f"[bold]{escape(story.program)}[/] ({opened})", soft_wrap=True)
+    if outcome.broken:
+        console.print(
+            f"  [bold red]✗[/] with all its syncs it violates {outcome.broken}, so taking one "
+            "away would prove nothing\n",
+            soft_wrap=True,
+        )
+        return
+    table = Table(box=None, padding=(0, 2), header_style="bold")
+    for heading in ("event", "syncs", "for", "without it", "weakest profile", "violates"):
+        table.add_column(heading, justify="right" if heading == "event" else "left")
+    for barrier in barriers:
+        colour = COLOURS[barrier.verdict]
+        table.add_row(
+            str(barrier.event),
+            escape(_name(barrier)),
+            barrier.call,
+            f"[{colour}]{barrier.verdict.value}[/]",
+            barrier.profile or "",
+            barrier.finding.violation.requirement if barrier.finding else "",
+        )
+    console.print(table)
+    bearing = sum(barrier.verdict is Verdict.LOAD_BEARING for barrier in barriers)
+    console.print(
+        f"  {bearing} of {len(barriers)} syncs are load-bearing: a score of "
+        f"{score(barriers):.2f}; {outcome.coverage}\n",
+        soft_wrap=True,
+    )
+
+
+def _sum_up(console: Console, outcomes: list[Outcome]) -> None:
+    barriers = [barrier for outcome in outcomes for barrier in outcome.barriers]
+    if len(outcomes) > 1 and barriers:
+        console.print(f"[bold]durability mutation score[/] {score(barriers):.2f} over all programs")
+    idle = {_kind(barrier) for barrier in barriers} - {
+        _kind(barrier) for barrier in barriers if barrier.finding
+    }
+    if idle:
+        console.print(f"never load-bearing here: the sync of {', '.join(sorted(idle))}")
+
+
+def _name(barrier: Barrier) -> str:
+    shown = barrier.path.removeprefix(f"{DIRECTORY}/")
+    return f"directory {shown}" if barrier.is_directory else shown
+
+
+def _kind(barrier: Barrier) -> str:
+    """Name what is synced, segments being of one kind."""
+    return "a segment" if barrier.path.endswith(".wal") else _name(barrier)
+
+
+# For programs
+
+
+def _document(target: str, outcomes: list[Outcome]) -> dict[str, Any]:
+    return {
+        "format": "tornproof-barriers/1",
+        "target": target,
+        "score": score([barrier for outcome in outcomes for barrier in outcome.barriers]),
+        "programs": [
+            {
+                "program": outcome.story.program,
+                "durability": outcome.story.durability,
+                "segment_bytes": outcome.story.segment_bytes,
+                "broken": outcome.broken or None,
+                "score": None if outcome.broken else score(outcome.barriers),
+                "syncs": [_sync_document(barrier) for barrier in outcome.barriers],
+            }
+            for outcome in outcomes
+        ],
+    }
+
+
+def _sync_document(barrier: Barrier) -> dict[str, Any]:
+    return {
+        "event": barrier.event,
+        "path": barrier.path,
+        "directory": barrier.is_directory,
+        "call": barrier.call,
+        "verdict": barrier.verdict.value,
+        "profile": barrier.profile,
+        "images": barrier.coverage.images,
+        "judged": barrier.coverage.judged,
+        "crashes": list(_crashes(barrier.finding)),
+        "violates": barrier.finding.violation.requirement if barrier.finding else None,
+        "message": barrier.finding.violation.message if barrier.finding else None,
+    }
+
+
+def _crashes(finding: Finding | None) -> Iterator[dict[str, Any]]:
+    """Yield the crash that shows it, and the one in the recovery after, if it takes two."""
+    while finding is not None:
+        yield {
+            "after_events": finding.crash_point,
+            "lost": list(finding.lost),
+            "image": {
+                path: b64encode(content).decode()
+                for path, content in sorted(finding.image.files.items())
+            },
+        }
+        finding = finding.inner

@@ -1,0 +1,62 @@
+"""
+Programs as a line of text, for the command line.
+
+    append:5 sync rotate append:600 kill fail:2:error append:5 reopen
+
+Steps are separated by blanks, and what a step takes by colons.
+"""
+
+from collections.abc import Callable, Mapping
+
+from tornproof.errors import Invalid
+from tornproof_models.disk.filesystem import Fault
+from tornproof_models.explore import workload
+from tornproof_models.explore.workload import Program, Step
+
+SYNTAX = "append:BYTES, sync, rotate, reopen, kill, fail:NTH:FAULT"
+
+LARGEST_PAYLOAD_BYTES = 1 << 20
+"""What a step may append, 1 MiB: more sectors than anybody waits for."""
+
+
+def parse_program(text: str) -> Program:
+    """Read a program.  Raises `Invalid`, naming the step that is none."""
+    return tuple(_step(word) for word in text.split())
+
+
+def _step(word: str) -> Step:
+    name, *arguments = word.split(":")
+    try:
+        return _STEPS[name](*arguments)
+    except (KeyError, TypeError, ValueError):
+        faults = ", ".join(_FAULTS)
+        raise Invalid(
+            f"no step {word!r}: there are {SYNTAX}; the faults are {faults}, and BYTES end at "
+            f"{LARGEST_PAYLOAD_BYTES:,}"
+        ) from None
+
+
+def _append(size: str) -> Step:
+    if not 0 <= int(size) <= LARGEST_PAYLOAD_BYTES:
+        raise ValueError
+    return workload.Append(int(size))
+
+
+def _fail(nth: str, fault: str) -> Step:
+    if int(nth) < 1:
+        raise ValueError
+    return workload.Fail(int(nth), _FAULTS[fault])
+
+
+_FAULTS: Mapping[str, Fault] = {
+    fault.value.replace(",", "").replace(" ", "-"): fault for fault in Fault
+}
+
+_STEPS: Mapping[str, Callable[..., Step]] = {
+    "append": _append,
+    "sync": workload.Sync,
+    "rotate": workload.Rotate,
+    "reopen": workload.Reopen,
+    "kill": workload.Kill,
+    "fail": _fail,
+}

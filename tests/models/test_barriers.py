@@ -1,0 +1,172 @@
+"""Taking a sync away shows what it was for."""
+
+from collections.abc import Sequence
+
+import pytest
+from tornproof_conformance.targets import find_target
+from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.profiles import CLAIMED, PROFILES
+from tornproof_models.disk.trace import Acked, Failed, Flushed, Invoked, Observed, Sync, Trace
+from tornproof_models.explore import barriers as barriers_module
+from tornproof_models.explore import workload as w
+from tornproof_models.explore.barriers import (
+    Barrier,
+    BarrierSearch,
+    Verdict,
+    call_of,
+    score,
+    without,
+)
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.workload import Append, Kill, Options, Program, Reopen, Step, run
+
+REFERENCE = find_target("reference")
+EVENTUAL = Options(durability="eventual", segment_bytes=4096)
+IMMEDIATE = Options(segment_bytes=4096)
+
+
+def trace_of(program: Program, options: Options, target: str = "reference") -> Trace:
+    """Run a program that nothing goes wrong in."""
+    running = run(program, find_target(target), options)
+    assert running.violations == []
+    return running.filesystem.trace
+
+
+def search(program: Program, options: Options, target: str = "reference") -> list[Barrier]:
+    """Take away each sync of a program."""
+    finder = BarrierSearch(find_target(target), options)
+    trace = trace_of(program, options, target)
+    assert finder.broken(trace) is None
+    return list(finder.barriers(trace))
+
+
+def shown(found: Sequence[Barrier]) -> list[tuple[str, str, str | None, str | None]]:
+    """Return (what is synced, for which call, weakest profile, requirement) of each."""
+    return [
+        (b.path, b.call, b.profile, b.finding.violation.requirement if b.finding else None)
+        for b in found
+    ]
+
+
+def test_one_append_needs_three_of_its_four_syncs() -> None:
+    """The journal's name, the segment's name and the record are needed; the watermark is not."""
+    assert shown(search((Append(5),), IMMEDIATE)) == [
+        ("/", "open", "adversarial", "JRN-3"),
+        ("/journal/watermark", "append, call 0", None, None),
+        ("/journal", "append, call 0", "adversarial", "REC-1"),
+        ("/journal/0000000000000000.wal", "append, call 0", "prefix", "JRN-3"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("program", "options", "requirement"),
+    [
+        ((Append(5), Kill()), EVENTUAL, "REC-8"),
+        ((Append(5), w.Fail(2, Fault.ERROR), Append(5), Kill()), IMMEDIATE, "REC-8"),
+        ((Append(5), w.Fail(1, Fault.ERROR_AFTER), Append(5), Kill()), IMMEDIATE, "REC-8"),
+        ((Append(5), Reopen()), IMMEDIATE, None),
+    ],
+    ids=["killed", "fsync failed", "write took back", "closed"],
+)
+def test_what_recovery_syncs_matters_where_something_was_unsynced(
+    program: Program, options: Options, requirement: str | None
+) -> None:
+    """After a kill or a failure the sync of recovery is needed; after a close it is idle."""
+    last = search(program, options)[-1]
+    assert last.call == "open"
+    assert (last.finding and last.finding.violation.requirement) == requirement
+
+
+def test_sealing_matters_under_ext4() -> None:
+    """Unsynced records of a sealed segment may be lost while the next segment's survive."""
+    program: tuple[Step, ...] = (Append(600), w.Rotate(), Append(5), w.Sync())
+    found = {(b.path, b.event): b for b in search(program, EVENTUAL)}
+    sealing = next(b for (path, _), b in found.items() if path.endswith("0000.wal"))
+    assert sealing.profile == "ext4-ordered"
+
+
+def test_of_two_equal_syncs_neither_is_needed() -> None:
+    """Syncs are taken away one at a time, so a doubled one covers for its double."""
+    trace = trace_of((Append(5),), IMMEDIATE)
+    number = max(n for n, event in enumerate(trace.events) if isinstance(event, Sync))
+    events = (*trace.events[:number], trace.events[number], *trace.events[number:])
+    found = list(BarrierSearch(REFERENCE, IMMEDIATE).barriers(Trace(trace.initial, events)))
+    assert [b.verdict for b in found if b.event in (number, number + 1)] == [Verdict.NOT_NEEDED] * 2
+
+
+def test_what_is_skipped_before_the_sync_shows_nothing_new() -> None:
+    """Exploring from the missing sync on finds the same as exploring the whole trace."""
+    trace = trace_of((Append(5), Kill()), EVENTUAL)
+    for barrier in BarrierSearch(REFERENCE, EVENTUAL).barriers(trace):
+        weakest = None
+        for profile in CLAIMED:
+            explorer = Explorer(REFERENCE, EVENTUAL, PROFILES[profile])
+            if weakest is None and explorer.explore(without(trace, barrier.event)):
+                weakest = profile
+        assert weakest == barrier.profile
+
+
+def test_a_profile_is_the_mildest_that_suffices() -> None:
+    """In the profile before the one named, nothing breaks."""
+    trace = trace_of((Append(5),), IMMEDIATE)
+    for barrier in BarrierSearch(REFERENCE, IMMEDIATE).barriers(trace):
+        milder = CLAIMED[: CLAIMED.index(barrier.profile)] if barrier.profile else CLAIMED
+        finder = BarrierSearch(REFERENCE, IMMEDIATE, profiles=milder)
+        again = {each.event: each for each in finder.barriers(trace)}
+        assert again[barrier.event].finding is None
+
+
+def test_a_kill_shows_no_missing_sync() -> None:
+    """In `process-kill` not one sync is load-bearing: why kill tests cannot find these bugs."""
+    trace = trace_of((Append(5), Kill(), Append(5)), EVENTUAL)
+    finder = BarrierSearch(REFERENCE, EVENTUAL, profiles=("process-kill",))
+    assert score(list(finder.barriers(trace))) == 0
+
+
+def test_a_trace_that_breaks_with_all_its_syncs_is_told_apart() -> None:
+    """A journal that acknowledges too early breaks in `prefix` before any sync is taken away."""
+    target = find_target("acknowledged-before-fsync")
+    trace = run((Append(5),), target, IMMEDIATE).filesystem.trace
+    broken = BarrierSearch(target, IMMEDIATE).broken(trace)
+    assert broken is not None
+    assert (broken[0], broken[1].violation.requirement) == ("prefix", "JRN-3")
+
+
+def test_a_search_that_takes_nothing_away_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were the syncs left where they are, none would seem load-bearing."""
+    monkeypatch.setattr(barriers_module, "without", lambda trace, _: trace)
+    assert score(search((Append(5),), IMMEDIATE)) == 0
+
+
+def test_the_score_is_the_share_of_load_bearing_syncs() -> None:
+    """Three of four make 0.75, and a trace without syncs has nothing to lose."""
+    assert score(search((Append(5),), IMMEDIATE)) == 0.75
+    assert score([]) == 1
+
+
+def test_a_call_is_told_by_its_marks() -> None:
+    """An append by both its ends, sync and close by their return, an open by what it shows."""
+    sync = Sync(1)
+    events = (
+        sync,
+        Observed(()),
+        sync,
+        Invoked(0, "append", b""),
+        sync,
+        Failed(0, definite=False),
+        Invoked(1, "append", b""),
+        sync,
+        Acked(1, 0, durable=True),
+        sync,
+        Flushed("close"),
+        sync,
+    )
+    positions = [n for n, event in enumerate(events) if event is sync]
+    assert [call_of(events, n) for n in positions] == [
+        "open",
+        "between calls",
+        "append, call 0",
+        "append, call 1",
+        "close",
+        "after the last call",
+    ]
