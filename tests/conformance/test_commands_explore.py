@@ -37,7 +37,17 @@ def test_a_program_is_read_step_by_step() -> None:
 
 @pytest.mark.parametrize(
     "word",
-    "fly append append:x append:-1 append:1:2 append:9999999999 sync:1 fail:0:error fail:1:no".split(),
+    [
+        "fly",
+        "append",
+        "append:x",
+        "append:-1",
+        "append:1:2",
+        "append:9999999999",
+        "sync:1",
+        "fail:0:error",
+        "fail:1:no",
+    ],
 )
 def test_a_step_that_is_none_is_named(word: str) -> None:
     """The message quotes the step and lists those that there are."""
