@@ -505,6 +505,24 @@ def test_waiting_for_many_futures_notices_the_cancelled_ones(make: Make, disk: D
     assert wait(futures, timeout=PATIENCE).not_done == set()
 
 
+@requirement("GRP-6")
+def test_a_cancelled_waiter_does_not_wait_for_a_batch(make: Make, disk: Disk) -> None:
+    """A record that waits for company that never comes leaves as soon as it is cancelled."""
+    buffer = make(max_delay=3000.0)
+    disk.hold()
+    futures = [buffer.append(b"first")]
+    disk.await_sync()
+    futures += [buffer.append(b"two"), buffer.append(b"together")]
+    disk.let_go()
+    for future in futures:
+        result(future)
+
+    alone = buffer.append(b"alone, where there were two")
+    alone.cancel()
+
+    assert wait([alone], timeout=PATIENCE).done
+
+
 @requirement("GRP-7", "JRN-11")
 def test_closing_flushes_everything(make: Make, disk: Disk, directory: str) -> None:
     """Whoever waits when the owner closes is told, and the records are there."""
@@ -523,24 +541,24 @@ def test_closing_flushes_everything(make: Make, disk: Disk, directory: str) -> N
 
 
 @requirement("GRP-7")
-def test_closing_tells_a_producer_that_waits_for_a_place(
+def test_closing_tells_producers_that_wait_for_a_place(
     make: Make, disk: Disk, directory: str
 ) -> None:
-    """A producer blocked by a full queue is either let in and told, or refused."""
+    """Producers blocked by a full queue are either let in and told, or refused."""
     buffer = make(queue_records=1)
     disk.hold()
     first = buffer.append(b"first")
     disk.await_sync()
-    blocked = in_a_thread(lambda: result(buffer.append(b"blocked")))
+    blocked = [in_a_thread(lambda: result(buffer.append(b"blocked"))) for _ in range(3)]
     closing = in_a_thread(buffer.close)
 
     disk.let_go()
 
     result(first)
     result(closing)
-    refused = error_of(blocked)
-    assert refused is None or isinstance(refused, Closed)
-    assert kept(directory) == [b"first"] + [b"blocked"] * (refused is None)
+    errors = [error_of(future) for future in blocked]
+    assert all(error is None or isinstance(error, Closed) for error in errors)
+    assert kept(directory) == [b"first"] + [b"blocked"] * errors.count(None)
 
 
 @requirement("GRP-7", "GRP-3")
