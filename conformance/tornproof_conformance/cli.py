@@ -14,6 +14,7 @@ from tornproof.errors import TornproofError
 
 from tornproof_conformance.commands import (
     audit,
+    barriers,
     campaign,
     check,
     explain,
@@ -50,7 +51,7 @@ def main() -> None:
     """
 
 
-for module in (check, replay, campaign, recover, inspect, audit, explain, listing):
+for module in (check, replay, campaign, barriers, recover, inspect, audit, explain, listing):
     main.add_command(module.command)
 
 if __name__ == "__main__":
