@@ -8,7 +8,7 @@ decides differently from the reference and is right as well.
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tornproof.journal import batching
 from tornproof_conformance.pytest_plugin import requirement
