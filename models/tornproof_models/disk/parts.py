@@ -34,6 +34,16 @@ class Part:
     """Pairs (first version of a sector, filling), for lost sectors that are decided."""
 
 
+def single(space: ImageSpace, choice: Choice) -> Part:
+    """Return the part that is one image."""
+    lost = space.everything & ~choice.kept
+    filled = dict(choice.fillings)
+    fillings = (
+        (first, filled.get(first, UNFILLED)) for first in space.fillings if lost >> first & 1
+    )
+    return Part(choice.kept, lost, tuple(fillings))
+
+
 def count(space: ImageSpace, part: Part) -> int:
     """Count the images in a part."""
     decided = {first for first, _ in part.fillings}

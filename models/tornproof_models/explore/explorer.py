@@ -21,7 +21,7 @@ to it.  They are judged together, as a part of the whole, and counted.
 recovery is traced, followed by one append, and explored in the same way.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from typing import TypeAlias
 
@@ -161,6 +161,10 @@ Explored: TypeAlias = tuple[Choice, Recovered, tuple[Finding, ...]]
 """An image, or the least lossy one of a part; its recovery; what crashing that shows."""
 
 
+Observer: TypeAlias = Callable[[int, ImageSpace, Part, Recovered], None]
+"""Takes a crash point, its images, a part of them, and what recovery does with all in it."""
+
+
 @define
 class Explorer:
     """Explores traces of one implementation under one profile, remembering recoveries."""
@@ -180,6 +184,9 @@ class Explorer:
 
     Of choices that make the same image one is judged, so this one tells the least.
     """
+
+    observer: Observer | None = None
+    """Told of everything that is decided about the first of several crashes."""
 
     coverage: Coverage = field(factory=Coverage)
     _outcomes: dict[bytes, Recovered | Place] = field(factory=dict)
@@ -240,9 +247,9 @@ class Explorer:
         self.coverage.images += space.count()
         lazy = self.lazy and not self.profile.recycled_blocks
         if lazy and (doubts or space.count() >= LAZY_FROM):
-            explored = self._parts(space, depth, doubts)
+            explored = self._parts(space, point, depth, doubts)
         else:
-            explored = self._images(space, depth)
+            explored = self._images(space, point, depth)
         for choice, outcome, inner_findings in explored:
             violations = judge(history, outcome)
             if not violations and not inner_findings:
@@ -265,7 +272,7 @@ class Explorer:
     # All images, by what recovery looks at
 
     def _parts(
-        self, space: ImageSpace, depth: int, doubts: Mapping[Register, Place]
+        self, space: ImageSpace, point: int, depth: int, doubts: Mapping[Register, Place]
     ) -> Iterator[Explored]:
         """
         Split the images until recovery does the same on all of each part.
@@ -282,6 +289,8 @@ class Explorer:
                 inner = self._explore_recovery(partial, outcome, depth - 1)
                 if isinstance(inner, tuple):
                     self.coverage.judged += parts.count(space, part)
+                    if self.observer and depth == self.depth:
+                        self.observer(point, space, part, outcome)
                     yield parts.representative(space, part), outcome, inner
                     continue
                 place = inner
@@ -333,18 +342,23 @@ class Explorer:
 
     # All images, one by one
 
-    def _images(self, space: ImageSpace, depth: int) -> Iterator[Explored]:
+    def _images(self, space: ImageSpace, point: int, depth: int) -> Iterator[Explored]:
         """Build every image, up to the bound; recover each distinct one once."""
-        seen: set[bytes] = set()
+        seen: dict[bytes, Recovered] = {}
         for choice in self._choices(space):
             self.coverage.judged += 1
             digest = space.builder.digest(choice)
-            if digest in seen:
+            known = digest in seen
+            if not known:
+                partial = PartialImage(space.builder.build(choice), {}, self.sector_bytes)
+                recovered = self._recover_partial(partial)
+                assert isinstance(recovered, Recovered)  # nothing of a whole image is in doubt
+                seen[digest] = recovered
+            outcome = seen[digest]
+            if self.observer and depth == self.depth:
+                self.observer(point, space, parts.single(space, choice), outcome)
+            if known:
                 continue
-            seen.add(digest)
-            partial = PartialImage(space.builder.build(choice), {}, self.sector_bytes)
-            outcome = self._recover_partial(partial)
-            assert isinstance(outcome, Recovered)  # nothing of a whole image is in doubt
             inner = self._explore_recovery(partial, outcome, depth - 1)
             assert isinstance(inner, tuple)
             yield choice, outcome, inner
