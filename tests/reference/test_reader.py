@@ -310,22 +310,40 @@ def test_a_record_above_the_maximum_is_damage() -> None:
 
 
 class Meanwhile(ModelFilesystem):
-    """Lets something happen just before the Nth file from now on is opened for reading."""
+    """Lets something happen once, when a file of a certain name is opened for reading."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.pending: dict[int, Callable[[], object]] = {}
-        self.count = 0
+    name = ""
+    happen: Callable[[], object]
 
-    def before(self, nth: int, happen: Callable[[], object]) -> None:
-        self.count, self.pending = 0, {nth: happen}
+    def once_opening(self, name: str, happen: Callable[[], object]) -> None:
+        self.name, self.happen = name, happen
 
     def open_for_reading(self, path: str) -> Any:
-        self.count += 1
-        happen = self.pending.pop(self.count, None)
-        if happen:
-            happen()
+        if self.name and path.endswith(self.name):
+            self.name = ""
+            try:
+                return super().open_for_reading(path)
+            finally:
+                self.happen()
         return super().open_for_reading(path)
+
+
+@requirement("RDR-6")
+def test_a_writer_that_begins_during_the_first_look_shows_nothing_early() -> None:
+    """The reader has found no watermark, and then finds records: they are not durable yet."""
+    filesystem = Meanwhile()
+    filesystem.make_directory(DIRECTORY)
+    journal = []
+
+    def begin() -> None:
+        journal.append(opened(filesystem, durability="eventual"))
+        journal[0].append(b"a")
+
+    filesystem.once_opening("watermark", begin)
+    reader = reading(filesystem)
+    assert list(reader.scan()) == []
+    journal[0].sync()
+    assert list(reader.scan()) == [(0, b"a")]
 
 
 @requirement("RDR-4")
@@ -340,7 +358,7 @@ def test_cleanup_during_a_scan_is_trimmed_and_no_gap() -> None:
         cursor.advance(164)
         journal.cleanup()
 
-    filesystem.before(2, clean)
+    filesystem.once_opening(FIRST, clean)
     records = reader.scan(0)
     assert list(islice(records, 2)) == [(0, b"a"), (41, b"b")]
     with pytest.raises(Trimmed, match="82 was removed by cleanup: the first one kept is 164"):

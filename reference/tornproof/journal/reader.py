@@ -34,7 +34,7 @@ from tornproof.journal.access import SegmentAccess
 from tornproof.journal.recovery import require_directory
 from tornproof.journal.scanning import scan_file
 from tornproof.journal.segments import Segment, resolve, segment_bases
-from tornproof.journal.watermark import read_watermark
+from tornproof.journal.watermark import WATERMARK_NAME, read_watermark
 from tornproof.record import MAX_PAYLOAD_BYTES, Damage
 
 _ENDS = "the file ends"
@@ -69,9 +69,12 @@ class JournalReader:
         try:
             # the watermark first: the listing then surely has what it covers
             durable = read_watermark(self._filesystem, self._directory)
-            bases = segment_bases(require_directory(self._filesystem, self._directory))
+            names = require_directory(self._filesystem, self._directory)
+            if durable is None and WATERMARK_NAME in names:  # made in between
+                durable = read_watermark(self._filesystem, self._directory)
         except OSError as error:
             raise from_os_error(error, f"look at {self._directory}") from error
+        bases = segment_bases(names)
         for base in set(self._bases) - set(bases):
             self._access.forget(base)
         if durable is not None:
