@@ -17,6 +17,8 @@ Of a journal, in the order in which to read them:
 - `journal_segments`: names, offsets, sizes and locks
 - `journal`: all of them, by name
 
+Of what stands beside a journal: `reader`, and `cleanup` for cursors and cleaners.
+
 Of an audit index: `small_audit`, `audit_queries`, `audit_writes`, `audit_indexer`,
 and `audit` for all of them.
 """

@@ -1,0 +1,76 @@
+"""Consumers and cleanup: the reference and the twins pass, and each wrong one is caught."""
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from tornproof_conformance.pytest_plugin import requirement
+from tornproof_models.disk.profiles import CLAIMED, PROFILES
+from tornproof_models.explore.cleanup import FILLED, explore_programs
+from tornproof_models.explore.consumers import ConsumerTarget
+from tornproof_models.explore.workload import Options
+from tornproof_models.machines.cursor import ReferenceConsumers, cursor_machine
+from tornproof_models.miniatures.cleanup import CLEANERS, CONSUMERS, CURSORS, SMALL_CONSUMERS
+
+TARGETS: tuple[ConsumerTarget, ...] = (ReferenceConsumers(), SMALL_CONSUMERS)
+
+
+@requirement("CUR-1", "CUR-2", "CUR-3", "SEG-7", "SEG-9")
+@pytest.mark.parametrize("profile", CLAIMED)
+@pytest.mark.parametrize("target", TARGETS, ids=[target.name for target in TARGETS])
+def test_every_image_of_every_small_program(target: ConsumerTarget, profile: str) -> None:
+    """Cursors move, consumers die anywhere, cleanup runs, and the power goes at any moment."""
+    explored = explore_programs(target, PROFILES[profile], 2)
+    assert explored.violations == ()
+    assert explored.programs > 60
+    assert explored.images > 1000
+
+
+@requirement("CUR-1", "CUR-2", "CUR-3", "SEG-7")
+@pytest.mark.parametrize("durability", ["immediate", "eventual"])
+def test_long_random_programs(durability: str) -> None:
+    """Two consumers, many deaths and crashes deep."""
+    run_state_machine_as_test(
+        cursor_machine(ReferenceConsumers(), Options(durability=durability)),
+        settings=settings(
+            max_examples=25, stateful_step_count=30, suppress_health_check=list(HealthCheck)
+        ),
+    )
+
+
+def caught(name: str) -> tuple[str, str, int] | None:
+    """Return (requirement, weakest profile, steps) of what catches a miniature first."""
+    target = CONSUMERS[name]
+    breaks = CLEANERS[name].breaks if name in CLEANERS else CURSORS[name].breaks
+    for profile in CLAIMED:
+        explored = explore_programs(target, PROFILES[profile], 2)
+        for violation in explored.violations:
+            if violation.requirement in breaks:
+                return violation.requirement, profile, len(explored.program) - len(FILLED)
+    return None
+
+
+def test_every_miniature_is_caught(capsys: pytest.CaptureFixture[str]) -> None:
+    """The kill table: what each wrong cleaner or cursor violates, and where it shows."""
+    table = {name: caught(name) for name in CONSUMERS}
+    with capsys.disabled():
+        print(f"\n{'cleaner or cursor':<30}{'violates':<10}{'weakest profile':<17}steps")
+        for name, row in table.items():
+            requirement_id, profile, steps = row or ("NOT CAUGHT", "", 0)
+            print(f"{name:<30}{requirement_id:<10}{profile:<17}{steps or ''}")
+    assert [name for name, row in table.items() if row is None] == []
+    assert len(table) >= 8
+
+
+@pytest.mark.parametrize("name", ["fastest-consumer-decides", "moves-backwards"])
+def test_the_machine_catches_some_by_itself(name: str) -> None:
+    """A random search finds what a person thought of."""
+    with pytest.raises(AssertionError, match=r"SEG-7|CUR-"):
+        run_state_machine_as_test(
+            cursor_machine(CONSUMERS[name], Options()),
+            settings=settings(
+                max_examples=60,
+                stateful_step_count=30,
+                suppress_health_check=list(HealthCheck),
+                phases=[Phase.generate],
+            ),
+        )
