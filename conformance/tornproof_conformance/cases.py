@@ -3,23 +3,29 @@ Cases: what it takes to show a violation again.
 
 A violation is worth as much as it can be repeated.  A case is the smallest
 self-contained thing that repeats one: a program to run and perhaps a profile to
-crash it under, or the name of a scenario or vector.  `try_case` runs a case
-against a target and returns what is violated; checking and replaying both go
-through it, so a replay cannot tell another story than the check did.
+crash it under, the choices of a machine, or the name of a scenario or vector.
+`try_case` runs a case against a target and returns what is violated; checking
+and replaying both go through it, so a replay cannot tell another story than the
+check did.
 """
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import hypothesis
 from attrs import asdict, evolve, frozen
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import PROFILES
+from tornproof_models.disk.trace import Trace
 from tornproof_models.explore import workload
 from tornproof_models.explore.explorer import Explorer, Finding
 from tornproof_models.explore.workload import Options, Program, Step, Target, run
 
+from tornproof_conformance.machines import make_machine
 from tornproof_conformance.scenarios import SCENARIOS
+from tornproof_conformance.searching import repeat_machine
 from tornproof_conformance.vector_check import judge_vector
 from tornproof_conformance.vectors import image_vectors
 
@@ -48,7 +54,22 @@ class VectorCase:
     vector: str
 
 
-Case: TypeAlias = ProgramCase | ScenarioCase | VectorCase
+@frozen
+class MachineCase:
+    """Let a state machine make the same choices again."""
+
+    machine: str
+    hypothesis: str
+    """The version of Hypothesis that made the choices, and reads them."""
+
+    choices: str
+    """What was chosen, in base64."""
+
+    steps: tuple[str, ...]
+    """What that came to, for people."""
+
+
+Case: TypeAlias = ProgramCase | ScenarioCase | VectorCase | MachineCase
 
 
 @frozen
@@ -58,6 +79,8 @@ class Problem:
     violation: Violation
     case: Case
     finding: Finding | None = None
+    trace: Trace | None = None
+    """What the program did on its disk, since the last crash among its steps."""
 
 
 def try_case(case: Case, target: Target) -> list[Problem]:
@@ -70,19 +93,23 @@ def try_case(case: Case, target: Target) -> list[Problem]:
         case VectorCase(name):
             vector = next(vector for vector in image_vectors() if vector.id == name)
             found = judge_vector(vector, target)
+        case MachineCase(machine, _, choices):
+            caught = repeat_machine(make_machine(machine, target.name), b64decode(choices))
+            found = list(caught.violations) if caught else []
     return [Problem(violation, case) for violation in found]
 
 
 def _try_program(case: ProgramCase, target: Target) -> list[Problem]:
     running = run(case.program, target, case.options)
     alive = evolve(case, profile=None)
-    problems = [Problem(violation, alive) for violation in running.violations]
+    trace = running.filesystem.trace
+    problems = [Problem(violation, alive, None, trace) for violation in running.violations]
     if case.profile is not None and not problems:
         explorer = Explorer(
             target, case.options, PROFILES[case.profile], sector_bytes=case.sector_bytes
         )
-        for finding in explorer.explore(running.filesystem.trace):
-            problems.append(Problem(finding.violation, case, finding))
+        for finding in explorer.explore(trace, before=running.began):
+            problems.append(Problem(finding.violation, case, finding, trace))
     return problems
 
 
@@ -114,6 +141,8 @@ def encode_case(case: Case) -> dict[str, Any]:
             return {"kind": "scenario", "scenario": name}
         case VectorCase(name):
             return {"kind": "vector", "vector": name}
+        case MachineCase():
+            return {"kind": "machine", **asdict(case)}
 
 
 def decode_case(data: Mapping[str, Any]) -> Case:
@@ -136,6 +165,14 @@ def decode_case(data: Mapping[str, Any]) -> Case:
             if data["vector"] not in {vector.id for vector in image_vectors()}:
                 raise ValueError(f"no vector {data['vector']!r}")
             return VectorCase(data["vector"])
+        case "machine":
+            if data["hypothesis"] != hypothesis.__version__:
+                raise ValueError(
+                    f"its choices are those of Hypothesis {data['hypothesis']}; this is "
+                    f"{hypothesis.__version__}"
+                )
+            choices = b64encode(b64decode(data["choices"], validate=True)).decode()
+            return MachineCase(data["machine"], data["hypothesis"], choices, tuple(data["steps"]))
         case kind:
             raise ValueError(f"no kind of case {kind!r}")
 

@@ -10,7 +10,7 @@ a line, with the name of the event under `event`.
 import json
 from typing import Any, TypeAlias
 
-from attrs import asdict, frozen
+from attrs import AttrsInstance, asdict, frozen
 
 
 @frozen
@@ -133,7 +133,7 @@ RunEvent: TypeAlias = (
 )
 
 
-def encode_event(event: RunEvent) -> str:
+def encode_event(event: AttrsInstance) -> str:
     """Write an event as one line of JSON."""
     fields: dict[str, Any] = {"event": type(event).__name__, **asdict(event)}
     return json.dumps(fields, ensure_ascii=False)

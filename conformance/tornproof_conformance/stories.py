@@ -11,9 +11,16 @@ from tornproof_models.disk.trace import Image, Trace, number_inodes
 from tornproof_models.explore.explorer import Finding, recover
 from tornproof_models.explore.workload import DIRECTORY, Target, run
 
-from tornproof_conformance.cases import Problem, ProgramCase, ScenarioCase, VectorCase
+from tornproof_conformance.cases import (
+    MachineCase,
+    Problem,
+    ProgramCase,
+    ScenarioCase,
+    VectorCase,
+)
 from tornproof_conformance.events import CrashStory, FileStory, ViolationFound
 from tornproof_conformance.frames import read_frames
+from tornproof_conformance.shrinking import profile_of
 from tornproof_conformance.specification import requirement
 
 LAST_EVENTS = 12
@@ -31,7 +38,7 @@ def tell(problem: Problem, target: Target, reproducer: str) -> ViolationFound:
         message=problem.violation.message,
         sentence=requirement(problem.violation.requirement).sentence,
         program=_program(problem),
-        profile=problem.case.profile if isinstance(problem.case, ProgramCase) else None,
+        profile=profile_of(problem.case),
         crashes=tuple(_crashes(problem, target)),
         expected=_sizes(finding.owed) if finding else (),
         recovered=_sizes(recovered) if recovered is not None else None,
@@ -49,6 +56,8 @@ def _program(problem: Problem) -> tuple[str, ...]:
             return (f"scenario {name}",)
         case VectorCase(name):
             return (f"open the image of vector {name}",)
+        case MachineCase(machine, _, _, steps):
+            return (machine, *steps)
 
 
 def _crashes(problem: Problem, target: Target) -> Iterator[CrashStory]:

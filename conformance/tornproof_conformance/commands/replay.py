@@ -7,12 +7,16 @@ from pathlib import Path
 import click
 from rich.console import Console
 from tornproof.errors import Invalid
-from tornproof_models.explore.workload import run
+from tornproof_models.explore.workload import Target
 
 from tornproof_conformance import reproducer
-from tornproof_conformance.cases import ProgramCase, try_case
+from tornproof_conformance.cases import MachineCase, ProgramCase
+from tornproof_conformance.machines import MachineTarget, make_machine
+from tornproof_conformance.narration import describe_recovery, narrate
 from tornproof_conformance.report.terminal import render_violation
-from tornproof_conformance.stories import describe_trace, tell
+from tornproof_conformance.reproducer import Reproducer
+from tornproof_conformance.shrinking import repeat
+from tornproof_conformance.stories import tell
 from tornproof_conformance.targets import find_target
 
 
@@ -23,27 +27,38 @@ def command(file: Path) -> None:
     console = Console(highlight=False)
     try:
         saved = reproducer.load(file)
-        target = find_target(saved.target)
+        target = _target(saved)
     except Invalid as error:
         console.print(f"[bold yellow]ERROR[/] {error}", soft_wrap=True)
         raise SystemExit(2) from None
 
     # the story
-    console.print(f"[bold]{saved.requirement}[/] on {saved.target}\n")
+    console.print(f"[bold]{saved.requirement}[/] on {saved.target}, found by {saved.suite}\n")
     if isinstance(saved.case, ProgramCase):
-        running = run(saved.case.program, target, saved.case.options)
-        for line in describe_trace(running.filesystem.trace):
+        for step, events in narrate(saved.case, target):
+            console.print(f"  {step}", style="bold", markup=False)
+            for event in events:
+                console.print(f"    {event}", markup=False)
+        for crash in saved.crashes[:1]:
+            found = describe_recovery(target, saved.case.options, crash.image)
+            console.print(f"  recovery of the image in the file {found}", markup=False)
+
+    elif isinstance(saved.case, MachineCase):
+        for line in saved.case.steps:
             console.print(f"  {line}", markup=False)
 
     # the verdict
-    problems = [
-        problem
-        for problem in try_case(saved.case, target)
-        if problem.violation.requirement == saved.requirement
-    ]
-    if not problems:
+    problem = repeat(saved.case, saved.requirement, target)
+    if problem is None:
         console.print(f"\n[bold green]FIXED[/] {saved.requirement} holds in this case")
         raise SystemExit(0)
-    console.print(render_violation(tell(problems[0], target, str(file))))
+    console.print(render_violation(tell(problem, target, str(file))))
     console.print(f"\n[bold red]FAILED[/] {saved.requirement} is still violated")
     raise SystemExit(1)
+
+
+def _target(saved: Reproducer) -> Target:
+    if isinstance(saved.case, MachineCase):
+        make_machine(saved.case.machine, saved.target)  # raises `Invalid` if it cannot
+        return MachineTarget(saved.target)
+    return find_target(saved.target)

@@ -1,0 +1,120 @@
+"""
+`tornproof fuzz`: search until the time is up.
+"""
+
+import os
+import re
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
+import click
+from rich.console import Console
+from tornproof_models.explore.engine import Engine
+
+from tornproof_conformance.events import ViolationFound, encode_event
+from tornproof_conformance.examples import DIRECTORY
+from tornproof_conformance.fuzzing import FuzzEvent, Fuzzing, fuzz
+from tornproof_conformance.report.fuzz import FuzzReport, consume
+
+
+class Share(click.ParamType[tuple[int, int]]):
+    """A share of the work, such as 2/8, as the numbers 1 and 8."""
+
+    name = "share"
+
+    def convert(
+        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+    ) -> tuple[int, int]:
+        """Read `i/n`, where i counts from 1."""
+        numbers = re.fullmatch(r"(\d+)/(\d+)", str(value))
+        if numbers is None or not 1 <= int(numbers[1]) <= int(numbers[2]):
+            self.fail(f"{value!r} is no share: 2/8 is the second of eight", parameter, context)
+        return int(numbers[1]) - 1, int(numbers[2])
+
+
+@click.command("fuzz")
+@click.option(
+    "--target",
+    default="reference",
+    show_default=True,
+    help="What to search: the built-in reference, or a miniature with a known bug.",
+)
+@click.option(
+    "--minutes",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="How long to search; at least one round is played.",
+)
+@click.option("--seed", type=int, help="Search what a run with this seed searched.")
+@click.option(
+    "--shard",
+    default="1/1",
+    show_default=True,
+    type=Share(),
+    metavar="I/N",
+    help="Do the I-th of N shares of what the seed stands for.",
+)
+@click.option(
+    "--jobs",
+    default=os.cpu_count() or 1,
+    show_default="one a core",
+    type=click.IntRange(1),
+    help="Search in so many processes of this machine.",
+)
+@click.option(
+    "--engine",
+    default="local",
+    show_default=True,
+    metavar="local|dask://HOST:PORT",
+    help="Where to search: here, or on the cluster of a Dask scheduler.",
+)
+@click.option(
+    "--database",
+    default=DIRECTORY,
+    show_default=True,
+    metavar="DIRECTORY|redis://HOST:PORT/N|github:OWNER/REPOSITORY",
+    help="Where examples that once failed are kept and shared.",
+)
+@click.option(
+    "--reproducers",
+    default=Path(".tornproof"),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to save what `tornproof replay` takes.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object a line.")
+def command(
+    target: str,
+    minutes: float,
+    seed: int | None,
+    shard: tuple[int, int],
+    jobs: int,
+    engine: str,
+    database: str,
+    reproducers: Path,
+    as_json: bool,
+) -> None:
+    """
+    Search for violations with random programs until the time is up.
+
+    Ctrl-C ends the search with what was found. Exit code 0 means that nothing was
+    found, 1 that something was.
+    """
+    if seed is None:
+        seed = SystemRandom().getrandbits(32)
+    fuzzing = Fuzzing(target, seed, *shard, database=database)
+    stream = fuzz(
+        fuzzing, minutes=minutes, reproducers=reproducers, engine=Engine.parse(engine, jobs)
+    )
+    if as_json:
+        found = []
+
+        def take(event: FuzzEvent) -> None:
+            click.echo(encode_event(event))
+            found.append(isinstance(event, ViolationFound))
+
+        consume(stream, take)
+        raise SystemExit(1 if any(found) else 0)
+    raise SystemExit(1 if FuzzReport(Console(highlight=False)).show(stream) else 0)

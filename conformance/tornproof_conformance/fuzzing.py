@@ -1,0 +1,272 @@
+"""
+Fuzzing: search until the time is up.
+
+A run of the fuzzer is a sequence of *rounds*, in each of which every hunt plays
+once.  What a hunt makes up in a round follows from the seed of the run and the
+number of the round, so a run can be had again by its seed.  Rounds are dealt to
+shards like cards: shard 2 of 3 plays the rounds 1, 4, 7, …, so that machines
+which share a seed never do each other's work.
+
+Before the first round each hunt tries what the database holds: what has failed
+once is the likeliest to fail again.
+
+Several processes play in *waves*, a task for each.  What a wave has found is
+passed over by the next, so that a bug which shows in every second program does
+not hide those behind it.
+
+The fuzzer emits events and prints nothing.  Ctrl-C ends a run as time does.
+"""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from hashlib import blake2b
+from importlib.metadata import version
+from itertools import count, islice
+from pathlib import Path
+from typing import TypeAlias
+
+from attrs import define, field, frozen
+from tornproof_models.explore.engine import Engine, Workers
+from tornproof_models.explore.workload import Target
+
+from tornproof_conformance import reproducer
+from tornproof_conformance.cases import MachineCase, Problem
+from tornproof_conformance.events import ViolationFound
+from tornproof_conformance.examples import DIRECTORY, open_database
+from tornproof_conformance.hunts import Catch, hunts_of
+from tornproof_conformance.machines import MachineTarget
+from tornproof_conformance.searching import Order
+from tornproof_conformance.stories import tell
+from tornproof_conformance.targets import find_target
+
+
+@frozen
+class Fuzzing:
+    """What is searched, and where; the programs are a function of it."""
+
+    target: str
+    seed: int
+    shard: int = 0
+    """Which share of the rounds, counted from 0."""
+
+    shards: int = 1
+    examples: int = 60
+    """Programs that a hunt makes up in a round: a second's work or two."""
+
+    database: str = DIRECTORY
+
+
+# Events
+
+
+@frozen
+class FuzzStarted:
+    """A run began."""
+
+    suite: str
+    target: str
+    seed: int
+    shard: str
+    hunts: tuple[str, ...]
+
+
+@frozen
+class FuzzProgress:
+    """A run is on its way."""
+
+    seconds: float
+    limit: float
+    """After how many seconds it will end."""
+
+    rounds: int
+    """How many rounds have been played to their end."""
+
+    programs: int
+    images: int
+    outcomes: int
+    """How many different things recoveries were seen to do."""
+
+    new_outcomes: int
+    """How many of them since the last such event."""
+
+    violations: int
+
+
+@frozen
+class FuzzFinished:
+    """The run ended."""
+
+    seconds: float
+    rounds: int
+    programs: int
+    images: int
+    outcomes: int
+    reproducers: tuple[str, ...]
+    interrupted: bool
+    """Whether it was Ctrl-C, and not the time, that ended it."""
+
+
+FuzzEvent: TypeAlias = FuzzStarted | FuzzProgress | ViolationFound | FuzzFinished
+
+
+# Tasks
+
+
+@frozen
+class Task:
+    """One play of one hunt."""
+
+    hunt: str
+    round: int | None
+    """None for trying what the database holds."""
+
+    overlooked: frozenset[str] = frozenset()
+
+
+def rounds(fuzzing: Fuzzing) -> Iterator[int]:
+    """Yield the numbers of the rounds that belong to a shard."""
+    return count(fuzzing.shard, fuzzing.shards)
+
+
+def seed_of(fuzzing: Fuzzing, task: Task) -> int | None:
+    """Derive the seed of a task; the same whichever shard it falls to."""
+    if task.round is None:
+        return None
+    name = f"{fuzzing.seed} {task.round} {task.hunt}"
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
+
+
+def play(fuzzing: Fuzzing, task: Task) -> tuple[Task, Catch]:
+    """Do a task, in whatever process."""
+    (hunt,) = (hunt for hunt in hunts_of(fuzzing.target) if hunt.name == task.hunt)
+    database = open_database(fuzzing.database)
+    order = Order(seed_of(fuzzing, task), fuzzing.examples, task.overlooked, database)
+    return task, hunt.play(order)
+
+
+# A run
+
+
+@define
+class _Run:
+    """What a run has come to so far."""
+
+    hunts: tuple[str, ...]
+    total: Catch = field(factory=Catch)
+    tasks: int = 0
+    """Tasks done, the first of each hunt with the database."""
+
+    known: dict[str, frozenset[str]] = field(factory=dict)
+    """For each hunt, the requirements that it has found violated."""
+
+    reproducers: list[str] = field(factory=list)
+    new_outcomes: int = 0
+
+    @property
+    def rounds(self) -> int:
+        return max(self.tasks // len(self.hunts) - 1, 0)
+
+    def take(self, task: Task, catch: Catch) -> None:
+        """Add what a task came back with."""
+        before = len(self.total.outcomes)
+        self.total.add(catch)
+        self.new_outcomes += len(self.total.outcomes) - before
+        self.tasks += 1
+        found = {problem.violation.requirement for problem in catch.problems}
+        self.known[task.hunt] = self.known.get(task.hunt, frozenset()) | found
+
+
+def fuzz(
+    fuzzing: Fuzzing,
+    *,
+    minutes: float,
+    reproducers: Path,
+    engine: Engine | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Generator[FuzzEvent, None, None]:
+    """
+    Search until the time is up, and yield what happens.
+
+    At least one round is played, however short the time.  Every violation is saved
+    below `reproducers`, and told once.  Raises `Invalid` for a target or database
+    that cannot be used.
+    """
+    hunts = tuple(hunt.name for hunt in hunts_of(fuzzing.target))
+    open_database(fuzzing.database)
+    running = _Run(hunts)
+    began = clock()
+    limit = 60 * minutes
+    shard = f"{fuzzing.shard + 1}/{fuzzing.shards}"
+    yield FuzzStarted(version("tornproof"), fuzzing.target, fuzzing.seed, shard, hunts)
+    interrupted = False
+    try:
+        with (engine or Engine()).workers() as workers:
+            for problems in _waves(fuzzing, running, workers):
+                yield from _told(fuzzing, running, problems, reproducers)
+                seconds = clock() - began
+                yield _progress(running, seconds, limit)
+                if seconds >= limit and running.rounds:
+                    break
+    except KeyboardInterrupt:
+        interrupted = True
+    total = running.total
+    yield FuzzFinished(
+        clock() - began,
+        running.rounds,
+        total.programs,
+        total.images,
+        len(total.outcomes),
+        tuple(running.reproducers),
+        interrupted,
+    )
+
+
+def _waves(fuzzing: Fuzzing, running: _Run, workers: Workers) -> Iterator[list[Problem]]:
+    """Play wave after wave, and yield the problems that each has found."""
+    tasks = _tasks(fuzzing, running)
+    while True:
+        # a wave is drawn up before it is played, so that it knows what the last one found
+        wave = list(islice(tasks, workers.number))
+        problems = []
+        for task, catch in workers.run(partial(play, fuzzing), wave):
+            running.take(task, catch)
+            problems += catch.problems
+        yield problems
+
+
+def _tasks(fuzzing: Fuzzing, running: _Run) -> Iterator[Task]:
+    for hunt in running.hunts:
+        yield Task(hunt, None)
+    for number in rounds(fuzzing):
+        for hunt in running.hunts:
+            yield Task(hunt, number, running.known.get(hunt, frozenset()))
+
+
+def _told(
+    fuzzing: Fuzzing, running: _Run, problems: list[Problem], directory: Path
+) -> Iterator[ViolationFound]:
+    """Save each problem that is not the same as an earlier one, and tell it."""
+    for problem in problems:
+        path = str(reproducer.save(problem, fuzzing.target, directory))
+        if path not in running.reproducers:
+            running.reproducers.append(path)
+            yield tell(problem, _target(fuzzing.target, problem), path)
+
+
+def _target(name: str, problem: Problem) -> Target:
+    return MachineTarget(name) if isinstance(problem.case, MachineCase) else find_target(name)
+
+
+def _progress(running: _Run, seconds: float, limit: float) -> FuzzProgress:
+    new, running.new_outcomes = running.new_outcomes, 0
+    return FuzzProgress(
+        seconds,
+        limit,
+        running.rounds,
+        running.total.programs,
+        running.total.images,
+        len(running.total.outcomes),
+        new,
+        len(running.reproducers),
+    )

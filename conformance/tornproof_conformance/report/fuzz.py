@@ -1,0 +1,83 @@
+"""
+The fuzzer in a terminal: what it has seen so far, and what it found.
+"""
+
+from collections.abc import Callable, Generator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from tornproof_conformance.events import ViolationFound
+from tornproof_conformance.fuzzing import FuzzEvent, FuzzFinished, FuzzProgress, FuzzStarted
+from tornproof_conformance.report.terminal import render_violation
+
+
+class FuzzReport:
+    """Shows a run of the fuzzer as it goes, and sums it up."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._violations: list[ViolationFound] = []
+        self._finished: FuzzFinished | None = None
+        self._progress = Progress(
+            SpinnerColumn(),
+            BarColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("trying known examples", total=None)
+
+    def show(self, stream: Generator[FuzzEvent, None, None]) -> bool:
+        """Consume a run's events, show them, and tell whether anything was found."""
+        with self._progress:
+            consume(stream, self._take)
+        for violation in self._violations:
+            self._console.print(render_violation(violation))
+        if self._finished:
+            self._sum_up(self._finished)
+        return bool(self._violations)
+
+    def _take(self, event: FuzzEvent) -> None:
+        match event:
+            case FuzzStarted(suite, target, seed, shard, hunts):
+                self._console.print(
+                    f"[bold]tornproof {suite}[/] fuzzes [bold]{escape(target)}[/], seed "
+                    f"[bold]{seed}[/], shard {shard}: {', '.join(hunts)}\n"
+                )
+            case FuzzProgress(seconds, limit):
+                described = f"{_seen(event)} ({event.new_outcomes} new)"
+                self._progress.update(
+                    self._task, completed=seconds, total=limit, description=described
+                )
+            case ViolationFound():
+                self._violations.append(event)
+                self._console.print(f"  [bold red]✗ {event.requirement}[/] {escape(event.message)}")
+                self._console.print(f"    {escape(event.reproducer)}", soft_wrap=True)
+            case FuzzFinished():
+                self._finished = event
+
+    def _sum_up(self, event: FuzzFinished) -> None:
+        found = len(event.reproducers)
+        verdict = f"[bold red]{found} violations[/]" if found else "[green]nothing found[/]"
+        ended = "interrupted after" if event.interrupted else "in"
+        self._console.print(
+            f"\n{verdict} {ended} {event.seconds / 60:.1f} minutes and {event.rounds} rounds: "
+            f"{_seen(event)}"
+        )
+
+
+def consume(stream: Generator[FuzzEvent, None, None], take: Callable[[FuzzEvent], None]) -> None:
+    """Take a run's events to the last, also if Ctrl-C strikes while one of them is taken."""
+    try:
+        for event in stream:
+            take(event)
+    except KeyboardInterrupt:
+        take(stream.throw(KeyboardInterrupt()))
+
+
+def _seen(event: FuzzProgress | FuzzFinished) -> str:
+    return f"{event.programs:,} programs, {event.images:,} images, {event.outcomes:,} outcomes"
