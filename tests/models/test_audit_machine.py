@@ -34,7 +34,7 @@ def run(machine: type[RuleBasedStateMachine], examples: int) -> None:
     )
 
 
-def convicted(machine: type[RuleBasedStateMachine], examples: int = 150) -> str:
+def convicted(machine: type[RuleBasedStateMachine], examples: int = 300) -> str:
     """Name the requirement that a machine finds violated."""
     with pytest.raises(Violated) as found:
         run(machine, examples)
@@ -77,7 +77,7 @@ def plain(number: int) -> dict[str, Any]:
 @pytest.mark.parametrize("store", [ReferenceStore, SmallAuditStore])
 def test_a_right_store_is_acquitted(store: StoreFactory) -> None:
     """Neither the reference nor the twin violates anything."""
-    run(audit_machine(store), examples=100)
+    run(audit_machine(store), examples=60)
 
 
 @requirement("SYS-1", "SYS-2")

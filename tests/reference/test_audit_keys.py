@@ -177,7 +177,18 @@ def test_a_number_fits_64_bits_without_a_sign(value: object) -> None:
 # CrossHair
 
 LAWS = Path(__file__).with_name("audit_key_laws.py")
-BACKWARDS = "(first[::-1]) < from_big_endian(second[::-1])"
+
+WRONG_LAW = """
+def order(first: bytes, second: bytes) -> bool:
+    '''
+    pre: len(first) == 8
+    pre: len(second) == 8
+    post: __return__
+    '''
+    return (first < second) == (
+        int.from_bytes(first, "little") < int.from_bytes(second, "little")
+    )
+"""
 
 
 def crosshair(path: Path) -> subprocess.CompletedProcess[str]:
@@ -206,7 +217,7 @@ def test_crosshair_refutes_no_law() -> None:
 def test_crosshair_refutes_the_order_of_little_endian_bytes(tmp_path: Path) -> None:
     """The same law is refuted at once if the bytes come the other way round."""
     wrong = tmp_path / "wrong_laws.py"
-    wrong.write_text(LAWS.read_text().replace("(first) < from_big_endian(second)", BACKWARDS))
+    wrong.write_text(WRONG_LAW)
 
     found = crosshair(wrong)
 

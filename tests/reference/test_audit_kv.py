@@ -87,7 +87,7 @@ def test_is_an_ordered_map(kind: str) -> None:
     """Every answer is that of a sorted dictionary."""
     machine = type("AsOrderedMap", (AsOrderedMap,), {"kind": kind})
 
-    run_state_machine_as_test(machine, settings=settings(max_examples=40))
+    run_state_machine_as_test(machine, settings=settings(max_examples=25))
 
 
 @pytest.fixture(params=["memory", "sqlite"])

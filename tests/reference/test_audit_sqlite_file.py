@@ -103,7 +103,8 @@ def test_takes_an_empty_file(tmp_path: Path) -> None:
 
     make(tmp_path / "db", key=b"value")
 
-    assert SqliteKeyValueStore(tmp_path / "db").get(b"key") == b"value"
+    with closing(SqliteKeyValueStore(tmp_path / "db")) as store:
+        assert store.get(b"key") == b"value"
 
 
 def test_takes_a_file_whose_creation_a_crash_cut_short(tmp_path: Path) -> None:

@@ -152,9 +152,11 @@ class Audits:
         """Judge the audits of an agent (AUD-5, AUD-6, AUD-9, AUD-14, AUD-15)."""
         for audit in answer:
             if audit["agent_id"] is None:
-                return [Violation("AUD-9", f"{name(audit)} is anonymous and in an agent's index")]
+                requirement = self._blamed("AUD-9", audit["query_id"])
+                return [Violation(requirement, f"{name(audit)} is anonymous and in an index")]
             if audit["agent_id"] != agent_id:
-                return [Violation("AUD-14", f"{name(audit)} is another agent's")]
+                requirement = self._blamed("AUD-14", audit["query_id"])
+                return [Violation(requirement, f"{name(audit)} is another agent's")]
         if answer and (limit == 0 or (latest is not None and earliest > latest)):
             return [Violation("AUD-15", "an empty question had an answer")]
         return self._judge(
@@ -240,6 +242,7 @@ class Audits:
                     requirement = "AUD-6"
                 requirement = self._blamed(requirement, audit["query_id"])
                 return [Violation(requirement, f"{name(audit)} is missing from an answer")]
+        requirement = self._blamed(requirement, *(audit["query_id"] for audit in answer))
         order = ", ".join(map(name, answer))
         return [Violation(requirement, f"out of order, too many or twice: {order}")]
 
@@ -260,9 +263,9 @@ class Audits:
         requirement = self._blamed("AUD-3", audit["query_id"])
         return Violation(requirement, f"{name(audit)} is not what was put")
 
-    def _blamed(self, requirement: str, query_id: bytes) -> str:
+    def _blamed(self, requirement: str, *query_ids: bytes) -> str:
         """Name AUD-10 instead, where an interrupted put explains what is wrong."""
-        interrupted = any(audit["query_id"] == query_id for audit in self.interrupted)
+        interrupted = any(audit["query_id"] in query_ids for audit in self.interrupted)
         return "AUD-10" if interrupted else requirement
 
 

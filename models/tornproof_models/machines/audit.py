@@ -226,7 +226,7 @@ class AuditMachine(RuleBasedStateMachine):
         """Close, open, and look at everything."""
         self.process.reopen()
         self.store = self.store_under_test(self.process.store)
-        for query_id in {audit["query_id"] for audit in self.put_before}:
+        for query_id in sorted({audit["query_id"] for audit in self.put_before}):
             self.get(query_id)
         if self.judges_keys:
             keys = self._ask("AUD-1", "listing the keys", lambda: list(self.store.keys()))

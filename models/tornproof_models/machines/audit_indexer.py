@@ -28,6 +28,11 @@ from tornproof_models.machines.sqlite_process import Died, SqliteProcess
 
 FRAME_HEADER_BYTES = 40
 
+GARBAGE = st.sampled_from([b"", b"\x00", b"not an audit", b"\xa0"])
+
+ODDS = st.sampled_from([1, 2, 3, 0])
+"""One in four; what stops the indexer for good must not come too soon."""
+
 
 class Tape:
     """A journal, as far as an indexer reads it: records in memory, at real offsets."""
@@ -93,19 +98,18 @@ class AuditIndexerMachine(RuleBasedStateMachine):
         """Append a known audit again, as a writer does that has lost an answer."""
         self.append([self._picked(pick)])
 
-    @rule(pick=PICKS, likely=st.integers(0, 9))
-    def append_contradiction(self, pick: int, likely: int) -> None:
+    @rule(pick=PICKS, audit=audits(), odds=ODDS)
+    def append_contradiction(self, pick: int, audit: Audit, odds: int) -> None:
         """Append other content under a known id, now and then: it stops everything."""
-        if likely == 9:
-            self.append([contradiction(self._picked(pick))])
+        if odds == 0:
+            self.append([contradiction(self._picked(pick)), audit])
 
-    @rule(
-        payload=st.sampled_from([b"", b"\x00", b"not an audit", b"\xa0"]), likely=st.integers(0, 9)
-    )
-    def append_garbage(self, payload: bytes, likely: int) -> None:
+    @rule(payload=GARBAGE, audit=audits(), odds=ODDS)
+    def append_garbage(self, payload: bytes, audit: Audit, odds: int) -> None:
         """Append what is no audit, now and then: it stops everything."""
-        if likely == 9:
+        if odds == 0:
             self._append(payload, None)
+            self.append([audit])
 
     # The indexer
 

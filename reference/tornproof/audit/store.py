@@ -18,7 +18,7 @@ from itertools import islice
 
 from tornproof.audit.encoding import decode, encode
 from tornproof.audit.query import QueryAudit
-from tornproof.errors import Conflict, Corrupt
+from tornproof.errors import Conflict, Corrupt, NewerVersion
 from tornproof.keys import (
     AGENT_PREFIX,
     MAX_TIMESTAMP,
@@ -162,6 +162,8 @@ def _require_limit(limit: int) -> int:
 def _decoded(query_id: bytes, record: bytes) -> QueryAudit:
     try:
         audit = decode(record)
+    except NewerVersion as error:
+        raise NewerVersion(f"audit {query_id.hex()}: {error}") from None
     except Corrupt as error:
         raise Corrupt(
             f"audit {query_id.hex()}: {error}: build the index again from its journal"
