@@ -1,15 +1,27 @@
 """The commands around the explorer, as a person or a script uses them."""
 
 import json
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 from tornproof.errors import Invalid
-from tornproof_conformance.commands import barriers
+from tornproof_conformance.commands import barriers, certificates
 from tornproof_conformance.programs import parse_program
+from tornproof_conformance.targets import find_target
 from tornproof_models.disk.filesystem import Fault
-from tornproof_models.explore.workload import Append, Fail, Kill, Reopen, Rotate, Sync
+from tornproof_models.disk.trace_file import save_trace
+from tornproof_models.explore.workload import (
+    Append,
+    Fail,
+    Kill,
+    Options,
+    Reopen,
+    Rotate,
+    Sync,
+)
+from tornproof_models.explore.workload import run as run_program
 
 
 def run(command: click.Command, *arguments: str) -> Result:
@@ -107,3 +119,86 @@ def test_every_kind_of_sync_but_one_is_load_bearing_somewhere() -> None:
     }
     assert {kind for kind, _ in kinds - bearing} == {"mark"}
     assert len(bearing) == 8
+
+
+# Certificates
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certify the reference on the default program."""
+    path = tmp_path_factory.mktemp("certificates") / "reference.json"
+    result = run(certificates.certify, "-o", str(path))
+    assert result.exit_code == 0, result.output
+    return path
+
+
+@pytest.mark.parametrize("options", [(), ("--recover",)])
+def test_a_certificate_verifies(certificate: Path, options: tuple[str, ...]) -> None:
+    """What certify wrote is VALID, with the counts that it rests on."""
+    result = run(certificates.verify_certificate, str(certificate), *options)
+    assert result.exit_code == 0
+    assert result.output.startswith("VALID ")
+    assert ("recovered again" in result.output) == bool(options)
+
+
+def test_a_forged_certificate_is_refuted(certificate: Path, tmp_path: Path) -> None:
+    """A number changed by one is told, with exit code 1."""
+    document = json.loads(certificate.read_text())
+    document["images"] += 1
+    forged = tmp_path / "forged.json"
+    forged.write_text(json.dumps(document))
+    result = run(certificates.verify_certificate, str(forged))
+    assert result.exit_code == 1
+    assert result.output.startswith("REFUTED the number of all images")
+
+
+def test_a_certificate_of_another_target_does_not_recover_alike(
+    certificate: Path, tmp_path: Path
+) -> None:
+    """With --recover, outcomes that the target does not show are refuted."""
+    forged = tmp_path / "forged.json"
+    forged.write_text(certificate.read_text().replace('"reference"', '"torn-tail-refused"'))
+    assert run(certificates.verify_certificate, str(forged)).exit_code == 0
+    result = run(certificates.verify_certificate, str(forged), "--recover")
+    assert result.exit_code == 1
+    assert "recovers to" in result.output
+
+
+def test_certify_tells_what_is_broken(tmp_path: Path) -> None:
+    """A journal that breaks a promise gets exit code 1, and a certificate that does not verify."""
+    path = str(tmp_path / "broken.json")
+    result = run(certificates.certify, "--target", "acknowledged-before-fsync", "-o", path)
+    assert result.exit_code == 1
+    assert "✗ JRN-3 " in result.output
+    assert run(certificates.verify_certificate, path).exit_code == 1
+
+
+def test_certify_takes_a_trace(tmp_path: Path) -> None:
+    """A recorded trace gives the same certificate as the program that left it."""
+    running = run_program((Append(5),), find_target("reference"), Options(4096))
+    save_trace(running.filesystem.trace, tmp_path / "trace.json")
+    by_trace, by_program = tmp_path / "1.json", tmp_path / "2.json"
+    run(certificates.certify, "--trace", str(tmp_path / "trace.json"), "-o", str(by_trace))
+    run(certificates.certify, "--program", "append:5", "-o", str(by_program))
+    assert by_trace.read_bytes() == by_program.read_bytes()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"{}", b"[" * 100_000, b"\xff"])
+def test_what_is_no_certificate_is_a_usage_error(content: bytes | None, tmp_path: Path) -> None:
+    """A missing file, or another, is a typed error that names it, and no traceback."""
+    path = tmp_path / "certificate.json"
+    if content is not None:
+        path.write_bytes(content)
+    result = run(certificates.verify_certificate, str(path))
+    assert isinstance(result.exception, Invalid)
+    assert "certificate.json" in str(result.exception)
+
+
+def test_a_certificate_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
+    """A directory that does not exist is named."""
+    result = run(
+        certificates.certify, "--program", "append:5", "-o", str(tmp_path / "none" / "x.json")
+    )
+    assert isinstance(result.exception, Invalid)
+    assert "none" in str(result.exception)

@@ -60,8 +60,7 @@ class Writer:
                 "owed": write_records(self._histories[point].owed),
                 "parts": [],
             }
-        records = None if outcome.records is None else write_records(outcome.records)
-        text = json.dumps({"records": records, "error": outcome.error}, sort_keys=True)
+        text = json.dumps(write_outcome(outcome), sort_keys=True)
         self.points[point]["parts"].append(
             {
                 "images": write_count(count(space, part)),
@@ -156,6 +155,12 @@ def write_register(register: Register) -> list[Any]:
             return ["size", inode]
         case Name(directory, name):
             return ["name", directory, name]
+
+
+def write_outcome(outcome: Recovered) -> dict[str, Any]:
+    """Write what a recovery did: the records it showed, none if it refused, and the error."""
+    records = None if outcome.records is None else write_records(outcome.records)
+    return {"records": records, "error": outcome.error}
 
 
 def write_records(records: Sequence[Record]) -> list[list[Any]]:

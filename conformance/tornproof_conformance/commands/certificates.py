@@ -1,0 +1,151 @@
+"""
+`tornproof certify` and `tornproof verify-certificate`: a verdict that others can check.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from tornproof.errors import Invalid
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.profiles import CLAIMED
+from tornproof_models.disk.trace import Image
+from tornproof_models.disk.trace_file import load_trace
+from tornproof_models.explore.certificate import certify as certify_trace
+from tornproof_models.explore.certificate import encode_certificate, write_outcome
+from tornproof_models.explore.check_certificate import Recovery, check_certificate
+from tornproof_models.explore.explorer import recover
+from tornproof_models.explore.workload import Options, run
+
+from tornproof_conformance.programs import SYNTAX, parse_program
+from tornproof_conformance.targets import find_target
+
+CONFORMS, DOES_NOT_CONFORM = 0, 1
+
+
+@click.command("certify")
+@click.option(
+    "--target",
+    "name",
+    default="reference",
+    show_default=True,
+    help="What to judge: the built-in reference, or a miniature with a known bug.",
+)
+@click.option(
+    "--program",
+    default="append:5 append:600 reopen append:5",
+    show_default=True,
+    help=f"What to run; its steps: {SYNTAX}.",
+)
+@click.option(
+    "--trace",
+    "trace_path",
+    type=click.Path(path_type=Path),
+    help="Crash this trace, a file, instead of running a program.",
+)
+@click.option(
+    "--profile",
+    default="adversarial",
+    show_default=True,
+    type=click.Choice(CLAIMED),
+    help="What a crash may do.",
+)
+@click.option(
+    "--durability",
+    default="immediate",
+    show_default=True,
+    type=click.Choice(["immediate", "eventual"]),
+    help="When an append is promised to last.",
+)
+@click.option(
+    "--segment-bytes",
+    default=4096,
+    show_default=True,
+    type=click.IntRange(1),
+    help="The size of a segment.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write the certificate.",
+)
+def certify(
+    name: str,
+    program: str,
+    trace_path: Path | None,
+    profile: str,
+    durability: str,
+    segment_bytes: int,
+    output: Path,
+) -> None:
+    """
+    Crash a program everywhere, and write down what that rests on.
+
+    The certificate holds the trace, the number of images at each crash point, the parts
+    into which they fall, and what recovery does with each. Exit code 1 means that a
+    promise is broken; the certificate then says where.
+    """
+    target, options = find_target(name), Options(segment_bytes, durability)
+    if trace_path is not None:
+        trace = load_trace(trace_path)
+    else:
+        trace = run(parse_program(program), target, options).filesystem.trace
+    document, findings = certify_trace(target, options, trace, profile)
+    try:
+        output.write_bytes(encode_certificate(document))
+    except OSError as error:
+        raise Invalid(f"cannot write {output}: {error.strerror}") from None
+    click.echo(
+        f"{output}: {int(document['images']):,} images at {len(document['crash_points'])} crash "
+        f"points in {profile}, decided in {document['parts']:,} parts by "
+        f"{document['recoveries']:,} recoveries"
+    )
+    for finding in findings:
+        click.echo(f"✗ {finding.violation.requirement} {finding.violation.message}")
+    raise SystemExit(DOES_NOT_CONFORM if findings else CONFORMS)
+
+
+@click.command("verify-certificate")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--recover",
+    "again",
+    is_flag=True,
+    help="Recover two images of each part again, and compare what comes back.",
+)
+def verify_certificate(file: Path, again: bool) -> None:
+    """Check the certificate in FILE by code that shares nothing with what wrote it."""
+    try:
+        document = json.loads(file.read_bytes())
+    except OSError as error:
+        raise Invalid(f"cannot read {file}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"{file} is not a certificate, or cut short: {error}") from None
+    try:
+        checked = check_certificate(document, _recovery(document) if again else None)
+    except Invalid as error:
+        raise Invalid(f"{file}: {error}") from None
+    if checked.refutation:
+        click.echo(f"REFUTED {checked.refutation}")
+        raise SystemExit(DOES_NOT_CONFORM)
+    recovered = f"; {checked.recovered:,} images recovered again" if again else ""
+    click.echo(
+        f"VALID {checked.images:,} images at {checked.crash_points:,} crash points, in "
+        f"{checked.parts:,} parts{recovered}"
+    )
+
+
+def _recovery(document: Any) -> Recovery:
+    """Return how the certificate's target recovers an image.  Raises `Invalid`."""
+    try:
+        target, options = find_target(document["target"]), Options(**document["options"])
+    except (KeyError, TypeError) as error:
+        raise Invalid(f"no target, or no options: {error}") from None
+
+    def recovery(image: Image) -> dict[str, Any]:
+        return write_outcome(recover(target, options, ModelFilesystem(image)))
+
+    return recovery
