@@ -122,7 +122,7 @@ _STEPS: Mapping[str, Callable[..., Step]] = {
     "reopen": workload.Reopen,
     "kill": workload.Kill,
     "fail": lambda nth, fault: workload.Fail(nth, Fault(fault)),
-    "crash": workload.Crash,
+    "crash": lambda profile, point, image: workload.Crash(_known(profile), point, image),
 }
 
 
@@ -149,12 +149,11 @@ def decode_case(data: Mapping[str, Any]) -> Case:
     """Read a case from JSON's types.  Raises `KeyError`, `TypeError` or `ValueError`."""
     match data["kind"]:
         case "program":
-            if data["profile"] is not None and data["profile"] not in PROFILES:
-                raise ValueError(f"no profile {data['profile']!r}")
+            profile = None if data["profile"] is None else _known(data["profile"])
             return ProgramCase(
                 _decode_program(data["program"]),
                 Options(**data["options"]),
-                data["profile"],
+                profile,
                 int(data["sector_bytes"]),
             )
         case "scenario":
@@ -187,3 +186,9 @@ def _decode_program(steps: Sequence[Mapping[str, Any]]) -> Program:
         arguments = {name: value for name, value in step.items() if name != "step"}
         decoded.append(_STEPS[step["step"]](**arguments))
     return tuple(decoded)
+
+
+def _known(profile: str) -> str:
+    if profile not in PROFILES:
+        raise ValueError(f"no profile {profile!r}")
+    return profile

@@ -30,6 +30,7 @@ from tornproof_conformance.events import (
     RunFinished,
     RunStarted,
 )
+from tornproof_conformance.shrinking import shrink_problem
 from tornproof_conformance.specification import Level, requirements
 from tornproof_conformance.stories import tell
 
@@ -51,9 +52,8 @@ def check_target(
     """
     Run checks and yield events, the verdicts at the end.
 
-    Each requirement's first violation is told and its reproducer saved below
-    `reproducers`; exploration goes from the smallest up, so the first is among
-    the smallest.
+    Each requirement's first violation is shrunk, told, and its reproducer saved
+    below `reproducers`.
     """
     began = clock()
     yield RunStarted(version("tornproof"), target.name, tuple(check.name for check in checks))
@@ -81,8 +81,9 @@ def check_target(
 
 
 def _tell(problem: Problem, target: Target, reproducers: Path) -> RunEvent:
-    path = reproducer.save(problem, target.name, reproducers)
-    return tell(problem, target, str(path))
+    smallest = shrink_problem(problem, target)
+    path = reproducer.save(smallest, target.name, reproducers)
+    return tell(smallest, target, str(path))
 
 
 def _verdicts(

@@ -1,0 +1,36 @@
+"""
+Tell a program step by step, with what each step did to the disk.
+"""
+
+from collections.abc import Iterator
+
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.trace import Image
+from tornproof_models.explore.explorer import recover
+from tornproof_models.explore.workload import Options, Run, Target
+
+from tornproof_conformance.cases import ProgramCase
+from tornproof_conformance.stories import describe_trace
+
+
+def narrate(case: ProgramCase, target: Target) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Run a program and yield each step with its events, both in words; opening comes first."""
+    running = Run(target, case.options)
+    running.open()
+    yield "open()", tuple(describe_trace(running.filesystem.trace))
+    for step in case.program:
+        if running.journal is None:
+            return
+        disk, before = running.filesystem, len(running.filesystem.events)
+        running.step(step)
+        told = before if running.filesystem is disk else 0
+        yield str(step), tuple(describe_trace(running.filesystem.trace))[told:]
+
+
+def describe_recovery(target: Target, options: Options, image: Image) -> str:
+    """Say in words what a target makes of an image."""
+    outcome = recover(target, options, ModelFilesystem(image))
+    if outcome.records is None:
+        return f"refuses: {outcome.error}"
+    shown = ", ".join(f"{len(payload)} bytes at {offset}" for offset, payload in outcome.records)
+    return f"shows {shown or 'nothing'}" + (f"; {outcome.error}" if outcome.error else "")

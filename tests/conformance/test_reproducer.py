@@ -1,0 +1,230 @@
+"""A reproducer is one file that says everything, everywhere the same."""
+
+import json
+import os
+import subprocess
+import sys
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from tornproof.errors import Invalid
+from tornproof_conformance import reproducer
+from tornproof_conformance.cases import Problem, ProgramCase, ScenarioCase, VectorCase, try_case
+from tornproof_conformance.checks import Budget
+from tornproof_conformance.checks.machine import MACHINE
+from tornproof_conformance.events import ViolationFound
+from tornproof_conformance.runner import check_target
+from tornproof_conformance.shrinking import profile_of, repeat, shrink_problem
+from tornproof_conformance.targets import find_target
+from tornproof_models.contract.journal import Violation
+from tornproof_models.explore.workload import Append, Crash, Kill, Options, Program, Rotate
+
+SCHEMA = Path(__file__).parents[2] / "spec" / "schema" / "reproducer.schema.json"
+FIRST = b"\xcd\x07\x2c\xd8\x62"
+"""The payload of a program's first append of five bytes."""
+
+
+def problem_of(
+    miniature: str, requirement: str, program: Program, profile: str | None, options: Options
+) -> Problem:
+    """Shrink what a program shows of a miniature."""
+    case = ProgramCase(program, options, profile)
+    return shrink_problem(Problem(Violation(requirement, ""), case), find_target(miniature))
+
+
+@pytest.fixture
+def lossy() -> Problem:
+    """Return how a journal that acknowledges too early loses a record."""
+    program = (Append(700), Rotate(), Append(24))
+    return problem_of("acknowledged-before-fsync", "JRN-3", program, "adversarial", Options())
+
+
+def test_the_file_says_everything(lossy: Problem, tmp_path: Path) -> None:
+    """Program, trace, image, profile, what was owed, what came back, and the version."""
+    path = reproducer.save(lossy, "acknowledged-before-fsync", tmp_path)
+    document: dict[str, Any] = json.loads(path.read_text())
+    assert path.name.startswith("JRN-3-")
+    assert document["format"] == "tornproof-reproducer/2"
+    assert document["suite"]
+    assert document["target"] == "acknowledged-before-fsync"
+    assert document["case"]["program"] == [{"step": "append", "size": 5}]
+    assert document["profile"] == "prefix"
+    assert document["trace"]["format"] == "tornproof-trace/1"
+    (crash,) = document["crashes"]
+    assert len(document["trace"]["events"]) >= crash["point"] > 0
+    assert crash["lost"]
+    (content,) = crash["image"]["files"].values()
+    assert b64decode(content) == b""
+    assert [b64decode(each["payload"]) for each in document["expected"]] == [FIRST]
+    assert document["recovered"] == []
+
+
+def test_the_file_keeps_to_its_schema(lossy: Problem) -> None:
+    """Every kind of case makes a document that the schema, itself valid, accepts."""
+    schema = json.loads(SCHEMA.read_text())
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+    violation = Violation("JRN-3", "lost")
+    stale = (Append(5), Crash("prefix", 9, 0), Append(5))
+    problems = [
+        lossy,
+        Problem(violation, ScenarioCase("one-writer")),
+        Problem(violation, VectorCase("rec/append-after-torn-tail")),
+        Problem(violation, ProgramCase(stale, Options())),
+    ]
+    for problem in problems:
+        document = json.loads(reproducer.reproducer_of(problem, "reference").encode())
+        assert list(validator.iter_errors(document)) == []
+
+
+def test_what_is_saved_is_loaded(lossy: Problem, tmp_path: Path) -> None:
+    """Loading gives what was saved: the trace and the crash image as well."""
+    path = reproducer.save(lossy, "acknowledged-before-fsync", tmp_path)
+    loaded = reproducer.load(path)
+    assert loaded == reproducer.reproducer_of(lossy, "acknowledged-before-fsync")
+    assert loaded.trace == lossy.trace
+    assert lossy.finding is not None
+    assert loaded.crashes[0].image == lossy.finding.image
+    assert loaded.encode() == path.read_text()
+
+
+def test_two_crashes_are_two_images(tmp_path: Path) -> None:
+    """A crash in the recovery from a crash has an image of its own."""
+    problem = problem_of(
+        "header-zeroed-during-repair", "REC-3", (Append(5), Append(5)), "adversarial", Options()
+    )
+    loaded = reproducer.load(reproducer.save(problem, "header-zeroed-during-repair", tmp_path))
+    assert loaded.profile == "process-kill"
+    assert len(loaded.crashes) == 2
+    assert loaded.crashes[0].image != loaded.crashes[1].image
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from tornproof_conformance.checks import Budget
+from tornproof_conformance.checks.exploration import EXPLORATION
+from tornproof_conformance.checks.machine import MACHINE
+from tornproof_conformance.runner import check_target
+from tornproof_conformance.targets import find_target
+
+target = find_target("acknowledged-before-fsync")
+for _ in check_target(
+    target, budget=Budget(2, 1, 5), reproducers=Path(sys.argv[1]), checks=(EXPLORATION, MACHINE)
+):
+    pass
+"""
+
+
+def test_the_bytes_are_the_same_everywhere(tmp_path: Path) -> None:
+    """Two processes with different hash seeds, in different places, write the same files."""
+    written = []
+    for seed in ("1", "4242"):
+        home = tmp_path / seed
+        home.mkdir()
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT, str(home / "found")],
+            env=environment,
+            cwd=home,
+            check=True,
+        )
+        written.append({path.name: path.read_bytes() for path in (home / "found").iterdir()})
+    assert len(written[0]) >= 2
+    assert written[0] == written[1]
+
+
+def test_every_violation_of_a_check_is_shrunk(tmp_path: Path) -> None:
+    """What the machine finds is told as a program of a step and the crash of it."""
+    target = find_target("acknowledged-before-fsync")
+    found = [
+        event
+        for event in check_target(
+            target, budget=Budget(1, 1, 40), reproducers=tmp_path, checks=(MACHINE,)
+        )
+        if isinstance(event, ViolationFound) and event.requirement == "JRN-3"
+    ]
+    (event,) = found
+    (step,) = event.program[1:]
+    assert step.startswith("append(")
+    assert event.profile == "prefix"
+    assert event.crashes[0].lost
+    assert reproducer.load(Path(event.reproducer)).requirement == "JRN-3"
+
+
+def test_the_profile_of_a_case_is_that_of_its_harshest_crash() -> None:
+    """Crashes among the steps count as the one at the end does; no crash, no profile."""
+    crashing = (Append(5), Crash("ext4-ordered", 3, 0), Append(5))
+    assert profile_of(ProgramCase(crashing, Options(), "prefix")) == "ext4-ordered"
+    assert profile_of(ProgramCase((Append(5), Kill()), Options())) is None
+    assert profile_of(ScenarioCase("one-writer")) is None
+
+
+def test_a_case_is_repeated_for_its_requirement(lossy: Problem) -> None:
+    """Repeating shows the same crash on the same target, and nothing on a correct one."""
+    again = repeat(lossy.case, "JRN-3", find_target("acknowledged-before-fsync"))
+    assert again is not None
+    assert again.finding == lossy.finding
+    assert repeat(lossy.case, "JRN-3", find_target("reference")) is None
+    assert repeat(lossy.case, "JRN-1", find_target("acknowledged-before-fsync")) is None
+
+
+def test_a_crash_after_a_crash_is_judged_by_what_was_owed_before() -> None:
+    """A disk that is not new begins with debts: its first moments are no invention."""
+    program = (Append(5), Crash("adversarial", 100, 0), Append(24))
+    for profile in ("process-kill", "prefix", "ext4-ordered", "adversarial"):
+        case = ProgramCase(program, Options(), profile)
+        assert try_case(case, find_target("reference")) == []
+
+
+DAMAGE: dict[str, tuple[tuple[str | int, ...], Any]] = {
+    "requirement": (("requirement",), "three"),
+    "no program": (("case", "program"), None),
+    "unknown step": (("case", "program", 0, "step"), "fly"),
+    "missing size": (("case", "program", 0), {"step": "append"}),
+    "surplus argument": (("case", "program", 0), {"step": "sync", "size": 5}),
+    "unknown fault": (("case", "program", 0), {"step": "fail", "nth": 1, "fault": "fire"}),
+    "unknown profile": (("case", "profile"), "mars"),
+    "unknown crash profile": (
+        ("case", "program", 0),
+        {"step": "crash", "profile": "mars", "point": 0, "image": 0},
+    ),
+    "options": (("case", "options"), {}),
+    "trace": (("trace", "format"), "tornproof-trace/99"),
+    "trace event": (("trace", "events", 0), {"event": "write"}),
+    "image": (("crashes", 0, "image", "files"), {"/journal/a": "?"}),
+    "record": (("expected", 0), {"offset": 0}),
+    "surplus": (("colour",), "red"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=str)
+def test_a_damaged_file_is_an_error_of_one_line(
+    damage: str, lossy: Problem, tmp_path: Path
+) -> None:
+    """Whatever is wrong with a file, it is refused, by name and in one line."""
+    path = reproducer.save(lossy, "acknowledged-before-fsync", tmp_path)
+    document = json.loads(path.read_text())
+    place, value = DAMAGE[damage]
+    inside = document
+    for key in place[:-1]:
+        inside = inside[key]
+    inside[place[-1]] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(Invalid) as refused:
+        reproducer.load(path)
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < len(str(path)) + 300
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, -2])
+def test_a_file_cut_short_is_an_error(size: int, lossy: Problem, tmp_path: Path) -> None:
+    """A prefix of a reproducer is none."""
+    path = reproducer.save(lossy, "acknowledged-before-fsync", tmp_path)
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(Invalid, match="not a reproducer"):
+        reproducer.load(path)
