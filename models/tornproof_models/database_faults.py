@@ -60,6 +60,8 @@ class When(StrEnum):
     """It has not run, and the transaction is undone as well."""
 
 
+ORDINALS = ("", "", "second ", "third ", "fourth ", "fifth ", "sixth ", "seventh ", "eighth ")
+
 CODES: Mapping[Kind, tuple[type[sqlite3.Error], int]] = {
     Kind.BUSY: (sqlite3.OperationalError, sqlite3.SQLITE_BUSY),
     Kind.LOCKED: (sqlite3.OperationalError, sqlite3.SQLITE_LOCKED),
@@ -70,19 +72,20 @@ CODES: Mapping[Kind, tuple[type[sqlite3.Error], int]] = {
     Kind.NO_SUCH_COLUMN: (sqlite3.OperationalError, sqlite3.SQLITE_ERROR),
 }
 
-POINTS: tuple[tuple[str, str], ...] = (
-    ("begin", "BEGIN"),
-    ("commit", "COMMIT"),
-    ("rollback", "ROLLBACK"),
-    ("dead letter", "INSERT INTO signed_events_dlq"),
-    ("insert", "INSERT INTO signed_events "),
-    ("remove", "DELETE FROM signed_events_dlq"),
-    ("cursor", "UPDATE"),
-    ("head", "SELECT sequence"),
-    ("residence", "SELECT 1 FROM"),
+POINTS: tuple[tuple[str, str, str], ...] = (
+    ("begin", "BEGIN", "BEGIN"),
+    ("commit", "COMMIT", "COMMIT"),
+    ("rollback", "ROLLBACK", "ROLLBACK"),
+    ("dead letter", "INSERT INTO signed_events_dlq", "insertion into the dead-letter queue"),
+    ("insert", "INSERT INTO signed_events ", "insertion into the chain"),
+    ("remove", "DELETE FROM signed_events_dlq", "removal of the dead letter"),
+    ("cursor", "UPDATE", "moving of the cursor"),
+    ("head", "SELECT sequence", "reading of the head"),
+    ("residence", "SELECT 1 FROM", "residence check"),
 )
-"""The kinds of statement, by how they begin."""
+"""The kinds of statement: a name, how they begin, and what to call them in a story."""
 
+PHRASES = {name: phrase for name, _, phrase in POINTS} | {"open": "opening of the connection"}
 
 WRITES = frozenset({"insert", "dead letter", "remove", "cursor"})
 ENDS = frozenset({"commit", "rollback"})
@@ -90,7 +93,7 @@ ENDS = frozenset({"commit", "rollback"})
 
 def point_of(statement: str) -> str:
     """Name the kind of a statement; `other` for those that have no name."""
-    return next((name for name, begins in POINTS if statement.startswith(begins)), "other")
+    return next((name for name, begins, _ in POINTS if statement.startswith(begins)), "other")
 
 
 @frozen
@@ -110,7 +113,7 @@ class Strike:
 
     def __str__(self) -> str:
         """Say it the way a story tells it."""
-        place = self.point or f"statement {self.nth}"
+        place = f"the {ORDINALS[self.nth]}{PHRASES.get(self.point or '', 'statement')}"
         often = f" {self.times} times" if self.times > 1 else ""
         match self.when:
             case When.BEFORE:
@@ -191,6 +194,8 @@ class FaultyConnection(sqlite3.Connection):
             self._run(point, statement, parameters)
         elif strike.when is When.ROLLED_BACK and self.in_transaction:
             super().execute("ROLLBACK")
+        if strike.kind is Kind.DEATH:
+            self.drop()
         raise failure_of(strike)
 
     def drop(self) -> None:
@@ -262,17 +267,21 @@ class MemoryDatabase:
     """
     An SQLite database in memory that survives the processes that use it.
 
+    Begins empty, or with a state that `save` returned.
     A commit made with less than synchronous=FULL is not durable before the next
     one that is, and a power cut may take it (hole H11).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, state: bytes | None = None) -> None:
         self.plan = Plan()
         self._uri = f"file:/tornproof-{next(_NUMBERS)}?vfs=memdb"
         self.anchor = self._open(sqlite3.Connection)
         self._connections: list[FaultyConnection] = []
         self._floor: bytes | None = None
         """The last durable state, if the present one is not."""
+
+        if state is not None:
+            self.restore(state)
 
     def connect(self) -> FaultyConnection:
         """Open a connection for the process that lives now."""

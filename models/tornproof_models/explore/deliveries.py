@@ -277,7 +277,8 @@ class Run:
             self._take(step)
         except ProcessDied:
             self._die(None)
-        self._judge(quiescent=False)
+        if not isinstance(step, Submit | Arm | FailDisk | Hold):
+            self._judge(quiescent=False)
 
     def settle(self) -> None:
         """Let nothing go wrong any more, come to rest, and judge that."""
@@ -308,7 +309,7 @@ class Run:
             case Kill(power):
                 self._die(power)
             case Watch():
-                self.history.append(Seen(*self._ids()))
+                self.history.append(Seen(*ids_of(self.target.look().state)))
             case AskDrain():
                 self._drain()
             case Close():
@@ -343,10 +344,9 @@ class Run:
     def _die(self, power: int | None) -> None:
         self.target.kill(power)
         self.target.open()
-        look = self.target.look().state
-        chain, letters = self._ids()
-        spooled = look.spool[look.position :] if look.spool else ()
-        self.history.append(Died(chain, letters, spooled))
+        state = self.target.look().state
+        spooled = state.spool[state.position :] if state.spool else ()
+        self.history.append(Died(*ids_of(state), spooled))
 
     def _drain(self) -> None:
         drain = self.target.drain()
@@ -362,7 +362,7 @@ class Run:
         self._judge(quiescent=returned and not self.target.look().hopeless)
 
     def _replay(self) -> None:
-        before = set(self._ids()[1])
+        before = set(ids_of(self.target.look().state)[1])
         self._replaying = True
         try:
             self.target.replay()
@@ -370,7 +370,7 @@ class Run:
             pass  # the operator sees it, and asks again
         finally:
             self._replaying = False
-            chain = set(self._ids()[0])
+            chain = set(ids_of(self.target.look().state)[0])
             self.history.append(Replayed(tuple(sorted(before & chain))))
 
     # Noting and judging
@@ -378,11 +378,6 @@ class Run:
     def _judge(self, *, quiescent: bool) -> None:
         state = evolve(self.target.look().state, quiescent=quiescent)
         self.violations += judge(self.history, state, profile=self.judged_as)
-
-    def _ids(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        state = self.target.look().state
-        chain = tuple(row.event_id for row in state.chain)
-        return chain, tuple(letter.event_id for letter in state.dead_letters)
 
     def _note_strike(self, strike: Strike, event_id: str | None) -> None:
         """
@@ -399,6 +394,12 @@ class Run:
     def _tick(self) -> int:
         self._moment += 1
         return self._moment
+
+
+def ids_of(state: State) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Name the rows of the chain, and the dead letters."""
+    chain = tuple(row.event_id for row in state.chain)
+    return chain, tuple(letter.event_id for letter in state.dead_letters)
 
 
 def run(program: Sequence[Step], target: Target, judged_as: Profile | None = None) -> Run:

@@ -11,12 +11,13 @@ chooses.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from tornproof.chain import Entry, append
-from tornproof.chain.database import configure
+from tornproof.chain.database import configure, prepare
 from tornproof.drainer.event import from_json
 from tornproof.drainer.queue import DeferredAuditQueue
 from tornproof.drainer.supervisor import State as Life
@@ -67,10 +68,12 @@ class ReferenceQueue:
     def __init__(self, profile: Profile) -> None:
         self.name = f"the reference, {profile.value}"
         self.profile = profile
-        self.database = MemoryDatabase()
+        self.database = MemoryDatabase(_tables())
         self._disk = ModelFilesystem()
         self._queue: DeferredAuditQueue | None = None
         self._slept = 0.0
+        self._read_at = (0, 0)
+        self._records: list[tuple[int, str]] = []
 
     @property
     def queue(self) -> DeferredAuditQueue:
@@ -150,7 +153,7 @@ class ReferenceQueue:
 
     def look(self) -> Look:
         """Read the tables and the segments, and ask for the counters."""
-        records = list(spooled(self._disk))
+        records = self._spooled()
         position = self.database.look("SELECT max(position) FROM signed_events_spools")[0][0] or 0
         metrics = self.queue.metrics
         state = State(
@@ -170,12 +173,26 @@ class ReferenceQueue:
         )
         return Look(state, hopeless=self.queue.state is Life.FAILED)
 
+    def _spooled(self) -> list[tuple[int, str]]:
+        """Read the spool's files, again only if they have changed."""
+        if self._read_at != (id(self._disk), len(self._disk.events)):
+            self._read_at = id(self._disk), len(self._disk.events)
+            self._records = list(spooled(self._disk))
+        return self._records
+
     @property
     def _is_durable(self) -> bool:
         return self.profile is Profile.DURABLE
 
     def _sleep(self, seconds: float) -> None:
         self._slept += seconds
+
+
+@cache
+def _tables() -> bytes:
+    database = MemoryDatabase()
+    prepare(database.anchor, "memory")
+    return database.save()
 
 
 CHAIN = (

@@ -8,10 +8,7 @@ threads, databases or retries.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from itertools import zip_longest
-
-from attrs import define
 
 from tornproof_models.contract.delivery.facts import (
     Appended,
@@ -37,7 +34,7 @@ def judge(
     history: Iterable[Fact], state: State, *, profile: Profile = Profile.DURABLE
 ) -> tuple[Violation, ...]:
     """Name every requirement that `state` violates, given what happened before."""
-    case = _Case(tuple(history), state, profile)
+    case = _Case(history, state, profile)
     return tuple(violation for question in _QUESTIONS for violation in question(case))
 
 
@@ -45,7 +42,7 @@ def judge_drain(
     history: Iterable[Fact], state: State, drain: Drain, *, profile: Profile = Profile.DURABLE
 ) -> tuple[Violation, ...]:
     """Name what is wrong with the answer of a drain, given what one sees right after it."""
-    case = _Case(tuple(history), state, profile)
+    case = _Case(history, state, profile)
     missing = [each for each in case.admitted if each not in case.places]
     return tuple(_drain_questions(drain, missing, case))
 
@@ -57,78 +54,59 @@ def judge_close(*, returned: bool) -> tuple[Violation, ...]:
     return (Violation("DRN-11", "close_and_flush waits for a producer to let go, for ever"),)
 
 
-@define(slots=False)
 class _Case:
     """A history and a state, with what several questions need to know of them."""
 
-    history: tuple[Fact, ...]
-    state: State
-    profile: Profile
-
-    @cached_property
-    def submits(self) -> tuple[Submitted, ...]:
-        return tuple(fact for fact in self.history if isinstance(fact, Submitted))
-
-    @cached_property
-    def admitted(self) -> Mapping[str, None]:
+    def __init__(self, history: Iterable[Fact], state: State, profile: Profile) -> None:
+        self.history = tuple(history)
+        self.state = state
+        self.profile = profile
+        self.submits: list[Submitted] = []
+        self.admitted: dict[str, None] = {}
         """Ids of which some submit said "admitted", in the order of the submits."""
-        admitted = Outcome.ADMITTED
-        return {each.event_id: None for each in self.submits if each.outcome is admitted}
+        self.others: set[str] = set()
+        self.replayed: set[str] = set()
+        self.began_with = Died((), ())
+        """What was there when the process that lives now began."""
+        began, fell = 0, 0
+        for index, fact in enumerate(self.history):
+            match fact:
+                case Submitted(event_id, outcome=outcome):
+                    self.submits.append(fact)
+                    if outcome is Outcome.ADMITTED:
+                        self.admitted[event_id] = None
+                case Appended(event_id):
+                    self.others.add(event_id)
+                case Replayed(event_ids):
+                    self.replayed.update(event_ids)
+                case Died():
+                    self.began_with = fact
+                    began = fell = index + 1
+                case Struck(Fault.PANIC):
+                    fell = index
+        self.life = self.history[began:]
+        """What happened since then."""
 
-    @cached_property
-    def others(self) -> Counter[str]:
-        return Counter(fact.event_id for fact in self.history if isinstance(fact, Appended))
-
-    @cached_property
-    def replayed(self) -> frozenset[str]:
-        replays = [fact for fact in self.history if isinstance(fact, Replayed)]
-        return frozenset(event_id for fact in replays for event_id in fact.event_ids)
-
-    @cached_property
-    def places(self) -> Counter[str]:
-        """How many rows of either table each id has."""
-        chain = Counter(row.event_id for row in self.state.chain)
-        return chain + Counter(letter.event_id for letter in self.state.dead_letters)
-
-    @cached_property
-    def life(self) -> tuple[Fact, ...]:
-        """What happened since the process began."""
-        return self.history[self._began :]
-
-    @cached_property
-    def began_with(self) -> Died:
-        died = self.history[self._began - 1] if self._began else None
-        return died if isinstance(died, Died) else Died((), ())
-
-    @cached_property
-    def _began(self) -> int:
-        deaths = [index for index, fact in enumerate(self.history) if isinstance(fact, Died)]
-        return deaths[-1] + 1 if deaths else 0
-
-    @cached_property
-    def forgiven(self) -> frozenset[str]:
+        self.chain = Counter(row.event_id for row in state.chain)
+        self.letters = Counter(letter.event_id for letter in state.dead_letters)
+        self.places = self.chain | self.letters
+        self.forgiven: set[str] = set()
         """What the volatile profile may have lost: all that was admitted before it fell."""
-        if self.profile is Profile.DURABLE:
-            return frozenset()
-        fell = [
-            index
-            for index, fact in enumerate(self.history)
-            if isinstance(fact, Died) or (isinstance(fact, Struck) and fact.fault is Fault.PANIC)
-        ]
-        before = self.history[: fell[-1]] if fell else ()
-        return frozenset(fact.event_id for fact in before if isinstance(fact, Submitted))
+        if profile is Profile.VOLATILE:
+            before = self.history[:fell]
+            self.forgiven = {fact.event_id for fact in before if isinstance(fact, Submitted)}
 
 
 def _exactly_once(case: _Case) -> Iterator[Violation]:
     """Nothing twice, nothing missing, nothing else."""
-    known = {each.event_id for each in case.submits} | set(case.others)
-    refused = known - {each.event_id for each in case.submits if each.outcome != Outcome.REFUSED}
-    chain = Counter(row.event_id for row in case.state.chain)
-    letters = Counter(row.event_id for row in case.state.dead_letters)
+    possible = {each.event_id for each in case.submits if each.outcome is not Outcome.REFUSED}
+    possible |= case.others
+    known = {each.event_id for each in case.submits} | case.others
+    chain, letters = case.chain, case.letters
     for event_id in case.places:
         if event_id not in known:
             yield Violation("DRN-1", f"{event_id} is there and was never submitted")
-        elif event_id in refused - set(case.others):
+        elif event_id not in possible:
             yield Violation("DRN-2", f"{event_id} was refused and is there all the same")
         if chain[event_id] > 1:
             yield Violation("DRN-1", f"{event_id} is in the chain {chain[event_id]} times")
@@ -272,8 +250,7 @@ def _expected(case: _Case, lost: int) -> Mapping[str, int]:
     replayed = {
         event_id for fact in case.life if isinstance(fact, Replayed) for event_id in fact.event_ids
     }
-    chain = {row.event_id for row in case.state.chain}
-    letters = {letter.event_id for letter in case.state.dead_letters}
+    chain, letters = set(case.chain), set(case.letters)
     return {
         "submitted": len(submits) + len(case.began_with.spooled),
         "refused": len(submits) - len(admitted),
