@@ -89,8 +89,8 @@ class Bench:
         self.committer.inbox.put(Arrival(ticket, payload, future))
         return future
 
-    def _leave(self) -> None:
-        self.left += 1
+    def _leave(self, records: int) -> None:
+        self.left += records
 
 
 @pytest.fixture

@@ -85,14 +85,17 @@ class Committer:
     journal: Journal
     batcher: Batcher
     clock: Callable[[], float] = time.monotonic
-    left: Callable[[], None] = field(default=lambda: None)
-    """Called when a record has left: its place in the queue is free."""
+    left: Callable[[int], None] = field(default=lambda _: None)
+    """Called when so many records have left: their places in the queue are free."""
 
     inbox: "SimpleQueue[Message]" = field(factory=SimpleQueue)
     failure: TornproofError | None = None
     """What ended it, or poisoned the journal; none while all is well."""
 
     _aboard: dict[int, Arrival] = field(factory=dict)
+    _gone: int = 0
+    """Records that have left, and whose places have not been given back."""
+
     _offsets: dict[int, int] = field(factory=dict)
     """Where the records of the batch under way were written."""
 
@@ -111,6 +114,7 @@ class Committer:
             effects = []
         # a stream of messages must not keep a batch waiting
         self._do(effects + self.batcher.pass_time(self.clock()))
+        self._give_back()
 
     def abandon(self, error: BaseException) -> None:
         """
@@ -128,6 +132,7 @@ class Committer:
                     _tell(future, self.failure)
         for number in list(self._aboard):
             self._fail(number, self.failure)
+        self._give_back()
 
     # Receiving
 
@@ -172,6 +177,7 @@ class Committer:
                 case Refuse(ticket, poisoned):
                     error = Poisoned(POISONED) if poisoned else Closed(CLOSED)
                     self._fail(ticket.number, error)
+            self._give_back()
 
     def _commit(self, tickets: Sequence[Ticket]) -> list[Effect]:
         """Write a batch, sync once, and let in those who arrived meanwhile."""
@@ -228,11 +234,16 @@ class Committer:
             _tell(arrival.future, error)
 
     def _leave(self, number: int) -> Arrival | None:
-        """Let a record go and give its place back; none if it has left already."""
+        """Let a record go; none if it has left already."""
         arrival = self._aboard.pop(number, None)
-        if arrival is not None:
-            self.left()
+        self._gone += arrival is not None
         return arrival
+
+    def _give_back(self) -> None:
+        """Give the places of those who have left back, many at a time."""
+        if self._gone:
+            gone, self._gone = self._gone, 0
+            self.left(gone)
 
 
 def _tell(future: "Future[int]", error: TornproofError) -> None:

@@ -14,6 +14,7 @@ slowed down must at least be told.
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +27,7 @@ from tornproof.journal.committer import (
     Cleanup,
     Closing,
     Committer,
+    Message,
 )
 from tornproof.journal.states import Durability
 from tornproof.journal.writer import Journal
@@ -33,6 +35,22 @@ from tornproof.record import frame_size
 
 QUEUE_RECORDS = 8192
 """Records that may be on their way at once: sixteen full batches."""
+
+
+class Acknowledgement(Future[int]):
+    """The future of a record's offset; the committer hears of it when the waiter goes."""
+
+    def __init__(self, inbox: "SimpleQueue[Message]") -> None:
+        super().__init__()
+        self.number = 0
+        self._inbox = inbox
+
+    def cancel(self) -> bool:
+        """Cancel, unless the record is being written or the waiter has been told."""
+        cancelled = super().cancel()
+        if cancelled:
+            self._inbox.put(Cancellation(self.number))
+        return cancelled
 
 
 class GroupCommitBuffer:
@@ -64,6 +82,7 @@ class GroupCommitBuffer:
         self._committer = Committer(
             journal, Batcher(Limits(max_records, max_bytes, max_delay)), left=self._places.release
         )
+        self._inbox = self._committer.inbox
         self._entrance = threading.Lock()
         self._arrived = 0
         self._closing = False
@@ -82,19 +101,18 @@ class GroupCommitBuffer:
         payload = b"".join((payload,))  # refuses text, and copies what could still change
         self._journal.check_payload(payload)
         # a callback runs in the thread that makes places free, and so cannot wait for one
-        may_wait = self._block and threading.current_thread() is not self._thread
+        may_wait = self._block and threading.get_ident() != self._thread.ident
         if not self._places.acquire(blocking=may_wait):
             raise QueueFull("the group commit queue is full: slow down, or make it larger")
-        future: Future[int] = Future()
+        future = Acknowledgement(self._inbox)
         with self._entrance:
             if self._closing:
                 self._places.release()
                 raise Closed(CLOSED)
             self._arrived += 1
-            number = self._arrived
-            ticket = Ticket(number, frame_size(len(payload)))
-            self._committer.inbox.put(Arrival(ticket, payload, future))
-        future.add_done_callback(lambda done: self._report_cancellation(number, done))
+            future.number = self._arrived
+            ticket = Ticket(future.number, frame_size(len(payload)))
+            self._inbox.put(Arrival(ticket, payload, future))
         return future
 
     def cleanup(self) -> "Future[int]":
@@ -108,7 +126,7 @@ class GroupCommitBuffer:
         with self._entrance:
             if self._closing:
                 raise Closed(CLOSED)
-            self._committer.inbox.put(Cleanup(future))
+            self._inbox.put(Cleanup(future))
         return future
 
     def close(self) -> None:
@@ -122,7 +140,7 @@ class GroupCommitBuffer:
         with self._entrance:
             if not self._closing:
                 self._closing = True
-                self._committer.inbox.put(Closing())
+                self._inbox.put(Closing())
         self._thread.join()
         try:
             with self._entrance:
@@ -140,10 +158,6 @@ class GroupCommitBuffer:
             with self._entrance:
                 self._closing = True
             self._committer.abandon(error)
-
-    def _report_cancellation(self, number: int, future: "Future[int]") -> None:
-        if future.cancelled():
-            self._committer.inbox.put(Cancellation(number))
 
     def __enter__(self) -> Self:
         return self
