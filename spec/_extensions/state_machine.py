@@ -38,7 +38,12 @@ class StateMachine(SphinxDirective):
         imported = import_module(module)
         if imported.__file__:
             self.env.note_dependency(imported.__file__)
-        return [nodes.raw("", draw(getattr(imported, name)), format="html")]
+        table = {
+            # a target may stand with the actions on the way to it
+            key: target[0] if isinstance(target, tuple) else target
+            for key, target in getattr(imported, name).items()
+        }
+        return [nodes.raw("", draw(table), format="html")]
 
 
 def draw(table: Table) -> str:
