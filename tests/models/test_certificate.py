@@ -4,6 +4,7 @@ import ast
 import copy
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
@@ -42,6 +43,16 @@ def write(profile: str = "adversarial") -> Document:
     trace = run(PROGRAM, REFERENCE, OPTIONS).filesystem.trace
     document, _ = certify(REFERENCE, OPTIONS, trace, profile)
     return dict(json.loads(encode_certificate(document)))
+
+
+@cache
+def _good() -> bytes:
+    return encode_certificate(write())
+
+
+def good() -> Document:
+    """Return a good certificate, to be spoilt."""
+    return dict(json.loads(_good()))
 
 
 def again(image: Image) -> dict[str, Any]:
@@ -219,7 +230,7 @@ FORGERIES: tuple[Callable[[Document], None], ...] = (
 @pytest.mark.parametrize("forge", FORGERIES)
 def test_a_forgery_is_refuted(forge: Callable[[Document], None]) -> None:
     """Whatever is changed in a good certificate, the check says what is not so."""
-    document = write()
+    document = good()
     forge(document)
     assert check_certificate(document).refutation
 
@@ -344,9 +355,9 @@ def misjudged() -> list[str]:
         except Invalid:
             return "invalid"
 
-    wrong = ["good"] if verdict(write()) else []
+    wrong = ["good"] if verdict(good()) else []
     for forge in FORGERIES:
-        document = write()
+        document = good()
         forge(document)
         wrong += [forge.__name__] if not verdict(document) else []
     return wrong
