@@ -99,7 +99,7 @@ def test_a_wrong_store_is_convicted(name: str) -> None:
     miniature = MINIATURES[name]
     machine = audit_machine(
         miniature,
-        keys=miniature.breaks == {"AUD-1"},
+        keys="AUD-1" in miniature.breaks,
         deaths="AUD-10" in miniature.breaks,
     )
 
@@ -148,3 +148,13 @@ def test_a_miniature_says_what_it_breaks_and_where_that_was_seen(name: str) -> N
 
     assert miniature.breaks
     assert "Source: " in (miniature.__doc__ or "")
+
+
+def test_every_requirement_is_broken_by_somebody() -> None:
+    """There is no requirement that no miniature breaks."""
+    broken = frozenset[str]().union(
+        *(miniature.breaks for miniature in MINIATURES.values()),
+        *(indexer.breaks for indexer in INDEXERS.values()),
+    )
+
+    assert broken == {*(f"AUD-{number}" for number in range(1, 17)), "SYS-1", "SYS-2"}

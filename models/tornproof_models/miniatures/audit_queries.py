@@ -41,7 +41,7 @@ class LittleEndianTimestamp(SmallAuditStore):
     Source: cometbft/tendermint-rs#769 (2021), solana-labs/solana#1885 (2018).
     """
 
-    breaks = frozenset({"AUD-5", "AUD-7", "AUD-15"})
+    breaks = frozenset({"AUD-2", "AUD-5", "AUD-7", "AUD-15"})
 
     def moment(self, timestamp: int) -> bytes:
         """Write the bytes as the processor has them."""
@@ -59,7 +59,7 @@ class SeparatorParsing(SmallAuditStore):
     Source: keybase/client#16340 (2019).
     """
 
-    breaks = frozenset({"AUD-5", "AUD-7"})
+    breaks = frozenset({"AUD-2", "AUD-5", "AUD-7"})
 
     def entry(self, key: bytes) -> Entry:
         """Take what follows the last two separators."""

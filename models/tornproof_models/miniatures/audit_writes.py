@@ -41,7 +41,7 @@ class InsertionOrder(SmallAuditStore):
     Source: the reason for RFC 8949, section 4.2.
     """
 
-    breaks = frozenset({"AUD-11"})
+    breaks = frozenset({"AUD-11", "AUD-16"})
 
     def encode(self, audit: Audit) -> bytes:
         """Leave the order to the dictionary."""
