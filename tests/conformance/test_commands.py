@@ -62,6 +62,7 @@ def test_replay_says_failed_and_tells_the_story(lossy: tuple[Result, Path]) -> N
     places = [result.output.index(step) for step in steps]
     assert places == sorted(places)
     assert "recovery of the image in the file shows nothing" in result.output
+    assert "the target does not do on the disk" not in result.output
 
 
 def test_replay_says_fixed(lossy: tuple[Result, Path], tmp_path: Path) -> None:
@@ -72,6 +73,7 @@ def test_replay_says_fixed(lossy: tuple[Result, Path], tmp_path: Path) -> None:
     result = tornproof("replay", str(mended))
     assert result.exit_code == 0
     assert "FIXED" in result.output
+    assert "the target does not do on the disk what it did" in result.output
 
 
 @pytest.mark.parametrize(

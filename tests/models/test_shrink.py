@@ -10,7 +10,7 @@ from tornproof_models.disk.filesystem import Fault, ModelFilesystem
 from tornproof_models.disk.images import Choice, ImageSpace, bits
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.registers import Registers
-from tornproof_models.disk.trace import Trace
+from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.explorer import Explorer, Finding, recover
 from tornproof_models.explore.shrink import Counterexample, Shrunk, minimise, shrink, witness
 from tornproof_models.explore.workload import (
@@ -82,6 +82,16 @@ def test_minimise_asks_the_same_questions() -> None:
 
 
 # Programs and images
+
+
+def test_difference_counts_bytes_and_names() -> None:
+    """Bytes that differ, bytes that only one has, and a name that only one has."""
+    one = Image({"/a": b"abc", "/b": b"12"}, frozenset({"/d"}))
+    other = Image({"/a": b"aXc!", "/c": b""})
+    assert one.difference(other) == (1 + 1) + (2 + 1) + 1 + 1
+    assert one.difference(other) == other.difference(one)
+    assert one.difference(one) == 0
+
 
 FOUND: tuple[tuple[str, str, Options, str | None, Program], ...] = (
     # exploration

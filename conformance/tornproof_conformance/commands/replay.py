@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from tornproof.errors import Invalid
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.workload import Target, run
 
 from tornproof_conformance import reproducer
 from tornproof_conformance.cases import MachineCase, ProgramCase
@@ -39,6 +39,8 @@ def command(file: Path) -> None:
             console.print(f"  {step}", style="bold", markup=False)
             for event in events:
                 console.print(f"    {event}", markup=False)
+        if saved.trace != run(saved.case.program, target, saved.case.options).filesystem.trace:
+            console.print("  the target does not do on the disk what it did for this file")
         for crash in saved.crashes[:1]:
             found = describe_recovery(target, saved.case.options, crash.image)
             console.print(f"  recovery of the image in the file {found}", markup=False)
