@@ -105,17 +105,30 @@ def test_two_crashes_are_two_images(tmp_path: Path) -> None:
 SCRIPT = """
 import sys
 from pathlib import Path
+from tornproof_conformance import reproducer
+from tornproof_conformance.cases import Problem, ProgramCase
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.exploration import EXPLORATION
 from tornproof_conformance.checks.machine import MACHINE
 from tornproof_conformance.runner import check_target
 from tornproof_conformance.targets import find_target
+from tornproof_models.contract.journal import Violation
+from tornproof_models.disk.trace import Image, Trace
+from tornproof_models.explore.explorer import Finding
+from tornproof_models.explore.workload import Options
 
+saved = Path(sys.argv[1])
 target = find_target("acknowledged-before-fsync")
 for _ in check_target(
-    target, budget=Budget(2, 1, 5), reproducers=Path(sys.argv[1]), checks=(EXPLORATION, MACHINE)
+    target, budget=Budget(1, 1, 5), reproducers=saved, checks=(EXPLORATION, MACHINE)
 ):
     pass
+
+image = Image({}, frozenset(f"/{name}" for name in "abcdefgh"))
+violation = Violation("REC-1", "many directories")
+finding = Finding(violation, 0, 0, 0, image, (), (), None)
+case = ProgramCase((), Options(), "prefix")
+reproducer.save(Problem(violation, case, finding, Trace(image, ())), target.name, saved)
 """
 
 
