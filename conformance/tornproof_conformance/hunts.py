@@ -16,9 +16,10 @@ from hashlib import blake2b
 from typing import Protocol
 
 import hypothesis
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from hypothesis import reject
 from hypothesis import strategies as st
+from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import Fault, Kind, ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import CLAIMED, PROFILES, Profile
@@ -42,9 +43,16 @@ from tornproof_models.explore.workload import (
 from tornproof_models.machines import journal
 from tornproof_models.machines.journal import SIZES, journal_machine
 
-from tornproof_conformance.cases import MachineCase, Problem, ProgramCase
+from tornproof_conformance.cases import MachineCase, Problem, ProgramCase, try_case
 from tornproof_conformance.machines import machines_of, make_machine
-from tornproof_conformance.searching import Found, Order, search_cases, search_machine
+from tornproof_conformance.searching import (
+    Caught,
+    Found,
+    Order,
+    search_cases,
+    search_machine,
+)
+from tornproof_conformance.shrinking import shrink_problem
 from tornproof_conformance.targets import find_target
 
 
@@ -192,30 +200,33 @@ class ExplorerHunt:
         """Search among programs."""
         catch = Catch()
         watched = Watched(self.target, catch)
-        smallest: list[Problem] = []
 
         def check(case: ProgramCase) -> None:
-            problems = [
-                problem
-                for problem in _explore(watched, case, catch)
-                if problem.violation.requirement not in order.overlooked
-            ]
-            if problems:
-                smallest[:] = problems
-                raise Found([problem.violation for problem in problems])
+            if violations := _explore(watched, case, catch):
+                raise Found(case, violations)
 
         name = f"{self.target.name}/{self.name}/"
-        if search_cases(name, CASES, check, order, catch.count):
-            # the last that failed is the one that Hypothesis shrank it to
-            catch.problems += smallest
+        caught = search_cases(name, CASES, check, order, catch.count)
+        if caught:
+            assert isinstance(caught.failure, Found)
+            catch.problems += _problems(caught.failure.case, self.target, caught)
         return catch
 
 
-def _explore(target: Target, case: ProgramCase, catch: Catch) -> list[Problem]:
+def _problems(case: ProgramCase, target: Target, caught: Caught) -> list[Problem]:
+    """Shrink what was caught once more, crashes and all, for each requirement by itself."""
+    requirements = {each.requirement for each in caught.violations}
+    return [
+        shrink_problem(problem, target)
+        for problem in try_case(case, target)
+        if problem.violation.requirement in requirements
+    ]
+
+
+def _explore(target: Target, case: ProgramCase, catch: Catch) -> list[Violation]:
     running = run(case.program, target, case.options)
     if running.violations:
-        alive = evolve(case, profile=None)
-        return [Problem(violation, alive) for violation in running.violations]
+        return running.violations
     assert case.profile is not None
     profile, trace = PROFILES[case.profile], running.filesystem.trace
     if _most_images(trace, profile, case.sector_bytes) > LIMIT:
@@ -223,7 +234,7 @@ def _explore(target: Target, case: ProgramCase, catch: Catch) -> list[Problem]:
     explorer = Explorer(target, case.options, profile, sector_bytes=case.sector_bytes)
     findings = explorer.explore(trace)
     catch.images += explorer.coverage.judged
-    return [Problem(finding.violation, case, finding) for finding in findings]
+    return [finding.violation for finding in findings]
 
 
 def _most_images(trace: Trace, profile: Profile, sector_bytes: int) -> int:
@@ -263,7 +274,7 @@ class JournalHunt:
         if caught:
             assert isinstance(caught.failure, journal.Violated)
             case = ProgramCase(caught.failure.program, options)
-            catch.problems += (Problem(violation, case) for violation in caught.violations)
+            catch.problems += _problems(case, self.target, caught)
         return catch
 
 

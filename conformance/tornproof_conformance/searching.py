@@ -35,8 +35,9 @@ STEPS = 50
 class Found(AssertionError):
     """A case violates something."""
 
-    def __init__(self, violations: Sequence[Violation]) -> None:
+    def __init__(self, case: Any, violations: Sequence[Violation]) -> None:
         super().__init__("; ".join(f"{each.requirement}: {each.message}" for each in violations))
+        self.case = case
         self.violations = violations
 
 

@@ -94,7 +94,7 @@ def cases(directory: Path | None = None) -> tuple[Mapping[str, Any], ...]:
 @cache
 def image_vectors(directory: Path | None = None) -> tuple[ImageVector, ...]:
     """Load the vectors that are images of a journal; raises what `cases` raises."""
-    return tuple(_image(case) for case in cases(directory) if case["kind"] == "image")
+    return tuple(image_vector(case) for case in cases(directory) if case["kind"] == "image")
 
 
 def vectors_of(identifier: str) -> tuple[str, ...]:
@@ -112,7 +112,8 @@ def _checked(path: Path) -> Mapping[str, Any]:
     return document
 
 
-def _image(case: Mapping[str, Any]) -> ImageVector:
+def image_vector(case: Mapping[str, Any]) -> ImageVector:
+    """Read a case of kind `image` that keeps to the schema."""
     return ImageVector(
         id=case["id"],
         requirements=tuple(case["requirements"]),

@@ -1,0 +1,79 @@
+"""
+`tornproof vectors`: are they what they were, and one more.
+"""
+
+from pathlib import Path
+
+import click
+from tornproof.errors import Invalid
+
+from tornproof_conformance import reproducer
+from tornproof_conformance.promotion import make_case
+from tornproof_conformance.specification import specification_directory
+from tornproof_conformance.targets import find_target
+from tornproof_conformance.vector_check import judge_vector
+from tornproof_conformance.vector_files import append_case, lint
+from tornproof_conformance.vectors import image_vector
+
+
+@click.group("vectors")
+def command() -> None:
+    """Look after the frozen test vectors."""
+
+
+@command.command("lint")
+@click.argument("directory", type=click.Path(path_type=Path), required=False)
+def lint_command(directory: Path | None) -> None:
+    """
+    Say what is wrong with the vectors in DIRECTORY, by default those of the suite.
+
+    Checks schema, ids, requirements and checksums, and reads every image a second
+    time. Exit code 1 if anything is wrong.
+    """
+    directory = directory or specification_directory() / "vectors"
+    if not directory.is_dir():
+        raise Invalid(f"no directory {directory}")
+    complaints = list(lint(directory))
+    for complaint in complaints:
+        click.echo(complaint)
+    if complaints:
+        raise SystemExit(1)
+    click.echo(f"{directory} is in order")
+
+
+@command.command("promote")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--id", "identifier", required=True, help="The new case's id, such as rec/garbage-tail."
+)
+@click.option(
+    "--to",
+    "path",
+    default=Path("spec/vectors/found.json"),
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file of vectors to add it to; CHECKSUMS stands beside it.",
+)
+@click.option("--comment", default="", help="The fact, in one sentence; else the requirement's.")
+@click.option("--flag", "flags", multiple=True, help="A name for the bug it looks for.")
+@click.option("--source", default="tornproof fuzz", show_default=True, help="Where it comes from.")
+def promote_command(
+    file: Path, identifier: str, path: Path, comment: str, flags: tuple[str, ...], source: str
+) -> None:
+    """
+    Turn the reproducer FILE into a frozen vector.
+
+    What recovery must yield is read off the frames and held against what was owed;
+    no implementation is asked. What cannot be said by an image is refused.
+    """
+    saved = reproducer.load(file)
+    case = make_case(saved, identifier, comment, flags, source)
+    append_case(case, path)
+    expect = case["expect"]
+    click.echo(
+        f"{identifier} added to {path}: {len(expect['records'])} records must be shown, "
+        f"{expect['discarded_bytes']} bytes cut"
+    )
+    for name in dict.fromkeys((saved.target, "reference")):
+        fails = judge_vector(image_vector(case), find_target(name))
+        click.echo(f"{name} {'fails' if fails else 'passes'} it")
