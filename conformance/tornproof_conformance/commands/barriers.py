@@ -22,6 +22,9 @@ from tornproof_conformance.targets import find_target
 CONFORMS, DOES_NOT_CONFORM = 0, 1
 COLOURS = {Verdict.LOAD_BEARING: "green", Verdict.NOT_NEEDED: "yellow"}
 
+WORDS = {Verdict.LOAD_BEARING: "load-bearing", Verdict.NOT_NEEDED: "not needed"}
+"""What fits a terminal of eighty columns; the bound stands below each table."""
+
 
 @frozen
 class Story:
@@ -144,16 +147,18 @@ def _show(console: Console, outcome: Outcome) -> None:
             soft_wrap=True,
         )
         return
-    table = Table(box=None, padding=(0, 2), header_style="bold")
-    for heading in ("event", "syncs", "for", "without it", "weakest profile", "violates"):
-        table.add_column(heading, justify="right" if heading == "event" else "left")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("#", justify="right")
+    table.add_column("syncs", overflow="fold")
+    for heading in ("for", "verdict", "profile", "violates"):
+        table.add_column(heading, no_wrap=True)
     for barrier in barriers:
         colour = COLOURS[barrier.verdict]
         table.add_row(
             str(barrier.event),
             escape(_name(barrier)),
             barrier.call,
-            f"[{colour}]{barrier.verdict.value}[/]",
+            f"[{colour}]{WORDS[barrier.verdict]}[/]",
             barrier.profile or "",
             barrier.finding.violation.requirement if barrier.finding else "",
         )
