@@ -3,9 +3,13 @@
 """
 
 import click
+from tornproof.errors import Corrupt
+from tornproof.filesystem import OsFilesystem
 from tornproof.journal import RecoveryReport, SalvageReport, salvage
 from tornproof.journal import recover as recover_journal
-from tornproof.journal.segments import segment_name
+from tornproof.journal.recovery import require_directory
+from tornproof.journal.segments import segment_bases, segment_name, temporary_names
+from tornproof.journal.watermark import WATERMARK_NAME
 
 
 @click.command("recover")
@@ -21,17 +25,35 @@ def command(directory: str, dry_run: bool, salvage_to: str | None) -> None:
     """
     Recover the journal in DIRECTORY: cut a torn tail, make the rest durable.
 
-    Damage to acknowledged records is an error (exit code 1) that changes nothing.
+    Damage to acknowledged records is an error that changes nothing.  Exit codes: 0
+    recovered, or all of it salvaged; 1 damaged, or salvaged with holes; 2 not to be
+    read or written.
     """
-    if salvage_to is None:
-        report = recover_journal(directory, dry_run=dry_run)
-        lines = describe_report(report, dry_run=dry_run)
-    elif dry_run:
+    if dry_run and salvage_to is not None:
         raise click.UsageError("--dry-run and --salvage-to exclude each other")
-    else:
-        lines = describe_salvage(salvage(directory, salvage_to))
+    if salvage_to is not None:
+        report = salvage(directory, salvage_to)
+        for line in describe_salvage(report):
+            click.echo(line)
+        raise SystemExit(1 if report.holes else 0)
+    if not is_journal(directory):
+        click.echo(f"{directory} holds no segments: an empty journal, or none; nothing was done")
+        return
+    try:
+        lines = describe_report(recover_journal(directory, dry_run=dry_run), dry_run=dry_run)
+    except Corrupt as error:
+        click.echo(f"tornproof: {error}", err=True)
+        hint = f"`tornproof recover {directory} --salvage-to NEW` copies what can be read"
+        click.echo(hint, err=True)
+        raise SystemExit(1) from None
     for line in lines:
         click.echo(line)
+
+
+def is_journal(directory: str) -> bool:
+    """Tell whether there is anything that recovery could be about, before it takes the lock."""
+    names = require_directory(OsFilesystem(), directory)
+    return bool(segment_bases(names) or temporary_names(names) or WATERMARK_NAME in names)
 
 
 def describe_report(report: RecoveryReport, *, dry_run: bool) -> list[str]:
@@ -66,7 +88,7 @@ def describe_salvage(report: SalvageReport) -> list[str]:
     for old, new in report.moved:
         lines.append(f"from old offset {old} on, records begin at new offset {new}")
     if not report.holes:
-        lines.append("no holes: nothing was damaged")
+        lines.append("no holes: nothing was missing or damaged")
     return lines
 
 
