@@ -16,12 +16,15 @@ from tornproof_conformance.commands import (
     audit,
     barriers,
     campaign,
+    certificates,
     check,
     explain,
+    fuzz,
     inspect,
     listing,
     recover,
     replay,
+    vectors,
 )
 
 CONFORMS, DOES_NOT_CONFORM, USAGE, BROKEN_ADAPTER, INCONCLUSIVE = range(5)
@@ -51,8 +54,22 @@ def main() -> None:
     """
 
 
-for module in (check, replay, campaign, barriers, recover, inspect, audit, explain, listing):
+for module in (
+    check,
+    replay,
+    campaign,
+    fuzz,
+    barriers,
+    vectors,
+    recover,
+    inspect,
+    audit,
+    explain,
+    listing,
+):
     main.add_command(module.command)
+main.add_command(certificates.certify)
+main.add_command(certificates.verify_certificate)
 
 if __name__ == "__main__":
     sys.exit(main())
