@@ -51,7 +51,7 @@ class Fuzzing:
     """Which share of the rounds, counted from 0."""
 
     shards: int = 1
-    examples: int = 60
+    examples: int = 50
     """Programs that a hunt makes up in a round: a second's work or two."""
 
     database: str = DIRECTORY

@@ -40,8 +40,7 @@ from tornproof_models.explore.workload import (
     Target,
     run,
 )
-from tornproof_models.machines import journal
-from tornproof_models.machines.journal import SIZES, journal_machine
+from tornproof_models.machines.journal import SIZES, ProgramViolated, journal_machine
 
 from tornproof_conformance.cases import MachineCase, Problem, ProgramCase, try_case
 from tornproof_conformance.machines import machines_of, make_machine
@@ -272,7 +271,7 @@ class JournalHunt:
         caught = search_machine(name, journal_machine(watched, options), order, catch.count)
         catch.images = watched.images
         if caught:
-            assert isinstance(caught.failure, journal.Violated)
+            assert isinstance(caught.failure, ProgramViolated)
             case = ProgramCase(caught.failure.program, options)
             catch.problems += _problems(case, self.target, caught)
         return catch

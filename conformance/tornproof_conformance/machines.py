@@ -1,29 +1,62 @@
 """
-The state machines that judge more than a journal, by name.
+The state machines that judge more than a journal's programs, by name.
 
-A machine is made for what is judged: the reference, or one of the miniatures
-that it is there to convict.  To add a machine, add a line to `MACHINES`; its
-failures must be among `searching.FAILURES`.
+A machine is made for what it judges: the reference, or a miniature that it is
+there to convict.  To have another one take part in fuzzing, add it to
+`MACHINES`; all that is asked of it is to raise `Violated`.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeAlias
 
 from attrs import frozen
 from hypothesis.stateful import RuleBasedStateMachine
 from tornproof.audit import AuditIndexer
 from tornproof.errors import Invalid
+from tornproof_models.contract.delivery import Profile
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.explore.workload import JournalUnderTest, Options
+from tornproof_models.machines import drainer
 from tornproof_models.machines.audit import ReferenceStore, StoreFactory, audit_machine
 from tornproof_models.machines.audit_indexer import IndexerFactory, audit_indexer_machine
+from tornproof_models.machines.cursor import ReferenceConsumers, cursor_machine
+from tornproof_models.machines.drainer import ReferenceQueue
+from tornproof_models.machines.group_commit import ReferenceBatcher
+from tornproof_models.machines.group_commit_journal import GroupCommitMachine
+from tornproof_models.machines.group_commit_random import batcher_machine
+from tornproof_models.machines.reader import ReferenceReader, reader_machine
 from tornproof_models.miniatures.audit import INDEXERS, MINIATURES
+
+Machine: TypeAlias = type[RuleBasedStateMachine]
+
+EVENTUAL = Options(durability="eventual")
+"""The level at which readers and cursors see most that is not yet durable."""
 
 STORES: Mapping[str, StoreFactory] = {"reference": ReferenceStore, **MINIATURES}
 INDEXERS_UNDER_TEST: Mapping[str, IndexerFactory] = {"reference": AuditIndexer, **INDEXERS}
 
-MACHINES: Mapping[str, tuple[Mapping[str, object], Callable[..., type[RuleBasedStateMachine]]]] = {
-    "audit-machine": (STORES, audit_machine),
-    "indexer-machine": (INDEXERS_UNDER_TEST, audit_indexer_machine),
+
+def _drainer(profile: Profile) -> Machine:
+    return drainer.machine(partial(ReferenceQueue, profile), profile)
+
+
+MACHINES: Mapping[str, Mapping[str, Callable[[], Machine]]] = {
+    "cursor-machine": {"reference": partial(cursor_machine, ReferenceConsumers(), EVENTUAL)},
+    "reader-machine": {
+        "reference": partial(
+            reader_machine, ReferenceConsumers(), ReferenceReader(), EVENTUAL, durable_only=True
+        )
+    },
+    "group-commit-machine": {"reference": lambda: GroupCommitMachine},
+    "batcher-machine": {"reference": partial(batcher_machine, ReferenceBatcher.of)},
+    "audit-machine": {name: partial(audit_machine, store) for name, store in STORES.items()},
+    "indexer-machine": {
+        name: partial(audit_indexer_machine, indexer)
+        for name, indexer in INDEXERS_UNDER_TEST.items()
+    },
+    "drainer-machine": {"reference": partial(_drainer, Profile.DURABLE)},
+    "volatile-drainer-machine": {"reference": partial(_drainer, Profile.VOLATILE)},
 }
 """Each machine, with what it can judge: by the name of a target, what makes it."""
 
@@ -42,14 +75,14 @@ class MachineTarget:
 
 def machines_of(target: str) -> tuple[str, ...]:
     """Name the machines that can judge a target."""
-    return tuple(name for name, (judged, _) in MACHINES.items() if target in judged)
+    return tuple(name for name, judged in MACHINES.items() if target in judged)
 
 
-def make_machine(name: str, target: str) -> type[RuleBasedStateMachine]:
+def make_machine(name: str, target: str) -> Machine:
     """Make a machine for a target; raise `Invalid` if there is no such machine or target."""
     if name not in MACHINES:
         raise Invalid(f"no machine {name!r}: there are {', '.join(MACHINES)}")
-    judged, make = MACHINES[name]
+    judged = MACHINES[name]
     if target not in judged:
         raise Invalid(f"{name} cannot judge {target!r}: it judges {', '.join(judged)}")
-    return make(judged[target])
+    return judged[target]()

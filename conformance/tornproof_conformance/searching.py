@@ -23,7 +23,7 @@ from hypothesis.database import ExampleDatabase
 from hypothesis.stateful import RuleBasedStateMachine, get_state_machine_test
 from hypothesis.strategies import SearchStrategy
 from tornproof_models.contract.journal import Violation
-from tornproof_models.machines import audit, journal
+from tornproof_models.machines.violated import Violated
 
 Test: TypeAlias = Any
 """A test as Hypothesis's `given` makes it: a function with attributes."""
@@ -32,17 +32,12 @@ STEPS = 50
 """Steps of one program of a machine, at most."""
 
 
-class Found(AssertionError):
+class Found(Violated):
     """A case violates something."""
 
     def __init__(self, case: Any, violations: Sequence[Violation]) -> None:
-        super().__init__("; ".join(f"{each.requirement}: {each.message}" for each in violations))
+        super().__init__(violations)
         self.case = case
-        self.violations = violations
-
-
-FAILURES = (Found, journal.Violated, audit.Violated)
-"""What a program raises that violates something; everything else is a defect of the search."""
 
 
 @frozen
@@ -65,7 +60,7 @@ class Order:
 class Caught:
     """A program that violates something, as small as it came to be."""
 
-    failure: Exception
+    failure: Violated
     violations: tuple[Violation, ...]
     choices: bytes
     steps: tuple[str, ...]
@@ -139,7 +134,8 @@ def search_machine(
     """Search with a state machine; `count` is called for each program."""
     shelf = Shelf(name, order.database)
     if order.seed is not None:
-        machine = seed(order.seed)(machine)
+        # a seed stays on the class it is given to, so it is given to one of its own
+        machine = seed(order.seed)(type(machine.__name__, (machine,), {}))
     test = get_state_machine_test(machine, settings=_settings(order, shelf))
     return _run(test, shelf, order.overlooked, count)
 
@@ -202,7 +198,7 @@ def _run(
         count()
         try:
             run_one(*arguments, **named)
-        except FAILURES as failure:
+        except Violated as failure:
             if {each.requirement for each in failure.violations} <= overlooked:
                 reject()
             raise
@@ -210,10 +206,15 @@ def _run(
     test.hypothesis.inner_test = pass_over
     try:
         test()
-    except FAILURES as failure:
+    except Violated as failure:
         notes = getattr(failure, "__notes__", [])
         steps = tuple(note for note in notes if note.startswith("state"))
-        return Caught(failure, tuple(failure.violations), shelf.latest, steps)
+        return Caught(
+            failure,
+            tuple(Violation(each.requirement, each.message) for each in failure.violations),
+            shelf.latest,
+            steps,
+        )
     except SkipTest:
         return None  # the database holds nothing to be tried
     return None

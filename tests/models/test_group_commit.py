@@ -45,7 +45,8 @@ from tornproof_models.machines.group_commit_journal import (
     GroupRun,
     GroupTarget,
 )
-from tornproof_models.machines.group_commit_random import Violated, batcher_machine
+from tornproof_models.machines.group_commit_random import batcher_machine
+from tornproof_models.machines.violated import Violated
 from tornproof_models.miniatures.group_commit import MINIATURES, SmallBatcher
 
 # Every interleaving

@@ -5,7 +5,7 @@ Everything large: long programs that Hypothesis makes up and shrinks.
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tornproof_models.explore.workload import Options, Target
-from tornproof_models.machines.journal import Violated, journal_machine
+from tornproof_models.machines.journal import ProgramViolated, journal_machine
 
 from tornproof_conformance.cases import Problem, ProgramCase
 from tornproof_conformance.checks import Budget, Check, Findings
@@ -37,7 +37,7 @@ def _machine(target: Target, budget: Budget) -> Findings:
                     suppress_health_check=list(HealthCheck),
                 ),
             )
-        except Violated as found:
+        except ProgramViolated as found:
             case = ProgramCase(found.program, options)
             for violation in found.violations:
                 yield Problem(violation, case)

@@ -29,14 +29,7 @@ from tornproof_models.machines.audit_values import (
     turned_round,
 )
 from tornproof_models.machines.sqlite_process import Died, SqliteProcess
-
-
-class Violated(AssertionError):
-    """A machine found steps that violate a requirement; Hypothesis prints the steps."""
-
-    def __init__(self, violations: Sequence[Violation]) -> None:
-        super().__init__("; ".join(f"{each.requirement}: {each.message}" for each in violations))
-        self.violations = violations
+from tornproof_models.machines.violated import Violated
 
 
 class StoreUnderTest(Protocol):

@@ -22,9 +22,10 @@ from tornproof.kv import KeyValueStore, MemoryKeyValueStore
 from tornproof_models.contract.audit import Audit
 from tornproof_models.contract.audit_fold import Applied, judge_caught_up, judge_index
 from tornproof_models.contract.journal import Violation
-from tornproof_models.machines.audit import PICKS, ReferenceStore, Violated
+from tornproof_models.machines.audit import PICKS, ReferenceStore
 from tornproof_models.machines.audit_values import audits, contradiction
 from tornproof_models.machines.sqlite_process import Died, SqliteProcess
+from tornproof_models.machines.violated import Violated
 
 FRAME_HEADER_BYTES = 40
 

@@ -36,6 +36,7 @@ from tornproof_models.explore.workload import (
     Rotate,
     Sync,
 )
+from tornproof_models.machines.violated import Violated
 
 NAMES = ("kitchen", "bar")
 
@@ -133,9 +134,8 @@ class CursorMachine(RuleBasedStateMachine):
         self._judge()
 
     def _judge(self) -> None:
-        steps = "; ".join(map(str, self.program))
-        found = "; ".join(f"{item.requirement}: {item.message}" for item in self.running.violations)
-        assert not found, f"{steps} violates {found}"
+        if self.running.violations:
+            raise Violated(self.running.violations, "; ".join(map(str, self.program)))
 
 
 def cursor_machine(target: ConsumerTarget, options: Options) -> type[CursorMachine]:

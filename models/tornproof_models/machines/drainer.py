@@ -32,7 +32,6 @@ from tornproof_models.contract.delivery import (
     Outcome,
     Profile,
     State,
-    Violation,
 )
 from tornproof_models.database_faults import Kind, MemoryDatabase, Strike, When
 from tornproof_models.disk.filesystem import Fault as DiskFault
@@ -49,7 +48,6 @@ from tornproof_models.explore.deliveries import (
     Kill,
     Look,
     Move,
-    Program,
     Replay,
     Run,
     Sibling,
@@ -58,6 +56,7 @@ from tornproof_models.explore.deliveries import (
     Target,
     Watch,
 )
+from tornproof_models.machines.violated import Violated
 
 SPOOL = "/spool"
 
@@ -226,17 +225,6 @@ def spooled(disk: ModelFilesystem) -> Iterator[tuple[int, str]]:
 # The machine
 
 
-class Violated(AssertionError):
-    """A machine found a program that violates a requirement."""
-
-    def __init__(self, program: Program, violations: Sequence[Violation]) -> None:
-        steps = "\n".join(f"    {step}" for step in program)
-        found = "\n".join(f"    {each.requirement}: {each.message}" for each in violations)
-        super().__init__(f"the program\n{steps}\nviolates\n{found}")
-        self.program = program
-        self.violations = violations
-
-
 STATEMENTS = ("begin", "residence", "head", "insert", "dead letter", "cursor", "commit")
 ENDS = ("open", "remove", "rollback")
 
@@ -294,7 +282,7 @@ class DrainerMachine(RuleBasedStateMachine):
             if self.requirements is None or each.requirement in self.requirements
         ]
         if violations:
-            raise Violated(tuple(self.program), violations)
+            raise Violated(violations, "; ".join(map(str, self.program)))
 
     @rule(moves=st.integers(1, 12))
     def move(self, moves: int) -> None:

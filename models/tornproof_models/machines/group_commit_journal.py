@@ -35,6 +35,7 @@ from tornproof_models.explore.workload import (
     advance,
     grow_payload,
 )
+from tornproof_models.machines.violated import Violated
 
 OPTIONS = Options(segment_bytes=512, durability="batched")
 LIMITS = Limits(max_records=4, max_bytes=1024, max_delay=3)
@@ -234,5 +235,5 @@ class GroupCommitMachine(RuleBasedStateMachine):
         self._judge()
 
     def _judge(self) -> None:
-        violations = self.group.run.violations
-        assert not violations, "; ".join(f"{v.requirement}: {v.message}" for v in violations)
+        if self.group.run.violations:
+            raise Violated(self.group.run.violations)

@@ -22,8 +22,8 @@ from tornproof_models.contract.group_commit import (
     Pass,
     Succeed,
 )
-from tornproof_models.contract.journal import Violation
 from tornproof_models.machines.group_commit import BatcherFactory, BatcherUnderTest
+from tornproof_models.machines.violated import Violated
 
 BOUNDS = st.builds(
     Bounds,
@@ -31,14 +31,6 @@ BOUNDS = st.builds(
     max_bytes=st.integers(1, 4000),
     max_delay=st.integers(0, 50),
 )
-
-
-class Violated(AssertionError):
-    """A machine found steps that violate a requirement; Hypothesis prints the steps."""
-
-    def __init__(self, violations: list[Violation]) -> None:
-        super().__init__("; ".join(f"{each.requirement}: {each.message}" for each in violations))
-        self.violations = violations
 
 
 class BatcherMachine(RuleBasedStateMachine):

@@ -7,6 +7,7 @@ point in the trace and an image by plain integers, which Hypothesis shrinks to
 the earliest point and the first image that still fail.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from hypothesis import strategies as st
@@ -29,18 +30,16 @@ from tornproof_models.explore.workload import (
     Sync,
     Target,
 )
+from tornproof_models.machines.violated import Violated
 
 
-class Violated(AssertionError):
-    """A machine found a program that violates a requirement."""
+class ProgramViolated(Violated):
+    """The machine found a program that violates requirements."""
 
-    def __init__(self, program: Program, options: Options, violations: list[Violation]) -> None:
-        steps = "\n".join(f"    {step}" for step in program)
-        found = "\n".join(f"    {item.requirement}: {item.message}" for item in violations)
-        super().__init__(f"the program\n{steps}\nviolates\n{found}")
+    def __init__(self, program: Program, violations: Sequence[Violation]) -> None:
+        super().__init__(violations, "; ".join(map(str, program)))
         self.program = program
-        self.options = options
-        self.violations = violations
+        self.violations: Sequence[Violation] = violations
 
 
 SIZES = st.one_of(st.sampled_from([4, 5, 24, 88, 472, 600, 1200]), st.integers(4, 1500))
@@ -119,7 +118,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     def _judge(self) -> None:
         if self.running.violations:
-            raise Violated(tuple(self.program), self.options, self.running.violations)
+            raise ProgramViolated(tuple(self.program), self.running.violations)
 
 
 def journal_machine(target: Target, options: Options) -> type[JournalMachine]:

@@ -18,6 +18,7 @@ from tornproof_models.disk.profiles import CLAIMED
 from tornproof_models.explore.consumers import Clean, Consume, ConsumerStep, ConsumerTarget
 from tornproof_models.explore.following import Following, ReaderTarget
 from tornproof_models.explore.workload import DIRECTORY, Append, Options, Rotate, Sync
+from tornproof_models.machines.violated import Violated
 
 WRITER_STEPS: st.SearchStrategy[ConsumerStep] = st.one_of(
     st.sampled_from([Append(4), Append(5), Append(88), Append(472), Append(600)]),
@@ -92,8 +93,8 @@ class ReaderMachine(RuleBasedStateMachine):
     def _judge(self, event: str) -> None:
         self.story.append(event)
         self.age += 1
-        found = [f"{item.requirement}: {item.message}" for item in self.following.violations]
-        assert not found, f"{'; '.join(self.story)} violates {found}"
+        if self.following.violations:
+            raise Violated(self.following.violations, "; ".join(self.story))
 
 
 def reader_machine(
