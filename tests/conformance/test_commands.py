@@ -13,7 +13,7 @@ def tornproof(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-SMALL_BUDGET = ("--operations", "1", "--examples", "5")
+SMALL_BUDGET = ("--operations", "1", "--only", "scenarios", "--only", "exploration")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from rich.console import Console
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.events import RunFinished, encode_event
 from tornproof_conformance.report.terminal import TerminalReport
-from tornproof_conformance.runner import check_target
+from tornproof_conformance.runner import JOURNAL_CHECKS, check_target
 from tornproof_conformance.targets import find_target
 
 
@@ -44,6 +44,13 @@ from tornproof_conformance.targets import find_target
     help="Random programs for each durability level.",
 )
 @click.option(
+    "--only",
+    multiple=True,
+    metavar="CHECK",
+    type=click.Choice([check.name for check in JOURNAL_CHECKS]),
+    help="Run this check alone; may be given more than once.  `tornproof list checks` names them.",
+)
+@click.option(
     "--reproducers",
     default=Path(".tornproof"),
     show_default=True,
@@ -56,13 +63,15 @@ def command(
     operations: int,
     fault_operations: int,
     examples: int,
+    only: tuple[str, ...],
     reproducers: Path,
     as_json: bool,
 ) -> None:
     """Judge a target by every check, and say what the verdict rests on."""
     target = find_target(name)
     budget = Budget(operations, fault_operations, examples)
-    stream = check_target(target, budget=budget, reproducers=reproducers)
+    checks = [check for check in JOURNAL_CHECKS if not only or check.name in only]
+    stream = check_target(target, budget=budget, reproducers=reproducers, checks=checks)
     if as_json:
         conforms = False
         for event in stream:
