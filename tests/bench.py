@@ -2,13 +2,17 @@
 All benchmarks, one after the other: `make bench`.
 """
 
-from tests import bench_audit, bench_journal
+import subprocess
+import sys
+
+BENCHMARKS = ("journal", "group_commit", "audit")
+"""Each is a module of its own, `python -m tests.bench_journal`, and runs in a fresh process."""
 
 
 def main() -> None:
-    """Run every benchmark and print its table."""
-    for benchmark in (bench_journal, bench_audit):
-        benchmark.main()
+    """Run every benchmark and let it print its table."""
+    for name in BENCHMARKS:
+        subprocess.run([sys.executable, "-m", f"tests.bench_{name}"], check=True)
 
 
 if __name__ == "__main__":
