@@ -74,7 +74,7 @@ def check_target(
             elif found.violation.requirement not in violated:
                 violated[found.violation.requirement] = check.name
                 yield _tell(found, target, reproducers)
-        for identifier in check.requirements:
+        for identifier in check.covers(target):
             covered.setdefault(identifier, []).append(check.name)
         yield CheckFinished(check.name, summary, clock() - started)
     yield from _verdicts(violated, covered, clock() - began)

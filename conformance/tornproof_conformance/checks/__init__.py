@@ -46,3 +46,9 @@ class Check:
     title: str
     requirements: frozenset[str]
     run: Callable[[Target, Budget], Findings]
+    leaves_out: Callable[[Target], frozenset[str]] | None = None
+    """Which of the requirements it does not look at in a target, if not all concern all."""
+
+    def covers(self, target: Target) -> frozenset[str]:
+        """Name the requirements that it can find violated in a target."""
+        return self.requirements - (self.leaves_out(target) if self.leaves_out else frozenset())

@@ -2,12 +2,14 @@
 Situations that somebody thought of: frozen vectors and scenarios.
 """
 
+from collections.abc import Iterable
+
 from tornproof_models.explore.workload import Target
 
 from tornproof_conformance.cases import ScenarioCase, VectorCase, try_case
 from tornproof_conformance.checks import Budget, Check, Findings
 from tornproof_conformance.events import Progress
-from tornproof_conformance.scenarios import SCENARIOS
+from tornproof_conformance.scenarios import SCENARIOS, Scenario
 from tornproof_conformance.vectors import image_vectors
 
 
@@ -20,10 +22,21 @@ def _vectors(target: Target, _: Budget) -> Findings:
 
 
 def _scenarios(target: Target, _: Budget) -> Findings:
-    for number, scenario in enumerate(SCENARIOS.values()):
-        yield Progress("scenarios", number, len(SCENARIOS), scenario.name)
+    scenarios = [each for each in SCENARIOS.values() if each.applies(target)]
+    for number, scenario in enumerate(scenarios):
+        yield Progress("scenarios", number, len(scenarios), scenario.name)
         yield from try_case(ScenarioCase(scenario.name), target)
-    return f"{len(SCENARIOS)} scenarios"
+    return f"{len(scenarios)} scenarios"
+
+
+def _requirements(scenarios: Iterable[Scenario]) -> frozenset[str]:
+    return frozenset(name for scenario in scenarios for name in scenario.requirements)
+
+
+def _without_a_situation(target: Target) -> frozenset[str]:
+    """Name the requirements of scenarios alone that do not apply to a target."""
+    found = _requirements(each for each in SCENARIOS.values() if each.applies(target))
+    return _requirements(SCENARIOS.values()) - found
 
 
 VECTORS = Check(
@@ -36,6 +49,7 @@ VECTORS = Check(
 SCENARIOS_CHECK = Check(
     "scenarios",
     "situations in which a rule shows",
-    frozenset(name for scenario in SCENARIOS.values() for name in scenario.requirements),
+    _requirements(SCENARIOS.values()),
     _scenarios,
+    _without_a_situation,
 )

@@ -9,12 +9,12 @@ explorer.
 
 from collections.abc import Mapping
 
-from tornproof_conformance.scenarios import addresses, framing, opening, writing
+from tornproof_conformance.scenarios import addresses, framing, opening, watermark, writing
 from tornproof_conformance.scenarios.scenario import Scenario
 
 SCENARIOS: Mapping[str, Scenario] = {
     found.name: found
-    for module in (framing, addresses, writing, opening)
+    for module in (framing, addresses, writing, opening, watermark)
     for found in vars(module).values()
     if isinstance(found, Scenario)
 }

@@ -50,6 +50,11 @@ class Scenario:
     requirements: tuple[str, ...]
     rule: str
     _play: Callable[[Target], Iterator[Violation]]
+    _where: Callable[[Target], bool] | None = None
+
+    def applies(self, target: Target) -> bool:
+        """Tell whether the target has what the scenario is about."""
+        return self._where is None or self._where(target)
 
     def judge(self, target: Target) -> list[Violation]:
         """Play the scenario; a target that raises where it must not is in the wrong, too."""
@@ -62,13 +67,19 @@ class Scenario:
         return found
 
 
-def scenario(*requirements: str) -> Callable[[Callable[[Target], Iterator[Violation]]], Scenario]:
-    """Make a scenario out of a generator function; its docstring is the rule."""
+def scenario(
+    *requirements: str, where: Callable[[Target], bool] | None = None
+) -> Callable[[Callable[[Target], Iterator[Violation]]], Scenario]:
+    """
+    Make a scenario out of a generator function; its docstring is the rule.
+
+    `where` says for which targets it means anything, if not for all.
+    """
 
     def make(play: Callable[[Target], Iterator[Violation]]) -> Scenario:
         assert play.__doc__ is not None
         rule = " ".join(play.__doc__.split())
-        return Scenario(play.__name__.replace("_", "-"), requirements, rule, play)
+        return Scenario(play.__name__.replace("_", "-"), requirements, rule, play, where)
 
     return make
 

@@ -15,6 +15,7 @@ Of a journal, in the order in which to read them:
 - `journal_fsync`: promises without a sync, and syncs in the wrong order
 - `journal_errors`: what a failed write or fsync does to what follows
 - `journal_segments`: names, offsets, sizes and locks
+- `journal_watermark`: what is known to be durable; with a twin of its own
 - `journal`: all of them, by name
 
 Of what stands beside a journal: `reader`, and `cleanup` for cursors and cleaners.

@@ -2,7 +2,7 @@
 All miniatures of a journal, by name.
 
 `SMALL` is the twin of all of them: it differs from each in the one step that the
-miniature gets wrong.
+miniature gets wrong.  Those with a watermark have `SmallWatermark` for theirs.
 """
 
 from collections.abc import Mapping
@@ -81,6 +81,7 @@ from tornproof_models.miniatures.journal_tail import (
     StaleTailReused,
     TornTailRefused,
 )
+from tornproof_models.miniatures.journal_watermark import WATERMARKS
 from tornproof_models.miniatures.small_journal import SmallJournal
 
 MINIATURES: Mapping[str, type[SmallJournal]] = {
@@ -148,6 +149,8 @@ MINIATURES: Mapping[str, type[SmallJournal]] = {
     "oversize-record-unseen": OversizeRecordUnseen,
     "no-lock": NoLock,
     "lock-outlives-its-holder": LockOutlivesItsHolder,
+    # the durable watermark
+    **WATERMARKS,
 }
 
 

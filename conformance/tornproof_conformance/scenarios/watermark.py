@@ -1,0 +1,158 @@
+"""
+Scenarios about the durable watermark.
+
+They are played for targets that keep one: a file named `watermark` beside the
+segments, in whatever form.  How it looks inside is the target's own business;
+what it is good for shows in what recovery refuses and what it cuts.
+"""
+
+from collections.abc import Iterator
+
+from tornproof_models.contract.journal import Record, Violation
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.profiles import PROFILES
+from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import Image
+from tornproof_models.explore.workload import DIRECTORY, Target, grow_payload
+
+from tornproof_conformance.frames import make_frame
+from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
+
+WATERMARK = "watermark"
+
+
+def keeps_a_watermark(target: Target) -> bool:
+    """Tell whether a target has made a watermark by the time it has closed a journal."""
+    situation = Situation(target)
+    try:
+        _write_and_close(situation)
+    except Exception:
+        return False  # other scenarios say so
+    return bool(situation.files.get(WATERMARK))
+
+
+def _write_and_close(situation: Situation) -> list[Record]:
+    """Append three records that fit one segment, and close: all of it is durable."""
+    journal = situation.open()
+    records = []
+    for number, size in enumerate((20, 0, 33)):
+        payload = grow_payload(size, number)
+        records.append((journal.append(payload), payload))
+    journal.close()
+    situation.filesystem.release_locks()
+    return records
+
+
+def _damaged(situation: Situation, name: str, content: bytes | None) -> Situation:
+    """Return the same target before the same files, but for one."""
+    files = situation.files | ({name: content} if content is not None else {})
+    if content is None:
+        del files[name]
+    return Situation.with_files(situation.target, files)
+
+
+def _flips(data: bytes) -> Iterator[tuple[int, bytes]]:
+    for position in range(len(data)):
+        damaged = bytearray(data)
+        damaged[position] ^= 0x10
+        yield position, bytes(damaged)
+
+
+@scenario("REC-12", "REC-5", where=keeps_a_watermark)
+def damage_below_the_watermark_is_an_error(target: Target) -> Iterator[Violation]:
+    """A flipped bit below the watermark is an error in the last segment too; nothing changes."""
+    situation = Situation(target)
+    _write_and_close(situation)
+    (name,) = situation.segments
+    for position, data in _flips(situation.segments[name]):
+        damaged = _damaged(situation, name, data)
+        before = damaged.files
+        code = error_code(damaged.open)
+        if code != "corrupt":
+            message = f"byte {position} of {name} is damaged: open gives {code}, not corrupt"
+            yield Violation("REC-12", message)
+            return
+        if damaged.files != before:
+            yield Violation("REC-5", f"byte {position} of {name} is damaged: files changed")
+            return
+
+
+@scenario("REC-12", where=keeps_a_watermark)
+def what_the_watermark_covers_must_be_there(target: Target) -> Iterator[Violation]:
+    """A last segment that was shortened or removed is an error, and nothing changes."""
+    situation = Situation(target)
+    records = _write_and_close(situation)
+    (name,) = situation.segments
+    data = situation.segments[name]
+    for what, content in (
+        ("cut within a record", data[:-1]),
+        ("cut between records", data[: records[-1][0]]),
+        ("emptied", b""),
+        ("removed", None),
+    ):
+        damaged = _damaged(situation, name, content)
+        before = damaged.files
+        code = error_code(damaged.open)
+        if code != "corrupt":
+            yield Violation("REC-12", f"{name} is {what}: open gives {code}, not corrupt")
+        elif damaged.files != before:
+            yield Violation("REC-5", f"{name} is {what}: files changed")
+
+
+@scenario("REC-12", where=keeps_a_watermark)
+def above_the_watermark_a_torn_tail_is_cut(target: Target) -> Iterator[Violation]:
+    """Whatever part of a further record follows the last durable one, it is cut and no error."""
+    situation = Situation(target)
+    records = _write_and_close(situation)
+    (name,) = situation.segments
+    frame = make_frame(grow_payload(20, 9))
+    for cut in range(1, len(frame)):
+        torn = _damaged(situation, name, situation.segments[name] + frame[:cut])
+        try:
+            journal = torn.open()
+        except Exception as error:
+            message = f"{cut} bytes of a frame at the end: {type(error).__name__}: {error}"
+            yield Violation("REC-12", message)
+            return
+        if list(journal.scan()) != records or journal.discarded_bytes != cut:
+            yield Violation("REC-12", f"{cut} bytes of a frame at the end are not what was cut")
+            return
+
+
+@scenario("REC-12", where=keeps_a_watermark)
+def an_orderly_end_makes_the_watermark_exact(target: Target) -> Iterator[Violation]:
+    """After a close, a crash takes nothing from the watermark."""
+    situation = Situation(target)
+    _write_and_close(situation)
+    profile = PROFILES["adversarial"]
+    registers = Registers.of(situation.filesystem.initial, profile.floors)
+    registers.replay(situation.filesystem.events)
+    space = ImageSpace(registers, profile)
+    for choice in (next(space.choices()), space.all_kept):
+        image = space.builder.build(choice)
+        path = max(path for path in image.files if path.endswith(".wal"))
+        files = dict(image.files) | {path: bytes(len(image.files[path]))}
+        crashed = Situation(target, ModelFilesystem(Image(files, image.directories)))
+        code = error_code(crashed.open)
+        if code != "corrupt":
+            message = f"closed, power lost, then zeros for the last segment: open gives {code}"
+            yield Violation("REC-12", message)
+            return
+
+
+@scenario("REC-12", where=keeps_a_watermark)
+def a_lost_watermark_is_no_obstacle(target: Target) -> Iterator[Violation]:
+    """A watermark that is missing, empty or garbage says less; it does not close the journal."""
+    situation = Situation(target)
+    records = _write_and_close(situation)
+    for what, content in (("missing", None), ("empty", b""), ("garbage", bytes(range(256)) * 5)):
+        lost = _damaged(situation, WATERMARK, content)
+        try:
+            found = list(lost.open().scan())
+        except Exception as error:
+            message = f"{DIRECTORY}/{WATERMARK} is {what}: {type(error).__name__}: {error}"
+            yield Violation("REC-12", message)
+            continue
+        if found != records:
+            yield Violation("REC-12", f"the watermark is {what}, and records are missing")

@@ -1,0 +1,79 @@
+"""The scenarios about the watermark: who is judged by them, and that they can fail."""
+
+from pathlib import Path
+
+import pytest
+from tornproof_conformance.checks import Budget
+from tornproof_conformance.checks.situations import SCENARIOS_CHECK
+from tornproof_conformance.events import RequirementJudged
+from tornproof_conformance.runner import check_target
+from tornproof_conformance.scenarios import SCENARIOS, watermark
+from tornproof_conformance.scenarios.scenario import Scenario
+from tornproof_conformance.targets import ReferenceTarget
+from tornproof_models.disk.profiles import CLAIMED, PROFILES
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.workload import Append, Options, Reopen, Rotate, Sync, Target, run
+from tornproof_models.miniatures.journal import SMALL, MiniatureTarget
+from tornproof_models.miniatures.journal_watermark import WATERMARKS, SmallWatermark
+
+ABOUT_WATERMARKS = [each for each in vars(watermark).values() if isinstance(each, Scenario)]
+TWIN = MiniatureTarget("small-watermark", SmallWatermark)
+
+
+def found_by_scenarios(target: Target) -> set[str]:
+    return {
+        violation.requirement
+        for scenario in SCENARIOS.values()
+        if scenario.applies(target)
+        for violation in scenario.judge(target)
+    }
+
+
+def found_by_exploration(target: Target) -> set[str]:
+    """Crash a few programs everywhere, at both durability levels."""
+    found = set()
+    for durability in ("immediate", "eventual"):
+        options = Options(durability=durability)
+        for program in ((Append(5), Sync(), Append(600)), (Append(5), Rotate(), Reopen())):
+            running = run(program, target, options)
+            found |= {violation.requirement for violation in running.violations}
+            for profile in CLAIMED:
+                explorer = Explorer(target, options, PROFILES[profile])
+                findings = explorer.explore(running.filesystem.trace)
+                found |= {finding.violation.requirement for finding in findings}
+    return found
+
+
+@pytest.mark.parametrize("target", [ReferenceTarget(), TWIN], ids=["reference", "twin"])
+def test_who_keeps_one_is_judged_and_passes(target: Target) -> None:
+    """All scenarios apply, and none finds anything; nor does a crash."""
+    assert all(scenario.applies(target) for scenario in ABOUT_WATERMARKS)
+    assert len(ABOUT_WATERMARKS) == 5
+    assert found_by_scenarios(target) == set()
+    assert found_by_exploration(target) == set()
+
+
+def test_who_keeps_none_is_not_judged() -> None:
+    """The requirement is not covered then, and REC-5 rests on other scenarios."""
+    assert not any(scenario.applies(SMALL) for scenario in ABOUT_WATERMARKS)
+    assert "REC-12" not in SCENARIOS_CHECK.covers(SMALL)
+    assert "REC-5" in SCENARIOS_CHECK.covers(SMALL)
+    assert {"REC-12", "REC-5"} <= SCENARIOS_CHECK.covers(ReferenceTarget())
+
+
+@pytest.mark.parametrize(
+    ("target", "verdict"), [(ReferenceTarget(), "holds"), (SMALL, "not covered")]
+)
+def test_the_verdict_says_so(target: Target, verdict: str, tmp_path: Path) -> None:
+    """`tornproof check` lists it as holding, or as not covered."""
+    events = check_target(target, budget=Budget(), reproducers=tmp_path, checks=(SCENARIOS_CHECK,))
+    judged = [each for each in events if isinstance(each, RequirementJudged)]
+    assert [each.verdict for each in judged if each.requirement == "REC-12"] == [verdict]
+
+
+@pytest.mark.parametrize("name", WATERMARKS)
+def test_each_wrong_one_is_caught(name: str) -> None:
+    """By a scenario, or by a crash."""
+    target = MiniatureTarget(name, WATERMARKS[name])
+    found = found_by_scenarios(target) or found_by_exploration(target)
+    assert found & WATERMARKS[name].breaks
