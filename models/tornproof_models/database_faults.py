@@ -23,6 +23,7 @@ import itertools
 import sqlite3
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 from attrs import define, field, frozen
@@ -91,6 +92,7 @@ WRITES = frozenset({"insert", "dead letter", "remove", "cursor"})
 ENDS = frozenset({"commit", "rollback"})
 
 
+@cache
 def point_of(statement: str) -> str:
     """Name the kind of a statement; `other` for those that have no name."""
     return next((name for name, begins, _ in POINTS if statement.startswith(begins)), "other")
@@ -174,12 +176,14 @@ class FaultyConnection(sqlite3.Connection):
 
     plan: Plan
     database: "MemoryDatabase | None" = None
+    is_open = True
+    _is_dead = False
     _begins_late = False
-    _is_open = True
+    _level: int | None = None
 
     def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """Run a statement, unless something goes wrong."""
-        if self.database is not None and not self.database.knows(self):
+        if self._is_dead or (self.database is not None and not self.database.knows(self)):
             raise ProcessDied
         point = point_of(statement)
         written = parameters[0] if point in ("insert", "dead letter") else None
@@ -195,7 +199,7 @@ class FaultyConnection(sqlite3.Connection):
         elif strike.when is When.ROLLED_BACK and self.in_transaction:
             super().execute("ROLLBACK")
         if strike.kind is Kind.DEATH:
-            self.drop()
+            self._die()
         raise failure_of(strike)
 
     def drop(self) -> None:
@@ -205,14 +209,18 @@ class FaultyConnection(sqlite3.Connection):
         The rollback is explicit because a connection that is closed while some
         cursor is still referenced, by a traceback say, keeps its locks.
         """
-        if self._is_open:
-            if self.in_transaction:
-                super().execute("ROLLBACK")
+        if self.is_open:
+            self._die()
             self.close()
+
+    def _die(self) -> None:
+        if self.in_transaction:
+            super().execute("ROLLBACK")
+        self._is_dead = True
 
     def close(self) -> None:
         """Close the connection."""
-        self._is_open = False
+        self.is_open = False
         super().close()
 
     def _run(self, point: str, statement: str, parameters: Any) -> sqlite3.Cursor:
@@ -225,6 +233,8 @@ class FaultyConnection(sqlite3.Connection):
         if point in ENDS and not self.in_transaction:
             self._begins_late = False
             return super().execute("SELECT 1 WHERE 0")
+        if statement.startswith("PRAGMA synchronous"):
+            self._level = None
         cursor = super().execute(statement, parameters)
         if point == "commit" and self.database is not None:
             self.database.note_commit(self._is_synchronous())
@@ -239,8 +249,9 @@ class FaultyConnection(sqlite3.Connection):
         return super().execute(statement)
 
     def _is_synchronous(self) -> bool:
-        (level,) = super().execute("PRAGMA synchronous").fetchone()
-        return bool(level >= SYNCHRONOUS_FULL)
+        if self._level is None:
+            (self._level,) = super().execute("PRAGMA synchronous").fetchone()
+        return bool(self._level >= SYNCHRONOUS_FULL)
 
 
 def failure_of(strike: Strike) -> BaseException:
@@ -276,6 +287,7 @@ class MemoryDatabase:
         self.plan = Plan()
         self._uri = f"file:/tornproof-{next(_NUMBERS)}?vfs=memdb"
         self.anchor = self._open(sqlite3.Connection)
+        self._copy = sqlite3.connect(":memory:")
         self._connections: list[FaultyConnection] = []
         self._floor: bytes | None = None
         """The last durable state, if the present one is not."""
@@ -285,14 +297,18 @@ class MemoryDatabase:
 
     def connect(self) -> FaultyConnection:
         """Open a connection for the process that lives now."""
-        strike = self.plan.due("open")
-        if strike is not None:
-            raise failure_of(strike)
+        self.reach("open")
         connection = self._open(FaultyConnection)
         connection.plan = self.plan
         connection.database = self
         self._connections.append(connection)
         return connection
+
+    def reach(self, point: str) -> None:
+        """Visit a point that is no statement, and fail there if something strikes."""
+        strike = self.plan.due(point)
+        if strike is not None:
+            raise failure_of(strike)
 
     def knows(self, connection: FaultyConnection) -> bool:
         """Say whether the process that opened the connection is alive."""
@@ -318,14 +334,13 @@ class MemoryDatabase:
 
     def restore(self, state: bytes) -> None:
         """Go back to a saved state."""
-        with sqlite3.connect(":memory:") as copy:
-            copy.deserialize(state)
-            copy.backup(self.anchor)
-        copy.close()
+        self._copy.deserialize(state)
+        self._copy.backup(self.anchor)
 
     def close(self) -> None:
         """Forget everything."""
         self.kill()
+        self._copy.close()
         self.anchor.close()
 
     def _open(self, factory: type[Connection]) -> Connection:

@@ -81,10 +81,14 @@ def payload_of(number: int) -> bytes:
 
 @frozen
 class Look:
-    """What one sees of a target, and whether its drainer has given up."""
+    """What one sees of a target."""
 
     state: State
     hopeless: bool = False
+    """Whether its drainer has given up."""
+
+    defect: str = ""
+    """A panic that nobody injected."""
 
 
 class Target(Protocol):
@@ -376,8 +380,11 @@ class Run:
     # Noting and judging
 
     def _judge(self, *, quiescent: bool) -> None:
-        state = evolve(self.target.look().state, quiescent=quiescent)
+        look = self.target.look()
+        state = evolve(look.state, quiescent=quiescent)
         self.violations += judge(self.history, state, profile=self.judged_as)
+        if look.defect:
+            self.violations.append(Violation("DRN-8", f"a panic of its own: {look.defect}"))
 
     def _note_strike(self, strike: Strike, event_id: str | None) -> None:
         """

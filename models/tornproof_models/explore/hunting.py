@@ -83,11 +83,12 @@ def strikes() -> Iterator[Strike]:
 def programs() -> Iterator[Program]:
     """Yield the programs to try, the small ones first."""
     yield from SCENARIOS
+    for scenario in REPLAYS:
+        yield (REJECTED, *scenario)
     for scenario in SCENARIOS:
         for strike in strikes():
             yield (Arm(strike), *scenario)
     for scenario in REPLAYS:
-        yield (REJECTED, *scenario)
         for strike in strikes():
             yield (REJECTED, Arm(strike), *scenario)
 

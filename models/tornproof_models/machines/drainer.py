@@ -60,6 +60,12 @@ from tornproof_models.machines.violated import Violated
 
 SPOOL = "/spool"
 
+INJECTED = ("Panic:", "SQLITE_", "InputOutput:", "NoSpace:")
+"""
+How panics begin that were caused: a rollback that failed is one, and so is a spool
+that cannot be read.
+"""
+
 
 class ReferenceQueue:
     """The reference, paused, on a database and a disk in memory."""
@@ -170,7 +176,9 @@ class ReferenceQueue:
             spool=tuple(event_id for _, event_id in records) if self._is_durable else None,
             position=sum(1 for offset, _ in records if offset < position),
         )
-        return Look(state, hopeless=self.queue.state is Life.FAILED)
+        panic = self.queue.last_panic
+        defect = panic if panic and not panic.startswith(INJECTED) else ""
+        return Look(state, hopeless=self.queue.state is Life.FAILED, defect=defect)
 
     def _spooled(self) -> list[tuple[int, str]]:
         """Read the spool's files, again only if they have changed."""

@@ -45,9 +45,9 @@ class Metrics:
 class Counters:
     """Metrics that several threads count up; each change is one step to whoever looks."""
 
-    def __init__(self, recovered: int = 0) -> None:
+    def __init__(self, begin: Metrics | None = None) -> None:
         self._lock = Lock()
-        self._now = Metrics(submitted=recovered, recovered=recovered)
+        self._now = begin or Metrics()
 
     @property
     def now(self) -> Metrics:

@@ -198,7 +198,7 @@ class DeferredAuditQueue:
             spool_id = source.identity.spool if isinstance(source, Spool) else None
             return Sink(connect(), spool_id=spool_id, signer=signer, clock=clock)
 
-        counters = Counters(recovered)
+        counters = Counters(Metrics(submitted=recovered, recovered=recovered))
         supervisor = Supervisor(
             source, open_sink, counters, position=position, max_restarts=max_restarts
         )
@@ -251,7 +251,7 @@ class DeferredAuditQueue:
     def _admission(self) -> Iterator[None]:
         """Keep the queue from closing while an event is being admitted, and wake the drainer."""
         if self.state is State.FAILED:
-            raise Closed(f"the drainer gave up: {self._supervisor.life.reason}")
+            raise Closed(f"the drainer gave up: {self.last_panic}")
         with self._gate:
             if self._closing:
                 raise Closed("the queue has been closed")
@@ -308,7 +308,7 @@ class DeferredAuditQueue:
         if position >= target:
             return Drained(drained=True)
         pending = tuple(each.event.event_id for each in self._source.read(position, NAMED))
-        reason = self._supervisor.life.reason if self.state is State.FAILED else ""
+        reason = self.last_panic if self.state is State.FAILED else ""
         return Drained(drained=False, pending=pending, reason=reason)
 
     def _abandon(self) -> None:
@@ -320,6 +320,11 @@ class DeferredAuditQueue:
     def state(self) -> State:
         """What the drainer's life has come to."""
         return self._supervisor.life.state
+
+    @property
+    def last_panic(self) -> str:
+        """What the drainer's last panic was; empty if it has had none."""
+        return self._supervisor.life.reason
 
     @property
     def metrics(self) -> Metrics:

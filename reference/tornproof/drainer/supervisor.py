@@ -114,6 +114,7 @@ class Supervisor:
 
     `position` is where the source's first event that has not landed begins.
     `open_sink` makes a sink; it is not called before there is something to land.
+    The state of it all is `position`, `life`, `core` and `sink`.
     """
 
     def __init__(
@@ -134,7 +135,7 @@ class Supervisor:
         self._counters = counters
         self._max_restarts = max_restarts
         self._batch_events = batch_events
-        self._sink: Sink | None = None
+        self.sink: Sink | None = None
 
     def step(self) -> float | None:
         """
@@ -176,7 +177,7 @@ class Supervisor:
         if not self.core.in_flight and not self._take():
             return None
         try:
-            self._sink = self._open_sink()
+            self.sink = self._open_sink()
         except Exception as error:
             if classify(error) is None:
                 raise
@@ -208,18 +209,18 @@ class Supervisor:
 
     def _attempt(self) -> float:
         """Land what is to be tried, or classify why not."""
-        assert self._sink is not None
+        assert self.sink is not None
         attempt = self.core.attempt
         try:
             if self.core.state is core.State.APPENDING:
-                places = self._sink.append(attempt)
+                places = self.sink.append(attempt)
             else:
-                places = [self._sink.dead_letter(attempt[0], self.core.reason)]
+                places = [self.sink.dead_letter(attempt[0], self.core.reason)]
         except Exception as error:
             failure = classify(error)
             if failure is None:
                 raise
-            return self._fail(failure, describe(error), self._sink.at)
+            return self._fail(failure, describe(error), self.sink.at)
         self._land(attempt, places)
         return 0.0
 
@@ -259,7 +260,7 @@ class Supervisor:
         return core.delay(panics)
 
     def _discard_sink(self) -> None:
-        sink, self._sink = self._sink, None
+        sink, self.sink = self.sink, None
         if sink is not None:
             with suppress(Exception):  # it may be what is broken
                 sink.close()
