@@ -40,6 +40,9 @@ JOURNAL_CHECKS: tuple[Check, ...] = (VECTORS, SCENARIOS_CHECK, EXPLORATION, FAUL
 FAMILIES = ("FRM", "JRN", "REC", "SEG")
 """The families of requirements on which a journal is judged."""
 
+BESIDE = ("RDR", "CUR")
+"""Those on which it is judged if it has readers and cursors."""
+
 
 def check_target(
     target: Target,
@@ -92,7 +95,8 @@ def _verdicts(
     counts = {"holds": 0, "violated": 0, "not covered": 0}
     conforms = True
     for requirement in requirements().values():
-        if requirement.family not in FAMILIES:
+        is_known = requirement.id in violated or requirement.id in covered
+        if requirement.family not in FAMILIES and not (requirement.family in BESIDE and is_known):
             continue
         if requirement.id in violated:
             verdict, rests_on = "violated", f"found by {violated[requirement.id]}"

@@ -2,11 +2,15 @@
 What is judged: the built-in reference, a miniature, and later any adapter.
 """
 
+from collections.abc import Mapping
+
 from attrs import frozen
 from tornproof.errors import Invalid
-from tornproof.journal import Journal
+from tornproof.filesystem import Filesystem
+from tornproof.journal import Cursor, Journal, JournalReader
+from tornproof.journal.cursor import read_cursors
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.workload import DIRECTORY, JournalUnderTest, Options, Target
+from tornproof_models.explore.workload import DIRECTORY, Options, Target
 from tornproof_models.miniatures.journal import MINIATURES, MiniatureTarget
 
 
@@ -16,7 +20,7 @@ class ReferenceTarget:
 
     name: str = "reference"
 
-    def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
+    def open(self, filesystem: ModelFilesystem, options: Options) -> Journal:
         """Open the reference journal on a simulated disk."""
         return Journal.open(
             DIRECTORY,
@@ -25,6 +29,18 @@ class ReferenceTarget:
             max_payload=options.max_payload,
             filesystem=filesystem,
         )
+
+    def open_reader(self, filesystem: Filesystem, *, durable_only: bool) -> JournalReader:
+        """Open a reader beside it."""
+        return JournalReader(DIRECTORY, durable_only=durable_only, filesystem=filesystem)
+
+    def open_cursor(self, filesystem: Filesystem, name: str) -> Cursor:
+        """Open a cursor of it."""
+        return Cursor.open(DIRECTORY, name, filesystem=filesystem)
+
+    def positions(self, filesystem: Filesystem) -> Mapping[str, int]:
+        """Read every cursor."""
+        return read_cursors(filesystem, DIRECTORY)
 
 
 def find_target(name: str) -> Target:

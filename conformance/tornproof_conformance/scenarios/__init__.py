@@ -9,12 +9,19 @@ explorer.
 
 from collections.abc import Mapping
 
-from tornproof_conformance.scenarios import addresses, framing, opening, watermark, writing
+from tornproof_conformance.scenarios import (
+    addresses,
+    consumers,
+    framing,
+    opening,
+    watermark,
+    writing,
+)
 from tornproof_conformance.scenarios.scenario import Scenario
 
 SCENARIOS: Mapping[str, Scenario] = {
     found.name: found
-    for module in (framing, addresses, writing, opening, watermark)
+    for module in (framing, addresses, writing, opening, watermark, consumers)
     for found in vars(module).values()
     if isinstance(found, Scenario)
 }

@@ -1,0 +1,103 @@
+"""The scenarios about readers, cursors and cleanup: who is judged by them, and that they fail."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+from tornproof.filesystem import Filesystem
+from tornproof_conformance.checks import Budget
+from tornproof_conformance.checks.situations import SCENARIOS_CHECK
+from tornproof_conformance.events import RequirementJudged
+from tornproof_conformance.runner import check_target
+from tornproof_conformance.scenarios import consumers
+from tornproof_conformance.scenarios.scenario import Scenario
+from tornproof_conformance.targets import ReferenceTarget
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.explore.consumers import CleaningJournal, ConsumerTarget, CursorUnderTest
+from tornproof_models.explore.following import ReaderTarget, ReaderUnderTest
+from tornproof_models.explore.workload import Options
+from tornproof_models.machines.cursor import ReferenceConsumers
+from tornproof_models.miniatures.cleanup import CLEANERS, CONSUMERS, CURSORS, SMALL_CONSUMERS
+from tornproof_models.miniatures.journal import SMALL
+from tornproof_models.miniatures.reader import READERS, SMALL_READER, SmallReaderTarget
+
+SCENARIOS = [each for each in vars(consumers).values() if isinstance(each, Scenario)]
+BESIDE = {f"RDR-{number}" for number in range(1, 7)} | {"CUR-1", "CUR-2", "CUR-3", "SEG-7"}
+
+
+@frozen
+class Assembled:
+    """A target put together: a journal with cursors, and a reader of another make."""
+
+    consumers: ConsumerTarget
+    reader: ReaderTarget
+    name: str = "assembled"
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> CleaningJournal:
+        return self.consumers.open(filesystem, options)
+
+    def open_cursor(self, filesystem: Filesystem, name: str) -> CursorUnderTest:
+        return self.consumers.open_cursor(filesystem, name)
+
+    def positions(self, filesystem: Filesystem) -> Mapping[str, int]:
+        return self.consumers.positions(filesystem)
+
+    def open_reader(self, filesystem: Filesystem, *, durable_only: bool) -> ReaderUnderTest:
+        return self.reader.open(filesystem, durable_only=durable_only)
+
+
+def verdicts(target: ReferenceTarget | ConsumerTarget, saved: Path) -> dict[str, str]:
+    events = check_target(target, budget=Budget(), reproducers=saved, checks=(SCENARIOS_CHECK,))
+    return {e.requirement: e.verdict for e in events if isinstance(e, RequirementJudged)}
+
+
+def test_the_reference_holds_them(tmp_path: Path) -> None:
+    """`tornproof check` lists readers, cursors and cleanup, and none is violated."""
+    found = verdicts(ReferenceTarget(), tmp_path)
+    assert {name: found.get(name) for name in BESIDE} == dict.fromkeys(BESIDE, "holds")
+
+
+def test_who_has_none_hears_nothing_of_them() -> None:
+    """A journal without readers and cursors is not judged on them."""
+    assert not any(scenario.applies(SMALL) for scenario in SCENARIOS)
+    assert not SCENARIOS_CHECK.covers(SMALL) & BESIDE
+
+
+def test_twins_of_another_make_pass() -> None:
+    """A small reader beside the reference, and small cursors and a small cleaner."""
+    target = Assembled(ReferenceConsumers(), SMALL_READER)
+    assert [each.judge(target) for each in SCENARIOS] == [[]] * len(SCENARIOS)
+    assert SCENARIOS[0].judge(SMALL_CONSUMERS) == []
+    assert [scenario.applies(SMALL_CONSUMERS) for scenario in SCENARIOS] == [True] + [False] * 4
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("never-refreshes", 1),
+        ("shows-beyond-the-watermark", 1),
+        ("skips-at-rotation", 2),
+        ("waits-for-the-rest", 3),
+    ],
+)
+def test_wrong_readers_are_caught(name: str, number: int) -> None:
+    """Each scenario convicts somebody; the models' kill table has all of them."""
+    target = Assembled(ReferenceConsumers(), SmallReaderTarget(name, READERS[name]))
+    found = {each.requirement for each in SCENARIOS[number].judge(target)}
+    assert found & READERS[name].breaks
+
+
+def test_what_was_shown_and_is_gone_is_caught() -> None:
+    """A reader that shows too early, judged by crashes alone."""
+    reader = SmallReaderTarget("eager", READERS["shows-beyond-the-watermark"])
+    target = Assembled(ReferenceConsumers(), reader)
+    assert {each.requirement for each in SCENARIOS[4].judge(target)} == {"RDR-6"}
+
+
+@pytest.mark.parametrize("name", ["newest-first", "moves-backwards", "name-not-synced"])
+def test_wrong_cursors_and_cleaners_are_caught(name: str) -> None:
+    """By the scenario that crashes them; the models' kill table has all of them."""
+    breaks = CLEANERS[name].breaks if name in CLEANERS else CURSORS[name].breaks
+    found = {each.requirement for each in SCENARIOS[0].judge(CONSUMERS[name])}
+    assert found & breaks
