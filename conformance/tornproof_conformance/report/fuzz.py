@@ -62,11 +62,13 @@ class FuzzReport:
 
     def _sum_up(self, event: FuzzFinished) -> None:
         found = len(event.reproducers)
-        verdict = f"[bold red]{found} violations[/]" if found else "[green]nothing found[/]"
+        verdict = "[green]nothing found[/]"
+        if found:
+            verdict = f"[bold red]{_counted(found, 'violation')}[/]"
         ended = "interrupted after" if event.interrupted else "in"
         self._console.print(
-            f"\n{verdict} {ended} {event.seconds / 60:.1f} minutes and {event.rounds} rounds: "
-            f"{_seen(event)}"
+            f"\n{verdict} {ended} {event.seconds / 60:.1f} minutes and "
+            f"{_counted(event.rounds, 'round')}: {_seen(event)}"
         )
 
 
@@ -81,3 +83,7 @@ def consume(stream: Generator[FuzzEvent, None, None], take: Callable[[FuzzEvent]
 
 def _seen(event: FuzzProgress | FuzzFinished) -> str:
     return f"{event.programs:,} programs, {event.images:,} images, {event.outcomes:,} outcomes"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

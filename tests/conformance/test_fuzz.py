@@ -1,0 +1,460 @@
+"""The fuzzer finds what is there, can be had again by its seed, and ends when it is told to."""
+
+import json
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from attrs import evolve, frozen
+from click.testing import CliRunner
+from hypothesis.database import (
+    DirectoryBasedExampleDatabase,
+    GitHubArtifactDatabase,
+    InMemoryExampleDatabase,
+    MultiplexedDatabase,
+    ReadOnlyDatabase,
+)
+from redis import Redis
+from tornproof.errors import Invalid
+from tornproof_conformance import fuzzing as fuzzing_module
+from tornproof_conformance import hunts as hunts_module
+from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.cli import main
+from tornproof_conformance.commands.fuzz import command
+from tornproof_conformance.events import ViolationFound
+from tornproof_conformance.examples import open_database
+from tornproof_conformance.fuzzing import (
+    FuzzEvent,
+    FuzzFinished,
+    Fuzzing,
+    FuzzProgress,
+    FuzzStarted,
+    Task,
+    fuzz,
+    play,
+    rounds,
+    seed_of,
+)
+from tornproof_conformance.hunts import Catch, ExplorerHunt, hunts_of
+from tornproof_conformance.report.fuzz import consume
+from tornproof_conformance.searching import Order
+from tornproof_conformance.targets import find_target
+from tornproof_models.contract.journal import Violation
+from tornproof_models.explore.engine import Engine
+from tornproof_models.explore.workload import Append, Options, Target
+
+FEW = 8
+"""Programs of a hunt: the miniatures here are caught by the first few."""
+
+
+def fuzzing(tmp_path: Path, target: str = "torn-tail-refused", seed: int = 1) -> Fuzzing:
+    """Describe a small search with a database of its own."""
+    return Fuzzing(target, seed, examples=FEW, database=str(tmp_path / "examples"))
+
+
+def requirements(catch: Catch) -> set[str]:
+    """Name what was found violated."""
+    return {problem.violation.requirement for problem in catch.problems}
+
+
+# What it finds
+
+
+def test_a_bug_is_found_saved_and_replayed(tmp_path: Path) -> None:
+    """A run with a fixed seed finds the miniature's bug, and its reproducer fails again."""
+    saved = tmp_path / "saved"
+
+    events = list(fuzz(fuzzing(tmp_path), minutes=0, reproducers=saved))
+
+    (found,) = (event for event in events if isinstance(event, ViolationFound))
+    assert found.requirement == "REC-1"
+    assert len(found.program) <= 3  # the opening and two steps: it is shrunk
+    assert [str(path) for path in saved.iterdir()] == [found.reproducer]
+    replayed = CliRunner().invoke(main, ["replay", found.reproducer])
+    assert replayed.exit_code == 1
+    assert "FAILED" in replayed.output
+
+
+def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
+    """Every hunt, each machine among them, plays against the reference in vain."""
+    search = evolve(fuzzing(tmp_path, "reference"), examples=3)
+    names = {hunt.name for hunt in hunts_of("reference")}
+    assert {"explorer", "journal-immediate", "audit-machine", "drainer-machine"} <= names
+    for name in names:
+        _, catch = play(search, Task(name, 0))
+        assert catch.problems == []
+        assert catch.programs >= 3
+
+
+def test_the_outcomes_of_recoveries_are_told_apart(tmp_path: Path) -> None:
+    """A search sees more than one thing that a recovery can do, and counts the images."""
+    _, catch = play(fuzzing(tmp_path, "reference"), Task("explorer", 0))
+    assert len(catch.outcomes) > 3
+    assert catch.images > 50
+
+
+def test_what_is_known_is_passed_over() -> None:
+    """A hunt told of every violation finds none; told of one, it finds the others."""
+    hunt = ExplorerHunt(find_target("torn-tail-refused"))
+
+    found = requirements(hunt.play(Order(4, 12)))
+    others = requirements(hunt.play(Order(4, 12, frozenset({"REC-1"}))))
+    nothing = requirements(hunt.play(Order(4, 12, frozenset(found))))
+
+    assert found == {"REC-1", "REC-2", "REC-3"}
+    assert others == {"REC-2", "REC-3"}
+    assert nothing == set()
+
+
+def test_a_failure_of_a_machine_is_kept_as_its_choices(tmp_path: Path) -> None:
+    """What an audit's machine finds is saved, replayed as FAILED, and FIXED once it is."""
+    events = list(
+        fuzz(fuzzing(tmp_path, "conflict-passed-over"), minutes=0, reproducers=tmp_path / "saved")
+    )
+    (found,) = (event for event in events if isinstance(event, ViolationFound))
+    assert found.requirement == "AUD-11"
+    assert "state = AuditMachine()" in found.program
+
+    path = Path(found.reproducer)
+    failed = CliRunner().invoke(main, ["replay", str(path)])
+    path.write_text(path.read_text().replace("conflict-passed-over", "reference"))
+    fixed = CliRunner().invoke(main, ["replay", str(path)])
+    document = json.loads(path.read_text())
+    document["case"]["hypothesis"] = "1.0"
+    path.write_text(json.dumps(document))
+    other = CliRunner().invoke(main, ["replay", str(path)])
+
+    assert (failed.exit_code, "FAILED" in failed.output) == (1, True)
+    assert (fixed.exit_code, "FIXED" in fixed.output) == (0, True)
+    assert (other.exit_code, other.output.startswith("ERROR")) == (2, True)
+    assert "its choices are those of Hypothesis 1.0" in other.output
+
+
+def test_two_processes_find_it_as_well(tmp_path: Path) -> None:
+    """The same search, in the processes of an engine."""
+    events = list(
+        fuzz(
+            fuzzing(tmp_path), minutes=0, reproducers=tmp_path / "saved", engine=Engine(processes=2)
+        )
+    )
+    found = [event.requirement for event in events if isinstance(event, ViolationFound)]
+    assert found == ["REC-1"]
+
+
+def test_an_unknown_target_is_refused(tmp_path: Path) -> None:
+    """The message says where the names are."""
+    with pytest.raises(Invalid, match="no target 'nobody'"):
+        next(fuzz(fuzzing(tmp_path, "nobody"), minutes=0, reproducers=tmp_path))
+
+
+# The same again
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> list[ProgramCase]:
+    """Collect the programs that the explorer's hunt tries."""
+    tried: list[ProgramCase] = []
+
+    def collect(target: Target, case: ProgramCase, catch: Catch) -> list[Violation]:
+        del target, catch
+        tried.append(case)
+        return []
+
+    monkeypatch.setattr(hunts_module, "_explore", collect)
+    return tried
+
+
+def tried_by(programs: list[ProgramCase], search: Fuzzing, number: int) -> list[ProgramCase]:
+    """Play one round of the explorer and return the programs it tried."""
+    programs.clear()
+    play(search, Task("explorer", number))
+    return list(programs)
+
+
+def test_a_seed_and_a_round_stand_for_the_same_programs(
+    tmp_path: Path, programs: list[ProgramCase]
+) -> None:
+    """Seed and round decide; neither the database nor the number of shards has a say."""
+    search = fuzzing(tmp_path)
+    first = tried_by(programs, search, 5)
+    stored = DirectoryBasedExampleDatabase(search.database)
+    stored.save(b"torn-tail-refused/explorer/", b"anything")
+
+    assert len(first) >= FEW
+    assert tried_by(programs, search, 5) == first
+    assert tried_by(programs, evolve(search, shard=1, shards=4), 5) == first
+    assert tried_by(programs, search, 6) != first
+    assert tried_by(programs, evolve(search, seed=2), 5) != first
+
+
+def test_shards_share_the_rounds_out(tmp_path: Path) -> None:
+    """Each round belongs to one shard of three, and every hunt has a seed of its own in it."""
+    search = fuzzing(tmp_path)
+    shares = [list(islice(rounds(evolve(search, shard=shard, shards=3)), 4)) for shard in range(3)]
+    seeds = {seed_of(search, Task(hunt, 0)) for hunt in ("explorer", "journal-immediate")}
+
+    assert sorted(number for share in shares for number in share) == list(range(12))
+    assert len(seeds) == 2
+
+
+# When it ends
+
+
+@frozen
+class QuietHunt:
+    """A hunt that finds nothing, or always the same, and remembers what it was told."""
+
+    name: str
+    orders: list[Order]
+    problems: Callable[[], list[Problem]] = list
+
+    def play(self, order: Order) -> Catch:
+        """Pretend to search."""
+        self.orders.append(order)
+        new = {str(len(self.orders)).encode()} if len(self.orders) < 4 else set()
+        return Catch(10, 100, new, self.problems())
+
+
+def acknowledged_early() -> list[Problem]:
+    """Return a violation of one requirement."""
+    case = ProgramCase((Append(5),), Options(), "prefix")
+    return [Problem(Violation("JRN-3", "gone"), case)]
+
+
+@pytest.fixture
+def orders(monkeypatch: pytest.MonkeyPatch) -> list[Order]:
+    """Let a run have two hunts, the second of which always finds the same."""
+    orders: list[Order] = []
+    both = (QuietHunt("quiet", orders), QuietHunt("lucky", orders, acknowledged_early))
+    monkeypatch.setattr(fuzzing_module, "hunts_of", lambda _: both)
+    return orders
+
+
+class Clock:
+    """Tells the times it was given, the last one for ever; an exception is raised."""
+
+    def __init__(self, *times: float | type[BaseException]) -> None:
+        self._times = list(times)
+
+    def __call__(self) -> float:
+        time = self._times.pop(0) if len(self._times) > 1 else self._times[0]
+        if isinstance(time, type):
+            raise time
+        return time
+
+
+@pytest.mark.usefixtures("orders")
+def run(tmp_path: Path, minutes: float, clock: Clock) -> list[FuzzEvent]:
+    """Run the fuzzer against the reference with hunts that cost nothing."""
+    return list(
+        fuzz(
+            fuzzing(tmp_path, "acknowledged-before-fsync"),
+            minutes=minutes,
+            reproducers=tmp_path / "saved",
+            clock=clock,
+        )
+    )
+
+
+def test_it_ends_when_the_time_is_up(tmp_path: Path, orders: list[Order]) -> None:
+    """Three seconds are three tasks after the first round; each is an event."""
+    events = run(tmp_path, 6 / 60, Clock(0, 1, 2, 3, 4, 5, 6, 7))
+
+    progress = [event for event in events if isinstance(event, FuzzProgress)]
+    finished = events[-1]
+    assert isinstance(events[0], FuzzStarted)
+    assert [event.seconds for event in progress] == [1, 2, 3, 4, 5, 6]
+    assert [event.programs for event in progress] == [10, 20, 30, 40, 50, 60]
+    assert [event.new_outcomes for event in progress] == [1, 1, 1, 0, 0, 0]
+    assert isinstance(finished, FuzzFinished)
+    assert (finished.rounds, finished.images, finished.interrupted) == (2, 600, False)
+    assert len(orders) == 6
+
+
+def test_a_round_is_played_however_short_the_time(tmp_path: Path, orders: list[Order]) -> None:
+    """First each hunt tries what the database holds, then each makes programs up once."""
+    run(tmp_path, 0, Clock(0))
+    assert [order.seed is None for order in orders] == [True, True, False, False]
+
+
+def test_a_violation_is_told_once_and_then_passed_over(tmp_path: Path, orders: list[Order]) -> None:
+    """The same reproducer is one; the hunt that found it looks for others from then on."""
+    events = run(tmp_path, 1, Clock(0, *range(10, 100, 10)))
+
+    found = [event for event in events if isinstance(event, ViolationFound)]
+    overlooked = [order.overlooked for order in orders]
+    assert [event.requirement for event in found] == ["JRN-3"]
+    assert len(list((tmp_path / "saved").iterdir())) == 1
+    assert overlooked[:4] == [frozenset()] * 3 + [frozenset({"JRN-3"})]
+
+
+@pytest.mark.usefixtures("orders")
+def test_ctrl_c_ends_it_with_what_was_found(tmp_path: Path) -> None:
+    """An interrupt in the middle of the search is an end like any other."""
+    events = run(tmp_path, 60, Clock(0, 1, 2, KeyboardInterrupt, 9))
+
+    finished = events[-1]
+    assert isinstance(finished, FuzzFinished)
+    assert finished.interrupted
+    assert finished.seconds == 9
+    assert len(finished.reproducers) == 1
+
+
+@pytest.mark.usefixtures("orders")
+def test_ctrl_c_while_something_is_shown_ends_it_too(tmp_path: Path) -> None:
+    """Whoever consumes the events is interrupted, and still hears the last one."""
+    taken: list[FuzzEvent] = []
+
+    def take(event: FuzzEvent) -> None:
+        taken.append(event)
+        if isinstance(event, ViolationFound):
+            raise KeyboardInterrupt
+
+    search = fuzzing(tmp_path, "acknowledged-before-fsync")
+    consume(fuzz(search, minutes=60, reproducers=tmp_path / "saved", clock=Clock(0)), take)
+
+    assert isinstance(taken[-1], FuzzFinished)
+    assert taken[-1].interrupted
+
+
+# Databases
+
+
+def test_an_example_that_failed_is_tried_first(tmp_path: Path) -> None:
+    """A second run, of another seed, finds in the database what the first one left there."""
+    search = fuzzing(tmp_path)
+    from_database = Task("explorer", None)
+
+    _, before = play(search, from_database)
+    play(search, Task("explorer", 0))
+    _, after = play(evolve(search, seed=99), from_database)
+    _, elsewhere = play(evolve(search, target="reference"), from_database)
+
+    assert (before.programs, before.problems) == (0, [])
+    assert requirements(after) == {"REC-1"}
+    assert elsewhere.programs == 0  # another target has a shelf of its own
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[str]:
+    """Run a real Redis server and return its address."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed: apt-get install redis-server")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        for line in server.stdout:
+            if "Ready to accept connections" in line:
+                break
+        yield f"redis://127.0.0.1:{port}/1"
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+def test_a_fleet_shares_examples_through_redis(tmp_path: Path, redis_server: str) -> None:
+    """What one machine found, another finds at once, through a real server."""
+    search = evolve(fuzzing(tmp_path), database=redis_server)
+    play(search, Task("explorer", 0))
+
+    _, elsewhere = play(evolve(search, seed=99), Task("explorer", None))
+
+    with Redis.from_url(redis_server) as server:
+        keys = list(server.scan_iter("tornproof:*"))
+    assert requirements(elsewhere) == {"REC-1"}
+    assert keys
+
+
+def test_examples_of_a_workflow_are_read_and_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GitHub artifact stands behind the directory; what is saved goes to the directory."""
+    monkeypatch.chdir(tmp_path)
+    remote = InMemoryExampleDatabase()
+    remote.save(b"key", b"found by the workflow")
+    monkeypatch.setattr(GitHubArtifactDatabase, "fetch", lambda _, key: remote.fetch(key))
+
+    database = open_database("github:acme/ledger")
+    database.save(b"key", b"found here")
+
+    directory = DirectoryBasedExampleDatabase(".tornproof/examples")
+    artifact = GitHubArtifactDatabase(
+        "acme", "ledger", "tornproof-examples", path=Path(".tornproof/artifacts/acme/ledger")
+    )
+    assert database == MultiplexedDatabase(directory, ReadOnlyDatabase(artifact))
+    assert set(database.fetch(b"key")) == {b"found here", b"found by the workflow"}
+    assert list(directory.fetch(b"key")) == [b"found here"]
+    assert list(remote.fetch(b"key")) == [b"found by the workflow"]
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("ftp://somewhere", "no database 'ftp://somewhere': it is a directory"),
+        ("github:acme", "it is github:owner/repository"),
+        ("github:acme/ledger/more", "it is github:owner/repository"),
+        ("redis://127.0.0.1:1/0", "no Redis server answers at redis://127.0.0.1:1/0"),
+        ("redis://host:port/", "no Redis server answers"),
+        ("{file}", "cannot keep examples in"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_named(place: str, message: str, tmp_path: Path) -> None:
+    """A mistake in the address is one line, before the search begins."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Invalid, match=message):
+        open_database(place.format(file=tmp_path / "file"))
+
+
+# The command
+
+
+@pytest.mark.usefixtures("orders")
+def test_the_command_prints_its_seed_and_what_it_saw(tmp_path: Path) -> None:
+    """The seed is the way to have the run again; exit code 1 says that something was found."""
+    result = CliRunner().invoke(
+        command,
+        [
+            *("--target", "acknowledged-before-fsync", "--seed", "7", "--minutes", "0"),
+            *("--jobs", "1", "--shard", "2/3", "--database", str(tmp_path / "examples")),
+            *("--reproducers", str(tmp_path / "saved")),
+        ],
+    )
+    words = " ".join(result.output.split())
+    assert result.exit_code == 1
+    assert "fuzzes acknowledged-before-fsync, seed 7, shard 2/3: quiet, lucky" in words
+    assert "✗ JRN-3 gone" in words
+    assert "JRN-3 is violated" in words
+    assert "1 violation in 0.0 minutes and 1 round: 40 programs, 400 images, 3 outcomes" in words
+
+
+@pytest.mark.usefixtures("orders")
+def test_json_is_one_event_a_line(tmp_path: Path) -> None:
+    """With --json every line is an event, the seed in the first, the sum in the last."""
+    arguments = ["--json", "--minutes", "0", "--jobs", "1", "--seed", "7"]
+    places = ["--database", str(tmp_path), "--reproducers", str(tmp_path / "saved")]
+    result = CliRunner().invoke(command, [*arguments, *places])
+    events = [json.loads(line) for line in result.output.splitlines()]
+    assert events[0]["event"] == "FuzzStarted"
+    assert events[0]["seed"] == 7
+    assert events[-1]["event"] == "FuzzFinished"
+    assert events[-1]["programs"] == 40
+
+
+@pytest.mark.parametrize("share", ["0/3", "4/3", "1", "a/b", "1/0"])
+def test_a_share_that_is_none_is_a_usage_error(share: str) -> None:
+    """The message shows what a share looks like."""
+    result = CliRunner().invoke(command, ["--shard", share])
+    assert result.exit_code == 2
+    assert "2/8 is the second of eight" in result.output
