@@ -209,12 +209,12 @@ def _run(
     except Violated as failure:
         notes = getattr(failure, "__notes__", [])
         steps = tuple(note for note in notes if note.startswith("state"))
-        return Caught(
-            failure,
-            tuple(Violation(each.requirement, each.message) for each in failure.violations),
-            shelf.latest,
-            steps,
+        violations = tuple(
+            Violation(each.requirement, each.message)
+            for each in failure.violations
+            if each.requirement not in overlooked
         )
+        return Caught(failure, violations, shelf.latest, steps)
     except SkipTest:
         return None  # the database holds nothing to be tried
     return None
