@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help check test lint format docs bench exhaustive lock clean
+.PHONY: help check test lint format docs prove bench exhaustive lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ format: $(STAMP) ## let ruff put the code in order
 docs: $(STAMP) ## build the specification and the reference into build/site
 	$(BIN)/sphinx-build -W --keep-going -q -b html spec build/site
 	@echo "open build/site/index.html"
+
+prove: $(STAMP) ## let CrossHair prove the contracts of tests/proofs, for two minutes at most
+	$(BIN)/python -m tests.prove
 
 exhaustive: $(STAMP) ## every program of up to 5 operations, every image, every profile
 	$(BIN)/tornproof campaign --operations 5
