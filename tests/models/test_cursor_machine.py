@@ -22,7 +22,7 @@ def test_every_image_of_every_small_program(target: ConsumerTarget, profile: str
     explored = explore_programs(target, PROFILES[profile], 2)
     assert explored.violations == ()
     assert explored.programs > 60
-    assert explored.images > 1000
+    assert explored.images > 400
 
 
 @requirement("CUR-1", "CUR-2", "CUR-3", "SEG-7")

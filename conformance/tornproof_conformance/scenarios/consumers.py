@@ -115,9 +115,9 @@ def a_reader_follows_a_writer(target: Target) -> Iterator[Violation]:
 @scenario("RDR-1", "RDR-3", "RDR-4", "RDR-5", where=has_readers)
 def a_writer_may_get_on_during_a_look(target: Target) -> Iterator[Violation]:
     """Rotation and cleanup between any two operations of a look mislead no reader."""
-    for program, durable_only in ((ROTATED, True), (ROTATED, False), (CLEANED, True)):
+    for (program, since), durable_only in product(((ROTATED, 0), (CLEANED, 4)), (True, False)):
         follower = _begin(target, "immediate", durable_only=durable_only, pieces=False)
-        if found := following.race(follower, program):
+        if found := following.race(follower, program, since=since):
             yield from _told(found, f"in the middle of a look, {_story(program)}")
             return
 

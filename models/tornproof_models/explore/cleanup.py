@@ -69,6 +69,8 @@ class CleanupExplorer:
     """Images judged."""
 
     _outcomes: dict[bytes, Recovered | Violation] = field(factory=dict)
+    _crashed: set[int] = field(factory=set)
+    """Beginnings of runs, as hashes, that were crashed at their ends."""
 
     @property
     def recovered(self) -> int:
@@ -84,12 +86,15 @@ class CleanupExplorer:
         registers = Registers.of(running.filesystem.initial, self.profile.floors)
         history, held = History(), Held()
         everywhere = self.profile.floors.everything_at_once
+        beginning = 0
         for event in (*running.events(), None):
             turns = event is None or everywhere or isinstance(event, _TURNING_POINTS)
-            if turns and held != Held():
+            if turns and held != Held() and beginning not in self._crashed:
+                self._crashed.add(beginning)
                 for violations in self._crash(registers, history, held):
                     if violations:
                         return violations
+            beginning = hash((beginning, event))
             match event:
                 case Moving() | Moved() | Cleaning():
                     held = note(held, event)

@@ -208,6 +208,11 @@ class Following:
 
     # The reader
 
+    def open_reader(self) -> None:
+        """Open the reader, which then knows what can be seen now, if there is a journal yet."""
+        if self._reader is None and DIRECTORY in self.view.image.directories:
+            self._reader = self.readers.open(self.view, durable_only=self.durable_only)
+
     def look(self, jumps: Jumps | None = None) -> int:
         """
         Let the reader look, and the writer get on meanwhile; judge what it shows.
@@ -269,25 +274,29 @@ def follow(following: Following, program: Sequence[ConsumerStep]) -> list[Violat
     return following.violations
 
 
-def race(following: Following, program: Sequence[ConsumerStep]) -> list[Violation]:
+def race(
+    following: Following, program: Sequence[ConsumerStep], *, since: int = 0
+) -> list[Violation]:
     """
     Let the writer get on during a look, in every way that has one interruption.
 
-    For every moment at which a look may begin, every operation in it and every
-    later moment: the reader, which has looked once before, looks from the one
-    moment on, and before that operation the writer gets on to the other.  Then
-    it looks once more, when all is done.
+    For every moment of the steps from the one with number `since` on, every
+    operation of a look and every later moment: a reader begins at the one moment,
+    looks, and before that operation the writer gets on to the other.  Then it
+    looks once more, when all is done.
     """
-    for step in program:
+    first = 0
+    for number, step in enumerate(program):
+        first = len(following.pending) if number == since > 0 else first
         following.step(step)
-    for begin in range(len(following.pending)):
+    for begin in range(first, len(following.pending)):
         remaining = len(following.pending) - begin
         nth = used = 1
         while nth <= used:
             for events in range(1, remaining + 1):
                 racing = following.fork()
                 racing.pass_by(begin)
-                racing.look()
+                racing.open_reader()
                 used = racing.look({nth: events})
                 racing.pass_by(remaining)
                 racing.look()

@@ -47,6 +47,8 @@ class ShowingExplorer:
     """Images judged."""
 
     _outcomes: dict[tuple[bytes, int], Resumed | str] = field(factory=dict)
+    _crashed: set[int] = field(factory=set)
+    """Beginnings of traces, as hashes, that were crashed at their ends."""
 
     def explore(self, following: Following, program: Sequence[ConsumerStep]) -> list[Violation]:
         """Follow a program from its beginning; stop at the first bad image."""
@@ -62,6 +64,10 @@ class ShowingExplorer:
         return following.violations
 
     def _crash(self, following: Following) -> list[Violation]:
+        beginning = hash(tuple(following.view.events))
+        if beginning in self._crashed:
+            return []
+        self._crashed.add(beginning)
         registers = Registers.of(following.view.initial, self.profile.floors)
         registers.replay(following.view.events)
         space = ImageSpace(registers, self.profile)
