@@ -9,9 +9,12 @@ in a row, in the order of their enumeration.  A step to the neighbour on the
 right is a straight arrow, a longer one arches over the row, one back to the
 left passes under it, and one that stays loops below its state.  The drawing is
 SVG inside the page and takes its colours from the theme.
+
+A machine of more than four states would be too wide, and stands as a column:
+see `state_column`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from html import escape
 from importlib import import_module
@@ -20,9 +23,13 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from state_column import Row, draw_column
 
 WIDTH, HEIGHT, GAP, LINE = 116, 44, 150, 17
 """Size of a state, distance between two, height of a line of text, in pixels."""
+
+IN_A_ROW = 4
+"""States that fit beside each other on a page."""
 
 Table = Mapping[tuple[StrEnum, StrEnum], StrEnum]
 
@@ -38,18 +45,27 @@ class StateMachine(SphinxDirective):
         imported = import_module(module)
         if imported.__file__:
             self.env.note_dependency(imported.__file__)
-        table = {
-            # a target may stand with the actions on the way to it
-            key: target[0] if isinstance(target, tuple) else target
+        # a target may stand with the actions on the way to it
+        rows = {
+            key: target if isinstance(target, tuple) else (target, ())
             for key, target in getattr(imported, name).items()
         }
-        return [nodes.raw("", draw(table), format="html")]
+        states = states_of(rows)
+        if len(states) > IN_A_ROW:
+            drawn = draw_column(rows, states)
+        else:
+            drawn = draw({key: target for key, (target, _) in rows.items()}, states)
+        return [nodes.raw("", drawn, format="html")]
 
 
-def draw(table: Table) -> str:
+def states_of(rows: Mapping[tuple[StrEnum, StrEnum], Row]) -> list[StrEnum]:
+    """List the states that a table uses, in the order of their enumeration."""
+    used = {state for (source, _), (target, _) in rows.items() for state in (source, target)}
+    return [state for state in type(next(iter(used))) if state in used]
+
+
+def draw(table: Table, states: Sequence[StrEnum]) -> str:
     """Return the table as an SVG element."""
-    used = {state for (source, _), target in table.items() for state in (source, target)}
-    states = [state for state in type(next(iter(used))) if state in used]
     edges: dict[tuple[int, int], list[str]] = {}
     for (source, event), target in table.items():
         edges.setdefault((states.index(source), states.index(target)), []).append(event)
