@@ -137,7 +137,7 @@ class Plan:
     on_strike: Callable[[Strike, str | None], None] | None = None
     """Told of every strike, with the id of the event that was being written, if any."""
 
-    sibling: Callable[[], None] | None = None
+    sibling: Callable[[], object] | None = None
     """Appends a row for somebody else: what a race needs."""
 
     def due(self, point: str, event_id: str | None = None) -> Strike | None:

@@ -92,6 +92,7 @@ class ReferenceQueue:
             "memory",
             spool=SPOOL if self.profile is Profile.DURABLE else None,
             max_restarts=2,
+            spool_segment_bytes=512,
             paused=True,
             filesystem=self._disk,
             connect=lambda: configure(self.database.connect()),

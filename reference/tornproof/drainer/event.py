@@ -237,7 +237,7 @@ def encode(event: Event) -> Encoded:
     keys that are not text, values that are not JSON, cycles; and for what is
     larger than `MAX_EVENT_BYTES`.
     """
-    if event.event_id is None or not event.is_refusal:
+    if not event.event_id or not event.is_refusal:
         raise Unencodable("only a refusal with an id has a canonical form")
     timestamp = format_timestamp(event.timestamp)
     value: dict[str, Any] = {

@@ -34,9 +34,9 @@ from tornproof.drainer.driver import Driver
 from tornproof.drainer.event import Action, Decision, Encoded, Event, encode, mint_id
 from tornproof.drainer.metrics import Counters, Metrics
 from tornproof.drainer.sink import Sink
-from tornproof.drainer.spool import Spool
+from tornproof.drainer.spool import SEGMENT_BYTES, Spool
 from tornproof.drainer.supervisor import MAX_RESTARTS, Source, State, Supervisor
-from tornproof.errors import Closed, TornproofError
+from tornproof.errors import Closed, Invalid, TornproofError
 from tornproof.filesystem import Filesystem, OsFilesystem
 
 DRAIN_TIMEOUT = 5.0
@@ -148,6 +148,7 @@ class DeferredAuditQueue:
         max_restarts: int = MAX_RESTARTS,
         capacity: int = CAPACITY,
         paused: bool = False,
+        spool_segment_bytes: int = SEGMENT_BYTES,
         filesystem: Filesystem | None = None,
         connect: Connect | None = None,
         mint: Callable[[], str] = mint_id,
@@ -185,7 +186,13 @@ class DeferredAuditQueue:
             if spool is None:
                 source = Buffer(capacity)
             else:
-                source = Spool.open(os.fspath(spool), identity, filesystem or OsFilesystem())
+                source = Spool.open(
+                    os.fspath(spool),
+                    identity,
+                    filesystem or OsFilesystem(),
+                    segment_bytes=spool_segment_bytes,
+                    threads=not paused,
+                )
                 try:
                     position = source.bind(connection)
                     recovered = source.backlog(position)
@@ -228,8 +235,10 @@ class DeferredAuditQueue:
         self._counters.add(submitted=1)
         event_id = None
         try:
+            if not isinstance(event, Event):
+                raise Invalid(f"{event!r} is no event")
             with self._admission():
-                event_id = event.event_id or self._mint()
+                event_id = self._mint() if event.event_id is None else event.event_id
                 self._source.admit(encode(evolve(event, event_id=event_id)))
         except Exception as error:
             self._counters.add(refused=1)
@@ -330,11 +339,6 @@ class DeferredAuditQueue:
     def metrics(self) -> Metrics:
         """The counters as they are now."""
         return self._counters.now
-
-    @property
-    def safe_offset(self) -> int:
-        """Everything below this offset of the spool has landed, and may be cleaned up."""
-        return self._supervisor.position
 
     def dlq_size(self) -> int:
         """Count the dead letters in the database now; raises if that is not possible (DRN-14)."""

@@ -1,0 +1,86 @@
+"""
+Which spool is this, and whose?
+
+A file beside the segments names the spool and the database that it is drained
+into.  It is written once, before the first event is admitted, under another
+name and then renamed, so it is there whole or not at all.
+
+    {"spool": "…", "database": "…"}
+"""
+
+import json
+
+from attrs import asdict, frozen
+
+from tornproof.errors import Corrupt, ForeignSpool, from_os_error
+from tornproof.filesystem import Filesystem
+from tornproof.journal.segments import segment_bases
+
+IDENTITY_NAME = "spool.json"
+
+
+@frozen
+class Identity:
+    """What a spool says of itself."""
+
+    spool: str
+    database: str
+
+
+def require_ours(filesystem: Filesystem, directory: str, database: str) -> Identity | None:
+    """Return what the spool says of itself, none if it is new; refuse another's."""
+    try:
+        names = filesystem.list_directory(directory)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise from_os_error(error, f"list {directory}") from error
+    if IDENTITY_NAME not in names:
+        if segment_bases(names):
+            raise ForeignSpool(
+                f"{directory} holds a journal that is no spool: name a directory of its own"
+            )
+        return None
+    identity = read_identity(filesystem, directory)
+    if identity.database != database:
+        raise ForeignSpool(
+            f"{directory} is the spool of database {identity.database}, and this one is "
+            f"{database}: open it with its own, or name another directory"
+        )
+    return identity
+
+
+def read_identity(filesystem: Filesystem, directory: str) -> Identity:
+    path = f"{directory}/{IDENTITY_NAME}"
+    try:
+        file = filesystem.open_for_reading(path)
+        try:
+            data = file.read_at(0, file.size())
+        finally:
+            file.close()
+    except OSError as error:
+        raise from_os_error(error, f"read {path}") from error
+    try:
+        return Identity(**json.loads(data))
+    except (ValueError, TypeError):
+        raise Corrupt(f"{path} does not name a spool: restore it from a copy") from None
+
+
+def write_identity(filesystem: Filesystem, directory: str, identity: Identity) -> None:
+    """Write the file under another name, make it durable, then give it its own."""
+    path = f"{directory}/{IDENTITY_NAME}"
+    data = json.dumps(asdict(identity)).encode()
+    try:
+        file = filesystem.open(f"{path}.tmp", create=True)
+        try:
+            file.truncate(0)
+            written = 0
+            while written < len(data):
+                written += file.write_at(written, data[written:])
+            file.sync()
+        finally:
+            file.close()
+        filesystem.rename(f"{path}.tmp", path)
+        filesystem.sync_directory(directory)
+    except OSError as error:
+        raise from_os_error(error, f"write {path}") from error
