@@ -7,6 +7,11 @@ Compare the ratios, not the rates.
 
 *Raw* is the floor under each group commit: the same batches again, by plain
 `pwrite` and `fdatasync`, without frames, checksums, threads or futures.
+
+Two lines tell how far the disk and how far Python set the pace.  *Handing over*
+does no work at all: as many threads hand futures over and are woken by one that
+sleeps as long as an fsync takes.  *A slow disk* adds two milliseconds to each
+fsync, which is what a solid-state disk without a capacitor needs.
 """
 
 import os
@@ -15,9 +20,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 
 from attrs import define, field
 from rich.console import Console
@@ -30,25 +36,31 @@ ROUNDS = 5
 TURN = 0.8
 """Seconds that each way gets in each round."""
 
+SLOW = 0.002
+"""Seconds by which each fsync of a slow disk takes longer."""
+
 
 @define
-class Batches(OsFilesystem):
+class Disk(OsFilesystem):
     """The real disk, which remembers how many bytes each fsync of a segment covered."""
+
+    delay: float = 0.0
+    """Seconds by which each of these fsyncs takes longer."""
 
     sizes: list[int] = field(factory=list)
 
     def open(self, path: str, *, create: bool = False, exclusive: bool = False) -> OsFile:
         """Open a file, and listen if it is a segment."""
         file = super().open(path, create=create, exclusive=exclusive)
-        return Segment(file, self.sizes) if ".wal" in path else file
+        return Segment(file, self) if ".wal" in path else file
 
 
 class Segment(OsFile):
     """A segment that counts."""
 
-    def __init__(self, file: OsFile, sizes: list[int]) -> None:
+    def __init__(self, file: OsFile, disk: Disk) -> None:
         super().__init__(file._descriptor)
-        self.sizes = sizes
+        self.disk = disk
         self.written = 0
 
     def write_at(self, offset: int, data: bytes) -> int:
@@ -59,7 +71,8 @@ class Segment(OsFile):
     def sync(self) -> None:
         """Sync and note."""
         super().sync()
-        self.sizes.append(self.written)
+        time.sleep(self.disk.delay)
+        self.disk.sizes.append(self.written)
         self.written = 0
 
 
@@ -88,9 +101,10 @@ def repeat(append: Callable[[], object]) -> int:
     return count
 
 
-def immediate(directory: Path, result: Result) -> None:
+def immediate(delay: float, directory: Path, result: Result) -> None:
     """Let one thread append with an fsync for each record."""
-    with Journal.open(str(directory / "immediate")) as journal:
+    path = str(directory / f"immediate-{delay}")
+    with Journal.open(path, filesystem=Disk(delay)) as journal:
         begin = time.perf_counter()
         count = repeat(lambda: journal.append(PAYLOAD))
         result.seconds += time.perf_counter() - begin
@@ -116,39 +130,72 @@ def sqlite(directory: Path, result: Result) -> None:
     database.close()
 
 
-def grouped(writers: int, window: int, directory: Path, result: Result) -> None:
+def grouped(writers: int, window: int, delay: float, directory: Path, result: Result) -> None:
     """
     Let so many threads append through group commit, then write the same batches raw.
 
     Each hands so many records over and waits for them all.
     """
-    disk = Batches()
-    path = str(directory / f"grouped-{writers}-{window}")
-    buffer = GroupCommitBuffer(Journal.open(path, durability="batched", filesystem=disk))
+    disk = Disk(delay)
+    path = str(directory / f"grouped-{writers}-{window}-{delay}")
+    with GroupCommitBuffer(Journal.open(path, durability="batched", filesystem=disk)) as buffer:
+        together(writers, window, lambda: buffer.append(PAYLOAD), result)
+    sizes = [size for size in disk.sizes if size]
+    result.syncs += len(sizes)
+    result.raw_seconds += raw(directory / "raw", sizes, delay)
+
+
+def together(
+    writers: int, window: int, append: Callable[[], "Future[int]"], result: Result
+) -> None:
+    """Let so many threads begin at once, each with so many records on their way."""
     start = threading.Barrier(writers + 1)
 
-    def append() -> None:
-        for future in [buffer.append(PAYLOAD) for _ in range(window)]:
+    def turn() -> None:
+        for future in [append() for _ in range(window)]:
             future.result()
 
     def write() -> int:
         start.wait()
-        return repeat(append) * window
+        return repeat(turn) * window
 
     with ThreadPoolExecutor(writers) as pool:
         turns = [pool.submit(write) for _ in range(writers)]
         start.wait()
         begin = time.perf_counter()
-        result.records += sum(turn.result() for turn in turns)
+        result.records += sum(each.result() for each in turns)
         result.seconds += time.perf_counter() - begin
-    buffer.close()
-
-    sizes = [size for size in disk.sizes if size]
-    result.syncs += len(sizes)
-    result.raw_seconds += raw(directory / f"raw-{writers}-{window}", sizes)
 
 
-def raw(path: Path, sizes: list[int]) -> float:
+def handed_over(writers: int, directory: Path, result: Result) -> None:
+    """Let so many threads hand futures over, and wake them after the time of an fsync."""
+    raw(directory / "pause", [len(PAYLOAD)], 0.0)  # makes the file
+    pause = raw(directory / "pause", [len(PAYLOAD)] * 100, 0.0) / 100
+    inbox: SimpleQueue[Future[int] | None] = SimpleQueue()
+
+    def append() -> Future[int]:
+        future: Future[int] = Future()
+        inbox.put(future)
+        return future
+
+    def wake() -> None:
+        while (future := inbox.get()) is not None:
+            batch = [future]
+            while not inbox.empty() and (more := inbox.get()) is not None:
+                batch.append(more)
+            time.sleep(pause)
+            for each in batch:
+                each.set_result(0)
+            result.syncs += 1
+
+    waker = threading.Thread(target=wake)
+    waker.start()
+    together(writers, 1, append, result)
+    inbox.put(None)
+    waker.join()
+
+
+def raw(path: Path, sizes: list[int], delay: float) -> float:
     """Write and sync batches of such sizes at the end of a file; return the seconds."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
     try:
@@ -157,6 +204,7 @@ def raw(path: Path, sizes: list[int]) -> float:
         for size in sizes:
             os.pwrite(descriptor, bytes(size), at)
             os.fdatasync(descriptor)
+            time.sleep(delay)
             at += size
         return time.perf_counter() - begin
     finally:
@@ -164,12 +212,16 @@ def raw(path: Path, sizes: list[int]) -> float:
 
 
 WAYS: dict[str, Callable[[Path, Result], None]] = {
-    "journal, one fsync per record": immediate,
+    "journal, one fsync per record": partial(immediate, 0.0),
     "SQLite WAL FULL, one commit per record": sqlite,
-    "group commit, 1 writer": partial(grouped, 1, 1),
-    "group commit, 8 writers": partial(grouped, 8, 1),
-    "group commit, 64 writers": partial(grouped, 64, 1),
-    "group commit, 64 writers of 16 records": partial(grouped, 64, 16),
+    "group commit, 1 writer": partial(grouped, 1, 1, 0.0),
+    "group commit, 8 writers": partial(grouped, 8, 1, 0.0),
+    "group commit, 64 writers": partial(grouped, 64, 1, 0.0),
+    "group commit, 64 writers of 16 records": partial(grouped, 64, 16, 0.0),
+    "handing over, 64 writers": partial(handed_over, 64),
+    "slow disk: journal, one fsync per record": partial(immediate, SLOW),
+    "slow disk: group commit, 64 writers": partial(grouped, 64, 1, SLOW),
+    "slow disk: group commit, 64 writers of 16": partial(grouped, 64, 16, SLOW),
 }
 
 
@@ -186,19 +238,22 @@ def measure() -> list[Result]:
 def main() -> None:
     """Measure, and print one table."""
     results = measure()
-    single, sqlite_result = results[0], results[1]
+    by_name = {result.name: result for result in results}
+    sqlite_result = by_name["SQLite WAL FULL, one commit per record"]
     table = Table(title=f"records of {len(PAYLOAD)} bytes, {ROUNDS} rounds of {TURN} s each")
     table.add_column("way")
     for heading in ("records/s", "per fsync", "× single", "× SQLite", "of raw"):
         table.add_column(heading, justify="right")
     for result in results:
+        slow = "slow disk: " if result.name.startswith("slow") else ""
+        single = by_name[f"{slow}journal, one fsync per record"]
         of_raw = result.raw_seconds / result.seconds
         table.add_row(
             result.name,
             f"{result.rate:,.0f}",
             f"{result.records / result.syncs:.1f}",
             f"{result.rate / single.rate:.1f}",
-            f"{result.rate / sqlite_result.rate:.1f}",
+            "" if slow else f"{result.rate / sqlite_result.rate:.1f}",
             f"{of_raw:.2f}" if of_raw else "",
         )
     Console().print(table)
