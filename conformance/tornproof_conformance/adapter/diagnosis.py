@@ -1,0 +1,162 @@
+"""
+What an adapter can do wrong to the protocol itself.
+
+A broken adapter is not a broken journal: nothing can be said of the journal, and
+the run ends with exit code 3.  So every way of breaking the protocol is a class
+of its own, which says what was seen and, in its hint, what usually causes it.
+The person who reads it is writing an adapter right now, and is one line away
+from making it work.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from tornproof.errors import TornproofError
+
+LONGEST_QUOTE = 200
+"""Characters of a line that are quoted; a line may have megabytes."""
+
+LAST_LINES = 12
+"""Lines of standard error that are shown."""
+
+
+class AdapterBroken(TornproofError):
+    """An adapter does not speak the protocol; what it implements cannot be judged."""
+
+    kind: ClassVar[str] = "broken"
+    """The name of the mistake, for reports and tests."""
+
+    hint: ClassVar[str] = ""
+    """What usually causes it, and what to do."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        command: Sequence[str] = (),
+        request: bytes = b"",
+        reply: bytes = b"",
+        log: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.command = tuple(command)
+        self.request = quote(request)
+        self.reply = quote(reply)
+        self.log = "\n".join(log.splitlines()[-LAST_LINES:])
+
+    def explain(self) -> str:
+        """Tell the whole of it: what was seen, what was said, and the hint."""
+        parts = [f"{self.kind}: {self.message}"]
+        if self.request:
+            parts.append(f"  request  {self.request}")
+        if self.reply:
+            parts.append(f"  reply    {self.reply}")
+        if self.log:
+            parts += ["  standard error", *(f"    {line}" for line in self.log.splitlines())]
+        parts.append(f"  hint     {self.hint}")
+        return "\n".join(parts)
+
+
+class CannotStart(AdapterBroken):
+    """The command cannot be run."""
+
+    kind = "cannot start"
+    hint = "Everything after `--` is the command; give a path, or a program on PATH."
+
+
+class Exited(AdapterBroken):
+    """The process ended in the middle of a conversation."""
+
+    kind = "exited"
+    hint = (
+        "An adapter answers until it has answered `bye` or its standard input ends; "
+        "errors of the journal are replies, not exits."
+    )
+
+
+class NoReply(AdapterBroken):
+    """Nothing came before the deadline."""
+
+    kind = "no reply"
+    hint = (
+        "Flush standard output after every reply (it is no terminal, so many languages keep "
+        "lines back), and reply to every request; --timeout gives more time."
+    )
+
+
+class PartialLine(AdapterBroken):
+    """A line was begun and not ended."""
+
+    kind = "partial line"
+    hint = "End every reply with a newline, and write none inside it."
+
+
+class NotJson(AdapterBroken):
+    """A line on standard output is not JSON."""
+
+    kind = "not JSON"
+    hint = "Standard output is for replies alone; print and log on standard error."
+
+
+class BreaksSchema(AdapterBroken):
+    """A reply is JSON, but not what the protocol says of it."""
+
+    kind = "breaks the schema"
+    hint = (
+        "spec/schema/protocol.schema.json says what each reply holds; "
+        "`tornproof explain protocol` shows an example of each."
+    )
+
+
+class WrongId(AdapterBroken):
+    """A reply carries another id than its request."""
+
+    kind = "wrong id"
+    hint = "Copy `id` from the request into the reply, and answer in the order of the requests."
+
+
+class TwoReplies(AdapterBroken):
+    """One request was answered more than once."""
+
+    kind = "two replies"
+    hint = "Write one line for each request, also after an error."
+
+
+class Unasked(AdapterBroken):
+    """Something was written before anything was asked."""
+
+    kind = "unasked"
+    hint = "Write nothing before the first request; print banners on standard error."
+
+
+class WrongProtocol(AdapterBroken):
+    """The adapter speaks another version of the protocol, or claims what does not exist."""
+
+    kind = "wrong protocol"
+    hint = "Answer `hello` with protocol 1 and profiles of it."
+
+
+class Lingers(AdapterBroken):
+    """The process goes on although the conversation is over."""
+
+    kind = "lingers"
+    hint = "Exit when standard input ends, with all threads and child processes."
+
+
+class WritesOutside(AdapterBroken):
+    """Something was written beside the directory that the adapter was given."""
+
+    kind = "writes outside"
+    hint = (
+        "Keep everything below `dir`, temporary files too: what lies elsewhere is not in the "
+        "crash images, and a rename across directories is no rename."
+    )
+
+
+def quote(line: bytes) -> str:
+    """Show a line as text, at a readable length."""
+    text = line.decode("utf-8", "backslashreplace").rstrip("\n")
+    if len(text) <= LONGEST_QUOTE:
+        return text
+    return f"{text[:LONGEST_QUOTE]}… ({len(line):,} bytes)"

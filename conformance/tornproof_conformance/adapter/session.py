@@ -1,0 +1,202 @@
+"""
+A conversation with an adapter, one call at a time.
+
+`call` sends a request, waits for its reply and returns what it holds.  A refusal
+by the implementation (`error`) is raised with the adapter's own code, so that
+whoever judges a journal cannot tell one in another process from one in this.  A
+breach of the protocol is raised as an `AdapterBroken`.
+"""
+
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from attrs import define, field
+
+from tornproof_conformance.adapter import messages
+from tornproof_conformance.adapter.diagnosis import (
+    AdapterBroken,
+    Exited,
+    Lingers,
+    NoReply,
+    PartialLine,
+    TwoReplies,
+    Unasked,
+    WrongId,
+)
+from tornproof_conformance.adapter.process import Deadline, Ended, LineProcess
+
+TIMEOUT = 10.0
+"""Seconds that a reply may take; a journal that syncs on a slow disk needs a fraction of one."""
+
+PARTING = 2.0
+"""Seconds that a process may take to end once its input has ended."""
+
+
+@define
+class Session:
+    """An adapter that runs."""
+
+    process: LineProcess
+    timeout: float = TIMEOUT
+    calls: int = 0
+    """How many requests were sent; also the id of the last one."""
+
+    _request: bytes = field(default=b"")
+
+    @classmethod
+    def start(
+        cls,
+        command: Sequence[str],
+        *,
+        prefix: Sequence[str] = (),
+        timeout: float = TIMEOUT,
+        directory: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> "Session":
+        """
+        Start an adapter, perhaps under a wrapper such as strace (`prefix`).
+
+        `timeout` is in seconds and holds for each call; `directory` is the working
+        directory.  Raises `CannotStart`.
+        """
+        process = LineProcess.start(
+            command, prefix=prefix, directory=directory, environment=environment
+        )
+        return cls(process, timeout)
+
+    @property
+    def pid(self) -> int:
+        """The process, or its wrapper; also the number of its process group."""
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        """The end of what the adapter has written on standard error."""
+        return self.process.log
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process.is_alive
+
+    # Calls
+
+    def call(self, op: str, **arguments: Any) -> Mapping[str, Any]:
+        """
+        Ask for an operation and return the `ok` of its reply.
+
+        Bytes among the arguments are sent as base64; in the reply they are as they
+        came.  Raises the adapter's refusal as a `Refusal`, an operation that it does
+        not have as `Unsupported`, and a breach of the protocol as `AdapterBroken`.
+        """
+        return self.finish(op, self.begin(op, **arguments))
+
+    def begin(self, op: str, **arguments: Any) -> int:
+        """Send a request and return its id, without waiting for the reply."""
+        if self.calls == 0 and self.process.pending:
+            raise self._broken(Unasked, "wrote before it was asked", self.process.pending)
+        self.calls += 1
+        self._request = messages.encode_request(self.calls, op, arguments)
+        try:
+            self.process.send(self._request, time.monotonic() + self.timeout)
+        except Deadline:
+            message = f"does not read its standard input for {self.timeout:g} s"
+            raise self._broken(NoReply, message) from None
+        except Ended:
+            raise self._ended() from None
+        return self.calls
+
+    def finish(self, op: str, request: int) -> Mapping[str, Any]:
+        """Wait for the reply to a request that was sent; what it raises is what `call` raises."""
+        line = self._receive(op)
+        try:
+            reply = messages.decode_reply(line, op)
+        except messages.Unreadable as error:
+            raise self._broken(error.kind, error.message, line) from None
+        if reply.id != request:
+            if isinstance(reply.id, int) and 0 < reply.id < request:
+                message = f"answered request {reply.id} again, when asked for {op} ({request})"
+                raise self._broken(TwoReplies, message, line)
+            message = f"answered {reply.id!r}, when asked for {op} ({request})"
+            raise self._broken(WrongId, message, line)
+        if self.process.pending and request == self.calls:
+            message = f"wrote more than one line in answer to {op}"
+            raise self._broken(TwoReplies, message, self.process.pending)
+        return reply.outcome()
+
+    def _receive(self, op: str) -> bytes:
+        try:
+            return self.process.receive(time.monotonic() + self.timeout)
+        except Deadline:
+            pending = self.process.pending
+            if pending:
+                message = f"began a reply to {op} and did not end it within {self.timeout:g} s"
+                raise self._broken(PartialLine, message, pending) from None
+            raise self._broken(NoReply, f"no reply to {op} in {self.timeout:g} s") from None
+        except Ended:
+            raise self._ended() from None
+
+    def _ended(self) -> AdapterBroken:
+        """Say how the process ended; its last words may be part of a line."""
+        code = self.process.wait(PARTING)
+        match code:
+            case None:
+                how = "closed its standard output"
+            case _ if code < 0:
+                how = f"was ended by signal {-code}"
+            case _:
+                how = f"exited with code {code}"
+        if pending := self.process.pending:
+            return self._broken(PartialLine, f"{how} in the middle of a line", pending)
+        return self._broken(Exited, f"{how} without a reply")
+
+    def _broken(self, kind: type[AdapterBroken], message: str, reply: bytes = b"") -> AdapterBroken:
+        return kind(
+            message,
+            command=self.process.command,
+            request=self._request,
+            reply=reply,
+            log=self.process.log,
+        )
+
+    # The end
+
+    def close(self) -> None:
+        """
+        Say `bye` and wait for the end.
+
+        Raises `Lingers` if the process goes on, after it has been killed.
+        """
+        try:
+            if self.is_alive:
+                with contextlib.suppress(messages.Unsupported):  # its input ends all the same
+                    self.call("bye")
+                self.process.end_input()
+                if self.process.wait(PARTING) is None:
+                    message = f"still runs {PARTING:g} s after the end of its input"
+                    raise self._broken(Lingers, message)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the adapter with all its children, by SIGKILL, and let go of it."""
+        self.process.kill()
+        self.process.release()
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.kill()
