@@ -3,6 +3,10 @@ Requests and replies, and what they mean.
 
 Pure functions between lines and values.  Bytes are standard base64 strings, and
 integers above 2^53 are decimal strings: both in either direction.
+
+Every request and every reply is held to `spec/schema/protocol.schema.json`, with a
+validator for each operation that is compiled once, so that it costs microseconds
+and can be done for every message there is.
 """
 
 import json
@@ -11,10 +15,17 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import jsonschema_rs
 from attrs import frozen
-from tornproof.errors import TornproofError
+from tornproof.errors import Invalid, TornproofError
 
 from tornproof_conformance.adapter.diagnosis import AdapterBroken, BreaksSchema, NotJson
+from tornproof_conformance.specification import specification_directory
+
+PROTOCOL = 1
+
+LONGEST_COMPLAINT = 200
+"""Characters of a schema's complaint that are passed on; it may quote a whole message."""
 
 EXACT_INTEGERS = 1 << 53
 """Up to here a JSON number is exact everywhere; above, integers are strings of digits."""
@@ -43,7 +54,7 @@ class Unreadable(Exception):
 class Reply:
     """A reply that keeps to the protocol."""
 
-    id: Any
+    id: int
     ok: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
     unsupported: str | None = None
@@ -58,8 +69,14 @@ class Reply:
 
 
 def encode_request(identifier: int, op: str, arguments: Mapping[str, Any]) -> bytes:
-    """Write a request as a line."""
+    """
+    Write a request as a line; arguments that are none are left out.
+
+    Raises `Invalid` if the protocol has no such request.
+    """
     args = {name: encode(value) for name, value in arguments.items() if value is not None}
+    if complaint := _complaint(_validator(op, "args"), args):
+        raise Invalid(f"no request {op} of protocol {PROTOCOL}: {complaint}")
     return (json.dumps({"id": identifier, "op": op, "args": args}) + "\n").encode()
 
 
@@ -86,13 +103,11 @@ def decode_reply(line: bytes, op: str) -> Reply:
         data = json.loads(line)
     except (ValueError, RecursionError):
         raise Unreadable(NotJson, f"wrote something else than JSON when asked for {op}") from None
-    if not isinstance(data, dict) or "id" not in data:
-        raise Unreadable(BreaksSchema, f"the reply to {op} is no object with an id")
-    outcomes = [name for name in ("ok", "error", "unsupported") if name in data]
-    if len(outcomes) != 1:
-        message = f"the reply to {op} holds {len(outcomes)} of ok, error and unsupported, not one"
-        raise Unreadable(BreaksSchema, message)
-    return Reply(data["id"], **{outcomes[0]: data[outcomes[0]]})
+    if complaint := _complaint(_validator("reply"), data):
+        raise Unreadable(BreaksSchema, f"the reply to {op}: {complaint}")
+    if "ok" in data and (complaint := _complaint(_validator(op, "ok"), data["ok"])):
+        raise Unreadable(BreaksSchema, f"the ok of {op}: {complaint}")
+    return Reply(data["id"], data.get("ok"), data.get("error"), data.get("unsupported"))
 
 
 def to_bytes(text: str) -> bytes:
@@ -115,3 +130,43 @@ def refusal(error: Mapping[str, Any]) -> Refusal:
 def _refusal_class(code: str, definite: bool) -> type[Refusal]:
     """Make the class of a code: callers ask exceptions for `code` and `definite`."""
     return type("Refusal", (Refusal,), {"code": code, "definite": definite})
+
+
+# The schema
+
+
+@cache
+def schema() -> Mapping[str, Any]:
+    """Read the schema of the protocol."""
+    path = specification_directory() / "schema" / "protocol.schema.json"
+    document: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
+@cache
+def profiles() -> frozenset[str]:
+    """Name the profiles that an adapter can claim."""
+    return frozenset(schema()["$defs"]["profile"]["enum"])
+
+
+@cache
+def _validator(definition: str, part: str | None = None) -> jsonschema_rs.Draft202012Validator:
+    definitions = schema()["$defs"]
+    if definition not in definitions:
+        raise Invalid(f"no operation {definition!r} in protocol {PROTOCOL}")
+    where = f"#/$defs/{definition}" + (f"/properties/{part}" if part else "")
+    return jsonschema_rs.Draft202012Validator({"$ref": where, "$defs": definitions})
+
+
+def _complaint(validator: jsonschema_rs.Draft202012Validator, value: Any) -> str:
+    """Say in a line what is wrong with a value; nothing if it is valid."""
+    if validator.is_valid(value):
+        return ""
+    error = next(validator.iter_errors(value))
+    where = "".join(
+        f".{step}" if isinstance(step, str) else f"[{step}]" for step in error.instance_path
+    )
+    message = error.message
+    if len(message) > LONGEST_COMPLAINT:
+        message = f"{message[:LONGEST_COMPLAINT]}…"
+    return f"{where.lstrip('.')}: {message}" if where else message
