@@ -1,27 +1,57 @@
 """
 What happened in a run, as a stream.
 
-The runner emits events and prints nothing.  The terminal, the NDJSON file and
+The runner emits events and prints nothing.  The terminal, the file of events and
 every other report are derived from the same stream, so that they cannot
 disagree.  `encode_event` gives the form in which it is written: one JSON object
-a line, with the name of the event under `event`.
+a line, with the name of the event under `event`; `event_file` reads it back, and
+`spec/schema/events.schema.json` describes it.
+
+A stream begins with `RunStarted`.  One that does not end with `RunFinished` is of
+a run that was cut off, and says nothing about whether anything conforms.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from attrs import AttrsInstance, asdict, frozen
+from attrs import AttrsInstance, asdict, field, frozen
+
+from tornproof_conformance.versions import Versions
+
+FORMAT = "tornproof-events/1"
+"""Name and version of the form.  What a later version adds, a reader passes over."""
+
+
+@frozen
+class Implementation:
+    """What was judged, in its own words."""
+
+    name: str
+    version: str = ""
+    language: str = ""
+    url: str = ""
+    claims: tuple[str, ...] = ()
+    """The profiles of the protocol that it claims, such as `journal/core`; none if built in."""
 
 
 @frozen
 class RunStarted:
     """A run began."""
 
-    suite: str
-    """Version of the suite."""
-
     target: str
+    """What was asked for: the name of a target, or the command of an adapter."""
+
+    implementation: Implementation
+    versions: Versions
     checks: tuple[str, ...]
+    settings: Mapping[str, int | str] = field(factory=dict)
+    """How far the checks were told to go."""
+
+    at: str = ""
+    """When, in UTC, as ISO 8601."""
+
+    format: str = FORMAT
 
 
 @frozen
@@ -40,6 +70,57 @@ class Progress:
     done: int
     total: int
     detail: str
+    images: int | None = None
+    """How many crash images it has judged so far, if it counts them."""
+
+
+@frozen
+class Moment:
+    """One thing that happened, and in whose lane."""
+
+    lane: str
+    """`calls` of the program, `writes` to the page cache, `syncs` to the disk."""
+
+    words: str
+    mark: str = ""
+    """`promise` for what must last from now on, `failure` for what went wrong, else empty."""
+
+
+@frozen
+class FileStory:
+    """A file of a crash image, as frames and bytes."""
+
+    name: str
+    size: int
+    frames: tuple[tuple[int, int, str], ...]
+    """Position, bytes and verdict of each frame; none if the format is not known."""
+
+    content: str
+    """The first bytes, in base64."""
+
+    differs: tuple[tuple[int, int], ...] = ()
+    """Where they are not what had been written: beginning and end, the end exclusive."""
+
+
+@frozen
+class CrashStory:
+    """One crash: where it struck, what it lost, what it left."""
+
+    after: tuple[Moment, ...]
+    """What happened before it, the last so many."""
+
+    lost: tuple[str, ...]
+    files: tuple[FileStory, ...]
+
+
+@frozen
+class ShownRecord:
+    """A record, short enough to be told."""
+
+    offset: int
+    size: int
+    digest: str
+    """The first eight hexadecimal digits of BLAKE2b over its payload."""
 
 
 @frozen
@@ -55,38 +136,15 @@ class ViolationFound:
     profile: str | None
     """The weakest sufficient profile; none if it takes no crash."""
 
-    crashes: tuple["CrashStory", ...]
-    expected: tuple[tuple[int, int], ...]
-    """Offset and payload size of each record owed."""
+    crashes: tuple[CrashStory, ...]
+    afterwards: tuple[Moment, ...]
+    """What happened after the last crash: recovery, or all there was if nothing crashed."""
 
-    recovered: tuple[tuple[int, int], ...] | None
+    expected: tuple[ShownRecord, ...]
+    recovered: tuple[ShownRecord, ...] | None
     error: str
     reproducer: str
     """Path of the file that `tornproof replay` takes."""
-
-
-@frozen
-class CrashStory:
-    """One crash: where it struck, what it lost, what it left."""
-
-    after: tuple[str, ...]
-    """The last operations before it, in words."""
-
-    lost: tuple[str, ...]
-    files: tuple["FileStory", ...]
-
-
-@frozen
-class FileStory:
-    """A file of a crash image, as frames and bytes."""
-
-    name: str
-    size: int
-    frames: tuple[tuple[int, int, str], ...]
-    """Position, bytes and verdict of each frame."""
-
-    beginning: str
-    """The first bytes, in hexadecimal."""
 
 
 @frozen
@@ -96,6 +154,24 @@ class CheckFinished:
     check: str
     covered: str
     seconds: float
+    counts: Mapping[str, int] = field(factory=dict)
+    """The figures in `covered`, by name: `programs`, `images`, `recoveries`, …"""
+
+    profiles: tuple[str, ...] = ()
+    """The profiles in which it crashed anything."""
+
+
+@frozen
+class Excuse:
+    """What a file of known failures says about a requirement, and what became of it."""
+
+    state: str
+    """`known` while it is violated and excused, `expired`, or `unexpected pass`."""
+
+    reason: str
+    link: str
+    expires: str
+    """The last day on which it excuses anything, as ISO 8601."""
 
 
 @frozen
@@ -107,8 +183,11 @@ class RequirementJudged:
     verdict: str
     """`holds`, `violated` or `not covered`."""
 
-    covered: str
-    """What the verdict rests on."""
+    sentence: str
+    checks: tuple[str, ...]
+    """What the verdict rests on: those that found it violated, or those that tried in vain."""
+
+    excuse: Excuse | None = None
 
 
 @frozen
@@ -116,10 +195,19 @@ class RunFinished:
     """The run ended."""
 
     conforms: bool
+    """Whether no MUST is violated."""
+
     holds: int
     violated: int
     not_covered: int
     seconds: float
+    passes: bool | None = None
+    """Whether everything is as the known failures say; as `conforms` if there are none."""
+
+    @property
+    def succeeds(self) -> bool:
+        """Whether the run calls for no attention: what its exit code says."""
+        return self.conforms if self.passes is None else self.passes
 
 
 RunEvent: TypeAlias = (

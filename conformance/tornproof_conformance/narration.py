@@ -5,26 +5,31 @@ Tell a program step by step, with what each step did to the disk.
 from collections.abc import Iterator
 
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.disk.trace import Image
+from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.explorer import recover
 from tornproof_models.explore.workload import Options, Run, Target
 
 from tornproof_conformance.cases import ProgramCase
-from tornproof_conformance.stories import describe_trace
+from tornproof_conformance.lanes import moments_of
 
 
 def narrate(case: ProgramCase, target: Target) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Run a program and yield each step with its events, both in words; opening comes first."""
     running = Run(target, case.options)
     running.open()
-    yield "open()", tuple(describe_trace(running.filesystem.trace))
+    yield "open()", describe_trace(running.filesystem.trace)
     for step in case.program:
         if running.journal is None:
             return
         disk, before = running.filesystem, len(running.filesystem.events)
         running.step(step)
         told = before if running.filesystem is disk else 0
-        yield str(step), tuple(describe_trace(running.filesystem.trace))[told:]
+        yield str(step), describe_trace(running.filesystem.trace)[told:]
+
+
+def describe_trace(recorded: Trace) -> tuple[str, ...]:
+    """Say each event of a trace in a few words."""
+    return tuple(moment.words for moment in moments_of(recorded))
 
 
 def describe_recovery(target: Target, options: Options, image: Image) -> str:

@@ -9,14 +9,15 @@ conforms if no MUST is violated.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
+from datetime import UTC, datetime
 from pathlib import Path
 
+from attrs import asdict
 from tornproof_models.explore.workload import Target
 
 from tornproof_conformance import reproducer
 from tornproof_conformance.cases import Problem
-from tornproof_conformance.checks import Budget, Check
+from tornproof_conformance.checks import Budget, Check, Covered
 from tornproof_conformance.checks.exploration import EXPLORATION
 from tornproof_conformance.checks.faults import FAULTS
 from tornproof_conformance.checks.machine import MACHINE
@@ -24,6 +25,7 @@ from tornproof_conformance.checks.situations import SCENARIOS_CHECK, VECTORS
 from tornproof_conformance.events import (
     CheckFinished,
     CheckStarted,
+    Implementation,
     Progress,
     RequirementJudged,
     RunEvent,
@@ -33,6 +35,7 @@ from tornproof_conformance.events import (
 from tornproof_conformance.shrinking import shrink_problem
 from tornproof_conformance.specification import Level, requirements
 from tornproof_conformance.stories import tell
+from tornproof_conformance.versions import current_versions
 
 JOURNAL_CHECKS: tuple[Check, ...] = (VECTORS, SCENARIOS_CHECK, EXPLORATION, FAULTS, MACHINE)
 """What a journal is put through, the quick and telling first."""
@@ -51,6 +54,7 @@ def check_target(
     reproducers: Path,
     checks: Sequence[Check] = JOURNAL_CHECKS,
     clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[RunEvent]:
     """
     Run checks and yield events, the verdicts at the end.
@@ -59,7 +63,14 @@ def check_target(
     below `reproducers`.
     """
     began = clock()
-    yield RunStarted(version("tornproof"), target.name, tuple(check.name for check in checks))
+    yield RunStarted(
+        target.name,
+        _implementation(target),
+        current_versions(),
+        tuple(check.name for check in checks),
+        asdict(budget),
+        now().isoformat(timespec="seconds"),
+    )
     violated: dict[str, str] = {}
     covered: dict[str, list[str]] = {}
     for check in checks:
@@ -70,7 +81,7 @@ def check_target(
             try:
                 found = next(findings)
             except StopIteration as finished:
-                summary = str(finished.value)
+                tried: Covered = finished.value
                 break
             if isinstance(found, Progress):
                 yield found
@@ -79,8 +90,15 @@ def check_target(
                 yield _tell(found, target, reproducers)
         for identifier in check.covers(target):
             covered.setdefault(identifier, []).append(check.name)
-        yield CheckFinished(check.name, summary, clock() - started)
+        seconds = clock() - started
+        yield CheckFinished(check.name, tried.words, seconds, tried.counts, tried.profiles)
     yield from _verdicts(violated, covered, clock() - began)
+
+
+def _implementation(target: Target) -> Implementation:
+    """Let a target say what it is; one that does not is known by its name alone."""
+    said = getattr(target, "implementation", None)
+    return said if isinstance(said, Implementation) else Implementation(target.name)
 
 
 def _tell(problem: Problem, target: Target, reproducers: Path) -> RunEvent:
@@ -99,12 +117,14 @@ def _verdicts(
         if requirement.family not in FAMILIES and not (requirement.family in BESIDE and is_known):
             continue
         if requirement.id in violated:
-            verdict, rests_on = "violated", f"found by {violated[requirement.id]}"
+            verdict, checks = "violated", [violated[requirement.id]]
             conforms = conforms and requirement.level is not Level.MUST
         elif requirement.id in covered:
-            verdict, rests_on = "holds", ", ".join(covered[requirement.id])
+            verdict, checks = "holds", covered[requirement.id]
         else:
-            verdict, rests_on = "not covered", "no check looks at it"
+            verdict, checks = "not covered", []
         counts[verdict] += 1
-        yield RequirementJudged(requirement.id, requirement.level.value, verdict, rests_on)
+        yield RequirementJudged(
+            requirement.id, requirement.level.value, verdict, requirement.sentence, tuple(checks)
+        )
     yield RunFinished(conforms, counts["holds"], counts["violated"], counts["not covered"], seconds)

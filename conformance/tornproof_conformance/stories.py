@@ -2,12 +2,15 @@
 Tell a problem: the program, the crashes, the bytes, what was owed and what came.
 """
 
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import blake2b
 
+from attrs import frozen
 from tornproof_models.contract.journal import Record
-from tornproof_models.disk import trace
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.disk.trace import Image, Trace, number_inodes
+from tornproof_models.disk.replay import Replay
+from tornproof_models.disk.trace import Image, Observed, Trace
 from tornproof_models.explore.explorer import Finding, recover
 from tornproof_models.explore.workload import DIRECTORY, Target, run
 
@@ -18,30 +21,42 @@ from tornproof_conformance.cases import (
     ScenarioCase,
     VectorCase,
 )
-from tornproof_conformance.events import CrashStory, FileStory, ViolationFound
+from tornproof_conformance.events import (
+    CrashStory,
+    FileStory,
+    Moment,
+    ShownRecord,
+    ViolationFound,
+)
 from tornproof_conformance.frames import read_frames
+from tornproof_conformance.lanes import moments_of
 from tornproof_conformance.shrinking import profile_of
 from tornproof_conformance.specification import requirement
+from tornproof_conformance.vectors import Recovered, image_vectors
 
-LAST_EVENTS = 12
-"""How many events before a crash a story shows; what came before is in the program."""
+MOST_MOMENTS = 60
+"""How many events before a crash a story tells; what came before is in the program."""
 
-BEGINNING_BYTES = 48
+CONTENT_BYTES = 4096
+"""How much of a file a story holds: eight sectors, more than a shrunk program writes."""
 
 
 def tell(problem: Problem, target: Target, reproducer: str) -> ViolationFound:
     """Turn a problem into the event that reports show."""
+    told = _tell_case(problem, target)
     finding = problem.finding
-    recovered = finding.recovered if finding else None
     return ViolationFound(
         requirement=problem.violation.requirement,
         message=problem.violation.message,
         sentence=requirement(problem.violation.requirement).sentence,
         program=_program(problem),
         profile=profile_of(problem.case),
-        crashes=tuple(_crashes(problem, target)),
-        expected=_sizes(finding.owed) if finding else (),
-        recovered=_sizes(recovered) if recovered is not None else None,
+        crashes=told.crashes,
+        afterwards=told.afterwards,
+        expected=told.expected,
+        recovered=None
+        if finding is None or finding.recovered is None
+        else tell_records(finding.recovered),
         error=finding.error if finding else "",
         reproducer=reproducer,
     )
@@ -60,73 +75,99 @@ def _program(problem: Problem) -> tuple[str, ...]:
             return (machine, *steps)
 
 
-def _crashes(problem: Problem, target: Target) -> Iterator[CrashStory]:
-    if problem.finding is None or not isinstance(problem.case, ProgramCase):
-        return
-    options = problem.case.options
+# What happened
+
+
+@frozen
+class _Told:
+    crashes: tuple[CrashStory, ...] = ()
+    afterwards: tuple[Moment, ...] = ()
+    expected: tuple[ShownRecord, ...] = ()
+
+
+def _tell_case(problem: Problem, target: Target) -> _Told:
+    match problem.case:
+        case ProgramCase():
+            return _tell_program(problem, problem.case, target)
+        case VectorCase(name):
+            vector = next(vector for vector in image_vectors() if vector.id == name)
+            files = tuple(tell_file(file, data) for file, data in sorted(vector.files.items()))
+            owed = vector.expect.records if isinstance(vector.expect, Recovered) else ()
+            return _Told((CrashStory((), (), files),), (), tell_records(owed))
+        case _:
+            return _Told()
+
+
+def _tell_program(problem: Problem, case: ProgramCase, target: Target) -> _Told:
+    """Run the program again, and each recovery, for what they do on the disk."""
+    crashes = []
+    trace = run(case.program, target, case.options).filesystem.trace
     finding: Finding | None = problem.finding
-    trace = run(problem.case.program, target, options).filesystem.trace
     while finding is not None:
-        yield CrashStory(
-            tuple(describe_trace(trace, finding.crash_point))[-LAST_EVENTS:],
-            finding.lost,
-            tuple(_files(finding.image)),
-        )
-        trace = recover(target, options, ModelFilesystem(finding.image)).trace
+        moments = tuple(moments_of(trace, finding.crash_point))[-MOST_MOMENTS:]
+        written = written_image(trace, finding.crash_point)
+        crashes.append(CrashStory(moments, finding.lost, tell_files(finding.image, written)))
+        trace = recover(target, case.options, ModelFilesystem(finding.image)).trace
         finding = finding.inner
+    end = None if problem.finding is None or problem.finding.error else _shown(trace)
+    afterwards = tuple(moments_of(trace, end))[-MOST_MOMENTS:]
+    owed = problem.finding.owed if problem.finding else ()
+    return _Told(tuple(crashes), afterwards, tell_records(owed))
 
 
-def _files(image: Image) -> Iterator[FileStory]:
-    for path, content in sorted(image.files.items()):
-        yield FileStory(
-            path.removeprefix(f"{DIRECTORY}/"),
-            len(content),
-            tuple((frame.position, frame.size, frame.verdict) for frame in read_frames(content)),
-            content[:BEGINNING_BYTES].hex(" "),
-        )
+def _shown(trace: Trace) -> int | None:
+    """Return after how many events a recovery had shown what it found; none if it did not."""
+    events = enumerate(trace.events, start=1)
+    return next((number for number, event in events if isinstance(event, Observed)), None)
 
 
-def _sizes(records: tuple[Record, ...]) -> tuple[tuple[int, int], ...]:
-    return tuple((offset, len(payload)) for offset, payload in records)
+def written_image(trace: Trace, end: int) -> Image:
+    """Return the tree as programs saw it after so many events: what a crash could at most keep."""
+    disk = Replay(trace.initial)
+    for event in trace.events[:end]:
+        disk.apply(event)
+    return disk.image
 
 
-def describe_trace(recorded: Trace, end: int | None = None) -> Iterator[str]:
-    """Say each event of a trace, up to a number of them, in a few words."""
-    inodes = number_inodes(recorded.initial)
-    names = {inode: path.rpartition("/")[2] for path, inode in inodes.items()}
-    for event in recorded.events[:end]:
-        match event:
-            case trace.Create(_, name, inode) | trace.MakeDirectory(_, name, inode):
-                names[inode] = name
-                yield f"create {name}"
-            case trace.Rename(_, source, _, target):
-                names = {n: target if name == source else name for n, name in names.items()}
-                yield f"rename {source} to {target}"
-            case trace.Unlink(_, name):
-                yield f"unlink {name}"
-            case trace.Write(inode, offset, data):
-                file = names.get(inode, f"file {inode}")
-                yield f"write {len(data)} bytes at {offset} of {file}"
-            case trace.Truncate(inode, size):
-                yield f"truncate {names.get(inode, f'file {inode}')} to {size}"
-            case trace.Sync(inode):
-                yield f"fsync {names.get(inode, f'file {inode}')}"
-            case trace.SyncDirectory(inode):
-                yield f"fsync directory {names.get(inode, '/')}"
-            case trace.SyncFailed(inode):
-                yield f"fsync of {names.get(inode, f'file {inode}')} FAILS"
-            case trace.Invoked(call, operation, payload):
-                yield f"▸ call {_call(call)}: {operation}({len(payload)} bytes)"
-            case trace.Acked(call, offset, durable):
-                promise = "durable" if durable else "accepted"
-                yield f"◂ call {_call(call)} returns: offset {offset}, {promise}"
-            case trace.Failed(call):
-                yield f"◂ call {_call(call)} fails"
-            case trace.Flushed(operation):
-                yield f"◂ {operation} returns"
-            case trace.Observed(records):
-                yield f"◂ open returns: {len(records)} record{'s'[: len(records) != 1]} shown"
+# Files and records
 
 
-def _call(number: int) -> str:
-    return str(number) if number < 1 << 20 else "after recovery"
+def tell_files(image: Image, written: Image) -> tuple[FileStory, ...]:
+    """Tell the files that a crash left, and where they are not what had been written."""
+    return tuple(
+        tell_file(path.removeprefix(f"{DIRECTORY}/"), content, written.files.get(path))
+        for path, content in sorted(image.files.items())
+    )
+
+
+def tell_file(name: str, content: bytes, written: bytes | None = None) -> FileStory:
+    """Tell a file; without knowing what had been written to it, say nothing about differences."""
+    return FileStory(
+        name,
+        len(content),
+        tuple((frame.position, frame.size, frame.verdict) for frame in read_frames(content)),
+        b64encode(content[:CONTENT_BYTES]).decode(),
+        () if written is None else tuple(_differences(content, written)),
+    )
+
+
+def _differences(content: bytes, written: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of a file that are not as they had been written, the end exclusive."""
+    begin = None
+    for position, byte in enumerate(content):
+        same = position < len(written) and written[position] == byte
+        if same and begin is not None:
+            yield begin, position
+            begin = None
+        elif not same and begin is None:
+            begin = position
+    if begin is not None:
+        yield begin, len(content)
+
+
+def tell_records(records: tuple[Record, ...]) -> tuple[ShownRecord, ...]:
+    """Tell records by where they are, how large, and a digest."""
+    return tuple(
+        ShownRecord(offset, len(payload), blake2b(payload, digest_size=4).hexdigest())
+        for offset, payload in records
+    )

@@ -3,6 +3,7 @@ What is judged: the built-in reference, a miniature, and later any adapter.
 """
 
 from collections.abc import Mapping
+from importlib.metadata import version
 
 from attrs import frozen
 from tornproof.errors import Invalid
@@ -13,12 +14,19 @@ from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.explore.workload import DIRECTORY, Options, Target
 from tornproof_models.miniatures.journal import MINIATURES, MiniatureTarget
 
+from tornproof_conformance.events import Implementation
+
 
 @frozen
 class ReferenceTarget:
     """The journal of this project, in this process."""
 
     name: str = "reference"
+
+    @property
+    def implementation(self) -> Implementation:
+        """What reports say of it."""
+        return Implementation(self.name, version("tornproof"), "Python")
 
     def open(self, filesystem: ModelFilesystem, options: Options) -> Journal:
         """Open the reference journal on a simulated disk."""

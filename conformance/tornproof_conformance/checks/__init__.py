@@ -2,8 +2,8 @@
 The checks: what is run against a target.
 
 A check is a generator.  It yields `Progress` while it works and `Problem`s as it
-finds them, and returns what it covered, in words.  The runner needs to know no
-more, and a check knows nothing of reports.
+finds them, and returns what it covered, in words and figures.  The runner needs to
+know no more, and a check knows nothing of reports.
 
 - `vectors` and `scenarios`: situations that somebody thought of
 - `exploration`: every small program, every image, every profile
@@ -11,10 +11,11 @@ more, and a check knows nothing of reports.
 - `machine`: long random programs
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
+from tornproof_models.explore.explorer import Coverage
 from tornproof_models.explore.workload import Target
 
 from tornproof_conformance.cases import Problem
@@ -35,7 +36,28 @@ class Budget:
     """Random programs, for each durability level."""
 
 
-Findings: TypeAlias = Generator[Progress | Problem, None, str]
+@frozen
+class Covered:
+    """What a check tried."""
+
+    words: str
+    counts: Mapping[str, int] = field(factory=dict)
+    """The figures in `words`, by name."""
+
+    profiles: tuple[str, ...] = ()
+    """The profiles in which it crashed anything, from mild to harsh."""
+
+
+def count_images(coverage: Coverage) -> dict[str, int]:
+    """Name the figures of an exploration."""
+    return {
+        "crash_points": coverage.crash_points,
+        "images": coverage.judged,
+        "recoveries": coverage.recovered,
+    }
+
+
+Findings: TypeAlias = Generator[Progress | Problem, None, Covered]
 
 
 @frozen

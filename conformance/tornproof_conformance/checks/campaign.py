@@ -28,7 +28,7 @@ from tornproof_models.explore.explorer import Coverage
 from tornproof_models.explore.workload import Options, Target
 
 from tornproof_conformance.cases import Problem, ProgramCase, try_case
-from tornproof_conformance.checks import Budget, Check, Findings
+from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
 from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES, EXPLORATION
 from tornproof_conformance.events import Progress
 
@@ -116,7 +116,7 @@ class _Advance:
             detail += f", {self._images / elapsed:,.0f} a second"
         if found:
             detail += f", {len(found)} requirements violated"
-        return Progress(NAME, len(self.finished), self._course.shards, detail)
+        return Progress(NAME, len(self.finished), self._course.shards, detail, judged)
 
 
 def _problem(campaign: Campaign, discovery: Discovery) -> Problem:
@@ -132,10 +132,12 @@ def _problem(campaign: Campaign, discovery: Discovery) -> Problem:
     return Problem(Violation(discovery.requirement, discovery.message), case)
 
 
-def _covered(campaign: Campaign, planned: Plan, coverage: Coverage) -> str:
-    return (
+def _covered(campaign: Campaign, planned: Plan, coverage: Coverage) -> Covered:
+    words = (
         f"{coverage}, of every program of up to {campaign.operations} operations "
         f"({planned.programs:,}, of which {len(planned.units):,} do something of their own), in "
         f"{len(campaign.profiles)} profiles, {coverage.recovered:,} distinct ones recovered and "
         "crashed again"
     )
+    counts = {"programs": planned.programs, **count_images(coverage)}
+    return Covered(words, counts, tuple(campaign.profiles))

@@ -26,7 +26,7 @@ from tornproof_models.explore.workload import (
 )
 
 from tornproof_conformance.cases import Problem, ProgramCase
-from tornproof_conformance.checks import Budget, Check, Findings
+from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
 from tornproof_conformance.events import Progress
 
 ALPHABET: tuple[Step, ...] = (Append(5), Append(600), Sync(), Rotate(), Reopen())
@@ -85,17 +85,18 @@ def _explore(target: Target, budget: Budget) -> Findings:
             if done % 25 == 0:
                 images = covered.images + explorer.coverage.images
                 detail = f"{each.profile}, {each.options.durability}: {images:,} images"
-                yield Progress("exploration", done, total, detail)
+                yield Progress("exploration", done, total, detail, images)
             done += 1
             for problem in _explore_program(target, program, explorer):
                 if problem.violation.requirement not in known:
                     known.add(problem.violation.requirement)
                     yield problem
         covered.add(explorer.coverage)
-    return (
+    words = (
         f"{covered}, of every program of up to {budget.operations} operations, in {len(CLAIMED)} "
         f"profiles, two crashes deep; {covered.recovered:,} distinct recoveries"
     )
+    return Covered(words, {"programs": total, **count_images(covered)}, CLAIMED)
 
 
 def _explore_program(target: Target, program: Program, explorer: Explorer) -> Iterator[Problem]:

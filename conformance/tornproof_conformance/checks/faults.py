@@ -29,7 +29,7 @@ from tornproof_models.explore.workload import (
 )
 
 from tornproof_conformance.cases import Problem, ProgramCase
-from tornproof_conformance.checks import Budget, Check, Findings
+from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.events import Progress
 
@@ -80,7 +80,8 @@ def _inject(target: Target, budget: Budget) -> Findings:
     explorers: dict[tuple[Options, str], Explorer] = {}
     for number, injection in enumerate(injections):
         detail = f"{injection.options.durability}: {injected:,} faults"
-        yield Progress("faults", number, len(injections), detail)
+        images = sum(explorer.coverage.judged for explorer in explorers.values())
+        yield Progress("faults", number, len(injections), detail, images)
         for nth in range(1, _operations(target, injection) + 1):
             for fault in Fault:
                 injected += 1
@@ -96,7 +97,8 @@ def _inject(target: Target, budget: Budget) -> Findings:
                         yield problem
     for explorer in explorers.values():
         covered.add(explorer.coverage)
-    return f"{injected:,} faults, each followed by a crash: {covered}"
+    words = f"{injected:,} faults, each followed by a crash: {covered}"
+    return Covered(words, {"faults": injected, **count_images(covered)}, CLAIMED)
 
 
 def _try(

@@ -8,7 +8,7 @@ from tornproof_models.explore.workload import Options, Target
 from tornproof_models.machines.journal import ProgramViolated, journal_machine
 
 from tornproof_conformance.cases import Problem, ProgramCase
-from tornproof_conformance.checks import Budget, Check, Findings
+from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.events import Progress
 
@@ -42,7 +42,8 @@ def _machine(target: Target, budget: Budget) -> Findings:
             for violation in found.violations:
                 yield Problem(violation, case)
     count = budget.examples * len(DURABILITIES)
-    return f"{count} random programs of up to {STEPS} steps, many crashes deep"
+    words = f"{count} random programs of up to {STEPS} steps, many crashes deep"
+    return Covered(words, {"random_programs": count})
 
 
 MACHINE = Check(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tornproof_models.explore.workload import Target
 
 from tornproof_conformance.cases import ScenarioCase, VectorCase, try_case
-from tornproof_conformance.checks import Budget, Check, Findings
+from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.events import Progress
 from tornproof_conformance.scenarios import SCENARIOS, Scenario
 from tornproof_conformance.vectors import image_vectors
@@ -18,7 +18,7 @@ def _vectors(target: Target, _: Budget) -> Findings:
     for number, vector in enumerate(vectors):
         yield Progress("vectors", number, len(vectors), vector.id)
         yield from try_case(VectorCase(vector.id), target)
-    return f"{len(vectors)} frozen images"
+    return Covered(f"{len(vectors)} frozen images", {"vectors": len(vectors)})
 
 
 def _scenarios(target: Target, _: Budget) -> Findings:
@@ -26,7 +26,7 @@ def _scenarios(target: Target, _: Budget) -> Findings:
     for number, scenario in enumerate(scenarios):
         yield Progress("scenarios", number, len(scenarios), scenario.name)
         yield from try_case(ScenarioCase(scenario.name), target)
-    return f"{len(scenarios)} scenarios"
+    return Covered(f"{len(scenarios)} scenarios", {"scenarios": len(scenarios)})
 
 
 def _requirements(scenarios: Iterable[Scenario]) -> frozenset[str]:

@@ -2,21 +2,53 @@
 The terminal: progress while it works, then a verdict that can be acted on.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from tornproof_conformance import events
-from tornproof_conformance.events import CrashStory, FileStory, RunEvent, ViolationFound
+from tornproof_conformance.events import (
+    CrashStory,
+    FileStory,
+    Moment,
+    RequirementJudged,
+    RunEvent,
+    ShownRecord,
+    ViolationFound,
+)
+from tornproof_conformance.report.dissection import VALID, Piece, dissect
+from tornproof_conformance.report.record import RunRecord, record_run
 
 COLOURS = {"holds": "green", "violated": "bold red", "not covered": "yellow"}
 SIGNS = {"holds": "✓", "violated": "✗", "not covered": "·"}
+
+LAST_MOMENTS = 14
+"""How many events before a crash are shown; the page shows all that the story has."""
+
+LANES: Mapping[str, tuple[str, str]] = {
+    "calls": ("", "default"),
+    "writes": ("   ", "cyan"),
+    "syncs": ("   ⇩ ", "blue"),
+}
+"""How the events of each lane begin, and their colour: what reached the disk stands out."""
+
+MARKS = {"promise": "bold", "failure": "bold red"}
+
+PIECE_BYTES = 8
+"""How many bytes of a part of a damaged frame are shown."""
 
 
 class TerminalReport:
@@ -24,8 +56,6 @@ class TerminalReport:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._violations: list[ViolationFound] = []
-        self._verdicts: list[events.RequirementJudged] = []
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<12}"),
@@ -37,59 +67,129 @@ class TerminalReport:
             transient=True,
             disable=not console.is_terminal,
         )
+        self._task = TaskID(0)
 
     def show(self, stream: Iterable[RunEvent]) -> bool:
-        """Consume a run's events, show them, and return whether the target conforms."""
-        conforms = False
+        """Consume a run's events, show them, and return whether it succeeds."""
         with self._progress:
-            for event in stream:
-                self._take(event)
-                if isinstance(event, events.RunFinished):
-                    conforms = event.conforms
-        for violation in self._violations:
+            record = record_run(self._watch(stream))
+        for violation in record.violations:
             self._console.print(render_violation(violation))
-        self._console.print(self._verdict_table())
-        self._sum_up(event)
-        return conforms
+        self._console.print()
+        self._console.print(_verdict_table(record))
+        self._console.print(_sum_up(record))
+        return record.succeeds
+
+    def _watch(self, stream: Iterable[RunEvent]) -> Iterator[RunEvent]:
+        for event in stream:
+            self._take(event)
+            yield event
 
     def _take(self, event: RunEvent) -> None:
         match event:
-            case events.RunStarted(suite, target):
-                self._console.print(f"[bold]tornproof {suite}[/] judges [bold]{target}[/]\n")
+            case events.RunStarted():
+                self._console.print(_opening(event))
             case events.CheckStarted(check, title):
                 self._task = self._progress.add_task(check, detail=title, total=None)
             case events.Progress(_, done, total, detail):
-                self._progress.update(self._task, completed=done, total=total, detail=detail)
+                self._progress.update(
+                    self._task, completed=done, total=total, detail=detail + self._rate(event)
+                )
             case ViolationFound():
-                self._violations.append(event)
                 self._console.print(f"  [bold red]✗ {event.requirement}[/] {escape(event.message)}")
             case events.CheckFinished(check, covered, seconds):
                 self._progress.remove_task(self._task)
                 line = Text(f"{check:<12}", style="bold")
                 line.append(f" {covered} ({seconds:.1f} s)", style="default")
                 self._console.print(line)
-            case events.RequirementJudged():
-                self._verdicts.append(event)
 
-    def _verdict_table(self) -> Table:
-        table = Table.grid(padding=(0, 2))
-        for verdict in self._verdicts:
-            colour = COLOURS[verdict.verdict]
-            table.add_row(
-                f"[{colour}]{SIGNS[verdict.verdict]} {verdict.requirement}[/]",
-                f"[{colour}]{verdict.verdict}[/]",
-                "" if verdict.level == "MUST" else verdict.level.lower(),
-                verdict.covered,
-            )
-        return table
+    def _rate(self, event: events.Progress) -> str:
+        elapsed = self._progress.tasks[-1].elapsed if self._progress.tasks else None
+        if not event.images or not elapsed:
+            return ""
+        return f", {event.images / elapsed:,.0f} a second"
 
-    def _sum_up(self, event: RunEvent) -> None:
-        assert isinstance(event, events.RunFinished)
-        colour, word = ("green", "conforms") if event.conforms else ("bold red", "does not conform")
-        self._console.print(
-            f"\n[{colour}]{word}[/]: {event.holds} requirements hold, {event.violated} are "
-            f"violated, {event.not_covered} are not covered ({event.seconds:.0f} s)"
+
+def _opening(event: events.RunStarted) -> str:
+    judged = event.implementation
+    name = " ".join(filter(None, (judged.name, judged.version)))
+    language = f" ({escape(judged.language)})" if judged.language else ""
+    versions = event.versions
+    return (
+        f"[bold]tornproof {escape(versions.suite)}[/] judges [bold]{escape(name)}[/]{language} by "
+        f"specification {escape(versions.specification)}\n"
+    )
+
+
+# The verdicts
+
+
+def _verdict_table(record: RunRecord) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for verdict in record.verdicts:
+        colour = _colour(verdict)
+        table.add_row(
+            f"[{colour}]{SIGNS[verdict.verdict]} {verdict.requirement}[/]",
+            f"[{colour}]{verdict.verdict}[/]",
+            "" if verdict.level == "MUST" else verdict.level.lower(),
+            escape(rests_on(verdict)),
         )
+    return table
+
+
+def _colour(verdict: RequirementJudged) -> str:
+    if verdict.excuse:
+        return "yellow" if verdict.excuse.state == "known" else "bold red"
+    return COLOURS[verdict.verdict]
+
+
+def rests_on(verdict: RequirementJudged) -> str:
+    """Say what a verdict rests on, and what a file of known failures makes of it."""
+    if not verdict.checks:
+        words = "no check of this run looks at it"
+    else:
+        words = "found by " if verdict.verdict == "violated" else ""
+        words += ", ".join(verdict.checks)
+    return f"{words}; {excuse_words(verdict)}" if verdict.excuse else words
+
+
+def excuse_words(verdict: RequirementJudged) -> str:
+    """Say what a file of known failures makes of a verdict; nothing if it is silent."""
+    excuse = verdict.excuse
+    if excuse is None:
+        return ""
+    match excuse.state:
+        case "known":
+            return f"known until {excuse.expires}: {excuse.reason} {excuse.link}"
+        case "expired":
+            return f"was known until {excuse.expires}, and that has passed: {excuse.reason}"
+        case _:
+            return "listed as a known failure, but it holds: take it off the list"
+
+
+def _sum_up(record: RunRecord) -> str:
+    finished = record.finished
+    if finished is None:
+        return "\n[bold yellow]was cut off[/]: the run did not end, so there is no verdict"
+    colour = "green" if finished.conforms else "bold red"
+    line = (
+        f"\n[{colour}]{record.outcome}[/]: {finished.holds} requirements hold, "
+        f"{finished.violated} are violated, {finished.not_covered} are not covered "
+        f"({finished.seconds:.0f} s)"
+    )
+    states = [each.excuse.state for each in record.verdicts if each.excuse]
+    if not states:
+        return line
+    colour, word = (
+        ("green", "as expected") if finished.succeeds else ("bold red", "not as expected")
+    )
+    return (
+        f"{line}\n[{colour}]{word}[/]: of the known failures {states.count('known')} still fail, "
+        f"{states.count('expired')} have expired, {states.count('unexpected pass')} hold again"
+    )
+
+
+# A violation
 
 
 def render_violation(found: ViolationFound) -> RenderableType:
@@ -105,37 +205,71 @@ def render_violation(found: ViolationFound) -> RenderableType:
     if found.profile:
         parts.append(_labelled("weakest profile", found.profile))
     for number, crash in enumerate(found.crashes, start=1):
-        parts += _crash(crash, number, len(found.crashes))
+        parts += _crash(crash, number)
+    if found.afterwards:
+        name = "recovery" if found.crashes else "what happens"
+        parts.append(_labelled(name, _moments(found.afterwards)))
     if found.crashes:
         parts.append(_labelled("expected", _records(found.expected, "nothing in particular")))
         recovered = found.error if found.recovered is None else _records(found.recovered, "nothing")
-        parts.append(_labelled("recovered", recovered))
+        if recovered:
+            parts.append(_labelled("recovered", recovered))
     parts.append(_labelled("replay", f"tornproof replay {found.reproducer}"))
     return Group(*parts)
 
 
-def _crash(crash: CrashStory, number: int, count: int) -> Iterator[RenderableType]:
-    name = "crash" if count == 1 else ("crash", "and in its recovery")[number - 1]
-    lost = "\n".join(f"✂ {loss}" for loss in crash.lost) or "✂ nothing that was written is lost"
-    yield _labelled(name, "\n".join((*crash.after, lost)))
-    yield _labelled("leaves", "\n".join(map(_file, crash.files)) or "an empty disk")
+def _crash(crash: CrashStory, number: int) -> Iterator[RenderableType]:
+    if crash.after:
+        story = _moments(crash.after)
+        losses = crash.lost or ("nothing that was written is lost",)
+        story.append("\n✂ power is lost\n" + "\n".join(f"✂ {loss}" for loss in losses), "red")
+        yield _labelled("crash" if number == 1 else "in its recovery", story)
+    leaves = Text("\n").join(map(_file, crash.files)) if crash.files else "an empty disk"
+    yield _labelled("leaves" if crash.after else "image", leaves)
 
 
-def _file(file: FileStory) -> str:
-    lines = [f"{file.name}, {file.size} bytes"]
-    lines += [f"  {at:>6} … {at + size:<6} {verdict}" for at, size, verdict in file.frames]
-    if file.beginning:
-        lines.append(f"  begins {file.beginning[:47]}")
-    return "\n".join(lines)
+def _moments(moments: tuple[Moment, ...]) -> Text:
+    """Put events one below the other, those of each lane with their own beginning."""
+    lines = []
+    if len(moments) > LAST_MOMENTS:
+        lines.append(Text(f"… {len(moments) - LAST_MOMENTS} earlier", style="dim"))
+    for moment in moments[-LAST_MOMENTS:]:
+        beginning, colour = LANES[moment.lane]
+        lines.append(Text(f"{beginning}{moment.words}", style=MARKS.get(moment.mark, colour)))
+    return Text("\n").join(lines)
 
 
-def _records(records: tuple[tuple[int, int], ...], nothing: str) -> str:
-    return ", ".join(f"{size} bytes at {offset}" for offset, size in records) or nothing
+def _file(file: FileStory) -> Text:
+    """Draw the frames over a file: a valid one on a line, a damaged one part by part."""
+    lines = [Text(f"{file.name}, {file.size} bytes")]
+    for piece in dissect(file):
+        if piece.verdict == VALID:
+            if piece.part == "length":
+                size = next(size for begin, size, _ in file.frames if begin == piece.begin)
+                words = f"  {piece.begin:>6}  a valid frame of {size} bytes"
+                lines.append(Text(words, style="green"))
+            continue
+        if piece.part in ("length", "bytes"):
+            lines.append(Text(f"  {piece.begin:>6}  {piece.verdict or 'bytes'}", style="red"))
+        lines.append(Text(f"          {piece.part:<8}{_hexadecimal(piece)}", style="dim"))
+    for begin, end in file.differs:
+        lines.append(Text(f"  {begin:>6}  … {end} is not what had been written", style="red"))
+    return Text("\n").join(lines)
 
 
-def _labelled(label: str, text: str) -> RenderableType:
+def _hexadecimal(piece: Piece) -> str:
+    size = piece.end - piece.begin
+    shown = piece.data[:PIECE_BYTES].hex(" ")
+    return shown if size <= PIECE_BYTES else f"{shown} … {size} bytes"
+
+
+def _records(records: tuple[ShownRecord, ...], nothing: str) -> str:
+    return ", ".join(f"{each.size} bytes at {each.offset}" for each in records) or nothing
+
+
+def _labelled(label: str, text: str | Text) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", min_width=16, no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row(label, Text(text))
+    table.add_row(label, Text(text) if isinstance(text, str) else text)
     return Padding(table, (0, 0, 0, 2))

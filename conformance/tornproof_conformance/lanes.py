@@ -1,0 +1,84 @@
+"""
+A trace in words, each event in the lane where it belongs.
+
+Three parties take part in what a journal does: the program that calls it, the
+kernel's page cache, which takes writes and forgets them if the power goes, and
+the disk, which keeps what was synced.  Told side by side, a promise made before
+its sync can be seen.
+"""
+
+from collections.abc import Iterator
+
+from tornproof_models.disk import trace
+from tornproof_models.disk.trace import Event, Trace, number_inodes
+
+from tornproof_conformance.events import Moment
+
+CALLS, WRITES, SYNCS = "calls", "writes", "syncs"
+LANES = (CALLS, WRITES, SYNCS)
+
+AFTER_RECOVERY = 1 << 20
+"""Numbers of calls from here on are of the append that the suite makes after a recovery."""
+
+
+def moments_of(recorded: Trace, end: int | None = None) -> Iterator[Moment]:
+    """Tell each event of a trace, up to a number of them, in a few words."""
+    inodes = number_inodes(recorded.initial)
+    names = {inode: path.rpartition("/")[2] for path, inode in inodes.items()}
+    for event in recorded.events[:end]:
+        if isinstance(event, trace.MARKS):
+            yield _call(event)
+        else:
+            yield _operation(event, names)
+
+
+def _operation(event: Event, names: dict[int, str]) -> Moment:
+    """Tell an operation, and note the names that it gives."""
+    match event:
+        case trace.Create(_, name, inode) | trace.MakeDirectory(_, name, inode):
+            names[inode] = name
+            return Moment(WRITES, f"create {name}")
+        case trace.Rename(_, source, _, target):
+            names |= {n: target for n, name in names.items() if name == source}
+            return Moment(WRITES, f"rename {source} to {target}")
+        case trace.Unlink(_, name):
+            return Moment(WRITES, f"unlink {name}")
+        case trace.Write(inode, offset, data):
+            return Moment(WRITES, f"write {len(data)} bytes at {offset} of {_file(inode, names)}")
+        case trace.Truncate(inode, size):
+            return Moment(WRITES, f"truncate {_file(inode, names)} to {size}")
+        case trace.Sync(inode):
+            return Moment(SYNCS, f"fsync {_file(inode, names)}")
+        case trace.SyncDirectory(inode):
+            return Moment(SYNCS, f"fsync directory {names.get(inode, '/')}")
+        case trace.SyncFailed(inode):
+            return Moment(SYNCS, f"fsync of {_file(inode, names)} FAILS", "failure")
+        case _:
+            raise AssertionError(event)
+
+
+def _call(event: Event) -> Moment:
+    match event:
+        case trace.Invoked(call, operation, payload):
+            return Moment(CALLS, f"▸ call {_number(call)}: {operation}({len(payload)} bytes)")
+        case trace.Acked(call, offset, durable):
+            promise = "durable" if durable else "accepted"
+            words = f"◂ call {_number(call)} returns: offset {offset}, {promise}"
+            return Moment(CALLS, words, "promise" if durable else "")
+        case trace.Failed(call):
+            return Moment(CALLS, f"◂ call {_number(call)} fails", "failure")
+        case trace.Flushed(operation):
+            return Moment(CALLS, f"◂ {operation} returns", "promise")
+        case trace.Observed(records):
+            shown = f"{len(records)} record{'s'[: len(records) != 1]} shown"
+            return Moment(CALLS, f"◂ open returns: {shown}", "promise" if records else "")
+        case _:
+            raise AssertionError(event)
+
+
+def _file(inode: int, names: dict[int, str]) -> str:
+    return names.get(inode, f"file {inode}")
+
+
+def _number(call: int) -> str:
+    return str(call) if call < AFTER_RECOVERY else "after recovery"
