@@ -12,8 +12,9 @@ from random import Random
 
 from attrs import define, field
 from hypothesis import strategies as st
-from tornproof_models.disk.filesystem import Fault, ModelFile, ModelFilesystem
-from tornproof_models.disk.trace import Image, Trace
+from tornproof_models.disk.filesystem import Fault, ModelFile
+from tornproof_models.disk.replay import Replay
+from tornproof_models.disk.trace import MARKS, ROOT, Image, Link, PartialSync, Sync, Trace
 
 from tests.models.versions import SECTOR
 
@@ -27,6 +28,9 @@ IMAGES = (
     Image({"/d/a": b"inside", "/b": b""}, frozenset({"/d"})),
 )
 PATHS = ("/a", "/b", "/d/a")
+LINK = "/c"
+"""The second name that a file may get."""
+
 KINDS = {
     "append": 4,
     "write": 3,
@@ -38,6 +42,8 @@ KINDS = {
     "make directory": 1,
     "sync": 4,
     "sync directory": 2,
+    "sync in part": 2,
+    "link": 2,
     "sync fails": 3,
     "sync directory fails": 1,
 }
@@ -51,7 +57,7 @@ SECTORS = 5
 class Program:
     """A program at work."""
 
-    filesystem: ModelFilesystem
+    filesystem: Replay
     files: list[ModelFile] = field(factory=list)
     sectors: int = 0
 
@@ -72,6 +78,9 @@ class Program:
                 self.filesystem.unlink(named[which % len(named)])
             case "make directory":
                 self.filesystem.make_directory("/d")
+            case "link" if LINK not in named:
+                linked = self.inode_of(self.filesystem.open(named[which % len(named)]))
+                self.filesystem.apply(Link(ROOT, LINK[1:], linked))
             case "sync directory" | "sync directory fails":
                 self.filesystem.sync_directory(directories[which % len(directories)])
             case _ if self.files:
@@ -92,11 +101,23 @@ class Program:
                 file.truncate(one)
             case "sync" | "sync fails":
                 file.sync()
+            case "sync in part":
+                inode = self.inode_of(file)
+                operations = sum(not isinstance(each, MARKS) for each in self.filesystem.events)
+                missed = min(other % 4, operations)
+                self.filesystem.apply(PartialSync(inode, one % 9, one % 9 + other, missed))
 
     def write(self, file: ModelFile, offset: int, data: bytes) -> None:
         """Write, if brute force will bear it."""
         if self.affords(offset, offset + len(data)):
             file.write_at(offset, data)
+
+    def inode_of(self, file: ModelFile) -> int:
+        """Return the inode of a file, leaving no trace."""
+        file.sync()
+        synced = self.filesystem.events.pop()
+        assert isinstance(synced, Sync)
+        return synced.inode
 
     def affords(self, start: int, end: int) -> bool:
         """Tell whether these sectors may still be written or cut, and count them."""
@@ -109,9 +130,9 @@ class Program:
         return letter * length
 
 
-def run(image: Image, steps: Sequence[Step]) -> ModelFilesystem:
+def run(image: Image, steps: Sequence[Step]) -> Replay:
     """Run a program on a disk that begins as this image."""
-    program = Program(ModelFilesystem(image))
+    program = Program(Replay(image))
     program.files = [program.filesystem.open(path) for path in image.files]
     for step in steps:
         with suppress(OSError):
@@ -120,7 +141,7 @@ def run(image: Image, steps: Sequence[Step]) -> ModelFilesystem:
     return program.filesystem
 
 
-def random_run(seed: int) -> ModelFilesystem:
+def random_run(seed: int) -> Replay:
     """Run the program with this number."""
     random = Random(seed)
 

@@ -44,6 +44,7 @@ class Disk:
     durable: set[Version] = field(factory=set)
     cut: list[tuple[int, int, bytes]] = field(factory=list)  # inode, sector, what it held
     deleted: list[tuple[int, bytes]] = field(factory=list)
+    moments: list[int] = field(factory=list)  # how many versions there were at each operation
     step: int = 0
 
     def pending(self, *inodes: int) -> list[Version]:
@@ -74,6 +75,8 @@ class Disk:
 
     def replay(self, event: t.Event) -> None:
         self.step, live = len(self.versions), state_of(self.versions)
+        if not isinstance(event, t.MARKS):
+            self.moments.append(self.step)
         match event:
             case t.Write(inode, offset, data) if data:
                 old, end = read(live, inode), offset + len(data)
@@ -95,7 +98,7 @@ class Disk:
             case t.Create(directory, name, inode):
                 self.durable.add(self.add("size", inode, value=0))
                 self.add("name", directory, name, value=inode)
-            case t.MakeDirectory(directory, name, inode):
+            case t.MakeDirectory(directory, name, inode) | t.Link(directory, name, inode):
                 self.add("name", directory, name, value=inode)
             case t.Unlink(directory, name):
                 self.add("name", directory, name, value=None)
@@ -105,10 +108,19 @@ class Disk:
                     moved.needs = self.pending(moved.value)
                 self.add("name", directory, name, value=None)
             case t.Sync(inode) | t.SyncDirectory(inode):
-                covered = self.pending() if self.profile == "prefix" else self.pending(inode)
-                if self.profile == "ext4-ordered":
-                    covered += [version for version in self.pending() if version.names]
-                self.settle(version for version in covered if not version.failed)
+                self.settle(self.covered(inode))
+            case t.PartialSync(inode, start, end, missed):
+                sectors = range(start // SECTOR, -(-end // SECTOR))
+                self.settle(
+                    v
+                    for v in self.covered(inode)
+                    if v.step < self.moments[-1 - missed]
+                    and (
+                        v.register[:2] != ("data", inode)
+                        or v.register[2] in sectors
+                        or self.profile == "prefix"
+                    )
+                )
             case t.SyncFailed(inode):
                 for version in self.pending(inode):
                     version.failed = True
@@ -116,6 +128,12 @@ class Disk:
             self.deleted += split(read(live, inode), 0, live["size", inode])
         if self.profile == "process-kill":
             self.settle(self.versions)
+
+    def covered(self, inode: int) -> list[Version]:
+        covered = self.pending() if self.profile == "prefix" else self.pending(inode)
+        if self.profile == "ext4-ordered":
+            covered += [version for version in self.pending() if version.names]
+        return [version for version in covered if not version.failed]
 
 
 def state_of(versions: Iterable[Version]) -> State:

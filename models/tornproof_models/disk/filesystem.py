@@ -239,11 +239,16 @@ class ModelFilesystem:
         """Return the live content of a file."""
         return self._content[inode]
 
+    def worth_reading(self, _inode: int) -> int:
+        """Return how many bytes of a file are worth reading at once."""
+        return self.read_ahead
+
     def read_inode(self, inode: int, offset: int, size: int) -> bytes:
         """Read from the page cache."""
         self._strike(Kind.READ)
         self.largest_read = max(self.largest_read, size)
-        return bytes(self._content[inode][offset : offset + size])
+        with memoryview(self._content[inode]) as content:
+            return bytes(content[offset : offset + size])
 
     def write_inode(self, inode: int, offset: int, data: bytes) -> int:
         """Write to the page cache, perhaps less than asked."""
@@ -324,7 +329,7 @@ class ModelFile:
     @property
     def read_ahead(self) -> int:
         """How many bytes are worth reading at once."""
-        return self._filesystem.read_ahead
+        return self._filesystem.worth_reading(self._inode)
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Read what the page cache holds."""

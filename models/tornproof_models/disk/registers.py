@@ -26,7 +26,9 @@ from tornproof_models.disk.trace import (
     Create,
     Event,
     Image,
+    Link,
     MakeDirectory,
+    PartialSync,
     Rename,
     Sync,
     SyncDirectory,
@@ -185,12 +187,16 @@ class Registers:
                 self.names[event.inode] = {}
                 self._live_names[event.inode] = {}
                 self._set_name(event.directory, event.name, event.inode)
+            case Link():
+                self._set_name(event.directory, event.name, event.inode)
             case Rename():
                 self._rename(event)
             case Unlink():
                 self._set_name(event.directory, event.name, None)
             case Sync() | SyncDirectory():
                 self._raise_floors(self._covered_by(event.inode))
+            case PartialSync():
+                self._raise_floors(self._covered_in_part_by(event))
             case SyncFailed():
                 for version in self.pending:
                     if _owner(version.register) == event.inode:
@@ -376,6 +382,21 @@ class Registers:
             for version in self.pending
             if _owner(version.register) == inode
             or (self.floors.sync_covers_namespace and version.namespace)
+        ]
+
+    def _covered_in_part_by(self, event: PartialSync) -> list[Version]:
+        """Find what a sync makes durable that covers a range, or not what came last."""
+        began = self._step - event.missed
+        covered = [each for each in self._covered_by(event.inode) if each.step < began]
+        if self.floors.sync_covers_everything:
+            return covered
+        sectors = range(event.start // self.sector_bytes, -(-event.end // self.sector_bytes))
+        return [
+            version
+            for version in covered
+            if (self.floors.sync_covers_namespace and version.namespace)
+            or not isinstance(version.register, Data)
+            or version.register.sector in sectors
         ]
 
     def _raise_floors(self, covered: Iterable[Version]) -> None:

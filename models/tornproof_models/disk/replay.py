@@ -19,6 +19,7 @@ from tornproof_models.disk.trace import (
     Create,
     Event,
     Image,
+    Link,
     MakeDirectory,
     Rename,
     Truncate,
@@ -51,6 +52,8 @@ class Replay(ModelFilesystem):
                 self._names[directory][name] = inode
                 self._names[inode] = {}
                 self._next_inode = max(self._next_inode, inode + 1)
+            case Link(directory, name, inode):
+                self._names[directory][name] = inode
             case Rename(source_directory, source, target_directory, target):
                 inode = self._names[source_directory].pop(source)
                 self._names[target_directory][target] = inode

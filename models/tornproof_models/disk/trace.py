@@ -112,6 +112,15 @@ class MakeDirectory:
 
 
 @frozen
+class Link:
+    """A file gets one more name."""
+
+    directory: int
+    name: str
+    inode: int
+
+
+@frozen
 class Rename:
     """A name moves, replacing what bore the target's."""
 
@@ -161,6 +170,22 @@ class SyncDirectory:
 
 
 @frozen
+class PartialSync:
+    """
+    A sync returned success that covers less than it could.
+
+    A write through O_DSYNC waits for its own bytes alone, `start` inclusive to
+    `end` exclusive.  An fsync covers what had been written when it began: not the
+    last `missed` operations before this one, which came while it ran.
+    """
+
+    inode: int
+    start: int
+    end: int
+    missed: int
+
+
+@frozen
 class SyncFailed:
     """
     An fsync of a file or directory returned an error.
@@ -173,8 +198,21 @@ class SyncFailed:
 
 
 Operation: TypeAlias = (
-    Create | MakeDirectory | Rename | Unlink | Write | Truncate | Sync | SyncDirectory | SyncFailed
+    Create
+    | MakeDirectory
+    | Link
+    | Rename
+    | Unlink
+    | Write
+    | Truncate
+    | Sync
+    | SyncDirectory
+    | PartialSync
+    | SyncFailed
 )
+
+SYNCS = (Sync, SyncDirectory, PartialSync)
+"""The operations after which something is promised to last."""
 
 
 # Marks

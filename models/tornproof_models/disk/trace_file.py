@@ -41,12 +41,14 @@ LARGEST_FILE_BYTES = 1 << 30
 KINDS: Mapping[str, type[Event]] = {
     "create": t.Create,
     "make_directory": t.MakeDirectory,
+    "link": t.Link,
     "rename": t.Rename,
     "unlink": t.Unlink,
     "write": t.Write,
     "truncate": t.Truncate,
     "sync": t.Sync,
     "sync_directory": t.SyncDirectory,
+    "partial_sync": t.PartialSync,
     "sync_failed": t.SyncFailed,
     "invoked": t.Invoked,
     "acked": t.Acked,
@@ -273,16 +275,23 @@ class _Disk:
             case t.MakeDirectory(directory, name, inode):
                 self._make(directory, name, inode)
                 self.names[inode] = {}
+            case t.Link(directory, name, inode):
+                self._file(inode)
+                self._require_free(directory, name)
+                self.names[directory][name] = inode
             case t.Rename(source_directory, source, target_directory, target):
-                inode = self._file_named(source_directory, source)
+                inode = self._named(source_directory, source)
                 if target in self._directory(target_directory):
-                    self._file_named(target_directory, target)
+                    self._require_replaceable(inode, self._named(target_directory, target))
                 elif not _is_name(target):
                     raise _Unreadable(f"gives the name {target!r}, which no file can bear")
+                if self._is_below(target_directory, inode):
+                    raise _Unreadable(f"moves the directory {source!r} into itself")
                 del self.names[source_directory][source]
                 self.names[target_directory][target] = inode
             case t.Unlink(directory, name):
-                self._file_named(directory, name)
+                if self.names.get(self._named(directory, name)):
+                    raise _Unreadable(f"removes the directory {name!r}, which is not empty")
                 del self.names[directory][name]
             case t.Write(inode, offset, data):
                 self._file(inode)
@@ -295,6 +304,11 @@ class _Disk:
                 self._file(inode)
             case t.SyncDirectory(inode):
                 self._directory(inode)
+            case t.PartialSync(inode, start, end, missed):
+                if inode not in self.names:
+                    self._file(inode)
+                if not 0 <= start <= end or missed < 0:
+                    raise _Unreadable(f"covers bytes {start} to {end} and misses {missed}")
             case t.SyncFailed(inode) if inode not in self.names:
                 self._file(inode)
             case t.Invoked(call):
@@ -310,11 +324,14 @@ class _Disk:
             case t.Flushed(operation) if operation not in PROMISED:
                 raise _Unreadable(f"is a promise by {operation!r}; {', '.join(PROMISED)} promise")
 
-    def _make(self, directory: int, name: str, inode: int) -> None:
+    def _require_free(self, directory: int, name: str) -> None:
         if name in self._directory(directory):
             raise _Unreadable(f"makes {name!r}, which is there already")
         if not _is_name(name):
             raise _Unreadable(f"gives the name {name!r}, which no file can bear")
+
+    def _make(self, directory: int, name: str, inode: int) -> None:
+        self._require_free(directory, name)
         if inode < 1 or inode in self.files or inode in self.names:
             raise _Unreadable(f"makes inode {inode}, which is not a fresh one")
         self.names[directory][name] = inode
@@ -332,12 +349,19 @@ class _Disk:
         if inode not in self.files:
             raise _Unreadable(f"names inode {inode}, which does not exist")
 
-    def _file_named(self, directory: int, name: str) -> int:
+    def _named(self, directory: int, name: str) -> int:
         if name not in self._directory(directory):
             raise _Unreadable(f"names {name!r}, which is not in directory {directory}")
-        inode = self.names[directory][name]
-        self._file(inode)
-        return inode
+        return self.names[directory][name]
+
+    def _require_replaceable(self, inode: int, replaced: int) -> None:
+        if (inode in self.names) != (replaced in self.names) or self.names.get(replaced):
+            raise _Unreadable("replaces a directory that is not empty, or a file by a directory")
+
+    def _is_below(self, directory: int, inode: int) -> bool:
+        """Tell whether a directory is another one, or is somewhere in it."""
+        inside = self.names.get(inode, {}).values()
+        return directory == inode or any(self._is_below(directory, each) for each in inside)
 
     @staticmethod
     def _require_size(size: int) -> None:

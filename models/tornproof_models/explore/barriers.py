@@ -27,14 +27,13 @@ from attrs import define, field, frozen
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import (
+    SYNCS,
     Acked,
     Event,
     Failed,
     Flushed,
     Invoked,
     Observed,
-    Sync,
-    SyncDirectory,
     Trace,
 )
 from tornproof_models.explore.explorer import BOUND, Coverage, Explorer, Finding
@@ -111,13 +110,13 @@ class BarrierSearch:
         """Yield every sync of a trace, in order, with what its absence shows."""
         registers = Registers.of(trace.initial, PROFILES["process-kill"].floors)
         for number, event in enumerate(trace.events):
-            if isinstance(event, Sync | SyncDirectory):
+            if isinstance(event, SYNCS):
                 before = self._coverage()
                 profile, finding = self._weakest(without(trace, number), number) or (None, None)
                 yield Barrier(
                     number,
                     registers.path_of(event.inode),
-                    isinstance(event, SyncDirectory),
+                    event.inode in registers.names,
                     call_of(trace.events, number),
                     profile,
                     finding,

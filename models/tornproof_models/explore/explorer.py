@@ -35,6 +35,7 @@ from tornproof_models.disk.parts import Part
 from tornproof_models.disk.profiles import Profile
 from tornproof_models.disk.registers import SECTOR_BYTES, Register, Registers
 from tornproof_models.disk.trace import (
+    SYNCS,
     Acked,
     Event,
     Failed,
@@ -42,8 +43,6 @@ from tornproof_models.disk.trace import (
     Image,
     Invoked,
     Observed,
-    Sync,
-    SyncDirectory,
     SyncFailed,
     Trace,
 )
@@ -231,8 +230,8 @@ class Explorer:
 
     def _is_crash_point(self, event: Event) -> bool:
         if self.profile.floors.everything_at_once:
-            return not isinstance(event, Sync | SyncDirectory | SyncFailed | Invoked | Failed)
-        return isinstance(event, Sync | SyncDirectory | Acked | Flushed | Observed)
+            return not isinstance(event, (*SYNCS, SyncFailed, Invoked, Failed))
+        return isinstance(event, (*SYNCS, Acked, Flushed, Observed))
 
     def _crash(
         self,

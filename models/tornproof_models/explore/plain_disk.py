@@ -45,6 +45,7 @@ class Disk:
     versions: list[Version] = field(factory=list)
     durable: set[Version] = field(factory=set)
     cut: list[tuple[int, int, bytes]] = field(factory=list)  # inode, sector, what it held
+    moments: list[int] = field(factory=list)  # how many versions there were at each operation
     step: int = 0
 
     def forces(self, a: Version, b: Version) -> bool:
@@ -99,6 +100,8 @@ class Disk:
     def replay(self, event: t.Event) -> None:
         """Let an event happen."""
         self.step, live = len(self.versions), state_of(self.versions)
+        if not isinstance(event, t.MARKS):
+            self.moments.append(self.step)
         match event:
             case t.Write(inode, offset, data) if data:
                 old, end = self.read(live, inode), offset + len(data)
@@ -121,7 +124,7 @@ class Disk:
             case t.Create(directory, name, inode):
                 self.durable.add(self.add("size", inode, value=0))
                 self.add("name", directory, name, value=inode)
-            case t.MakeDirectory(directory, name, inode):
+            case t.MakeDirectory(directory, name, inode) | t.Link(directory, name, inode):
                 self.add("name", directory, name, value=inode)
             case t.Unlink(directory, name):
                 self.add("name", directory, name, value=None)
@@ -131,15 +134,33 @@ class Disk:
                     moved.needs = self.pending(moved.value)
                 self.add("name", directory, name, value=None)
             case t.Sync(inode) | t.SyncDirectory(inode):
-                covered = self.pending() if self.profile == "prefix" else self.pending(inode)
-                if self.profile == "ext4-ordered":
-                    covered += [version for version in self.pending() if version.names]
-                self.settle({version for version in covered if not version.failed})
+                self.settle(self.covered(inode))
+            case t.PartialSync(inode, start, end, missed):
+                sectors = range(start // self.sector, -(-end // self.sector))
+                self.settle(
+                    {
+                        version
+                        for version in self.covered(inode)
+                        if version.step < self.moments[-1 - missed]
+                        and (
+                            version.register[:2] != ("data", inode)
+                            or version.register[2] in sectors
+                            or self.profile == "prefix"
+                        )
+                    }
+                )
             case t.SyncFailed(inode):
                 for version in self.pending(inode):
                     version.failed = True
         if self.profile == "process-kill":
             self.durable |= set(self.versions)
+
+    def covered(self, inode: int) -> set[Version]:
+        """Find what a sync of a file or directory makes durable."""
+        covered = self.pending() if self.profile == "prefix" else self.pending(inode)
+        if self.profile == "ext4-ordered":
+            covered += [version for version in self.pending() if version.names]
+        return {version for version in covered if not version.failed}
 
     def is_news(self, inode: int, n: int, content: bytes) -> bool:
         """The bytes that are there already make no version, unless a block begins with them."""
