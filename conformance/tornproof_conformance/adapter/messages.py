@@ -11,9 +11,9 @@ and can be done for every message there is.
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import jsonschema_rs
 from attrs import frozen
@@ -64,7 +64,8 @@ class Reply:
         if self.ok is not None:
             return self.ok
         if self.error is not None:
-            raise refusal(self.error)
+            code, definite = self.error["code"], self.error.get("definite", False)
+            raise refusal_of(code, self.error.get("message", code), definite=definite)
         raise Unsupported(f"unsupported: {self.unsupported}")
 
 
@@ -110,6 +111,70 @@ def decode_reply(line: bytes, op: str) -> Reply:
     return Reply(data["id"], data.get("ok"), data.get("error"), data.get("unsupported"))
 
 
+Decoder: TypeAlias = Callable[[Any], Any]
+
+
+def decode_arguments(op: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Turn the strings among the arguments of a request into the bytes and integers they stand for.
+
+    Raises `Invalid` if the protocol has no such operation or no such arguments.
+    """
+    if complaint := _complaint(_validator(op, "args"), arguments):
+        raise Invalid(f"no request {op} of protocol {PROTOCOL}: {complaint}")
+    decoded: Mapping[str, Any] = _decoder(op, "args")(arguments)
+    return decoded
+
+
+def decode_ok(op: str, ok: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Do the same for what a valid reply holds."""
+    decoded: Mapping[str, Any] = _decoder(op, "ok")(ok)
+    return decoded
+
+
+@cache
+def _decoder(op: str, part: str) -> Decoder:
+    return _decoder_of(schema()["$defs"][op]["properties"][part]) or dict
+
+
+def _decoder_of(form: Mapping[str, Any]) -> Decoder | None:
+    """Make the decoder of whatever has this form; none if there is nothing to decode in it."""
+    match form:
+        case {"$ref": "#/$defs/bytes" | "#/$defs/identifier"}:
+            return b64decode
+        case {"$ref": "#/$defs/integer" | "#/$defs/any-integer"}:
+            return int
+        case {"$ref": str(name)}:
+            return _decoder_of(schema()["$defs"][name.rpartition("/")[2]])
+        case {"anyOf": [inner, {"type": "null"}]}:
+            return _optional(_decoder_of(inner))
+        case {"items": inner}:
+            return _listed(_decoder_of(inner))
+        case {"properties": properties}:
+            return _members({name: _decoder_of(inner) for name, inner in properties.items()})
+        case _:
+            return None
+
+
+def _optional(decode: Decoder | None) -> Decoder | None:
+    return decode and (lambda value: None if value is None else decode(value))
+
+
+def _listed(decode: Decoder | None) -> Decoder | None:
+    return decode and (lambda values: [decode(value) for value in values])
+
+
+def _members(decoders: Mapping[str, Decoder | None]) -> Decoder:
+    def decode(values: Mapping[str, Any]) -> Mapping[str, Any]:
+        decoded = dict(values)
+        for name, value in values.items():
+            if (decoder := decoders.get(name)) is not None:
+                decoded[name] = decoder(value)
+        return decoded
+
+    return decode
+
+
 def to_bytes(text: str) -> bytes:
     """Read base64."""
     return b64decode(text, validate=True)
@@ -120,10 +185,9 @@ def to_integer(value: int | str) -> int:
     return int(value)
 
 
-def refusal(error: Mapping[str, Any]) -> Refusal:
-    """Make the exception of an error reply; without `definite` the effect is unknown."""
-    kind = _refusal_class(error["code"], error.get("definite", False))
-    return kind(error.get("message", error["code"]))
+def refusal_of(code: str, message: str, *, definite: bool) -> Refusal:
+    """Make the exception of an error reply."""
+    return _refusal_class(code, definite)(message)
 
 
 @cache

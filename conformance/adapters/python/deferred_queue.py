@@ -1,0 +1,166 @@
+"""
+The deferred queue, its chain, and the points at which it can be made to fail.
+
+The database is a file of SQLite, and every statement goes through a connection
+that looks first whether something is to go wrong.  A race is a real one: another
+connection takes the number.  So is a death.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from tornproof.chain import Entry, append, verify
+from tornproof.chain.database import configure, connect
+from tornproof.drainer import DeferredAuditQueue, dead_letters
+from tornproof.drainer.event import from_json
+from tornproof.drainer.supervisor import MAX_RESTARTS
+from tornproof.errors import Closed
+from tornproof_conformance.kit import Adapter, die, refusal
+from tornproof_models.database_faults import FaultyConnection, Kind, Plan, Strike, When
+
+PROFILES = ("drainer/durable", "drainer/volatile", "chain/v1")
+
+POINTS = ("begin", "residence", "head", "insert", "cursor", "commit", "dead letter")
+"""The statements of a transaction, in their order; a dead letter takes the insert's place."""
+
+ACTIONS = {
+    "panic": (Kind.PANIC, When.BEFORE, POINTS),
+    "error": (Kind.NO_SUCH_COLUMN, When.BEFORE, POINTS),
+    "busy": (Kind.BUSY, When.BEFORE, POINTS),
+    "die": (Kind.DEATH, When.BEFORE, POINTS),
+    "commit_ambiguous": (Kind.IO_ERROR, When.AFTER, ("commit",)),
+    "unique_race": (Kind.RACE, When.BEFORE, ("insert",)),
+}
+"""What each action does, and at which points it makes sense."""
+
+
+@define
+class DeferredQueue:
+    """The queue that is open in this process."""
+
+    database: Path = field(factory=Path)
+    queue: DeferredAuditQueue | None = None
+    plan: Plan = field(factory=Plan)
+    siblings: int = 0
+
+    def drainer_open(
+        self,
+        dir: str,  # noqa: A002
+        durable: bool,
+        max_restarts: int = MAX_RESTARTS,
+        paused: bool = False,
+    ) -> None:
+        """Open the queue of a directory."""
+        self.database = Path(dir) / "chain.db"
+        self.plan.sibling = self._append_as_sibling
+        self.plan.on_strike = self._note_strike
+        self.queue = DeferredAuditQueue.open(
+            self.database,
+            spool=Path(dir) / "spool" if durable else None,
+            max_restarts=max_restarts,
+            paused=paused,
+            connect=self._connect,
+        )
+
+    def drainer_submit(self, **event: Any) -> dict[str, Any]:
+        """Submit an event."""
+        receipt = self._queue().submit(from_json(event))
+        if not receipt.admitted and not receipt.definite:
+            raise refusal("io", receipt.reason, definite=False)
+        answer = {"admitted": receipt.admitted}
+        return answer if receipt.event_id is None else {**answer, "event_id": receipt.event_id}
+
+    def drainer_drain(self, timeout_ms: int) -> dict[str, Any]:
+        """Wait until everything has landed."""
+        drained = self._queue().drain_pending(timeout_ms / 1000)
+        return {"drained": drained.drained, "pending": list(drained.pending)}
+
+    def drainer_metrics(self) -> dict[str, Any]:
+        """Return the counters."""
+        now = self._queue().metrics
+        names = ("submitted", "refused", "pending", "chained", "dead_lettered", "lost")
+        return {name: getattr(now, name) for name in names}
+
+    def drainer_chain(self) -> dict[str, Any]:
+        """Return the rows of the chain."""
+        query = "SELECT sequence, id, payload FROM signed_events ORDER BY sequence"
+        with closing(connect(self.database, read_only=True)) as connection:
+            rows = connection.execute(query).fetchall()
+        names = ("sequence", "event_id", "payload")
+        return {"rows": [dict(zip(names, row, strict=True)) for row in rows]}
+
+    def drainer_dlq(self) -> dict[str, Any]:
+        """Return the dead letters."""
+        with closing(connect(self.database, read_only=True)) as connection:
+            letters = list(dead_letters(connection))
+        return {
+            "rows": [
+                {"event_id": each.event_id, "payload": each.payload, "reason": each.failure_reason}
+                for each in letters
+            ]
+        }
+
+    def drainer_verify(self) -> dict[str, Any]:
+        """Verify the chain."""
+        with closing(connect(self.database, read_only=True)) as connection:
+            return {"breaks": list(map(str, verify(connection).breaks))}
+
+    def drainer_replay(self) -> dict[str, Any]:
+        """Replay the dead letters."""
+        return {"replayed": list(self._queue().replay_dlq().replayed)}
+
+    def drainer_close(self, timeout_ms: int | None = None) -> dict[str, Any]:
+        """Land what was admitted, and stop."""
+        if self.queue is None:
+            return {}
+        ended = self.queue.close_and_flush(None if timeout_ms is None else timeout_ms / 1000)
+        return {"drained": ended.drained, "pending": list(ended.pending)}
+
+    def fault_points(self) -> dict[str, Any]:
+        """Name the points."""
+        return {"points": list(POINTS)}
+
+    def fault_arm(self, point: str, nth: int, action: str) -> None:
+        """Let something go wrong."""
+        kind, when, points = ACTIONS[action]
+        if point not in points:
+            raise refusal("invalid", f"{action} makes no sense at {point}")
+        self.plan.strikes.append(Strike(kind, when, point, nth))
+
+    def fault_disarm(self) -> None:
+        """Let nothing go wrong any more."""
+        self.plan.strikes.clear()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.database, isolation_level=None, check_same_thread=False, factory=FaultyConnection
+        )
+        connection.plan = self.plan
+        return configure(connection)
+
+    def _append_as_sibling(self) -> None:
+        """Take the next number in the chain, from another connection."""
+        self.siblings += 1
+        name = f"sibling-{self.siblings}"
+        with closing(connect(self.database)) as connection:
+            append(connection, [Entry(name, "sibling", "type", "2026", b"sibling")])
+
+    def _note_strike(self, strike: Strike, _: str | None) -> None:
+        if strike.kind is Kind.DEATH:
+            die()
+
+    def _queue(self) -> DeferredAuditQueue:
+        if self.queue is None:
+            raise Closed("no queue is open in this process")
+        return self.queue
+
+
+def plug_in(adapter: Adapter) -> None:
+    """Give the adapter its operations."""
+    queue = DeferredQueue()
+    for name in dir(queue):
+        if name.startswith(("drainer_", "fault_")):
+            adapter.operation(getattr(queue, name))
