@@ -48,8 +48,8 @@ def write(directory: str, life: int, acknowledged: Connection) -> None:
         while True:
             buffer.cleanup().result()
 
-    threads = [threading.Thread(target=append_for_ever, args=(n,)) for n in range(WRITERS)]
-    threads.append(threading.Thread(target=clean_up_for_ever))
+    threads = [threading.Thread(target=clean_up_for_ever)]  # first: its life may be short
+    threads += [threading.Thread(target=append_for_ever, args=(n,)) for n in range(WRITERS)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -76,20 +76,32 @@ def test_what_is_taken_is_tried_together() -> None:
 
 
 @requirement("DRN-9")
-def test_after_a_permanent_failure_they_are_tried_one_by_one() -> None:
-    """The ones that are well land; the one that is not is dead-lettered; order stays."""
-    core = failed(taken(1, 2, 3), Failure.PERMANENT, "something", at=1)
-    assert (core.state, ids(core)) == (State.APPENDING, ["e1"])
+def test_after_a_permanent_failure_the_one_concerned_is_tried_alone() -> None:
+    """The ones that are well land together; the one that is not is dead-lettered; order stays."""
+    core = failed(taken(1, 2, 3, 4, 5), Failure.PERMANENT, "something", at=2)
+    assert (core.state, ids(core)) == (State.APPENDING, ["e1", "e2"])
 
     core = landed(core)
-    assert ids(core) == ["e2"]
+    assert ids(core) == ["e3"]
 
     core = failed(core, Failure.PERMANENT, "it")
-    assert (core.state, ids(core), core.reason) == (State.DEAD_LETTERING, ["e2"], "it")
+    assert (core.state, ids(core), core.reason) == (State.DEAD_LETTERING, ["e3"], "it")
 
     core = landed(core)
-    assert (core.state, ids(core), core.reason) == (State.APPENDING, ["e3"], "")
+    assert (core.state, ids(core), core.reason) == (State.APPENDING, ["e4", "e5"], "")
     assert landed(core) == Core()
+
+
+def test_what_was_separated_may_be_separated_again() -> None:
+    """Each attempt is about one part, and the parts stay in order."""
+    core = failed(taken(1, 2, 3, 4), Failure.PERMANENT, "the last", at=3)
+    core = failed(core, Failure.RACE, "the first", at=0)
+
+    attempts = []
+    while core.in_flight:
+        attempts.append(ids(core))
+        core = landed(core)
+    assert attempts == [["e1"], ["e2", "e3"], ["e4"]]
 
 
 @requirement("DRN-6")

@@ -6,10 +6,8 @@ at a moment that nobody chose; then the journal is recovered and compared with
 what the writer had acknowledged, and with what the follower had seen.
 """
 
-import multiprocessing
-import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -19,12 +17,9 @@ from tornproof.journal import Cursor, Journal
 from tornproof_conformance.pytest_plugin import requirement
 
 from tests.reference import group_commit_workers as workers
+from tests.reference.processes import PATIENCE, read, start
 
 LIVES = 24
-PATIENCE = 60
-"""Seconds without any word from a process after which it counts as stuck."""
-
-PROCESSES = multiprocessing.get_context("forkserver")
 
 
 @define
@@ -78,27 +73,11 @@ def live_and_die(directory: str, life: int, acknowledgements: int, witness: Witn
     seen.close()
 
 
-def start(
-    target: Callable[..., None], *arguments: object, duplex: bool = True
-) -> tuple[multiprocessing.process.BaseProcess, Connection]:
-    """Start a process that has the other end of a pipe."""
-    here, there = PROCESSES.Pipe(duplex)
-    process = PROCESSES.Process(target=target, args=(*arguments, there), daemon=True)
-    process.start()
-    there.close()
-    return process, here
-
-
 def words_of(*connections: Connection) -> Iterator[Connection]:
     """Yield whichever connection has something to say, for ever."""
     while ready := wait(connections, PATIENCE):
         yield from (each for each in connections if each in ready)
     raise AssertionError("no word from any process")
-
-
-def read(connection: Connection) -> bytes:
-    """Read what there is; nothing once the other end is gone."""
-    return os.read(connection.fileno(), 1 << 16)
 
 
 def hear(seen: Connection, witness: Witness) -> bool:
@@ -115,7 +94,6 @@ def hear(seen: Connection, witness: Witness) -> bool:
 @requirement("GRP-1", "GRP-4", "JRN-3", "JRN-5", "REC-8", "RDR-5", "SEG-7", "SEG-9", "CUR-3")
 def test_a_journal_with_many_writers_survives_many_kills(directory: str) -> None:
     """Nothing acknowledged is lost, nothing is invented, and the follower has missed nothing."""
-    PROCESSES.set_forkserver_preload([workers.__name__])
     source, witness = random.Random(20), Witness()
 
     for life in range(LIVES):

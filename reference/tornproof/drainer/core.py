@@ -13,9 +13,10 @@ tried next.  The diagram in `spec/` is drawn from the table below.
 
 Several events are taken and appended together, since a commit costs the same
 for one and for many.  If such a transaction fails for a reason that lies with
-one of them, they are tried one by one, so that each gets what is its own.  What
-is decided about an event stays decided: one that is to be dead-lettered is not
-appended after all (DRN-4), and nothing behind it moves (DRN-9, DRN-10).
+one of them, that one is tried alone, behind those before it and ahead of those
+after it, so that each gets what is its own.  What is decided about an event
+stays decided: one that is to be dead-lettered is not appended after all (DRN-4),
+and nothing behind it moves (DRN-9, DRN-10).
 """
 
 from collections.abc import Mapping
@@ -60,7 +61,7 @@ class Signal(StrEnum):
     RACE_LOST = "race lost"
     RACES_EXHAUSTED = "races exhausted"
     SEPARATED = "separated"
-    """Something is wrong with one of several: try them one by one."""
+    """Something is wrong with one of several: try that one alone."""
     UNAVAILABLE = "unavailable"
     REJECTED = "rejected"
     WAITED = "waited"
@@ -90,8 +91,8 @@ class Core:
 
     state: State = State.IDLE
     in_flight: tuple[Admitted, ...] = ()
-    together: bool = False
-    """Whether all in flight are tried in one transaction."""
+    parts: tuple[int, ...] = ()
+    """How many of those in flight share a transaction, and how many the next one, and so on."""
 
     races: tuple[int, ...] = ()
     """Races lost so far, for each in flight."""
@@ -105,28 +106,28 @@ class Core:
     @property
     def attempt(self) -> tuple[Admitted, ...]:
         """What the next attempt is about."""
-        return self.in_flight if self.together else self.in_flight[:1]
+        return self.in_flight[: self.parts[0]]
 
 
 def take(core: Core, batch: tuple[Admitted, ...]) -> Core:
     """Put events in flight."""
     state = TRANSITIONS[core.state, Signal.TAKEN]
-    return Core(state, batch, together=len(batch) > 1, races=(0,) * len(batch))
+    return Core(state, batch, parts=(len(batch),), races=(0,) * len(batch))
 
 
 def landed(core: Core) -> Core:
     """Go on behind what the last attempt was about."""
-    done = len(core.attempt)
+    done, *parts = core.parts
     rest = core.in_flight[done:]
     signal = Signal.ADVANCED if rest else Signal.LANDED
-    return Core(TRANSITIONS[core.state, signal], rest, races=core.races[done:])
+    return Core(TRANSITIONS[core.state, signal], rest, tuple(parts), core.races[done:])
 
 
 def failed(core: Core, failure: Failure, reason: str, at: int = 0) -> Core:
     """
     Decide what a failure means for the events in flight.
 
-    `at` says which of them was being written, counted from 0.
+    `at` says which one of the attempt was being written, counted from 0.
     """
     if core.state is State.DEAD_LETTERING:
         transient = failure is Failure.TRANSIENT
@@ -135,8 +136,8 @@ def failed(core: Core, failure: Failure, reason: str, at: int = 0) -> Core:
         return _wait(core, Signal.UNAVAILABLE)
     if failure is Failure.RACE:
         return _lose_race(core, reason, at)
-    if core.together:
-        return _move(evolve(core, together=False), Signal.SEPARATED)
+    if core.parts[0] > 1:
+        return _move(evolve(core, parts=_separated(core, at)), Signal.SEPARATED)
     return _move(evolve(core, reason=reason), Signal.REJECTED)
 
 
@@ -156,7 +157,13 @@ def _lose_race(core: Core, reason: str, at: int) -> Core:
         reason = f"lost the race for a sequence {lost + 1} times: {reason}"
         return _move(evolve(core, reason=reason), Signal.RACES_EXHAUSTED)
     races = (*core.races[:at], lost + 1, *core.races[at + 1 :])
-    return _move(evolve(core, together=False, races=races), Signal.RACE_LOST)
+    return _move(evolve(core, parts=_separated(core, at), races=races), Signal.RACE_LOST)
+
+
+def _separated(core: Core, at: int) -> tuple[int, ...]:
+    """Split the attempt around the one that something is wrong with."""
+    size, *others = core.parts
+    return (*(part for part in (at, 1, size - at - 1) if part), *others)
 
 
 def _wait(core: Core, signal: Signal) -> Core:
