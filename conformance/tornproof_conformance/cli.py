@@ -24,6 +24,7 @@ from tornproof_conformance.commands import (
     listing,
     recover,
     replay,
+    report,
     vectors,
 )
 
@@ -57,6 +58,7 @@ def main() -> None:
 for module in (
     check,
     replay,
+    report,
     campaign,
     fuzz,
     barriers,

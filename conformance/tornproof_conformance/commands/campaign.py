@@ -6,13 +6,11 @@ import os
 from pathlib import Path
 
 import click
-from rich.console import Console
 from tornproof_models.explore.engine import Engine
 
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.campaign import Course, campaign_check
-from tornproof_conformance.events import RunFinished, encode_event
-from tornproof_conformance.report.terminal import TerminalReport
+from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
 from tornproof_conformance.runner import check_target
 from tornproof_conformance.targets import find_target
 
@@ -69,6 +67,7 @@ INCONCLUSIVE = 4
     type=click.Path(file_okay=False, path_type=Path),
     help="Where to save what `tornproof replay` takes.",
 )
+@output_options()
 @click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object a line.")
 def command(
     name: str,
@@ -78,6 +77,7 @@ def command(
     engine: str,
     archive: Path | None,
     reproducers: Path,
+    outputs: Outputs,
     as_json: bool,
 ) -> None:
     """
@@ -93,17 +93,11 @@ def command(
         reproducers=reproducers,
         checks=(campaign_check(course),),
     )
-    conforms = False
     try:
-        if as_json:
-            for event in stream:
-                click.echo(encode_event(event))
-                conforms = isinstance(event, RunFinished) and event.conforms
-        else:
-            conforms = TerminalReport(Console(highlight=False)).show(stream)
+        succeeds = show_run(outputs.keep(stream), as_json=as_json)
     except KeyboardInterrupt:
         kept = f"the finished shards are in {archive}" if archive else "nothing is kept"
         advice = "the same command goes on" if archive else "--resume DIRECTORY keeps what is done"
         click.echo(f"interrupted: {kept}; {advice}", err=True)
         raise SystemExit(INCONCLUSIVE) from None
-    raise SystemExit(0 if conforms else 1)
+    raise SystemExit(0 if succeeds else 1)

@@ -5,13 +5,13 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from tornproof_conformance.checks import Budget
-from tornproof_conformance.events import RunFinished, encode_event
-from tornproof_conformance.report.terminal import TerminalReport
+from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
 from tornproof_conformance.runner import JOURNAL_CHECKS, check_target
 from tornproof_conformance.targets import find_target
+
+INCONCLUSIVE = 4
 
 
 @click.command("check")
@@ -57,6 +57,7 @@ from tornproof_conformance.targets import find_target
     type=click.Path(file_okay=False, path_type=Path),
     help="Where to save what `tornproof replay` takes.",
 )
+@output_options()
 @click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object a line.")
 def command(
     name: str,
@@ -65,18 +66,22 @@ def command(
     examples: int,
     only: tuple[str, ...],
     reproducers: Path,
+    outputs: Outputs,
     as_json: bool,
 ) -> None:
-    """Judge a target by every check, and say what the verdict rests on."""
+    """
+    Judge a target by every check, and say what the verdict rests on.
+
+    Exit code 0: no MUST is violated but by a known failure. 1: one is, or a known
+    failure has expired or holds again. 4: interrupted.
+    """
     target = find_target(name)
     budget = Budget(operations, fault_operations, examples)
     checks = [check for check in JOURNAL_CHECKS if not only or check.name in only]
     stream = check_target(target, budget=budget, reproducers=reproducers, checks=checks)
-    if as_json:
-        conforms = False
-        for event in stream:
-            click.echo(encode_event(event))
-            conforms = isinstance(event, RunFinished) and event.conforms
-    else:
-        conforms = TerminalReport(Console(highlight=False)).show(stream)
-    raise SystemExit(0 if conforms else 1)
+    try:
+        succeeds = show_run(outputs.keep(stream), as_json=as_json)
+    except KeyboardInterrupt:
+        click.echo("interrupted: there is no verdict", err=True)
+        raise SystemExit(INCONCLUSIVE) from None
+    raise SystemExit(0 if succeeds else 1)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from tornproof_conformance.events import FileStory
-from tornproof_conformance.frames import HEADER_BYTES
 
 PARTS = (("length", 4), ("CRC32C", 4), ("BLAKE3", 32))
 """What stands before the payload (FRM-1), with sizes in bytes."""
@@ -56,13 +55,3 @@ def _parts(begin: int, end: int) -> Iterator[tuple[str, int]]:
             yield part, position
     if position < end:
         yield "payload", end
-
-
-def is_different(file: FileStory, position: int) -> bool:
-    """Tell whether a byte is not as it had been written."""
-    return any(begin <= position < end for begin, end in file.differs)
-
-
-def payload_size(size: int) -> int:
-    """Return how many bytes of a frame are payload."""
-    return max(size - HEADER_BYTES, 0)

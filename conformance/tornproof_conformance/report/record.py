@@ -48,15 +48,6 @@ class RunRecord:
     """None if the run was cut off."""
 
     @property
-    def outcome(self) -> str:
-        """Say in a word or two what came out."""
-        if self.finished is None:
-            return "was cut off"
-        if not self.finished.conforms:
-            return "does not conform"
-        return "conforms"
-
-    @property
     def succeeds(self) -> bool:
         """Whether the run ended and calls for no attention."""
         return self.finished is not None and self.finished.succeeds

@@ -26,14 +26,20 @@ from tornproof_conformance.events import (
     Moment,
     RequirementJudged,
     RunEvent,
-    ShownRecord,
     ViolationFound,
 )
 from tornproof_conformance.report.dissection import VALID, Piece, dissect
 from tornproof_conformance.report.record import RunRecord, record_run
+from tornproof_conformance.report.words import (
+    SIGNS,
+    outcome,
+    records_words,
+    recovered_words,
+    replay_command,
+    rests_on,
+)
 
 COLOURS = {"holds": "green", "violated": "bold red", "not covered": "yellow"}
-SIGNS = {"holds": "✓", "violated": "✗", "not covered": "·"}
 
 LAST_MOMENTS = 14
 """How many events before a crash are shown; the page shows all that the story has."""
@@ -143,37 +149,13 @@ def _colour(verdict: RequirementJudged) -> str:
     return COLOURS[verdict.verdict]
 
 
-def rests_on(verdict: RequirementJudged) -> str:
-    """Say what a verdict rests on, and what a file of known failures makes of it."""
-    if not verdict.checks:
-        words = "no check of this run looks at it"
-    else:
-        words = "found by " if verdict.verdict == "violated" else ""
-        words += ", ".join(verdict.checks)
-    return f"{words}; {excuse_words(verdict)}" if verdict.excuse else words
-
-
-def excuse_words(verdict: RequirementJudged) -> str:
-    """Say what a file of known failures makes of a verdict; nothing if it is silent."""
-    excuse = verdict.excuse
-    if excuse is None:
-        return ""
-    match excuse.state:
-        case "known":
-            return f"known until {excuse.expires}: {excuse.reason} {excuse.link}"
-        case "expired":
-            return f"was known until {excuse.expires}, and that has passed: {excuse.reason}"
-        case _:
-            return "listed as a known failure, but it holds: take it off the list"
-
-
 def _sum_up(record: RunRecord) -> str:
     finished = record.finished
     if finished is None:
-        return "\n[bold yellow]was cut off[/]: the run did not end, so there is no verdict"
+        return f"\n[bold yellow]{outcome(record)}[/]: the run was cut off, so there is no verdict"
     colour = "green" if finished.conforms else "bold red"
     line = (
-        f"\n[{colour}]{record.outcome}[/]: {finished.holds} requirements hold, "
+        f"\n[{colour}]{outcome(record)}[/]: {finished.holds} requirements hold, "
         f"{finished.violated} are violated, {finished.not_covered} are not covered "
         f"({finished.seconds:.0f} s)"
     )
@@ -210,11 +192,11 @@ def render_violation(found: ViolationFound) -> RenderableType:
         name = "recovery" if found.crashes else "what happens"
         parts.append(_labelled(name, _moments(found.afterwards)))
     if found.crashes:
-        parts.append(_labelled("expected", _records(found.expected, "nothing in particular")))
-        recovered = found.error if found.recovered is None else _records(found.recovered, "nothing")
-        if recovered:
+        expected = records_words(found.expected, "nothing in particular")
+        parts.append(_labelled("expected", expected))
+        if recovered := recovered_words(found):
             parts.append(_labelled("recovered", recovered))
-    parts.append(_labelled("replay", f"tornproof replay {found.reproducer}"))
+    parts.append(_labelled("replay", replay_command(found)))
     return Group(*parts)
 
 
@@ -261,10 +243,6 @@ def _hexadecimal(piece: Piece) -> str:
     size = piece.end - piece.begin
     shown = piece.data[:PIECE_BYTES].hex(" ")
     return shown if size <= PIECE_BYTES else f"{shown} … {size} bytes"
-
-
-def _records(records: tuple[ShownRecord, ...], nothing: str) -> str:
-    return ", ".join(f"{each.size} bytes at {each.offset}" for each in records) or nothing
 
 
 def _labelled(label: str, text: str | Text) -> RenderableType:

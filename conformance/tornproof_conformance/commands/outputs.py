@@ -1,0 +1,129 @@
+"""
+The files that a run can leave: the same options for every command that has one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from datetime import date
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from attrs import define
+from rich.console import Console
+from tornproof.errors import Invalid
+
+from tornproof_conformance.event_file import write_events
+from tornproof_conformance.events import RunEvent, RunFinished, encode_event
+from tornproof_conformance.known import KnownFailure, excuse, read_known
+from tornproof_conformance.report.badge import render_badge
+from tornproof_conformance.report.junit import render_junit
+from tornproof_conformance.report.markdown import render_markdown
+from tornproof_conformance.report.page import render_page
+from tornproof_conformance.report.record import RunRecord, record_run
+from tornproof_conformance.report.terminal import TerminalReport
+
+RENDERERS: Mapping[str, Callable[[RunRecord], str]] = {
+    "html": render_page,
+    "junit": render_junit,
+    "markdown": render_markdown,
+    "badge": render_badge,
+}
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+_OPTIONS = (
+    click.option("--html", type=_FILE, help="Write one self-contained page."),
+    click.option("--junit", type=_FILE, help="Write JUnit XML."),
+    click.option("--markdown", type=_FILE, help="Write a summary in Markdown."),
+    click.option("--badge", type=_FILE, help="Write a badge, in the endpoint format of shields."),
+    click.option(
+        "--known",
+        type=_FILE,
+        help="Read known failures from this TOML file; they do not fail the run.",
+    ),
+)
+
+_EVENTS = click.option(
+    "--events", type=_FILE, help="Write the events, which every report derives from."
+)
+
+
+@define
+class Outputs:
+    """What to write about a run, and what is known of it beforehand."""
+
+    events: Path | None
+    reports: Mapping[str, Path]
+    known: Mapping[str, KnownFailure]
+    today: date
+
+    def keep(self, stream: Iterable[RunEvent]) -> Iterator[RunEvent]:
+        """
+        Pass a run on, and write all that was asked for.
+
+        The events are written as they come, the reports at the end, also if the
+        end is Ctrl-C: a run that was cut off says so.
+        """
+        taken: list[RunEvent] = []
+        with ExitStack() as stack:
+            stream = excuse(stream, self.known, self.today) if self.known else stream
+            if self.events:
+                file = stack.enter_context(_writable(self.events).open("w", encoding="utf-8"))
+                stream = write_events(stream, file)
+            stack.callback(self._report, taken)
+            for event in stream:
+                taken.append(event)
+                yield event
+
+    def _report(self, taken: list[RunEvent]) -> None:
+        if not taken:
+            return
+        record = record_run(taken)
+        for name, path in self.reports.items():
+            _writable(path).write_text(RENDERERS[name](record), encoding="utf-8")
+
+
+def _writable(path: Path) -> Path:
+    """Make sure that a file can be written; raise `Invalid` if it cannot."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a"):
+            return path
+    except OSError as error:
+        raise Invalid(f"cannot write {path}: {error.strerror} ({error.filename})") from None
+
+
+def output_options(*, events: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options for reports, and hand it one `Outputs` as `outputs`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def with_outputs(**options: Any) -> Any:
+            asked = {name: options.pop(name) for name in RENDERERS}
+            known = options.pop("known")
+            outputs = Outputs(
+                events=options.pop("events") if events else None,
+                reports={name: _writable(path) for name, path in asked.items() if path},
+                known=read_known(known) if known else {},
+                today=date.today(),
+            )
+            return command(outputs=outputs, **options)
+
+        for option in reversed((_EVENTS, *_OPTIONS) if events else _OPTIONS):
+            with_outputs = option(with_outputs)
+        return with_outputs
+
+    return decorate
+
+
+def show_run(stream: Iterable[RunEvent], *, as_json: bool) -> bool:
+    """Show a run in the terminal, or its events if asked to, and return whether it succeeds."""
+    if not as_json:
+        return TerminalReport(Console(highlight=False)).show(stream)
+    succeeds = False
+    for event in stream:
+        click.echo(encode_event(event))
+        succeeds = isinstance(event, RunFinished) and event.succeeds
+    return succeeds

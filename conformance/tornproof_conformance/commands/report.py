@@ -1,0 +1,28 @@
+"""
+`tornproof report`: tell a run again, in another form.
+"""
+
+from pathlib import Path
+
+import click
+
+from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
+from tornproof_conformance.event_file import read_events
+from tornproof_conformance.events import RunFinished
+
+
+@click.command("report")
+@click.argument("events", type=click.Path(dir_okay=False, path_type=Path))
+@output_options(events=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object a line.")
+def command(events: Path, outputs: Outputs, as_json: bool) -> None:
+    """
+    Report on a run from its file of EVENTS, in the terminal and in files.
+
+    Exit codes are those of the run: 0 if it succeeded, 1 if not, 4 if it was cut off.
+    """
+    stream = read_events(events)
+    succeeds = show_run(outputs.keep(stream), as_json=as_json)
+    if not isinstance(stream[-1], RunFinished):
+        raise SystemExit(4)
+    raise SystemExit(0 if succeeds else 1)

@@ -1,0 +1,26 @@
+"""
+A badge, as the endpoint format of shields.io: a file to be served from anywhere.
+"""
+
+import json
+
+from tornproof_conformance.report.record import RunRecord
+
+
+def render_badge(record: RunRecord) -> str:
+    """Write a run as a badge."""
+    message, colour = _message(record)
+    badge = {"schemaVersion": 1, "label": "tornproof", "message": message, "color": colour}
+    return json.dumps(badge, indent=2) + "\n"
+
+
+def _message(record: RunRecord) -> tuple[str, str]:
+    done = record.finished
+    if done is None:
+        return "no verdict", "lightgrey"
+    if not done.conforms:
+        known = " (known)" if done.succeeds else ""
+        return f"{done.violated} violated{known}", "yellow" if done.succeeds else "red"
+    if not done.succeeds:
+        return f"{done.holds} hold, not as expected", "orange"
+    return f"{done.holds} of {done.holds + done.violated + done.not_covered} hold", "brightgreen"

@@ -1,0 +1,202 @@
+"""
+One HTML page that needs nothing else: no network, no fonts, no server.
+
+It can be opened from a disk, attached to a mail or kept for years.  All text that
+comes from what was judged is escaped by the template engine, and if that were
+ever to fail, the page's own policy lets no script run but the one it carries.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from itertools import groupby
+
+from attrs import frozen
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from tornproof_conformance.events import (
+    CrashStory,
+    FileStory,
+    Moment,
+    RequirementJudged,
+    ShownRecord,
+    ViolationFound,
+)
+from tornproof_conformance.lanes import CALLS
+from tornproof_conformance.report.dissection import Piece, dissect
+from tornproof_conformance.report.record import RunRecord
+from tornproof_conformance.report.words import (
+    SIGNS,
+    excuse_words,
+    headline,
+    named,
+    numbers,
+    outcome,
+    recovered_words,
+    replay_command,
+)
+from tornproof_conformance.specification import FAMILIES
+
+SHOWN_BYTES = 64
+"""How many bytes of one part of a frame are shown: a digest, and most payloads, whole."""
+
+LAST_BYTES = 16
+"""How many of them are its last, if it is longer."""
+
+
+def render_page(record: RunRecord) -> str:
+    """Write a run as an HTML page."""
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            record=record,
+            families=[(name, list(verdicts)) for name, verdicts in _by_family(record)],
+            verdicts={each.requirement: each for each in record.verdicts},
+            script_digest=_script_digest(),
+        )
+    )
+
+
+def _by_family(record: RunRecord) -> Iterator[tuple[str, Iterator[RequirementJudged]]]:
+    for family, verdicts in groupby(record.verdicts, lambda v: v.requirement.partition("-")[0]):
+        yield FAMILIES.get(family, family), verdicts
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("tornproof_conformance", "report/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals |= {
+        "SIGNS": SIGNS,
+        "compared": compared,
+        "drawn": drawn,
+        "excuse_words": excuse_words,
+        "headline": headline,
+        "named": named,
+        "numbers": numbers,
+        "outcome": outcome,
+        "recovered_words": recovered_words,
+        "replay_command": replay_command,
+        "scenes": scenes,
+    }
+    environment.filters["tone"] = tone
+    environment.filters["breakable"] = breakable
+    return environment
+
+
+def _script_digest() -> str:
+    """Return what the page's policy calls its one script."""
+    script = files("tornproof_conformance") / "report" / "templates" / "page.js"
+    return b64encode(sha256(script.read_bytes()).digest()).decode()
+
+
+# What the template shows
+
+
+def tone(verdict: RequirementJudged | None) -> str:
+    """Name the tone in which to show a verdict: good, bad, or neither."""
+    if verdict is None:
+        return "bad"
+    if verdict.excuse:
+        return "muted" if verdict.excuse.state == "known" else "bad"
+    if verdict.verdict == "violated":
+        return "bad" if verdict.level == "MUST" else "muted"
+    return "good" if verdict.verdict == "holds" else "muted"
+
+
+def breakable(name: str) -> list[str]:
+    """Cut a long name where a line may be broken."""
+    return [name[at : at + 16] for at in range(0, len(name), 16)]
+
+
+@frozen
+class Scene:
+    """A stretch of the timeline, and the crash that ends it, if one does."""
+
+    title: str
+    moments: tuple[Moment, ...]
+    crash: CrashStory | None
+
+
+def scenes(found: ViolationFound) -> list[Scene]:
+    """Cut what happened into the program, a recovery that was crashed, and the last one."""
+    crashes = [crash for crash in found.crashes if crash.after]
+    titles = ["the program", "the recovery, crashed as well"]
+    told = [Scene(title, c.after, c) for title, c in zip(titles, crashes, strict=False)]
+    last = found.afterwards
+    if crashes and found.error:
+        last = (*last, Moment(CALLS, f"◂ {found.error}", "failure"))
+    if last:
+        told.append(Scene("the recovery" if crashes else "the program", last, None))
+    return told
+
+
+@frozen
+class DrawnPiece:
+    """A piece of a file as the page draws it."""
+
+    part: str
+    note: str
+    runs: tuple[tuple[str, bool], ...]
+    """Bytes in hexadecimal, and whether they are as they had been written."""
+
+
+@frozen
+class DrawnFrame:
+    """A frame, or bytes that are none, with its pieces."""
+
+    begin: int
+    end: int
+    verdict: str
+    pieces: tuple[DrawnPiece, ...]
+
+
+def drawn(file: FileStory) -> list[DrawnFrame]:
+    """Draw the frames of a file over its bytes."""
+    bounds = {begin: begin + size for begin, size, _ in file.frames}
+    frames: list[tuple[int, int, str, list[DrawnPiece]]] = []
+    for piece in dissect(file):
+        if piece.begin in bounds or not frames or piece.part == "bytes":
+            end = bounds.get(piece.begin, piece.end)
+            frames.append((piece.begin, end, piece.verdict, []))
+        frames[-1][3].append(_draw(piece, file))
+    return [DrawnFrame(begin, end, verdict, tuple(ps)) for begin, end, verdict, ps in frames]
+
+
+def _draw(piece: Piece, file: FileStory) -> DrawnPiece:
+    size = piece.end - piece.begin
+    note = str(int.from_bytes(piece.data, "little")) if piece.part == "length" else ""
+    if piece.part in ("payload", "bytes"):
+        note = f"{size} byte{'s'[: size != 1]}"
+    shown = range(piece.begin, piece.begin + len(piece.data))
+    if size <= SHOWN_BYTES and len(piece.data) == size:
+        return DrawnPiece(piece.part, note, tuple(_runs(piece, file, shown)))
+    head = shown[: SHOWN_BYTES - LAST_BYTES]
+    tail = shown[-LAST_BYTES:] if len(piece.data) == size else range(0)
+    skipped = (f"… {size - len(head) - len(tail)} bytes …", True)
+    runs = (*_runs(piece, file, head), skipped, *_runs(piece, file, tail))
+    return DrawnPiece(piece.part, note, runs)
+
+
+def _runs(piece: Piece, file: FileStory, places: range) -> Iterator[tuple[str, bool]]:
+    def as_written(place: int) -> bool:
+        return not any(begin <= place < end for begin, end in file.differs)
+
+    for same, run in groupby(places, as_written):
+        yield bytes(piece.data[place - piece.begin] for place in run).hex(" "), same
+
+
+def compared(found: ViolationFound) -> list[tuple[int, ShownRecord | None, ShownRecord | None]]:
+    """Put what was owed and what came back side by side, by offset."""
+    owed = {each.offset: each for each in found.expected}
+    came = {each.offset: each for each in found.recovered or ()}
+    return [(offset, owed.get(offset), came.get(offset)) for offset in sorted({*owed, *came})]

@@ -1,0 +1,84 @@
+"""
+The words that all reports use for verdicts.
+"""
+
+from tornproof_conformance.events import RequirementJudged, ShownRecord, ViolationFound
+from tornproof_conformance.report.record import RunRecord
+
+SIGNS = {"holds": "✓", "violated": "✗", "not covered": "·"}
+
+
+def named(record: RunRecord) -> str:
+    """Name what was judged, with its version."""
+    judged = record.started.implementation
+    return " ".join(filter(None, (judged.name, judged.version)))
+
+
+def headline(record: RunRecord) -> str:
+    """Say what came out, in a line."""
+    words = f"{named(record)} {outcome(record)}"
+    if record.finished and record.succeeds != record.finished.conforms:
+        words += ", as expected" if record.succeeds else ", but not as expected"
+    return words
+
+
+def outcome(record: RunRecord) -> str:
+    """Say what came out, without naming whose."""
+    if record.finished is None:
+        return "was not judged to the end"
+    return "conforms" if record.finished.conforms else "does not conform"
+
+
+def numbers(record: RunRecord) -> str:
+    """Say how many requirements hold, or why nobody knows."""
+    if record.finished is None:
+        return "the run was cut off, so there is no verdict"
+    done = record.finished
+    return f"{done.holds} hold, {done.violated} violated, {done.not_covered} not covered"
+
+
+def rests_on(verdict: RequirementJudged) -> str:
+    """Say what a verdict rests on, and what a file of known failures makes of it."""
+    if not verdict.checks:
+        words = "no check of this run looks at it"
+    else:
+        words = "found by " if verdict.verdict == "violated" else ""
+        words += ", ".join(verdict.checks)
+    return f"{words}; {excuse_words(verdict)}" if verdict.excuse else words
+
+
+def excuse_words(verdict: RequirementJudged) -> str:
+    """Say what a file of known failures makes of a verdict; nothing if it is silent."""
+    excuse = verdict.excuse
+    if excuse is None:
+        return ""
+    match excuse.state:
+        case "known":
+            return f"known until {excuse.expires}: {excuse.reason} {excuse.link}"
+        case "expired":
+            return f"was known until {excuse.expires}, and that has passed: {excuse.reason}"
+        case _:
+            return "listed as a known failure, but it holds: take it off the list"
+
+
+def recovered_words(found: ViolationFound) -> str:
+    """Say what recovery showed instead of what was expected; empty if there was none."""
+    if found.recovered is None:
+        return found.error
+    return records_words(found.recovered, "nothing")
+
+
+def records_words(records: tuple[ShownRecord, ...], nothing: str) -> str:
+    """List records by size and offset."""
+    return ", ".join(f"{each.size} bytes at {each.offset}" for each in records) or nothing
+
+
+def settings_words(record: RunRecord) -> str:
+    """List how far the checks were told to go."""
+    settings = record.started.settings.items()
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings)
+
+
+def replay_command(found: ViolationFound) -> str:
+    """Return the command that plays a violation again."""
+    return f"tornproof replay {found.reproducer}"
