@@ -1,0 +1,59 @@
+"""
+`tornproof diff`: what changed between two runs.
+"""
+
+import json
+from pathlib import Path
+
+import click
+from attrs import asdict
+from rich.console import Console
+from rich.markup import escape
+
+from tornproof_conformance.event_file import read_events
+from tornproof_conformance.report.difference import Difference, compare
+from tornproof_conformance.report.record import record_run
+from tornproof_conformance.report.words import headline
+
+
+@click.command("diff")
+@click.argument("before", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("after", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(before: Path, after: Path, as_json: bool) -> None:
+    """
+    Compare two files of events: what is BEFORE and AFTER.
+
+    Exit code 1 means that something is worse: a requirement was broken, or is no
+    longer looked at as it was.
+    """
+    old, new = record_run(read_events(before)), record_run(read_events(after))
+    found = compare(old, new)
+    if as_json:
+        document = {**asdict(found), "worse": found.worse}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        console = Console(highlight=False)
+        console.print(f"before  {escape(headline(old))}")
+        console.print(f"after   {escape(headline(new))}\n")
+        _show(found, console)
+    raise SystemExit(1 if found.worse else 0)
+
+
+def _show(found: Difference, console: Console) -> None:
+    if not found.changes:
+        console.print("no verdict has changed")
+    for change in found.changes:
+        colour, mark = ("red", "✗") if change.worse else ("green", "✓")
+        line = f"[{colour}]{mark} {change.requirement} {change.kind}[/]"
+        if change.before == change.after:
+            console.print(f"{line}: {escape(change.detail)}")
+            continue
+        console.print(f"{line}: {change.before}, now {change.after}")
+        console.print(f"    {escape(change.sentence)}", style="italic")
+        if change.detail:
+            console.print(f"    {escape(change.detail)}")
+    for name, old, new in found.figures:
+        console.print(f"  {escape(name)}: {old:,}, now {new:,}")
+    if found.seconds:
+        console.print(f"  seconds: {found.seconds[0]:.0f}, now {found.seconds[1]:.0f}")

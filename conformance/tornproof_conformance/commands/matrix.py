@@ -1,0 +1,53 @@
+"""
+`tornproof matrix`: several implementations side by side.
+"""
+
+import json
+from pathlib import Path
+
+import click
+from attrs import asdict
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tornproof_conformance.event_file import read_events
+from tornproof_conformance.report.matrix import Matrix, make_matrix, matrix_markdown, sign
+from tornproof_conformance.report.record import record_run
+
+COLOURS = {"holds": "green", "violated": "bold red", "not covered": "yellow"}
+
+
+@click.command("matrix")
+@click.argument("events", type=click.Path(dir_okay=False, path_type=Path), nargs=-1, required=True)
+@click.option(
+    "--markdown", "as_markdown", is_flag=True, help="Print a table in Markdown, with sentences."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(events: tuple[Path, ...], as_markdown: bool, as_json: bool) -> None:
+    """Put the runs of several files of EVENTS side by side."""
+    matrix = make_matrix([(path, record_run(read_events(path))) for path in events])
+    if as_json:
+        click.echo(json.dumps(asdict(matrix), indent=2, ensure_ascii=False))
+    elif as_markdown:
+        click.echo(matrix_markdown(matrix), nl=False)
+    else:
+        Console(highlight=False).print(_table(matrix))
+
+
+def _table(matrix: Matrix) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for column in matrix.columns:
+        table.add_column(escape(column), justify="center", overflow="fold")
+    for row in matrix.rows:
+        signs = [
+            f"[{COLOURS.get(verdict, 'default')}]{sign(verdict)}[/]" for verdict in row.verdicts
+        ]
+        table.add_row(row.requirement, *signs)
+    counts = [
+        f"{sum(row.verdicts[at] == 'holds' for row in matrix.rows)}"
+        for at in range(len(matrix.columns))
+    ]
+    table.add_row("hold", *counts, style="bold")
+    return table
