@@ -103,19 +103,17 @@ def content(
         place = _SEQUENCE.pack(sequence)
     except struct.error:
         raise ValueError(f"sequence {sequence} is outside of 64 bits") from None
-    return b"".join(
-        [
-            _field(TAG),
-            _field(place),
-            _field(prev_hash),
-            _field(entry_id.encode()),
-            _field(agent_id.encode()),
-            _field(event_type.encode()),
-            _field(payload_hash),
-            _field(attest_level.encode()),
-            _field(timestamp.encode()),
-            _field(public_key or b""),
-        ]
+    return _fields(
+        TAG,
+        place,
+        prev_hash,
+        entry_id.encode(),
+        agent_id.encode(),
+        event_type.encode(),
+        payload_hash,
+        attest_level.encode(),
+        timestamp.encode(),
+        public_key or b"",
     )
 
 
@@ -136,8 +134,8 @@ def content_of(row: Row) -> bytes:
 
 def row_hash(content: bytes, signature: bytes | None) -> bytes:
     """Hash a row: its content and its signature, 32 bytes."""
-    return sha256(content + _field(signature or b"")).digest()
+    return sha256(content + _fields(signature or b"")).digest()
 
 
-def _field(value: bytes) -> bytes:
-    return _LENGTH.pack(len(value)) + value
+def _fields(*values: bytes) -> bytes:
+    return b"".join([part for value in values for part in (_LENGTH.pack(len(value)), value)])

@@ -13,6 +13,7 @@ Keep its hash somewhere else, and give it here (CHN-5).
 import sqlite3
 from collections.abc import Collection, Iterator
 from enum import StrEnum
+from functools import partial
 from hashlib import sha256
 from typing import Any, get_type_hints
 
@@ -186,6 +187,9 @@ _SIGNED = tuple(
 )
 _LEVELS = frozenset(AttestLevel)
 
+_text = partial(str, encoding="utf-8", errors="surrogateescape")
+"""Reads text that may not be text; encoding it again then fails, and is a break."""
+
 
 def _require_form(row: Row, types: tuple[type, ...]) -> None:
     """
@@ -195,19 +199,15 @@ def _require_form(row: Row, types: tuple[type, ...]) -> None:
     bytes would hash alike.
     """
     form = _UNSIGNED if row.attest_level == AttestLevel.UNSIGNED else _SIGNED
-    for name, found, expected in zip(Row.__annotations__, types, form, strict=True):
-        if found is not expected:
-            raise ValueError(f"{name} is {getattr(row, name)!r}, at level {row.attest_level!r}")
+    if types != form:
+        columns = zip(Row.__annotations__, types, form, strict=True)
+        name = next(name for name, found, expected in columns if found is not expected)
+        raise ValueError(f"{name} is {getattr(row, name)!r}, at level {row.attest_level!r}")
     if row.attest_level not in _LEVELS:
         raise ValueError(f"attest_level is {row.attest_level!r}")
     for name in ("payload_hash", "prev_hash", "row_hash"):
         if len(getattr(row, name)) != HASH_BYTES:
             raise ValueError(f"{name} has {len(getattr(row, name))} bytes, not {HASH_BYTES}")
-
-
-def _text(raw: bytes) -> str:
-    """Read text that may not be text; encoding it again then fails, and is a break."""
-    return raw.decode(errors="surrogateescape")
 
 
 def _hex(value: object) -> str:
