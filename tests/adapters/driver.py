@@ -1,0 +1,128 @@
+"""
+A client of the adapter protocol in its plainest form.
+
+It knows nothing of the suite's own runner, so the adapters are tested here
+without it.
+"""
+
+import json
+import shutil
+import subprocess
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+from attrs import frozen
+
+ADAPTERS = Path(__file__).resolve().parents[2] / "conformance" / "adapters"
+
+
+@frozen
+class Language:
+    """An adapter: where it is, what builds it, and what comes out."""
+
+    name: str
+    tool: str
+    output: str
+
+    def build(self) -> Path:
+        """Build the adapter and return it; skip the test that asked if nothing can build it."""
+        if shutil.which(self.tool) is None:
+            pytest.skip(f"{self.tool} is not installed, so the {self.name} adapter is not tested")
+        directory = ADAPTERS / self.name
+        subprocess.run(["make", "--silent", "-C", directory], check=True)
+        return directory / self.output
+
+
+LANGUAGES = (
+    Language("c", "cc", "build/adapter"),
+    Language("go", "go", "build/adapter"),
+    Language("rust", "cargo", "build/release/adapter"),
+)
+
+
+class Refused(Exception):
+    """The adapter answered with an error."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(f"{error['code']}: {error['message']}")
+        self.code: str = error["code"]
+        self.definite: bool = error["definite"]
+
+
+class Adapter:
+    """A running adapter; use it in a `with` statement."""
+
+    def __init__(self, *command: str | Path) -> None:
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            restore_signals=False,  # as Python has it, a file at its limit is an error, not a death
+        )
+        self._requests = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def request(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """Send a request and return the whole reply, with its id checked."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self._requests += 1
+        request = {"id": self._requests, "op": operation, "args": arguments}
+        self.process.stdin.write(json.dumps(request) + "\n")
+        reply: dict[str, Any] = json.loads(self.process.stdout.readline())
+        assert reply.pop("id") == self._requests
+        return reply
+
+    def __call__(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """Send a request and return what it answered; raises `Refused` for an error."""
+        reply = self.request(operation, **arguments)
+        if "error" in reply:
+            raise Refused(reply["error"])
+        answer: dict[str, Any] = reply["ok"]
+        return answer
+
+    def open(self, directory: Path, **options: int) -> dict[str, Any]:
+        """Open a journal."""
+        return self("journal.open", dir=str(directory), **options)
+
+    def append(self, payload: bytes, *, durable: bool = True) -> int:
+        """Append a record and return its offset."""
+        answer = self("journal.append", payload=b64encode(payload).decode(), durable=durable)
+        return int(answer["offset"])
+
+    def append_many(self, payloads: Sequence[bytes]) -> list[int]:
+        """Append several records and return their offsets."""
+        encoded = [b64encode(payload).decode() for payload in payloads]
+        return [int(offset) for offset in self("journal.append_many", payloads=encoded)["offsets"]]
+
+    def scan(self, **arguments: int | str) -> list[tuple[int, bytes]]:
+        """Return all records from one on."""
+        records = self("journal.scan", **arguments)["records"]
+        return [(int(record["offset"]), b64decode(record["payload"])) for record in records]
+
+    def code(self, operation: str, **arguments: Any) -> str:
+        """Return the code of the error that a request must meet, or `ok`."""
+        reply = self.request(operation, **arguments)
+        return str(reply["error"]["code"]) if "error" in reply else "ok"
+
+
+def files_in(directory: Path) -> dict[str, bytes]:
+    """Read the segments of a journal, by name."""
+    return {path.name: path.read_bytes() for path in sorted(directory.glob("*.wal"))}
