@@ -56,6 +56,7 @@ from tornproof_models.explore.deliveries import (
     Target,
     Watch,
 )
+from tornproof_models.explore.hunting import LANDS, REJECTED, SEVERAL
 from tornproof_models.machines.violated import Violated
 
 SPOOL = "/spool"
@@ -237,12 +238,15 @@ def spooled(disk: ModelFilesystem) -> Iterator[tuple[int, str]]:
 STATEMENTS = ("begin", "residence", "head", "insert", "dead letter", "cursor", "commit")
 ENDS = ("open", "remove", "rollback")
 
+ODDS = st.sampled_from([1, 2, 0])
+"""One in three."""
+
 
 def strikes(kinds: Sequence[Kind]) -> st.SearchStrategy[Strike]:
     """Strikes of the given kinds, at every point and moment that they can happen at."""
-    several = st.integers(1, 8)
-    number = st.integers(1, 3)
-    anywhere = st.sampled_from([*STATEMENTS, *ENDS])
+    several = st.sampled_from([1, 1, 2, SEVERAL])
+    number = st.sampled_from([1, 1, 1, 2, 3])
+    anywhere = st.sampled_from(STATEMENTS) | st.sampled_from(("commit", *ENDS))
     found = []
     for kind in kinds:
         match kind:
@@ -315,6 +319,17 @@ class DrainerMachine(RuleBasedStateMachine):
         """Something will go wrong."""
         self._take(Arm(data.draw(strikes(self.kinds))))
 
+    @precondition(lambda self: Arm in self.steps)
+    @rule(data=st.data(), events=st.integers(1, 2), odds=ODDS)
+    def meet(self, data: st.DataObject, events: int, odds: int) -> None:
+        """Events meet what goes wrong, some on their way to the dead letters."""
+        for _ in range(events):
+            self._take(Submit())
+        if odds == 0 and Kind.NO_SUCH_COLUMN in self.kinds:
+            self._take(REJECTED)
+        self._take(Arm(data.draw(strikes(self.kinds))))
+        self._take(LANDS)
+
     @precondition(lambda self: FailDisk in self.steps)
     @rule(nth=st.integers(1, 20), fault=st.sampled_from(DiskFault))
     def fail_disk(self, nth: int, fault: DiskFault) -> None:
@@ -346,10 +361,11 @@ class DrainerMachine(RuleBasedStateMachine):
         self._take(AskDrain())
 
     @precondition(lambda self: Close in self.steps)
-    @rule()
-    def close(self) -> None:
-        """The queue is closed."""
-        self._take(Close())
+    @rule(odds=ODDS)
+    def close(self, odds: int) -> None:
+        """The queue is closed, now and then: little happens afterwards."""
+        if odds == 0:
+            self._take(Close())
 
     @precondition(lambda self: Hold in self.steps)
     @rule()

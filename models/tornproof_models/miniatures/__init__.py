@@ -22,4 +22,7 @@ Of what stands beside a journal: `reader`, and `cleanup` for cursors and cleaner
 
 Of an audit index: `small_audit`, `audit_queries`, `audit_writes`, `audit_indexer`,
 and `audit` for all of them.
+
+Of a deferred queue: `small_drainer`, `drainer_landing`, `drainer_ending`, and
+`drainer` for all of them; `deferred_audit_v07` is a whole design and no slip.
 """

@@ -45,7 +45,7 @@ def _tables() -> bytes:
 class DeferredAuditV07:
     """The v0.7 queue; only `database` outlives its processes."""
 
-    name = "the v0.7 design"
+    name = "deferred-audit-v07"
     profile = Profile.VOLATILE
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import frozen
 
@@ -65,8 +65,11 @@ class Queued:
 class SmallDrainer:
     """The correct twin; `database` and `spool` outlive its processes."""
 
-    name = "the small twin"
+    name = "small-drainer"
     profile = Profile.DURABLE
+    breaks: ClassVar[frozenset[str]] = frozenset()
+    """The requirements that it breaks."""
+
     synchronous = "FULL"
     max_races = 5
     max_panics = 2
