@@ -8,14 +8,14 @@ from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import Record, Violation
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
-from tornproof_models.explore.workload import DIRECTORY, Options, Target
+from tornproof_models.explore.workload import DIRECTORY, Options, Target, new_disk
 
 from tornproof_conformance.vectors import ImageVector, Recovered, Refused
 
 
 def judge_vector(vector: ImageVector, target: Target) -> list[Violation]:
     """Let a target open the vector's image and compare what it shows with what it must."""
-    filesystem = ModelFilesystem(image_of(vector.files))
+    filesystem = new_disk(target, image_of(vector.files))
     options = Options()
     if vector.max_payload is not None:
         options = Options(max_payload=vector.max_payload)

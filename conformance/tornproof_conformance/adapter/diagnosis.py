@@ -1,11 +1,16 @@
 """
-What an adapter can do wrong to the protocol itself.
+What an adapter can do wrong to the protocol itself, and how it can fail.
 
 A broken adapter is not a broken journal: nothing can be said of the journal, and
 the run ends with exit code 3.  So every way of breaking the protocol is a class
 of its own, which says what was seen and, in its hint, what usually causes it.
 The person who reads it is writing an adapter right now, and is one line away
 from making it work.
+
+Two diagnoses are no breach of the protocol once the adapter has shown that it
+speaks it.  A process that ends, or hangs, while it opens what a crash left is an
+implementation that does not recover; that is an answer like any other error, and
+the contract judges it.
 """
 
 from collections.abc import Sequence
@@ -20,13 +25,13 @@ LAST_LINES = 12
 """Lines of standard error that are shown."""
 
 
-class AdapterBroken(TornproofError):
-    """An adapter does not speak the protocol; what it implements cannot be judged."""
+class Diagnosis(BaseException):
+    """Something that is wrong with a conversation."""
 
-    kind: ClassVar[str] = "broken"
+    kind: ClassVar[str]
     """The name of the mistake, for reports and tests."""
 
-    hint: ClassVar[str] = ""
+    hint: ClassVar[str]
     """What usually causes it, and what to do."""
 
     def __init__(
@@ -58,6 +63,20 @@ class AdapterBroken(TornproofError):
         return "\n".join(parts)
 
 
+class AdapterBroken(Diagnosis):
+    """
+    An adapter does not speak the protocol; what it implements cannot be judged.
+
+    No `Exception`: nothing that judges a journal may take it for a journal's error.
+    """
+
+
+class ProcessFailed(Diagnosis, TornproofError):
+    """An adapter's process failed where a reply was due."""
+
+    definite = False
+
+
 class CannotStart(AdapterBroken):
     """The command cannot be run."""
 
@@ -65,9 +84,10 @@ class CannotStart(AdapterBroken):
     hint = "Everything after `--` is the command; give a path, or a program on PATH."
 
 
-class Exited(AdapterBroken):
+class Exited(ProcessFailed):
     """The process ended in the middle of a conversation."""
 
+    code = "exited"
     kind = "exited"
     hint = (
         "An adapter answers until it has answered `bye` or its standard input ends; "
@@ -75,9 +95,10 @@ class Exited(AdapterBroken):
     )
 
 
-class NoReply(AdapterBroken):
+class NoReply(ProcessFailed):
     """Nothing came before the deadline."""
 
+    code = "no_reply"
     kind = "no reply"
     hint = (
         "Flush standard output after every reply (it is no terminal, so many languages keep "

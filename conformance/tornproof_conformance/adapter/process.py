@@ -155,11 +155,16 @@ class LineProcess:
     @property
     def log(self) -> str:
         """The end of what was written on standard error."""
-        if self._log.closed:
+        if self.is_released:
             return ""
         size = os.fstat(self._log.fileno()).st_size
         data = os.pread(self._log.fileno(), LOG_BYTES, max(size - LOG_BYTES, 0))
         return data.decode("utf-8", "backslashreplace")
+
+    @property
+    def is_released(self) -> bool:
+        """Whether it has ended and has been let go of."""
+        return self._log.closed
 
     @property
     def is_alive(self) -> bool:
@@ -180,7 +185,7 @@ class LineProcess:
 
     def kill(self) -> None:
         """End the whole group with SIGKILL; nothing more is read or written."""
-        if self._log.closed:
+        if self.is_released:
             return  # its number may be another's by now
         with contextlib.suppress(ProcessLookupError):  # the group is gone already
             os.killpg(self._process.pid, signal.SIGKILL)

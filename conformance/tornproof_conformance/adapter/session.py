@@ -4,7 +4,8 @@ A conversation with an adapter, one call at a time.
 `call` sends a request, waits for its reply and returns what it holds.  A refusal
 by the implementation (`error`) is raised with the adapter's own code, so that
 whoever judges a journal cannot tell one in another process from one in this.  A
-breach of the protocol is raised as an `AdapterBroken`.
+breach of the protocol is raised as an `AdapterBroken`, and a process that ends or
+hangs as a `ProcessFailed`.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ from attrs import define, field
 
 from tornproof_conformance.adapter import messages
 from tornproof_conformance.adapter.diagnosis import (
-    AdapterBroken,
+    Diagnosis,
     Exited,
     Lingers,
     NoReply,
@@ -91,12 +92,15 @@ class Session:
 
         Bytes among the arguments are sent as base64; in the reply they are as they
         came.  Raises the adapter's refusal as a `Refusal`, an operation that it does
-        not have as `Unsupported`, and a breach of the protocol as `AdapterBroken`.
+        not have as `Unsupported`, a breach of the protocol as `AdapterBroken`, and an end
+        or a silence as `ProcessFailed`.
         """
         return self.finish(op, self.begin(op, **arguments))
 
     def begin(self, op: str, **arguments: Any) -> int:
         """Send a request and return its id, without waiting for the reply."""
+        if self.process.is_released:
+            raise Exited(f"is asked for {op} and has ended", command=self.process.command)
         if self.calls == 0 and self.process.pending:
             raise self._broken(Unasked, "wrote before it was asked", self.process.pending)
         self.calls += 1
@@ -140,7 +144,7 @@ class Session:
         except Ended:
             raise self._ended() from None
 
-    def _ended(self) -> AdapterBroken:
+    def _ended(self) -> Diagnosis:
         """Say how the process ended; its last words may be part of a line."""
         code = self.process.wait(PARTING)
         match code:
@@ -154,7 +158,7 @@ class Session:
             return self._broken(PartialLine, f"{how} in the middle of a line", pending)
         return self._broken(Exited, f"{how} without a reply")
 
-    def _broken(self, kind: type[AdapterBroken], message: str, reply: bytes = b"") -> AdapterBroken:
+    def _broken(self, kind: type[Diagnosis], message: str, reply: bytes = b"") -> Diagnosis:
         return kind(
             message,
             command=self.process.command,
@@ -172,7 +176,7 @@ class Session:
         Raises `Lingers` if the process goes on, after it has been killed.
         """
         try:
-            if self.is_alive:
+            if not self.process.is_released and self.is_alive:
                 with contextlib.suppress(messages.Unsupported):  # its input ends all the same
                     self.call("bye")
                 self.process.end_input()
@@ -181,6 +185,20 @@ class Session:
                     raise self._broken(Lingers, message)
         finally:
             self.kill()
+
+    def kill_and_listen(self) -> list[bytes]:
+        """
+        End the adapter by SIGKILL and return the lines that it had written and nobody had read.
+
+        What was on its way when it died is part of no line.
+        """
+        self.process.kill()
+        lines = []
+        with contextlib.suppress(Deadline, Ended):
+            while True:
+                lines.append(self.process.receive(time.monotonic()))
+        self.process.release()
+        return lines
 
     def kill(self) -> None:
         """End the adapter with all its children, by SIGKILL, and let go of it."""

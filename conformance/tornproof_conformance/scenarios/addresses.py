@@ -25,7 +25,13 @@ from tornproof_models.explore.workload import (
 )
 
 from tornproof_conformance.frames import make_frame, read_frames
-from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
+from tornproof_conformance.scenarios.scenario import (
+    FORMAT,
+    SEGMENTS,
+    Situation,
+    error_code,
+    scenario,
+)
 
 SIZES = (10, 100, 600, 0, 30, 700, 24, 24, 500, 4)
 """Payloads below, at and above a segment of 512 bytes."""
@@ -45,7 +51,7 @@ def _filled(target: Target) -> tuple[Situation, list[Record]]:
     return situation, records
 
 
-@scenario("JRN-1")
+@scenario("JRN-1", profile=FORMAT)
 def offsets_are_positions(target: Target) -> Iterator[Violation]:
     """An offset is the number of bytes of all frames before it, across segments."""
     _, records = _filled(target)
@@ -65,7 +71,7 @@ def read_order_is_append_order(target: Target) -> Iterator[Violation]:
         yield Violation("JRN-2", "a scan gives something else than was appended")
 
 
-@scenario("SEG-1", "SEG-2", "SEG-5", "SEG-6")
+@scenario("SEG-1", "SEG-2", "SEG-5", "SEG-6", profile=SEGMENTS)
 def segments_on_disk(target: Target) -> Iterator[Violation]:
     """Segments are named after their base, contiguous, and hold whole frames."""
     situation, records = _filled(target)
@@ -91,7 +97,7 @@ def segments_on_disk(target: Target) -> Iterator[Violation]:
         yield Violation("SEG-6", f"{len(oversize)} large records in {len(longer)} large segments")
 
 
-@scenario("SEG-6")
+@scenario("SEG-6", profile=SEGMENTS)
 def a_large_record_is_taken(target: Target) -> Iterator[Violation]:
     """A record larger than a segment is appended and read back."""
     journal = Situation(target).open()
@@ -101,7 +107,7 @@ def a_large_record_is_taken(target: Target) -> Iterator[Violation]:
         yield Violation("SEG-6", f"2,000 bytes into segments of 512: {result}")
 
 
-@scenario("SEG-4")
+@scenario("SEG-4", profile=SEGMENTS, simulated=True)
 def rotation_keeps_its_order(target: Target) -> Iterator[Violation]:
     """The old segment and the new one's name are synced before the new one acknowledges."""
     running = run((Append(20), Rotate(), Append(20)), target, Options(durability="immediate"))
@@ -129,7 +135,7 @@ def rotation_keeps_its_order(target: Target) -> Iterator[Violation]:
         yield Violation("SEG-4", "the new segment acknowledges before its name is durable")
 
 
-@scenario("SEG-3", "SEG-8")
+@scenario("SEG-3", "SEG-8", profile=SEGMENTS)
 def every_offset_resolves(target: Target) -> Iterator[Violation]:
     """Reading at every offset gives the record there, or the right one of three errors."""
     situation, records = _filled(target)
@@ -149,7 +155,7 @@ def every_offset_resolves(target: Target) -> Iterator[Violation]:
             return
 
 
-@scenario("SEG-8")
+@scenario("SEG-8", profile=SEGMENTS)
 def a_frame_inside_a_payload_is_no_record(target: Target) -> Iterator[Violation]:
     """An offset inside a record is not a boundary, even where a payload holds a whole frame."""
     situation = Situation(target)
@@ -160,7 +166,7 @@ def a_frame_inside_a_payload_is_no_record(target: Target) -> Iterator[Violation]
         yield Violation("SEG-8", f"a frame inside a payload gives {code}, not not_a_boundary")
 
 
-@scenario("SEG-8")
+@scenario("SEG-8", profile=SEGMENTS)
 def trimmed_is_not_beyond(target: Target) -> Iterator[Violation]:
     """Below the first segment lies what cleanup has removed, and the error says so."""
     files = {f"{1000:016x}.wal": make_frame(b"first kept")}

@@ -10,13 +10,13 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.explore.workload import Options, Target, grow_payload
 
 from tornproof_conformance.frames import HEADER_BYTES, make_frame
-from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
+from tornproof_conformance.scenarios.scenario import FORMAT, Situation, error_code, scenario
 
 PAYLOADS = (b"", b"a", b"\0" * 40, grow_payload(100, 1), grow_payload(257, 2))
 FIRST = "0" * 16 + ".wal"
 
 
-@scenario("FRM-1", "FRM-2", "FRM-3", "FRM-7")
+@scenario("FRM-1", "FRM-2", "FRM-3", "FRM-7", profile=FORMAT)
 def frames_on_disk(target: Target) -> Iterator[Violation]:
     """Each frame on disk is length, CRC32C, BLAKE3 and payload, as specified."""
     situation = Situation(target)
@@ -44,7 +44,7 @@ def frames_on_disk(target: Target) -> Iterator[Violation]:
         yield Violation("FRM-1", f"{len(data) - position} bytes follow the last frame")
 
 
-@scenario("FRM-4")
+@scenario("FRM-4", profile=FORMAT)
 def no_flipped_bit_is_returned(target: Target) -> Iterator[Violation]:
     """A record is not returned if any one bit of its frame has flipped."""
     payload = grow_payload(24, 3)
@@ -60,7 +60,7 @@ def no_flipped_bit_is_returned(target: Target) -> Iterator[Violation]:
             return
 
 
-@scenario("FRM-5")
+@scenario("FRM-5", profile=FORMAT)
 def length_is_checked_before_use(target: Target) -> Iterator[Violation]:
     """A length beyond the maximum or the file is not believed, nor allocated."""
     for length in (1 << 20, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1):
@@ -74,7 +74,7 @@ def length_is_checked_before_use(target: Target) -> Iterator[Violation]:
             yield Violation("FRM-5", f"a header with length {length} made it read {asked} bytes")
 
 
-@scenario("FRM-6")
+@scenario("FRM-6", profile=FORMAT)
 def zeros_are_no_record(target: Target) -> Iterator[Violation]:
     """A run of zero bytes of any length is not a record."""
     for zeros in (1, 39, 40, 80, 512, 4096):
@@ -84,7 +84,7 @@ def zeros_are_no_record(target: Target) -> Iterator[Violation]:
             yield Violation("FRM-6", f"{zeros} zero bytes gave {len(records) - 1} records")
 
 
-@scenario("FRM-8")
+@scenario("FRM-8", profile=FORMAT)
 def too_large_is_refused(target: Target) -> Iterator[Violation]:
     """A payload above the maximum is refused as too large and changes nothing."""
     situation = Situation(target)
@@ -102,7 +102,7 @@ def too_large_is_refused(target: Target) -> Iterator[Violation]:
         yield Violation("FRM-8", "after a refused payload the journal holds something else")
 
 
-@scenario("FRM-9")
+@scenario("FRM-9", profile=FORMAT)
 def what_decodes_is_canonical(target: Target) -> Iterator[Violation]:
     """Whatever is read back encodes to exactly the bytes that were read."""
     one, two = make_frame(b"one"), make_frame(b"two")

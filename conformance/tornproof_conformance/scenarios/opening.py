@@ -19,7 +19,13 @@ from tornproof_models.explore.workload import (
 )
 
 from tornproof_conformance.frames import make_frame
-from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
+from tornproof_conformance.scenarios.scenario import (
+    FORMAT,
+    SEGMENTS,
+    Situation,
+    error_code,
+    scenario,
+)
 
 FIRST = "0" * 16 + ".wal"
 WATERMARK = "watermark"
@@ -34,7 +40,7 @@ def _three_segments() -> dict[str, bytes]:
     return files
 
 
-@scenario("REC-1", "REC-7")
+@scenario("REC-1", "REC-7", profile=FORMAT)
 def every_cut_keeps_the_longest_prefix(target: Target) -> Iterator[Violation]:
     """Wherever the last segment is cut, all whole frames before the cut are kept and no more."""
     frames = [make_frame(grow_payload(size, size)) for size in (10, 0, 33)]
@@ -57,7 +63,7 @@ def every_cut_keeps_the_longest_prefix(target: Target) -> Iterator[Violation]:
             return
 
 
-@scenario("REC-5")
+@scenario("REC-5", profile=SEGMENTS)
 def damage_in_a_sealed_segment_is_an_error(target: Target) -> Iterator[Violation]:
     """A flipped bit anywhere in a sealed segment is an error, and nothing is changed."""
     files = _three_segments()
@@ -76,7 +82,7 @@ def damage_in_a_sealed_segment_is_an_error(target: Target) -> Iterator[Violation
                 return
 
 
-@scenario("REC-6")
+@scenario("REC-6", profile=SEGMENTS)
 def a_missing_segment_is_an_error(target: Target) -> Iterator[Violation]:
     """A segment missing between two others is an error, and nothing is changed."""
     files = _three_segments()
@@ -89,7 +95,7 @@ def a_missing_segment_is_an_error(target: Target) -> Iterator[Violation]:
         yield Violation("REC-6", "the middle one of three segments is gone: files changed")
 
 
-@scenario("REC-9")
+@scenario("REC-9", profile=FORMAT, simulated=True)
 def memory_is_bounded_by_a_record(target: Target) -> Iterator[Violation]:
     """Opening four megabytes of small records reads them in small pieces."""
     frame = make_frame(grow_payload(1000, 1))
@@ -100,7 +106,7 @@ def memory_is_bounded_by_a_record(target: Target) -> Iterator[Violation]:
         yield Violation("REC-9", f"records of 1,040 bytes were read {largest} bytes at a time")
 
 
-@scenario("REC-10")
+@scenario("REC-10", profile=SEGMENTS)
 def foreign_files_stay(target: Target) -> Iterator[Violation]:
     """Files that are not the journal's are left alone, whatever they are called."""
     foreign = {
@@ -122,7 +128,7 @@ def foreign_files_stay(target: Target) -> Iterator[Violation]:
             yield Violation("REC-10", f"{name}, which is not the journal's, was changed or removed")
 
 
-@scenario("REC-10")
+@scenario("REC-10", simulated=True)
 def no_unfinished_file_stays(target: Target) -> Iterator[Violation]:
     """After a crash anywhere and a recovery, no file but segments and a watermark is left."""
     running = run((Append(20), Rotate(), Append(600)), target, Options())
@@ -140,7 +146,7 @@ def no_unfinished_file_stays(target: Target) -> Iterator[Violation]:
             return
 
 
-@scenario("REC-11")
+@scenario("REC-11", profile=SEGMENTS, simulated=True)
 def a_read_error_is_an_error(target: Target) -> Iterator[Violation]:
     """A disk that cannot be read makes opening fail; it does not make the journal shorter."""
     files = _three_segments()

@@ -4,26 +4,44 @@ What a scenario is, and the few things that scenarios share.
 
 from collections.abc import Callable, Iterator, Mapping
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
-from tornproof_models.explore.workload import DIRECTORY, JournalUnderTest, Options, Target
+from tornproof_models.explore.workload import (
+    DIRECTORY,
+    JournalUnderTest,
+    Options,
+    Target,
+    new_disk,
+)
+
+CORE, FORMAT, SEGMENTS, WATERMARK = (
+    f"journal/{name}" for name in ("core", "format-v2", "segments", "watermark")
+)
+"""Profiles of the adapter protocol."""
 
 
 @frozen
 class Situation:
-    """A target, and the simulated disk on which it is put to the test."""
+    """A target, and the disk on which it is put to the test."""
 
     target: Target
-    filesystem: ModelFilesystem = field(factory=ModelFilesystem)
+    filesystem: ModelFilesystem = field(
+        default=Factory(lambda self: new_disk(self.target), takes_self=True)
+    )
 
     @classmethod
     def with_files(cls, target: Target, files: Mapping[str, bytes]) -> "Situation":
         """Begin with a journal directory that holds these files."""
         paths = {f"{DIRECTORY}/{name}": content for name, content in files.items()}
-        return cls(target, ModelFilesystem(Image(paths, frozenset({DIRECTORY}))))
+        return cls.with_image(target, Image(paths, frozenset({DIRECTORY})))
+
+    @classmethod
+    def with_image(cls, target: Target, image: Image) -> "Situation":
+        """Begin with what a crash left."""
+        return cls(target, new_disk(target, image))
 
     def open(self, options: Options | None = None) -> JournalUnderTest:
         """Open the journal."""
@@ -42,18 +60,39 @@ class Situation:
         return {name: content for name, content in self.files.items() if name.endswith(".wal")}
 
 
+def claims(target: Target, profile: str) -> bool:
+    """Tell whether a target claims a profile; what runs in this process claims them all."""
+    claimed = getattr(target, "claims", None)
+    return claimed is None or profile in claimed
+
+
+def is_simulated(target: Target) -> bool:
+    """Tell whether a target works on a simulated disk, and not on one of its own."""
+    return not hasattr(target, "new_disk")
+
+
 @frozen
 class Scenario:
-    """A named situation, the requirements it concerns, and the rule in one sentence."""
+    """
+    A named situation, the requirements it concerns, and the rule in one sentence.
+
+    `profile` is what a target must claim to be put into it; what runs in this
+    process claims everything.  A situation on a `simulated` disk needs faults, or a
+    trace of what was done, which an adapter's directory does not have.
+    """
 
     name: str
     requirements: tuple[str, ...]
     rule: str
     _play: Callable[[Target], Iterator[Violation]]
+    profile: str = CORE
+    simulated: bool = False
     _where: Callable[[Target], bool] | None = None
 
     def applies(self, target: Target) -> bool:
         """Tell whether the target has what the scenario is about."""
+        if not claims(target, self.profile) or (self.simulated and not is_simulated(target)):
+            return False
         return self._where is None or self._where(target)
 
     def judge(self, target: Target) -> list[Violation]:
@@ -68,7 +107,10 @@ class Scenario:
 
 
 def scenario(
-    *requirements: str, where: Callable[[Target], bool] | None = None
+    *requirements: str,
+    profile: str = CORE,
+    simulated: bool = False,
+    where: Callable[[Target], bool] | None = None,
 ) -> Callable[[Callable[[Target], Iterator[Violation]]], Scenario]:
     """
     Make a scenario out of a generator function; its docstring is the rule.
@@ -79,7 +121,8 @@ def scenario(
     def make(play: Callable[[Target], Iterator[Violation]]) -> Scenario:
         assert play.__doc__ is not None
         rule = " ".join(play.__doc__.split())
-        return Scenario(play.__name__.replace("_", "-"), requirements, rule, play, where)
+        name = play.__name__.replace("_", "-")
+        return Scenario(name, requirements, rule, play, profile, simulated, where)
 
     return make
 

@@ -9,7 +9,6 @@ what it is good for shows in what recovery refuses and what it cuts.
 from collections.abc import Iterator
 
 from tornproof_models.contract.journal import Record, Violation
-from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers
@@ -17,9 +16,9 @@ from tornproof_models.disk.trace import Image
 from tornproof_models.explore.workload import DIRECTORY, Target, grow_payload
 
 from tornproof_conformance.frames import make_frame
-from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
+from tornproof_conformance.scenarios.scenario import WATERMARK, Situation, error_code, scenario
 
-WATERMARK = "watermark"
+FILE = "watermark"
 
 
 def keeps_a_watermark(target: Target) -> bool:
@@ -29,7 +28,7 @@ def keeps_a_watermark(target: Target) -> bool:
         _write_and_close(situation)
     except Exception:
         return False  # other scenarios say so
-    return bool(situation.files.get(WATERMARK))
+    return bool(situation.files.get(FILE))
 
 
 def _write_and_close(situation: Situation) -> list[Record]:
@@ -59,7 +58,7 @@ def _flips(data: bytes) -> Iterator[tuple[int, bytes]]:
         yield position, bytes(damaged)
 
 
-@scenario("REC-12", "REC-5", where=keeps_a_watermark)
+@scenario("REC-12", "REC-5", profile=WATERMARK, where=keeps_a_watermark)
 def damage_below_the_watermark_is_an_error(target: Target) -> Iterator[Violation]:
     """A flipped bit below the watermark is an error in the last segment too; nothing changes."""
     situation = Situation(target)
@@ -78,7 +77,7 @@ def damage_below_the_watermark_is_an_error(target: Target) -> Iterator[Violation
             return
 
 
-@scenario("REC-12", where=keeps_a_watermark)
+@scenario("REC-12", profile=WATERMARK, where=keeps_a_watermark)
 def what_the_watermark_covers_must_be_there(target: Target) -> Iterator[Violation]:
     """A last segment that was shortened or removed is an error, and nothing changes."""
     situation = Situation(target)
@@ -100,7 +99,7 @@ def what_the_watermark_covers_must_be_there(target: Target) -> Iterator[Violatio
             yield Violation("REC-5", f"{name} is {what}: files changed")
 
 
-@scenario("REC-12", where=keeps_a_watermark)
+@scenario("REC-12", profile=WATERMARK, where=keeps_a_watermark)
 def above_the_watermark_a_torn_tail_is_cut(target: Target) -> Iterator[Violation]:
     """Whatever part of a further record follows the last durable one, it is cut and no error."""
     situation = Situation(target)
@@ -120,7 +119,7 @@ def above_the_watermark_a_torn_tail_is_cut(target: Target) -> Iterator[Violation
             return
 
 
-@scenario("REC-12", where=keeps_a_watermark)
+@scenario("REC-12", profile=WATERMARK, simulated=True, where=keeps_a_watermark)
 def an_orderly_end_makes_the_watermark_exact(target: Target) -> Iterator[Violation]:
     """After a close, a crash takes nothing from the watermark."""
     situation = Situation(target)
@@ -133,7 +132,7 @@ def an_orderly_end_makes_the_watermark_exact(target: Target) -> Iterator[Violati
         image = space.builder.build(choice)
         path = max(path for path in image.files if path.endswith(".wal"))
         files = dict(image.files) | {path: bytes(len(image.files[path]))}
-        crashed = Situation(target, ModelFilesystem(Image(files, image.directories)))
+        crashed = Situation.with_image(target, Image(files, image.directories))
         code = error_code(crashed.open)
         if code != "corrupt":
             message = f"closed, power lost, then zeros for the last segment: open gives {code}"
@@ -141,17 +140,17 @@ def an_orderly_end_makes_the_watermark_exact(target: Target) -> Iterator[Violati
             return
 
 
-@scenario("REC-12", where=keeps_a_watermark)
+@scenario("REC-12", profile=WATERMARK, where=keeps_a_watermark)
 def a_lost_watermark_is_no_obstacle(target: Target) -> Iterator[Violation]:
     """A watermark that is missing, empty or garbage says less; it does not close the journal."""
     situation = Situation(target)
     records = _write_and_close(situation)
     for what, content in (("missing", None), ("empty", b""), ("garbage", bytes(range(256)) * 5)):
-        lost = _damaged(situation, WATERMARK, content)
+        lost = _damaged(situation, FILE, content)
         try:
             found = list(lost.open().scan())
         except Exception as error:
-            message = f"{DIRECTORY}/{WATERMARK} is {what}: {type(error).__name__}: {error}"
+            message = f"{DIRECTORY}/{FILE} is {what}: {type(error).__name__}: {error}"
             yield Violation("REC-12", message)
             continue
         if found != records:

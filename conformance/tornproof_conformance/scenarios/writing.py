@@ -27,7 +27,7 @@ def one_writer(target: Target) -> Iterator[Violation]:
         yield Violation("JRN-9", "a refused second writer changed what the first one wrote")
 
 
-@scenario("JRN-7")
+@scenario("JRN-7", simulated=True)
 def a_failed_sync_poisons(target: Target) -> Iterator[Violation]:
     """After a failed fsync every append and every sync fails until the journal is reopened."""
     for durability in ("immediate", "eventual"):
@@ -51,7 +51,7 @@ def a_failed_sync_poisons(target: Target) -> Iterator[Violation]:
         situation.open().append(b"again")
 
 
-@scenario("JRN-8")
+@scenario("JRN-8", simulated=True)
 def no_record_behind_a_fragment(target: Target) -> Iterator[Violation]:
     """After a short write or a full disk, what is appended next can be read, now and later."""
     for fault in (Fault.SHORT_THEN_NO_SPACE, Fault.SHORT_WRITE, Fault.NO_SPACE):
@@ -89,7 +89,7 @@ def _operations_until(target: Target, options: Options, kind: Kind) -> int:
     return situation.filesystem.kinds[before:].index(kind) + 1
 
 
-@scenario("JRN-6")
+@scenario("JRN-6", simulated=True)
 def a_failed_append_is_there_once_at_most(target: Target) -> Iterator[Violation]:
     """Whatever disk operation of an append fails, its record is never there twice."""
     for nth in range(1, 10):

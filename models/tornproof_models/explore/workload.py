@@ -12,9 +12,9 @@ process lives must be what was appended.
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast
 
-from attrs import define, evolve, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 from tornproof.errors import TornproofError
 
 from tornproof_models.contract.journal import PROMISED, History, Record, Violation
@@ -83,6 +83,31 @@ class Target(Protocol):
         ...
 
 
+Answer: TypeAlias = int | TornproofError
+"""What an append answered: the offset, or why not."""
+
+
+class Interruptible(Protocol):
+    """A journal in a process that can be killed in the middle of what it does."""
+
+    def interrupt(
+        self, payloads: Sequence[bytes], answers: int, microseconds: int
+    ) -> Sequence[Answer]:
+        """Hand appends over, kill the process after so many answers, and return what came."""
+        ...
+
+
+def new_disk(target: Target, image: Image | None = None) -> ModelFilesystem:
+    """
+    Make a disk with an image on it: a simulated one, unless the target brings its own.
+
+    What a target brings does everything that a run without faults and crashes asks
+    of a disk.
+    """
+    make = getattr(target, "new_disk", ModelFilesystem)
+    return cast("ModelFilesystem", make(image))
+
+
 # Steps
 
 
@@ -129,6 +154,24 @@ class Kill:
 
 
 @frozen
+class Interrupt:
+    """
+    Hand over appends of these sizes without waiting, and kill the process on the way.
+
+    It is killed so many microseconds after so many answers, and opened again.
+    """
+
+    sizes: tuple[int, ...]
+    answers: int
+    microseconds: int = 0
+
+    def __str__(self) -> str:
+        later = f" and {self.microseconds} µs" if self.microseconds else ""
+        sizes = ", ".join(map(str, self.sizes))
+        return f"append({sizes} bytes), SIGKILL after {self.answers} answers{later}; open()"
+
+
+@frozen
 class Fail:
     """Let the Nth operation on the disk from here on fail."""
 
@@ -156,7 +199,7 @@ class Crash:
         return f"crash({self.profile}, event {self.point}, image {self.image}); open()"
 
 
-Step: TypeAlias = Append | Sync | Rotate | Reopen | Kill | Fail | Crash
+Step: TypeAlias = Append | Sync | Rotate | Reopen | Kill | Interrupt | Fail | Crash
 Program: TypeAlias = tuple[Step, ...]
 
 
@@ -188,7 +231,9 @@ class Run:
 
     target: Target
     options: Options
-    filesystem: ModelFilesystem = field(factory=ModelFilesystem)
+    filesystem: ModelFilesystem = field(
+        default=Factory(lambda self: new_disk(self.target), takes_self=True)
+    )
     history: History = field(factory=History)
     violations: list[Violation] = field(factory=list)
     """What was wrong while the process lived."""
@@ -245,6 +290,8 @@ class Run:
             case Kill():
                 self.filesystem.release_locks()
                 self.open()
+            case Interrupt():
+                self.interrupt(step)
             case Fail(nth, fault):
                 self.armed_after = len(self.filesystem.events)
                 self.filesystem.fail(nth, fault)
@@ -254,22 +301,46 @@ class Run:
     def append(self, size: int) -> None:
         """Append a fresh payload and record what the journal promises about it."""
         assert self.journal is not None
-        call, events = self.calls, self.filesystem.events
-        self.calls += 1
-        payload = grow_payload(size, call)
-        events.append(Invoked(call, "append", payload))
-        self.history = self.history.invoke(call, payload)
+        call, payload = self._invoke(size)
         try:
             offset = self.journal.append(payload)
         except Exception as error:
-            definite = isinstance(error, TornproofError) and error.definite
-            events.append(Failed(call, definite))
-            self.history = self.history.fail(call, definite=definite)
+            self._fail(call, error)
             return
-        durable = self.options.durability == "immediate"
-        events.append(Acked(call, offset, durable))
-        self.history = self.history.acknowledge(call, offset, durable=durable)
+        self._acknowledge(call, offset)
         self.appended.append((offset, payload))
+
+    def interrupt(self, step: Interrupt) -> None:
+        """Append several records, die on the way, and open what that leaves."""
+        invoked = [self._invoke(size) for size in step.sizes]
+        payloads = [payload for _, payload in invoked]
+        journal = cast("Interruptible", self.journal)
+        answers = journal.interrupt(payloads, step.answers, step.microseconds)
+        for (call, _), answer in zip(invoked, answers, strict=False):
+            if isinstance(answer, int):
+                self._acknowledge(call, answer)
+            else:
+                self._fail(call, answer)
+        self.open()
+
+    def _invoke(self, size: int) -> tuple[int, bytes]:
+        """Note that an append begins; return its number and its payload."""
+        call = self.calls
+        self.calls += 1
+        payload = grow_payload(size, call)
+        self.filesystem.events.append(Invoked(call, "append", payload))
+        self.history = self.history.invoke(call, payload)
+        return call, payload
+
+    def _acknowledge(self, call: int, offset: int) -> None:
+        durable = self.options.durability == "immediate"
+        self.filesystem.events.append(Acked(call, offset, durable))
+        self.history = self.history.acknowledge(call, offset, durable=durable)
+
+    def _fail(self, call: int, error: Exception) -> None:
+        definite = isinstance(error, TornproofError) and error.definite
+        self.filesystem.events.append(Failed(call, definite))
+        self.history = self.history.fail(call, definite=definite)
 
     def crash(self, crash: Crash) -> None:
         """Lose power, keep one of the images that this leaves, and open it."""
@@ -335,7 +406,7 @@ def run(
     Stops early if the journal does not open.  The journal is not closed at the
     end, so that a crash may strike there too.
     """
-    running = Run(target, options, ModelFilesystem(image))
+    running = Run(target, options, new_disk(target, image))
     if not running.open():
         return running
     for step in program:

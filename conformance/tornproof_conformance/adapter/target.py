@@ -1,0 +1,286 @@
+"""
+An adapter as a target, to be judged by the same checks as what runs in-process.
+
+`open` gives a journal to a process and returns what looks like one in this
+process.  The processes stay: a journal that has been closed leaves one behind for
+the next, so that thousands of openings cost no more than their messages.  Whoever
+opens a second journal on the same directory speaks through a second process, and
+a kill is a SIGKILL.
+"""
+
+import shlex
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from tornproof.errors import TornproofError
+from tornproof_models.contract.journal import Record
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.trace import Image
+from tornproof_models.explore.workload import Answer, Options
+
+from tornproof_conformance.adapter.diagnosis import Diagnosis, ProcessFailed, WrongProtocol
+from tornproof_conformance.adapter.disk import DirectoryDisk, scratch
+from tornproof_conformance.adapter.messages import (
+    PROTOCOL,
+    Refusal,
+    decode_reply,
+    profiles,
+    refusal_of,
+    to_bytes,
+    to_integer,
+)
+from tornproof_conformance.adapter.session import TIMEOUT, Session
+from tornproof_conformance.events import Implementation
+
+
+@define(eq=False)
+class AdapterTarget:
+    """A command, and the processes of it that are running."""
+
+    command: tuple[str, ...]
+    timeout: float = TIMEOUT
+    implementation: Implementation = field(init=False)
+    """What it says of itself, with the profiles that it claims."""
+
+    start_seconds: float = field(init=False)
+    """How long it took to start and to say hello."""
+
+    _root: Path = field(init=False)
+    _disks: int = 0
+    _idle: list[Session] = field(factory=list)
+    _open: "list[AdapterJournal]" = field(factory=list)
+
+    def __attrs_post_init__(self) -> None:
+        self._root = Path(tempfile.mkdtemp(prefix="tornproof-", dir=scratch()))
+        weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
+
+    @classmethod
+    @contextmanager
+    def running(
+        cls, command: Sequence[str], *, timeout: float = TIMEOUT
+    ) -> "Iterator[AdapterTarget]":
+        """
+        Start an adapter, and end all its processes at the end.
+
+        `timeout` is in seconds, for each reply.  Raises a `Diagnosis` if it does not
+        start, or does not say who it is.
+        """
+        target = cls(tuple(command), timeout)
+        try:
+            began = time.monotonic()
+            session = Session.start(command, timeout=timeout)
+            target._idle.append(session)
+            target.implementation = introduction(session)
+            target.start_seconds = time.monotonic() - began
+            yield target
+        finally:
+            target.stop()
+
+    @property
+    def name(self) -> str:
+        """The command, as one would type it."""
+        return shlex.join(self.command)
+
+    @property
+    def claims(self) -> frozenset[str]:
+        """The profiles that it claims."""
+        return frozenset(self.implementation.claims)
+
+    # Disks and journals
+
+    def new_disk(self, image: Image | None = None) -> DirectoryDisk:
+        """Make a fresh directory, with the files of an image."""
+        self._disks += 1
+        return DirectoryDisk(self._root / f"{self._disks:08}", self._kill_on, image)
+
+    def open(self, disk: ModelFilesystem | DirectoryDisk, options: Options) -> "AdapterJournal":
+        """Open the journal on a disk, through a process that has none open."""
+        assert isinstance(disk, DirectoryDisk), "an adapter works on a disk of its own"
+        self._abandon_others(disk)
+        session = self.take_session()
+        try:
+            opened = session.call(
+                "journal.open",
+                dir=str(disk.directory),
+                segment_bytes=options.segment_bytes,
+                max_payload=options.max_payload,
+            )
+        except Diagnosis:
+            session.kill()
+            raise
+        except TornproofError:
+            self.give_back(session)
+            disk.require_inside()
+            raise
+        disk.require_inside()
+        journal = AdapterJournal(self, session, disk, options, opened.get("discarded_bytes", 0))
+        self._open.append(journal)
+        return journal
+
+    def take_session(self) -> Session:
+        """Return a process that has nothing to do; whoever takes it gives it back, or kills it."""
+        if self._idle:
+            return self._idle.pop()
+        session = Session.start(self.command, timeout=self.timeout)
+        try:
+            introduction(session)
+        except BaseException:
+            session.kill()
+            raise
+        return session
+
+    def give_back(self, session: Session) -> None:
+        """Keep a process for the next one who needs it."""
+        self._idle.append(session)
+
+    def forget(self, journal: "AdapterJournal") -> bool:
+        """Note that a journal is not open any more, and say whether it was."""
+        was_open = journal in self._open
+        if was_open:
+            self._open.remove(journal)
+        return was_open
+
+    def stop(self) -> None:
+        """End every process."""
+        for session in [*self._idle, *(journal.session for journal in self._open)]:
+            session.kill()
+        self._idle.clear()
+        self._open.clear()
+
+    def _abandon_others(self, disk: DirectoryDisk) -> None:
+        """Close what was left open on other disks: whoever opened it has gone on."""
+        for journal in [each for each in self._open if each.disk is not disk]:
+            try:
+                journal.close()
+            except TornproofError:
+                journal.kill()
+
+    def _kill_on(self, disk: DirectoryDisk) -> None:
+        for journal in [each for each in self._open if each.disk is disk]:
+            journal.kill()
+
+
+@define(eq=False)
+class AdapterJournal:
+    """A journal that is open in another process."""
+
+    target: AdapterTarget
+    session: Session
+    disk: DirectoryDisk
+    options: Options
+    discarded_bytes: int
+
+    def append(self, payload: bytes) -> int:
+        """Append a record, durably if the options say so."""
+        return to_integer(
+            self._call("journal.append", payload=payload, durable=self._durable)["offset"]
+        )
+
+    def sync(self) -> None:
+        """Make everything durable."""
+        self._call("journal.sync")
+
+    def rotate(self) -> int:
+        """Start a new segment."""
+        return to_integer(self._call("journal.rotate").get("base", 0))
+
+    def read(self, offset: int) -> bytes:
+        """Read a record; what has no segments need not have reads, and is scanned."""
+        if "journal/segments" not in self.target.claims:
+            found = dict(self.scan())
+            if offset not in found:
+                raise refusal_of("not_a_boundary", f"no record at {offset}", definite=True)
+            return found[offset]
+        return to_bytes(self._call("journal.read", offset=offset)["payload"])
+
+    def scan(self) -> Iterator[Record]:
+        """Yield every record; an end that is called corrupt is an error."""
+        answer = self._call("journal.scan")
+        for record in answer["records"]:
+            yield to_integer(record["offset"]), to_bytes(record["payload"])
+        if answer["end"] == "corrupt":
+            raise refusal_of("corrupt", "the scan says that its end is corrupt", definite=True)
+
+    def close(self) -> None:
+        """Close it, and leave the process to the next one."""
+        self._call("journal.close")
+        if self.target.forget(self):
+            self.target.give_back(self.session)
+        self.disk.require_inside()
+
+    def kill(self) -> None:
+        """Kill the process."""
+        self.target.forget(self)
+        self.session.kill()
+
+    def interrupt(self, payloads: Sequence[bytes], answers: int, microseconds: int) -> list[Answer]:
+        """
+        Hand appends over without waiting, and kill the process after so many answers.
+
+        Returns the answers that the process has given before it died, in order.
+        """
+        session, op = self.session, "journal.append"
+        requests = [session.begin(op, payload=each, durable=self._durable) for each in payloads]
+        found: list[Answer] = []
+        try:
+            for request in requests[:answers]:
+                try:
+                    found.append(to_integer(session.finish(op, request)["offset"]))
+                except Refusal as error:
+                    found.append(error)
+            time.sleep(microseconds / 1e6)
+        except ProcessFailed:
+            pass  # it dies in any case
+        self.target.forget(self)
+        for line in session.kill_and_listen():
+            found.append(_answer(line, op))
+        return found
+
+    @property
+    def _durable(self) -> bool:
+        return self.options.durability == "immediate"
+
+    def _call(self, op: str, **arguments: Any) -> Any:
+        try:
+            return self.session.call(op, **arguments)
+        except Diagnosis:
+            self.kill()
+            raise
+
+
+def _answer(line: bytes, op: str) -> Answer:
+    try:
+        return to_integer(decode_reply(line, op).outcome()["offset"])
+    except Refusal as error:
+        return error
+
+
+def introduction(session: Session) -> Implementation:
+    """
+    Say hello, and return what the adapter says of itself.
+
+    Raises `WrongProtocol` for another version, or a profile that does not exist.
+    """
+    hello = session.call("hello", protocol=PROTOCOL)
+    if hello["protocol"] != PROTOCOL:
+        message = f"speaks protocol {hello['protocol']}; this suite speaks {PROTOCOL}"
+        raise WrongProtocol(message, command=session.process.command)
+    unknown = sorted(set(hello["profiles"]) - profiles())
+    if unknown:
+        message = f"claims {', '.join(unknown)}, and there is no such profile"
+        raise WrongProtocol(message, command=session.process.command)
+    said = hello["implementation"]
+    return Implementation(
+        name=said["name"],
+        version=said.get("version", ""),
+        language=said.get("language", ""),
+        url=said.get("url", ""),
+        claims=tuple(sorted(hello["profiles"])),
+    )
