@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tornproof.errors import Locked
 from tornproof.journal import Journal
+from tornproof_conformance.frames import make_frame
 
 from tests.adapters.driver import LANGUAGES, Adapter, Language, files_in
 
@@ -90,3 +91,15 @@ def test_one_writer_across_languages(adapter: Adapter, tmp_path: Path) -> None:
     adapter.process.wait()
 
     Journal.open(str(tmp_path)).close()
+
+
+def test_hashes_of_every_shape(adapter: Adapter, tmp_path: Path) -> None:
+    """BLAKE3 is a tree: payloads around a block, a chunk and several levels have right frames."""
+    around = (64, 1024, 2048, 3072, 5 * 1024, 8 * 1024, 64 * 1024, 1024 * 1024)
+    payloads = [bytes(n % 251 for n in range(size + d)) for size in around for d in (-1, 0, 1)]
+    adapter.open(tmp_path)
+
+    adapter.append_many(payloads)
+
+    (written,) = files_in(tmp_path).values()
+    assert written == b"".join(map(make_frame, payloads))
