@@ -1,0 +1,284 @@
+"""
+A recording in progress.
+
+Calls go by; operations of a trace come out, and the bytes that passed over standard
+input and output, in the order in which they took effect.  An operation takes effect
+when its call returns.  A reply takes effect when its call begins: it may have been
+read from then on.  And a sync covers what had been done when it began, although it
+promises nothing before it returns; what came in between it has *missed*.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from attrs import define, field, frozen
+from tornproof_models.disk.trace import (
+    Create,
+    Image,
+    MakeDirectory,
+    Operation,
+    PartialSync,
+    Sync,
+    SyncDirectory,
+    SyncFailed,
+    Truncate,
+    Write,
+)
+from tornproof_models.disk.trace_file import LARGEST_FILE_BYTES
+
+from tornproof_conformance.recorder import arguments
+from tornproof_conformance.recorder.lines import Assembler, Call, Cut, Ended, Unreadable
+from tornproof_conformance.recorder.processes import Stream, Task, first_task
+from tornproof_conformance.recorder.tree import Tree
+
+
+@frozen
+class Said:
+    """Bytes that were read from standard input, or written on standard output."""
+
+    stream: Stream
+    data: bytes
+
+
+Item: TypeAlias = Operation | Said
+
+
+@frozen
+class Untraceable:
+    """Something that system calls do not tell; no verdict can rest on the trace."""
+
+    reason: str
+    call: str
+
+    def __str__(self) -> str:
+        return f"{self.call}: {self.reason}"
+
+
+Handler: TypeAlias = "Callable[[Recording, Task, Call], None]"
+"""What a call does, given that it succeeded."""
+
+
+@define
+class Recording:
+    """Everything that is known after some lines of a log."""
+
+    tree: Tree
+    handlers: Mapping[str, Handler]
+    task: Task
+    """The task of the first process, as it was started."""
+
+    items: list[Item] = field(factory=list)
+    untraceable: list[Untraceable] = field(factory=list)
+    warnings: dict[str, None] = field(factory=dict)
+    """What is worth knowing, each thing once."""
+
+    harmless: set[int] = field(factory=set)
+    """Inodes of files whose mapped memory nobody needs after a crash."""
+
+    shared_maps: list[tuple[int, int, int]] = field(factory=list)
+    """Start, end and inode of shared mappings that may yet be made writable."""
+
+    dirty: dict[int, None] = field(factory=dict)
+    """Inodes that were changed since the last sync that covers all of them."""
+
+    _moments: list[int] = field(factory=list)
+    """For each item the line at which it took effect."""
+
+    _taken: int = 0
+
+    _assembler: Assembler = field(factory=Assembler)
+    _tasks: dict[int, Task] = field(factory=dict)
+    _parents: dict[int, tuple[int, frozenset[str]]] = field(factory=dict)
+    """For each child that has not been seen yet: its parent, and what they share."""
+
+    @classmethod
+    def begin(
+        cls, root: str, image: Image, handlers: Mapping[str, Handler], working_directory: str
+    ) -> "Recording":
+        """Begin before a process is started, at a directory and what is in it."""
+        return cls(Tree.of(root, image), handlers, first_task(working_directory))
+
+    def turn_to(self, root: str, image: Image) -> None:
+        """Go on with another directory; what is open of the one before is of no interest."""
+        for task in self._tasks.values():
+            for number, each in list(task.descriptors.items()):
+                if each.description.inode is not None:
+                    del task.descriptors[number]
+        self.tree = Tree.of(root, image)
+        self.dirty, self.harmless, self.shared_maps = {}, set(), []
+        self.items, self._moments, self._taken = [], [], 0
+
+    def restart(self, working_directory: str) -> None:
+        """Go on with a new process in the same directory, the one before having ended."""
+        self.task = first_task(working_directory)
+        self._tasks, self._parents, self._assembler = {}, {}, Assembler()
+        self._moments = [-1] * len(self.items)
+
+    def take(self, replies: int) -> list[Item]:
+        """Hand over the items that have not been, up to the end of so many replies (lines)."""
+        taken: list[Item] = []
+        for item in self.items[self._taken :]:
+            if replies == 0:
+                break
+            taken.append(item)
+            if isinstance(item, Said) and item.stream is Stream.REPLIES:
+                replies -= item.data.count(b"\n")
+        self._taken += len(taken)
+        return taken
+
+    # Calls
+
+    def feed(self, text: str) -> None:
+        """
+        Take whole lines of the log.
+
+        Raises `Unreadable` if they are none; what can be read but not be told is noted
+        in `untraceable`.
+        """
+        ended = [each for line in text.splitlines() for each in self._assembler.feed(line)]
+        for each in ended:  # a child may be seen before its parent's call has returned
+            if isinstance(each, Call) and each.name in CLONES and not each.error:
+                self._parents[arguments.number(each.result)] = each.process, _clone_flags(each)
+        for each in ended:
+            match each:
+                case Call():
+                    self._observe(each)
+                case Cut():
+                    self._cut(each)
+                case Ended(process):
+                    self._tasks.pop(process, None)
+
+    def _observe(self, call: Call) -> None:
+        handler = self.handlers.get(call.name)
+        if handler is None or (call.error and call.name not in TELLING_ERRORS):
+            return
+        try:
+            handler(self, self._task(call.process), call)
+        except (Unreadable, ValueError, IndexError) as error:
+            raise Unreadable(f"line {call.ended + 1} of the log, {call.name}: {error}") from None
+
+    def _cut(self, cut: Cut) -> None:
+        if cut.name in CHANGES and self._concerns(cut):
+            self.give_up(cut.name, "the process was killed in it, so nobody knows what it did")
+
+    def _concerns(self, cut: Cut) -> bool:
+        """Tell whether a call may have changed the tree."""
+        task = self._task(cut.process)
+        for text in cut.arguments:
+            if text.startswith('"') and cut.name not in WRITES:
+                return True
+            if text[:1].isdigit() and "<" in text:
+                description = task.describe(arguments.descriptor(text))
+                return description is not None and description.inode is not None
+        return False
+
+    def _task(self, process: int) -> Task:
+        if process not in self._tasks:
+            if not self._tasks:
+                self._tasks[process] = self.task
+            elif process in self._parents:
+                parent, shared = self._parents.pop(process)
+                self._tasks[process] = self._task(parent).fork(shared)
+            else:
+                self._tasks[process] = self._adopt(process)
+        return self._tasks[process]
+
+    def _adopt(self, process: int) -> Task:
+        """Make the task of a child whose parent's call has not returned yet."""
+        cloning = [each for each in self._assembler.begun() if each.name in CLONES]
+        if len(cloning) != 1:
+            raise Unreadable(f"process {process} has no parent in the log")
+        return self._task(cloning[0].process).fork(_clone_flags(cloning[0]))
+
+    # What handlers say
+
+    def note(self, call: Call, operation: Operation) -> None:
+        """Add an operation, which took effect when its call ended."""
+        match operation:
+            case Write(inode) | Truncate(inode):
+                self.dirty[inode] = None
+            case Create() | MakeDirectory():
+                self.dirty[operation.inode] = self.dirty[operation.directory] = None
+            case Sync(inode) | SyncDirectory(inode) | SyncFailed(inode):
+                self.dirty.pop(inode, None)
+        self.items.append(operation)
+        self._moments.append(call.ended)
+
+    def touch(self, inode: int) -> None:
+        """Note that a directory's names have changed."""
+        self.dirty[inode] = None
+
+    def note_sync(self, call: Call, inode: int) -> None:
+        """Add a sync, which covers what had been done when its call began."""
+        missed = self._missed(call)
+        if missed:
+            self.note(call, PartialSync(inode, 0, LARGEST_FILE_BYTES, missed))
+        elif self.tree.is_directory(inode):
+            self.note(call, SyncDirectory(inode))
+        else:
+            self.note(call, Sync(inode))
+
+    def _missed(self, call: Call) -> int:
+        """Count the operations that took effect between a call's beginning and now."""
+        since = bisect_left(self._moments, call.began + 1)
+        return sum(not isinstance(item, Said) for item in self.items[since:])
+
+    def note_request(self, call: Call, data: bytes) -> None:
+        """Add what was read from standard input."""
+        self.items.append(Said(Stream.REQUESTS, data))
+        self._moments.append(call.ended)
+
+    def note_reply(self, call: Call, data: bytes) -> None:
+        """Add what was written on standard output; it may have been read from the beginning on."""
+        place = bisect_left(self._moments, call.began)
+        self.items.insert(place, Said(Stream.REPLIES, data))
+        self._moments.insert(place, call.began)
+
+    def give_up(self, call: Call | str, reason: str) -> None:
+        """Note that something cannot be traced."""
+        name = call if isinstance(call, str) else call.name
+        found = Untraceable(reason, name)
+        if found not in self.untraceable:
+            self.untraceable.append(found)
+
+    def warn(self, sentence: str) -> None:
+        """Note something that is worth knowing."""
+        self.warnings[sentence] = None
+
+
+CLONES = frozenset({"clone", "clone3", "fork", "vfork"})
+
+TELLING_ERRORS = frozenset({"fsync", "fdatasync", "sync_file_range", "syncfs"})
+"""Calls that change what a disk may hold even if they fail."""
+
+WRITES = frozenset({"write", "writev", "pwrite64", "pwritev", "pwritev2"})
+
+CHANGES = WRITES | {
+    "copy_file_range",
+    "creat",
+    "fallocate",
+    "ftruncate",
+    "link",
+    "linkat",
+    "mkdir",
+    "mkdirat",
+    "open",
+    "openat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "rmdir",
+    "sendfile",
+    "truncate",
+    "unlink",
+    "unlinkat",
+}
+"""Calls that change files."""
+
+
+def _clone_flags(call: Call | Cut) -> frozenset[str]:
+    """Read the `CLONE_…` flags of a clone, which stand in a structure or by themselves."""
+    parts = (part for text in call.arguments for part in text.strip("{}").split(", "))
+    found = (part.removeprefix("flags=") for part in parts if part.startswith("flags="))
+    return arguments.flags(next(found, ""))

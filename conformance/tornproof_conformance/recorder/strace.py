@@ -1,0 +1,157 @@
+"""
+Running a command under strace.
+
+strace writes its log to a file, a line for each call.  `Tap` reads the file while it
+grows, so that a conversation with the process and the log of it can be followed side
+by side.  strace stops a process twice in each call that it writes down, and a filter
+in the kernel (`--seccomp-bpf`) lets all other calls pass.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+from attrs import define
+from tornproof.errors import TornproofError
+
+from tornproof_conformance.recorder import memory, naming, opening, syncing, writing
+from tornproof_conformance.recorder.recording import CLONES, Handler, Recording
+from tornproof_conformance.recorder.result import Recorded, finish, read_tree, verify
+
+LONGEST_STRING = 1 << 26
+"""Bytes of one buffer that strace may write down, 64 MiB."""
+
+PATIENCE = 10.0
+"""Seconds to wait for a line of the log, once the call that it is about has returned."""
+
+HANDLERS: Mapping[str, Handler] = {
+    **opening.HANDLERS,
+    **writing.HANDLERS,
+    **naming.HANDLERS,
+    **syncing.HANDLERS,
+    **memory.HANDLERS,
+}
+"""Every call that matters, and what it does."""
+
+
+class CannotRecord(TornproofError):
+    """No recording can be made here; kill tests do without one."""
+
+    code = "untraceable"
+
+
+@cache
+def find_strace() -> str:
+    """Return the path of strace.  Raises `CannotRecord`, naming the package."""
+    found = shutil.which("strace")
+    if found is None:
+        raise CannotRecord(
+            "strace is not installed, so a process cannot be recorded and power loss not "
+            "tested; install the package strace (apt install strace, dnf install strace, "
+            "apk add strace)"
+        )
+    return found
+
+
+def prefix(log: Path, *options: str) -> list[str]:
+    """Return what to put before a command to have it recorded in a log file."""
+    # a call that does not exist on a machine is no mistake there
+    calls = ",".join(f"?{name}" for name in sorted({*HANDLERS, *CLONES}))
+    return [
+        find_strace(),
+        "--follow-forks",
+        "--seccomp-bpf",
+        "--quiet=attach,personality,path-resolution,thread-execve",
+        "--decode-fds=path",
+        "--strings-in-hex=all",
+        f"--string-limit={LONGEST_STRING}",
+        "--signal=none",
+        f"--trace={calls}",
+        *options,
+        f"--output={log}",
+        "--",
+    ]
+
+
+@define
+class Tap:
+    """A log that is read while it is written."""
+
+    _file: IO[str]
+
+    @classmethod
+    def open(cls, log: Path) -> "Tap":
+        """Open a log, making it if strace has not yet."""
+        log.touch()
+        return cls(log.open(encoding="ascii", errors="strict"))
+
+    def close(self) -> None:
+        """Let go of the log."""
+        self._file.close()
+
+    def drain(self, recording: Recording) -> None:
+        """Feed a recording all whole lines that are there."""
+        start = self._file.tell()
+        text = self._file.read()
+        end = text.rfind("\n") + 1
+        if end < len(text):
+            self._file.seek(start + end)
+        if end:
+            recording.feed(text[:end])
+
+    def follow(self, recording: Recording, is_there: Callable[[], bool]) -> None:
+        """
+        Feed a recording until it knows something.
+
+        Raises `CannotRecord` if it does not come to know it in time.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.drain(recording)
+            if is_there():
+                return
+            if time.monotonic() > deadline:
+                raise CannotRecord(f"strace has not written for {PATIENCE:g} s what has happened")
+            time.sleep(0.0001)
+
+
+def record(
+    command: Sequence[str],
+    directory: Path,
+    log: Path,
+    *,
+    options: Sequence[str] = (),
+    standard_input: bytes | None = None,
+) -> Recorded:
+    """
+    Run a command to its end and record what it does below a directory.
+
+    The recording is checked against what the command has left.  Raises `CannotRecord`,
+    `RecordingDiffers` and `Unreadable`.
+    """
+    initial = read_tree(directory)
+    working_directory = str(Path.cwd().resolve())
+    recording = Recording.begin(str(directory.resolve()), initial, HANDLERS, working_directory)
+    subprocess.run(
+        [*prefix(log, *options), *command],
+        input=standard_input,
+        check=False,
+        env={**os.environ, "TMPDIR": str(directory)},
+    )
+    if not log.exists():
+        raise CannotRecord("strace has written no log; may this user trace processes (ptrace)?")
+    recording.feed(log.read_text("ascii"))
+    recorded = finish(recording, initial)
+    if not recorded.untraceable:
+        verify(recorded.trace, read_tree(directory), unseen=unseen_paths(recording))
+    return recorded
+
+
+def unseen_paths(recording: Recording) -> frozenset[str]:
+    """Return the paths of files that may have changed through mapped memory, harmlessly."""
+    return frozenset(path for path, inode in recording.tree.paths() if inode in recording.harmless)

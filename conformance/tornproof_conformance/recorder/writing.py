@@ -1,0 +1,205 @@
+"""
+Calls that change what is in files, and those that move their positions.
+"""
+
+from collections.abc import Mapping
+
+from tornproof_models.disk.trace import PartialSync, Truncate, Write
+
+from tornproof_conformance.recorder import arguments
+from tornproof_conformance.recorder.lines import Call
+from tornproof_conformance.recorder.opening import path_here
+from tornproof_conformance.recorder.processes import Description, Stream, Task
+from tornproof_conformance.recorder.recording import Handler, Recording
+
+FOREIGN_SOURCE = "copies bytes into a data file that never pass through the process"
+EXTENTS = "moves parts of a file against each other, which a trace cannot hold"
+
+
+def _described(task: Task, text: str) -> Description | None:
+    return task.describe(arguments.descriptor(text))
+
+
+# Reading: what matters is where the position is, and what was asked
+
+
+def _read(recording: Recording, task: Task, call: Call) -> None:
+    description = _described(task, call.arguments[0])
+    if description is None:
+        return
+    count = arguments.number(call.result)
+    description.position += count
+    if description.stream is Stream.REQUESTS and count:
+        buffers = call.arguments[1]
+        data = arguments.vector(buffers) if call.name == "readv" else arguments.string(buffers)
+        recording.note_request(call, data[:count])
+
+
+def _lseek(_: Recording, task: Task, call: Call) -> None:
+    description = _described(task, call.arguments[0])
+    if description is not None:
+        description.position = arguments.number(call.result)
+
+
+# Writing
+
+
+def _write(recording: Recording, task: Task, call: Call) -> None:
+    description = _described(task, call.arguments[0])
+    if description is None:
+        return
+    buffers, count = call.arguments[1], arguments.number(call.result)
+    data = arguments.vector(buffers) if call.name == "writev" else arguments.string(buffers)
+    if description.stream is Stream.REPLIES:
+        recording.note_reply(call, data[:count])
+    elif description.inode is not None:
+        offset = _offset(recording, description, None)
+        put(recording, call, description, offset, data[:count])
+        description.position = offset + count
+
+
+def _pwrite(recording: Recording, task: Task, call: Call) -> None:
+    description = _described(task, call.arguments[0])
+    if description is None or description.inode is None:
+        return
+    has_vector = call.name != "pwrite64"
+    data = (arguments.vector if has_vector else arguments.string)(call.arguments[1])
+    given = arguments.flags(call.arguments[4]) if len(call.arguments) > 4 else frozenset()
+    asked = arguments.number(call.arguments[3])
+    count = arguments.number(call.result)
+    where = None if asked == -1 else asked
+    if "RWF_APPEND" in given:
+        where = recording.tree.size(description.inode)
+    offset = _offset(recording, description, where)
+    synced = not given.isdisjoint({"RWF_DSYNC", "RWF_SYNC"})
+    put(recording, call, description, offset, data[:count], synced=synced)
+    if asked == -1:
+        description.position = offset + count
+
+
+def _offset(recording: Recording, description: Description, where: int | None) -> int:
+    """Return where a write goes: Linux appends wherever the position, with O_APPEND."""
+    assert description.inode is not None
+    if description.is_appending:
+        return recording.tree.size(description.inode)
+    return description.position if where is None else where
+
+
+def put(
+    recording: Recording,
+    call: Call,
+    description: Description,
+    offset: int,
+    data: bytes,
+    *,
+    synced: bool = False,
+) -> None:
+    """Note that bytes were written, and that they are durable if the file was opened so."""
+    assert description.inode is not None
+    if not data:
+        return
+    recording.tree.write(description.inode, offset, data)
+    recording.note(call, Write(description.inode, offset, data))
+    if synced or description.is_synced:
+        recording.note(call, PartialSync(description.inode, offset, offset + len(data), 0))
+
+
+# Copying
+
+
+def _copy_file_range(recording: Recording, task: Task, call: Call) -> None:
+    source, target = (_described(task, call.arguments[n]) for n in (0, 2))
+    starts = [arguments.pointed_number(call.arguments[n]) for n in (1, 3)]
+    _copy(recording, call, source, starts[0], target, starts[1])
+
+
+def _sendfile(recording: Recording, task: Task, call: Call) -> None:
+    target, source = (_described(task, call.arguments[n]) for n in (0, 1))
+    start = arguments.pointed_number(call.arguments[2])
+    _copy(recording, call, source, start, target, None)
+
+
+def _copy(
+    recording: Recording,
+    call: Call,
+    source: Description | None,
+    source_start: int | None,
+    target: Description | None,
+    target_start: int | None,
+) -> None:
+    count = arguments.number(call.result)
+    start = source_start
+    if source is not None and start is None:
+        start, source.position = source.position, source.position + count
+    if target is None or target.inode is None or not count:
+        return
+    if source is None or source.inode is None or start is None:
+        recording.give_up(call, FOREIGN_SOURCE)
+        return
+    offset = _offset(recording, target, target_start)
+    data = bytes(recording.tree.contents[source.inode][start : start + count])
+    put(recording, call, target, offset, data)
+    if target_start is None:
+        target.position = offset + count
+
+
+def _splice(recording: Recording, task: Task, call: Call) -> None:
+    source, target = (_described(task, call.arguments[n]) for n in (0, 2))
+    if source is not None and call.arguments[1] == "NULL":
+        source.position += arguments.number(call.result)
+    if target is not None and target.inode is not None and call.result != "0":
+        recording.give_up(call, FOREIGN_SOURCE)
+
+
+# Sizes
+
+
+def _ftruncate(recording: Recording, task: Task, call: Call) -> None:
+    description = _described(task, call.arguments[0])
+    if description is not None and description.inode is not None:
+        _resize(recording, call, description.inode, arguments.number(call.arguments[1]))
+
+
+def _truncate(recording: Recording, task: Task, call: Call) -> None:
+    inode = recording.tree.find(path_here(task, call.arguments[0]))
+    if inode is not None:
+        _resize(recording, call, inode, arguments.number(call.arguments[1]))
+
+
+def _resize(recording: Recording, call: Call, inode: int, size: int) -> None:
+    recording.tree.resize(inode, size)
+    recording.note(call, Truncate(inode, size))
+
+
+def _fallocate(recording: Recording, task: Task, call: Call) -> None:
+    description = _described(task, call.arguments[0])
+    if description is None or description.inode is None:
+        return
+    mode = arguments.flags(call.arguments[1])
+    start, length = (arguments.number(text) for text in call.arguments[2:4])
+    size, end = recording.tree.size(description.inode), start + length
+    if not mode.isdisjoint({"FALLOC_FL_COLLAPSE_RANGE", "FALLOC_FL_INSERT_RANGE"}):
+        recording.give_up(call, EXTENTS)
+        return
+    if not mode.isdisjoint({"FALLOC_FL_PUNCH_HOLE", "FALLOC_FL_ZERO_RANGE"}) and start < size:
+        put(recording, call, description, start, bytes(min(end, size) - start))
+    if "FALLOC_FL_KEEP_SIZE" not in mode and end > size:
+        _resize(recording, call, description.inode, end)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "read": _read,
+    "readv": _read,
+    "lseek": _lseek,
+    "write": _write,
+    "writev": _write,
+    "pwrite64": _pwrite,
+    "pwritev": _pwrite,
+    "pwritev2": _pwrite,
+    "copy_file_range": _copy_file_range,
+    "sendfile": _sendfile,
+    "splice": _splice,
+    "ftruncate": _ftruncate,
+    "truncate": _truncate,
+    "fallocate": _fallocate,
+}
