@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from tornproof_conformance.cli import main
+from tornproof_conformance.commands.listing import KINDS
 
 
 def tornproof(*arguments: str) -> Result:
@@ -158,11 +159,35 @@ def test_explain_says_what_may_have_been_meant() -> None:
     assert "JRN-7" in result.output
 
 
-@pytest.mark.parametrize(
-    "kind", ["requirements", "checks", "scenarios", "vectors", "profiles", "miniatures"]
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_list_shows_every_kind(kind: str) -> None:
     """Each kind lists its entries, and the same ones as JSON."""
-    listed = tornproof("list", kind).output.splitlines()
+    listed = [line.partition(" ")[0] for line in tornproof("list", kind).output.splitlines()]
     entries = json.loads(tornproof("list", kind, "--json").output)
-    assert len(listed) == len(entries) > 3
+    assert len(entries) > 3
+    assert {entry["name"] for entry in entries} <= set(listed)
+
+
+def test_list_shows_miniatures_of_everything() -> None:
+    """Miniatures are grouped by what they are miniatures of."""
+    entries = json.loads(tornproof("list", "miniatures", "--json").output)
+    kinds = {entry["group"] for entry in entries}
+    assert kinds == {
+        *("journal", "group-commit", "reader", "cursor", "cleanup"),
+        *("audit", "audit-indexer", "drainer"),
+    }
+    assert all(entry["text"] for entry in entries)
+
+
+def test_list_shows_what_concerns_a_requirement() -> None:
+    """With --requirement, only what has to do with it is listed."""
+    output = tornproof("list", "miniatures", "--requirement", "cur-1").output
+    assert "moves-backwards" in output
+    assert "replays-twice" not in output
+
+
+def test_explain_shows_a_miniature_of_a_drainer() -> None:
+    """A miniature that is no journal is explained as well, with what it breaks."""
+    output = tornproof("explain", "drainer/replays-twice").output
+    assert "replays-twice (drainer)" in output
+    assert "breaks DRN-" in output

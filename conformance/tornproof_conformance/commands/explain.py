@@ -6,8 +6,8 @@ from textwrap import fill
 
 import click
 from tornproof_models.disk.profiles import PROFILES, Profile
-from tornproof_models.miniatures.journal import MINIATURES
 
+from tornproof_conformance.gallery import Exhibit, breakers, exhibits, find_exhibits
 from tornproof_conformance.runner import JOURNAL_CHECKS
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.specification import requirement, tests_of
@@ -20,10 +20,8 @@ def command(subject: str) -> None:
     """Explain SUBJECT: a requirement such as REC-2, a profile, or a miniature."""
     if subject in PROFILES:
         _explain_profile(PROFILES[subject])
-    elif subject in MINIATURES:
-        click.echo(f"{subject}\n\n{_paragraphs(MINIATURES[subject].__doc__ or '')}")
-        click.echo(f"\nbreaks {', '.join(sorted(MINIATURES[subject].breaks))}")
-        click.echo(f"see it caught: tornproof check --target {subject}")
+    elif subject.rpartition("/")[2] in {each.name for each in exhibits()}:
+        click.echo("\n\n".join(map(_explain_miniature, find_exhibits(subject))))
     else:
         _explain_requirement(subject.upper())
 
@@ -39,13 +37,25 @@ def _explain_requirement(identifier: str) -> None:
         "checks": [check.name for check in JOURNAL_CHECKS if identifier in check.requirements],
         "scenarios": [s.name for s in SCENARIOS.values() if identifier in s.requirements],
         "vectors": vectors_of(identifier),
-        "miniatures": [name for name, kind in MINIATURES.items() if identifier in kind.breaks],
+        "miniatures": [f"{each.kind}/{each.name}" for each in breakers(identifier)],
         "tests": tests_of(identifier),
     }.items():
         if names:
             click.echo(f"\n{label}:")
             for name in names:
                 click.echo(f"  {name}")
+
+
+def _explain_miniature(found: Exhibit) -> str:
+    """Say what is wrong with a miniature, and how to see it caught."""
+    caught = {
+        "journal": f"tornproof check --target {found.name}",
+        "audit": f"tornproof fuzz --target {found.name}",
+        "audit-indexer": f"tornproof fuzz --target {found.name}",
+    }.get(found.kind)
+    lines = [f"{found.name} ({found.kind})", "", _paragraphs(found.text), ""]
+    lines.append(f"breaks {', '.join(found.breaks)}")
+    return "\n".join([*lines, f"see it caught: {caught}"] if caught else lines)
 
 
 def _explain_profile(profile: Profile) -> None:

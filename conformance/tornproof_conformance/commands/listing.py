@@ -3,47 +3,83 @@
 """
 
 import json
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
 
 import click
 from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.miniatures.journal import MINIATURES
 
+from tornproof_conformance.gallery import exhibits
+from tornproof_conformance.machines import MACHINES
 from tornproof_conformance.runner import JOURNAL_CHECKS
 from tornproof_conformance.scenarios import SCENARIOS
-from tornproof_conformance.specification import requirements
-from tornproof_conformance.vectors import image_vectors
+from tornproof_conformance.specification import FAMILIES, requirements
+from tornproof_conformance.vectors import cases
 
-KINDS = ("requirements", "checks", "scenarios", "vectors", "profiles", "miniatures")
+KINDS = (
+    "requirements",
+    "checks",
+    "scenarios",
+    "machines",
+    "vectors",
+    "profiles",
+    "miniatures",
+)
 
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(KINDS), default="requirements")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(kind: str, as_json: bool) -> None:
-    """List requirements, checks, scenarios, vectors, profiles or miniatures."""
-    entries = _entries(kind)
+@click.option(
+    "--requirement", metavar="ID", help="Only what has to do with this requirement, such as REC-2."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
+def command(kind: str, requirement: str | None, as_json: bool) -> None:
+    """List requirements, checks, scenarios, machines, vectors, profiles or miniatures."""
+    entries = [
+        entry
+        for entry in _entries(kind)
+        if requirement is None or requirement.upper() in entry.get("requirements", [entry["name"]])
+    ]
     if as_json:
         click.echo(json.dumps(entries, indent=2, ensure_ascii=False))
         return
-    width = max(map(len, entries))
-    for name, text in entries.items():
-        click.echo(f"{name:<{width}}  {text}")
+    width = max((len(entry["name"]) for entry in entries), default=0)
+    for group, members in groupby(entries, lambda entry: str(entry.get("group", ""))):
+        if group:
+            click.secho(group, bold=True)
+        for entry in members:
+            click.echo(f"{entry['name']:<{width}}  {entry['text']}")
 
 
-def _entries(kind: str) -> dict[str, str]:
+def _entries(kind: str) -> Iterator[dict[str, Any]]:
     match kind:
         case "requirements":
-            return {each.id: each.sentence for each in requirements().values()}
+            for stated in requirements().values():
+                family = FAMILIES[stated.family]
+                yield _entry(stated.id, stated.sentence, family, level=stated.level.value)
         case "checks":
-            return {check.name: check.title for check in JOURNAL_CHECKS}
+            for check in JOURNAL_CHECKS:
+                yield _entry(check.name, check.title, requirements=sorted(check.requirements))
         case "scenarios":
-            return {scenario.name: scenario.rule for scenario in SCENARIOS.values()}
+            for scenario in SCENARIOS.values():
+                yield _entry(scenario.name, scenario.rule, requirements=[*scenario.requirements])
+        case "machines":
+            for name, judged in MACHINES.items():
+                text = f"judges {len(judged)} target{'s'[: len(judged) != 1]}"
+                yield _entry(name, text, targets=list(judged))
         case "vectors":
-            return {vector.id: vector.comment for vector in image_vectors()}
+            for case in cases():
+                yield _entry(
+                    case["id"], case["comment"], case["kind"], requirements=case["requirements"]
+                )
         case "profiles":
-            return {profile.name: profile.meaning for profile in PROFILES.values()}
-        case _:
-            return {
-                name: " ".join((kind.__doc__ or "").strip().split("\n\n")[0].split())
-                for name, kind in MINIATURES.items()
-            }
+            for profile in PROFILES.values():
+                yield _entry(profile.name, profile.meaning)
+        case "miniatures":
+            for each in exhibits():
+                yield _entry(each.name, each.summary, each.kind, requirements=[*each.breaks])
+
+
+def _entry(name: str, text: str, group: str = "", **more: Any) -> dict[str, Any]:
+    return {"name": name, **({"group": group} if group else {}), **more, "text": text}
