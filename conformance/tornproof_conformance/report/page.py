@@ -6,6 +6,7 @@ comes from what was judged is escaped by the template engine, and if that were
 ever to fail, the page's own policy lets no script run but the one it carries.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from functools import cache
@@ -15,6 +16,7 @@ from itertools import groupby
 
 from attrs import frozen
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from tornproof_conformance.events import (
     CrashStory,
@@ -55,6 +57,7 @@ def render_page(record: RunRecord) -> str:
             record=record,
             families=[(name, list(verdicts)) for name, verdicts in _by_family(record)],
             verdicts={each.requirement: each for each in record.verdicts},
+            columns=figure_columns(len(record.figures)),
             script_digest=_script_digest(),
         )
     )
@@ -90,6 +93,7 @@ def _environment() -> Environment:
     }
     environment.filters["tone"] = tone
     environment.filters["breakable"] = breakable
+    environment.filters["prose"] = prose
     return environment
 
 
@@ -97,6 +101,11 @@ def _script_digest() -> str:
     """Return what the page's policy calls its one script."""
     script = files("tornproof_conformance") / "report" / "templates" / "page.js"
     return b64encode(sha256(script.read_bytes()).digest()).decode()
+
+
+def figure_columns(count: int) -> int:
+    """Return in how many columns to show figures so that rows come out even."""
+    return next((columns for columns in (6, 5, 4, 3) if count % columns == 0), min(count, 4))
 
 
 # What the template shows
@@ -116,6 +125,13 @@ def tone(verdict: RequirementJudged | None) -> str:
 def breakable(name: str) -> list[str]:
     """Cut a long name where a line may be broken."""
     return [name[at : at + 16] for at in range(0, len(name), 16)]
+
+
+def prose(sentence: str) -> Markup:
+    """Show a requirement's sentence, with the emphasis and the code that its chapter gives it."""
+    text = str(escape(sentence))
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
+    return Markup(re.sub(r"(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])", r"<em>\1</em>", text))
 
 
 @frozen
