@@ -6,8 +6,7 @@ import pytest
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.events import CheckStarted, RunFinished, ViolationFound
 from tornproof_conformance.runner import check_target
-from tornproof_conformance.targets import ReferenceTarget, find_target
-from tornproof_models.explore.workload import Target
+from tornproof_conformance.targets import find_target
 from tornproof_models.miniatures.journal import MINIATURES, SMALL
 
 BUDGET = Budget(operations=2, fault_operations=1, examples=20)
@@ -36,10 +35,9 @@ def test_every_miniature_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture
     assert len(table) >= 24
 
 
-@pytest.mark.parametrize("target", [SMALL, ReferenceTarget()], ids=["twin", "reference"])
-def test_the_correct_ones_pass(target: Target, tmp_path: Path) -> None:
-    """The twin of the miniatures, and the reference, conform under the same budget."""
-    events = list(check_target(target, budget=BUDGET, reproducers=tmp_path))
+def test_their_twin_passes(tmp_path: Path) -> None:
+    """What they were made of conforms under the same budget; so it is they that are caught."""
+    events = list(check_target(SMALL, budget=BUDGET, reproducers=tmp_path))
     assert [event for event in events if isinstance(event, ViolationFound)] == []
     finished = events[-1]
     assert isinstance(finished, RunFinished)

@@ -1,9 +1,5 @@
 """Keys sort as audits do, are taken apart by position, and keep to themselves."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -172,54 +168,3 @@ def test_a_number_fits_64_bits_without_a_sign(value: object) -> None:
     """Anything else is refused by the name of the argument."""
     with pytest.raises(Invalid, match=r"^limit "):
         require_unsigned(value, "limit")
-
-
-# CrossHair
-
-LAWS = Path(__file__).with_name("audit_key_laws.py")
-
-WRONG_LAW = """
-def order(first: bytes, second: bytes) -> bool:
-    '''
-    pre: len(first) == 8
-    pre: len(second) == 8
-    post: __return__
-    '''
-    return (first < second) == (
-        int.from_bytes(first, "little") < int.from_bytes(second, "little")
-    )
-"""
-
-
-def crosshair(path: Path) -> subprocess.CompletedProcess[str]:
-    """Look for counterexamples for a second a law."""
-    command = [
-        sys.executable,
-        "-m",
-        "crosshair",
-        "check",
-        "--per_condition_timeout",
-        "1",
-        str(path),
-    ]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-@requirement("AUD-2", "AUD-5")
-def test_crosshair_refutes_no_law() -> None:
-    """No counterexample to the laws of the codec is found."""
-    found = crosshair(LAWS)
-
-    assert (found.returncode, found.stdout) == (0, "")
-
-
-@requirement("AUD-2")
-def test_crosshair_refutes_the_order_of_little_endian_bytes(tmp_path: Path) -> None:
-    """The same law is refuted at once if the bytes come the other way round."""
-    wrong = tmp_path / "wrong_laws.py"
-    wrong.write_text(WRONG_LAW)
-
-    found = crosshair(wrong)
-
-    assert found.returncode == 1
-    assert "false when calling order(" in found.stdout
