@@ -15,6 +15,7 @@ version = release = installed_version("tornproof")
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "holes",
     "module_pages",
     "plain_docstrings",
     "requirement_marks",

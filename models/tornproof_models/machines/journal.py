@@ -20,6 +20,7 @@ from tornproof_models.explore.workload import (
     Append,
     Crash,
     Fail,
+    Interrupt,
     Kill,
     Options,
     Program,
@@ -56,6 +57,9 @@ class JournalMachine(RuleBasedStateMachine):
 
     target: ClassVar[Target]
     options: ClassVar[Options]
+    steps: ClassVar[frozenset[type[Step]]] = frozenset(
+        {Append, Sync, Rotate, Reopen, Kill, Fail, Crash}
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,6 +78,7 @@ class JournalMachine(RuleBasedStateMachine):
         """Sync."""
         self._take(Sync())
 
+    @precondition(lambda self: Rotate in self.steps)
     @rule()
     def rotate(self) -> None:
         """Start a new segment."""
@@ -89,11 +94,13 @@ class JournalMachine(RuleBasedStateMachine):
         """Kill the process; the kernel lives."""
         self._take(Kill())
 
+    @precondition(lambda self: Fail in self.steps)
     @rule(nth=st.integers(1, 12), fault=st.sampled_from(Fault))
     def fail(self, nth: int, fault: Fault) -> None:
         """Let a disk operation fail soon."""
         self._take(Fail(nth, fault))
 
+    @precondition(lambda self: Crash in self.steps)
     @rule(
         profile=st.sampled_from(CLAIMED),
         before=st.integers(0, 30),
@@ -119,6 +126,28 @@ class JournalMachine(RuleBasedStateMachine):
     def _judge(self) -> None:
         if self.running.violations:
             raise ProgramViolated(tuple(self.program), self.running.violations)
+
+
+class MortalJournalMachine(JournalMachine):
+    """The same for a journal in a process of its own, which can be killed at any moment."""
+
+    @precondition(lambda self: Interrupt in self.steps)
+    @rule(
+        sizes=st.lists(SIZES, min_size=1, max_size=12).map(tuple),
+        answers=st.integers(0, 12),
+        microseconds=st.integers(0, 2000),
+    )
+    def interrupt(self, sizes: tuple[int, ...], answers: int, microseconds: int) -> None:
+        """Kill the process in the middle of its appends."""
+        self._take(Interrupt(sizes, min(answers, len(sizes)), microseconds))
+
+
+def mortal_journal_machine(
+    target: Target, options: Options, steps: frozenset[type[Step]]
+) -> type[MortalJournalMachine]:
+    """Return a machine for a target in another process, of which only these steps are asked."""
+    members = {"target": target, "options": options, "steps": steps}
+    return type("MortalJournalMachine", (MortalJournalMachine,), members)
 
 
 def journal_machine(target: Target, options: Options) -> type[JournalMachine]:
