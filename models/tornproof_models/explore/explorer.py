@@ -21,9 +21,9 @@ to it.  They are judged together, as a part of the whole, and counted.
 recovery is traced, followed by one append, and explored in the same way.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 from attrs import define, evolve, field, frozen
 
@@ -71,6 +71,9 @@ SAMPLE = 4096
 LAZY_FROM = 48
 """Images from which on deciding lazily pays; fewer are built sooner than split."""
 
+AT_ONCE = 256
+"""Images that are recovered in one go, where recovery runs elsewhere."""
+
 
 @frozen
 class Recovered:
@@ -85,6 +88,18 @@ class Recovered:
     trace: Trace
     cut: bool = False
     """Whether it discarded anything."""
+
+
+class RecoversElsewhere(Protocol):
+    """A target in another process, which is handed images and says what became of them."""
+
+    def recover_images(self, images: Sequence[Image], options: Options) -> Sequence[Recovered]:
+        """
+        Do with each image, in order, what `recover` does.
+
+        A trace without events says that nobody watched; such a recovery is not crashed.
+        """
+        ...
 
 
 @frozen
@@ -175,7 +190,11 @@ class Explorer:
     bound: int = BOUND
     sector_bytes: int = SECTOR_BYTES
     lazy: bool = True
-    """Let recovery decide what matters; else build every image, as for another process."""
+    """
+    Let recovery decide what matters; else build every image.
+
+    A recovery in another process cannot be stopped where it looks at something.
+    """
 
     fewest_first: bool = False
     """
@@ -190,6 +209,15 @@ class Explorer:
     coverage: Coverage = field(factory=Coverage)
     _outcomes: dict[bytes, Recovered | Place] = field(factory=dict)
     _deep: dict[bytes, tuple[Finding, ...] | Place] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.lazy = self.lazy and self._elsewhere is None
+
+    @property
+    def _elsewhere(self) -> RecoversElsewhere | None:
+        """Return the target as one that recovers in another process, if it does."""
+        elsewhere = hasattr(self.target, "recover_images")
+        return cast("RecoversElsewhere", self.target) if elsewhere else None
 
     def explore(
         self, trace: Trace, *, since: int = 0, before: History | None = None
@@ -316,7 +344,7 @@ class Explorer:
         self, partial: PartialImage, outcome: Recovered, depth: int
     ) -> tuple[Finding, ...] | Place:
         """Crash a recovery; return what that shows, or a place to be decided first."""
-        if depth < 1 or outcome.records is None:
+        if depth < 1 or outcome.records is None or not outcome.trace.events:
             return ()
         key = partial.digest
         if key not in self._deep:
@@ -343,24 +371,40 @@ class Explorer:
 
     def _images(self, space: ImageSpace, point: int, depth: int) -> Iterator[Explored]:
         """Build every image, up to the bound; recover each distinct one once."""
-        seen: dict[bytes, Recovered] = {}
-        for choice in self._choices(space):
-            self.coverage.judged += 1
-            digest = space.builder.digest(choice)
-            known = digest in seen
-            if not known:
-                partial = PartialImage(space.builder.build(choice), {}, self.sector_bytes)
-                recovered = self._recover_partial(partial)
-                assert isinstance(recovered, Recovered)  # nothing of a whole image is in doubt
-                seen[digest] = recovered
-            outcome = seen[digest]
-            if self.observer and depth == self.depth:
-                self.observer(point, space, parts.single(space, choice), outcome)
-            if known:
-                continue
-            inner = self._explore_recovery(partial, outcome, depth - 1)
-            assert isinstance(inner, tuple)
-            yield choice, outcome, inner
+        seen: set[bytes] = set()
+        for choices in _chunks(self._choices(space), AT_ONCE):
+            digests = [space.builder.digest(choice) for choice in choices]
+            self._recover_all(space, dict(zip(digests, choices, strict=True)))
+            for choice, digest in zip(choices, digests, strict=True):
+                self.coverage.judged += 1
+                outcome = self._outcomes[digest]
+                assert isinstance(outcome, Recovered)  # nothing of a whole image is in doubt
+                if self.observer and depth == self.depth:
+                    self.observer(point, space, parts.single(space, choice), outcome)
+                if digest in seen:
+                    continue
+                seen.add(digest)
+                inner: tuple[Finding, ...] | Place = ()
+                if depth > 1:
+                    whole = PartialImage(space.builder.build(choice), {}, self.sector_bytes)
+                    inner = self._explore_recovery(whole, outcome, depth - 1)
+                assert isinstance(inner, tuple)
+                yield choice, outcome, inner
+
+    def _recover_all(self, space: ImageSpace, choices: Mapping[bytes, Choice]) -> None:
+        """Recover the images of choices, given by their digests, as far as they are new."""
+        new = {
+            digest: space.builder.build(choice)
+            for digest, choice in choices.items()
+            if digest not in self._outcomes
+        }
+        if self._elsewhere is None:
+            for image in new.values():
+                self._recover_partial(PartialImage(image, {}, self.sector_bytes))
+        elif new:
+            outcomes = self._elsewhere.recover_images(list(new.values()), self.options)
+            self._outcomes.update(zip(new, outcomes, strict=True))
+            self.coverage.recovered += len(new)
 
     def _choices(self, space: ImageSpace) -> Iterator[Choice]:
         if space.count() <= self.bound:
@@ -402,6 +446,12 @@ PROBE = 1 << 30
 """Number of the call that appends after recovery: no workload gets as far."""
 
 PROBE_BYTES = 24
+
+
+def _chunks(choices: Iterable[Choice], size: int) -> Iterator[tuple[Choice, ...]]:
+    remaining = iter(choices)
+    while chunk := tuple(islice(remaining, size)):
+        yield chunk
 
 
 def _position_of_observation(trace: Trace) -> int:
