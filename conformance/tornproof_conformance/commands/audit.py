@@ -23,6 +23,8 @@ from tornproof.audit import AuditStore, QueryAudit, audit_to_fields
 from tornproof.keys import AGENT_PREFIX, IDENTIFIER_BYTES, MAX_TIMESTAMP, RECORD_PREFIX
 from tornproof.kv import KeyValueStore, SqliteKeyValueStore
 
+from tornproof_conformance.printing import printable
+
 RECENT = 20
 """Audits shown if nothing particular is asked for: a screenful."""
 
@@ -180,7 +182,7 @@ def _show_one(audit: QueryAudit, unit: str | None, *, as_json: bool) -> None:
         console.print(
             Text(
                 f"  {each.assertion_hash.hex()}\n    weight {each.weight:.9g}, "
-                f"{_printable(each.lifecycle)}, from {each.source_hash.hex()}"
+                f"{printable(each.lifecycle)}, from {each.source_hash.hex()}"
             ),
             soft_wrap=True,
         )
@@ -195,7 +197,7 @@ def _asked(audit: QueryAudit) -> str:
         f"epoch {asked.epoch}" if asked.epoch is not None else None,
         f"lens {asked.lens}" if asked.lens else None,
     ]
-    return _printable(" · ".join(part for part in parts if part))
+    return printable(" · ".join(part for part in parts if part))
 
 
 def _beginning(identifier: bytes) -> str:
@@ -212,13 +214,6 @@ def _moment(timestamp: int, unit: str | None) -> str:
     except OverflowError:
         return str(timestamp)  # beyond the year 9999
     return date.isoformat().replace("+00:00", "Z")
-
-
-def _printable(text: str) -> str:
-    """Escape what a terminal would act on."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
-    )
 
 
 # JSON

@@ -1,0 +1,223 @@
+"""
+`tornproof chain`: is the chain what it was?
+
+A chain is read and never written.  What it cannot show by itself, rows that were
+cut off its end and a history that was rewritten up to it, shows against a head
+that was saved where the database's writer cannot reach it:
+
+    tornproof chain head audit.db > head.txt
+    tornproof chain verify audit.db --head @head.txt
+"""
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from tornproof.chain import GENESIS, Head, connect, verify
+from tornproof.chain.append import read_head
+from tornproof.chain.database import require_shape, require_sqlite, translated
+from tornproof.chain.pairwise import verify_pairwise
+from tornproof.chain.row import HASH_BYTES
+from tornproof.chain.signatures import KEY_BYTES
+from tornproof.chain.verify import Break
+from tornproof.errors import Invalid, WrongSchema
+
+from tornproof_conformance.printing import printable
+
+SHOWN = 100
+"""Breaks shown in a table; after one edit in a large chain there may be one for every row."""
+
+DATABASE = click.argument("database", type=click.Path())
+
+
+@click.group("chain")
+def command() -> None:
+    """Verify a chain of signed events, or print its head to be saved."""
+
+
+@command.command("head")
+@DATABASE
+def print_head(database: str) -> None:
+    """
+    Print the head of the chain in DATABASE, for `verify --head`.
+
+    One line: the number of the last row, a colon, and the hash that stands for
+    everything up to it.  It is read and not verified.
+    """
+    with read_only(database) as connection, translated(f"read {database}"):
+        if "signed_events" in require_shape(connection, database):
+            raise WrongSchema(f"{database} has no table signed_events, so no chain")
+        click.echo(written(read_head(connection)))
+
+
+@command.command("verify")
+@DATABASE
+@click.option(
+    "--head",
+    metavar="HEAD",
+    help="A head that was saved: what `chain head` printed, or @FILE with that in it.",
+)
+@click.option("--key", "keys", metavar="HEX", multiple=True, help="An Ed25519 public key to trust.")
+@click.option("--require-signatures", is_flag=True, help="A row without a signature is a break.")
+@click.option("--pairwise", is_flag=True, help="The chain is one of v0.7, linked in pairs.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every break.")
+def verify_chain(
+    database: str,
+    head: str | None,
+    keys: tuple[str, ...],
+    require_signatures: bool,
+    pairwise: bool,
+    as_json: bool,
+) -> None:
+    """
+    Verify every row of the chain in DATABASE, and say all that is wrong.
+
+    Exit codes: 0 it holds; 1 it is broken; 2 it cannot be read.
+    """
+    if pairwise and (head or require_signatures):
+        raise click.UsageError(
+            "--pairwise excludes --head and --require-signatures: a head of such a chain says "
+            "nothing about the rows before it"
+        )
+    saved = None if head is None else parse_head(head)
+    trusted = [_digits("--key", key, KEY_BYTES) for key in keys]
+    with read_only(database) as connection:
+        if pairwise:
+            old = verify_pairwise(connection, keys=trusted)
+            rows, last, breaks = old.rows, None, old.breaks
+        else:
+            _hint_at_pairwise(connection, database)
+            seen = verify(
+                connection,
+                head=saved.hash if saved else None,
+                keys=trusted,
+                require_signatures=require_signatures,
+            )
+            rows, last, breaks = seen.rows, seen.head, seen.breaks
+    if as_json:
+        click.echo(json.dumps(_document(database, rows, last, breaks), indent=2))
+    else:
+        _show(database, rows, last, breaks, saved)
+    raise SystemExit(1 if breaks else 0)
+
+
+# Databases
+
+
+@contextmanager
+def read_only(path: str) -> Iterator[sqlite3.Connection]:
+    """
+    Open a database that must be there, to read; nothing is created beside it or in it.
+
+    Raises `Invalid` for a missing file or a directory, `NotADatabase`, and what SQLite says.
+    """
+    require_file(path)
+    with translated(f"open {path}"):
+        connection = connect(path, read_only=True)
+    with closing(connection):
+        yield connection
+
+
+def require_file(path: str) -> None:
+    """Raise `Invalid` or `NotADatabase` unless an SQLite file is there."""
+    if Path(path).is_dir():
+        raise Invalid(f"{path} is a directory: name the database file in it")
+    if not Path(path).exists():
+        raise Invalid(f"no such file: {path}")
+    require_sqlite(path)
+
+
+def _hint_at_pairwise(connection: sqlite3.Connection, path: str) -> None:
+    """Tell a chain of v0.7 from a table of somebody else's."""
+    with translated(f"read {path}"):
+        names = {row[1] for row in connection.execute("PRAGMA table_info(signed_events)")}
+    if "prev_hash" in names and "row_hash" not in names:
+        raise WrongSchema(f"{path} seems to hold a chain of v0.7: `--pairwise` verifies it")
+
+
+# Heads
+
+
+def written(head: Head) -> str:
+    """Write a head the way `parse_head` reads it."""
+    return f"{head.sequence}:{head.hash.hex()}"
+
+
+def parse_head(text: str) -> Head:
+    """
+    Read a saved head; `@` names a file that holds one.
+
+    The number before the colon may be left out: the hash covers it.
+    """
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text(encoding="ascii")
+        except OSError as error:
+            raise click.UsageError(f"--head {text}: {error.strerror}") from None
+        except ValueError:
+            raise click.UsageError(f"--head {text}: the file holds no head") from None
+    number, _, digits = text.strip().rpartition(":")
+    if not re.fullmatch("[0-9]*", number):
+        raise click.UsageError(f"--head: {number!r} is not the number of a row")
+    return Head(int(number or 0), _digits("--head", digits, HASH_BYTES))
+
+
+def _digits(option: str, text: str, size: int) -> bytes:
+    if not re.fullmatch(f"[0-9a-fA-F]{{{2 * size}}}", text):
+        raise click.UsageError(f"{option}: {2 * size} hexadecimal digits are needed, not {text!r}")
+    return bytes.fromhex(text)
+
+
+# Showing
+
+
+def _show(
+    database: str, rows: int, last: Head | None, breaks: Sequence[Break], saved: Head | None
+) -> None:
+    console = Console(highlight=False)
+    count = f"{rows:,} row{'' if rows == 1 else 's'}"
+    if not breaks:
+        console.print(Text(f"✓ {database}: {count} hold", style="green"))
+    else:
+        table = Table(box=None, pad_edge=False)
+        table.add_column("row", justify="right", no_wrap=True)
+        table.add_column("what", no_wrap=True)
+        table.add_column("detail", overflow="fold")
+        for each in breaks[:SHOWN]:
+            place = "—" if each.sequence is None else str(each.sequence)
+            table.add_row(place, Text(each.kind.value), Text(printable(each.detail)))
+        found = f"{len(breaks):,} break{'' if len(breaks) == 1 else 's'} in {count}"
+        console.print(Text(f"✗ {database}: {found}", style="bold red"))
+        console.print(table)
+        if len(breaks) > SHOWN:
+            console.print(f"… and {len(breaks) - SHOWN:,} more: --json prints them all")
+    if last is not None:
+        console.print(f"head {written(last)}", soft_wrap=True)
+        if saved is None and last != GENESIS:
+            console.print(
+                "No saved head was given, so rows that were cut off the end would not show.",
+                soft_wrap=True,
+            )
+
+
+def _document(
+    database: str, rows: int, last: Head | None, breaks: Sequence[Break]
+) -> dict[str, Any]:
+    return {
+        "database": database,
+        "holds": not breaks,
+        "rows": rows,
+        "head": None if last is None else written(last),
+        "breaks": [
+            {"sequence": each.sequence, "kind": each.kind.value, "detail": each.detail}
+            for each in breaks
+        ],
+    }

@@ -1,0 +1,155 @@
+"""
+`tornproof dlq`: what could not be appended, and a second try.
+
+A dead letter waits until somebody has looked at the reason.  Listing reads and
+changes nothing; replaying asks first, and replaying what was replayed already
+does nothing (DRN-15).
+"""
+
+import json
+from contextlib import closing
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from tornproof.chain import connect
+from tornproof.chain.database import translated
+from tornproof.drainer import DeadLetter, dead_letters, dlq_size, replay_dlq
+from tornproof.errors import Invalid
+
+from tornproof_conformance.commands.chain import DATABASE, read_only
+from tornproof_conformance.printing import printable
+
+LIMIT = 100
+
+
+@click.group("dlq")
+def command() -> None:
+    """Look at dead letters, and replay them."""
+
+
+@command.command("list")
+@DATABASE
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    default=LIMIT,
+    show_default=True,
+    help="At most so many, oldest first.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the events in full.")
+def list_letters(database: str, limit: int, as_json: bool) -> None:
+    """List the dead letters in DATABASE, oldest first, with their reasons."""
+    with read_only(database) as connection:
+        found = [each for _, each in zip(range(limit), dead_letters(connection), strict=False)]
+        count = dlq_size(connection)
+    if as_json:
+        click.echo(json.dumps([_fields(each) for each in found], indent=2))
+    elif not count:
+        click.echo("no dead letters")
+    else:
+        _show(found, count)
+
+
+@command.command("replay")
+@DATABASE
+@click.argument("event_ids", metavar="[EVENT_ID]...", nargs=-1)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def replay_letters(database: str, event_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    """
+    Append dead letters to the chain in DATABASE: all, or those of the EVENT_IDs.
+
+    Each keeps its id and time, takes the next number, and leaves the dead-letter
+    queue in the same transaction.  Exit codes: 0 all were replayed; 1 some could
+    not be, and stay; 2 nothing was tried.
+    """
+    with read_only(database) as connection:
+        waiting = {each.event_id for each in dead_letters(connection)}
+        _refuse_signed(connection.execute(SIGNED).fetchone(), database)
+    if unknown := sorted(set(event_ids) - waiting):
+        raise Invalid(f"no dead letter has the id {unknown[0]}; nothing was replayed")
+    chosen = set(event_ids) or waiting
+    if chosen and not yes:
+        _ask(len(chosen), database)
+    with translated(f"open {database}"):
+        connection = connect(database)
+    with closing(connection):
+        done = replay_dlq(connection, only=chosen)
+    if as_json:
+        failed = [{"event_id": name, "reason": reason} for name, reason in done.failed]
+        click.echo(json.dumps({"replayed": list(done.replayed), "failed": failed}, indent=2))
+    else:
+        count = len(done.replayed)
+        click.echo(f"replayed {count} dead letter{'' if count == 1 else 's'}")
+        for name, reason in done.failed:
+            click.echo(f"{printable(name)} stays: {printable(reason)}", err=True)
+    raise SystemExit(1 if done.failed else 0)
+
+
+SIGNED = "SELECT signature IS NOT NULL FROM signed_events ORDER BY sequence DESC LIMIT 1"
+
+
+def _refuse_signed(last: tuple[int] | None, database: str) -> None:
+    """Refuse to append unsigned rows behind a signed one."""
+    if last is not None and last[0]:
+        raise Invalid(
+            f"the last row of {database} is signed, and this command has no key: let the program "
+            "that has it call `replay_dlq`"
+        )
+
+
+def _ask(count: int, database: str) -> None:
+    """Go on only if somebody says so."""
+    question = f"Append {count} dead letter{'' if count == 1 else 's'} to the chain in {database}?"
+    try:
+        agreed = click.confirm(question)
+    except click.Abort:
+        raise click.UsageError("nobody answered, so nothing was replayed: --yes answers") from None
+    if not agreed:
+        click.echo("nothing was replayed")
+        raise SystemExit(2)
+
+
+# Showing
+
+
+def _show(found: list[DeadLetter], count: int) -> None:
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("failed at", no_wrap=True)
+    table.add_column("event", overflow="fold")
+    table.add_column("agent", overflow="fold")
+    table.add_column("reason", overflow="fold", ratio=1)
+    for each in found:
+        moment = each.failed_at.partition(".")[0].rstrip("Z") + "Z"
+        row = (moment, each.event_id, each.agent_id, each.failure_reason)
+        table.add_row(*(Text(printable(str(value))) for value in row))
+    console.print(table)
+    if count > len(found):
+        console.print(f"… and {count - len(found):,} more: raise --limit")
+
+
+def _fields(letter: DeadLetter) -> dict[str, Any]:
+    """Give everything that is kept; the event as JSON where it is that."""
+    event: Any
+    try:
+        event = json.loads(letter.payload)
+    except (ValueError, TypeError):
+        event = None
+    return {
+        "dlq_id": letter.dlq_id,
+        "event_id": letter.event_id,
+        "agent_id": letter.agent_id,
+        "timestamp": letter.timestamp,
+        "failed_at": letter.failed_at,
+        "reason": letter.failure_reason,
+        "payload_hash": _hexadecimal(letter.payload_hash),
+        "event": event,
+    }
+
+
+def _hexadecimal(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
