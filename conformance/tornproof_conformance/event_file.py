@@ -87,7 +87,7 @@ def decode_event(kind: type[RunEvent], document: Mapping[str, Any]) -> RunEvent:
 
 
 _CONVERTER = Converter()
-_CONVERTER.register_structure_hook(int | str, lambda value, _: value)
+_CONVERTER.register_structure_hook(float | str, lambda value, _: value)
 _CONVERTER.register_structure_hook(bool | None, lambda value, _: value)
 
 

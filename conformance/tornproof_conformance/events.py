@@ -45,7 +45,7 @@ class RunStarted:
     implementation: Implementation
     versions: Versions
     checks: tuple[str, ...]
-    settings: Mapping[str, int | str] = field(factory=dict)
+    settings: Mapping[str, float | str] = field(factory=dict)
     """How far the checks were told to go."""
 
     at: str = ""
@@ -191,6 +191,25 @@ class RequirementJudged:
 
 
 @frozen
+class Diagnosed:
+    """The adapter is broken, and the run ends here: there is no verdict."""
+
+    kind: str
+    """Which mistake it is, in two words."""
+
+    message: str
+    hint: str
+    """What usually causes it."""
+
+    request: str = ""
+    reply: str = ""
+    """What was asked, and what came, cut short."""
+
+    log: str = ""
+    """The end of what the adapter wrote on standard error."""
+
+
+@frozen
 class RunFinished:
     """The run ended."""
 
@@ -217,6 +236,7 @@ RunEvent: TypeAlias = (
     | ViolationFound
     | CheckFinished
     | RequirementJudged
+    | Diagnosed
     | RunFinished
 )
 

@@ -81,7 +81,10 @@ def read_known(path: Path) -> Mapping[str, KnownFailure]:
         specification.requirement(entry["id"])
         if entry["id"] in known:
             raise Invalid(f"{path}: {entry['id']} is listed twice; merge the two entries")
-        expires = date.fromisoformat(str(entry["expires"]))
+        try:
+            expires = date.fromisoformat(str(entry["expires"]))
+        except ValueError as error:
+            raise Invalid(f"{path}: {entry['id']} expires on no day: {error}") from None
         known[entry["id"]] = KnownFailure(entry["id"], entry["reason"], entry["link"], expires)
     return known
 

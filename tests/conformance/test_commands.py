@@ -181,7 +181,7 @@ def test_list_shows_miniatures_of_everything() -> None:
 
 def test_list_shows_what_concerns_a_requirement() -> None:
     """With --requirement, only what has to do with it is listed."""
-    output = tornproof("list", "miniatures", "--requirement", "cur-1").output
+    output = tornproof("list", "miniatures", "--requirement", "cur-2").output
     assert "moves-backwards" in output
     assert "replays-twice" not in output
 

@@ -16,6 +16,8 @@ def render_badge(record: RunRecord) -> str:
 
 def _message(record: RunRecord) -> tuple[str, str]:
     done = record.finished
+    if record.diagnosis:
+        return "broken adapter", "red"
     if done is None:
         return "no verdict", "lightgrey"
     if not done.conforms:

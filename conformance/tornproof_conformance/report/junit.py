@@ -14,8 +14,10 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from tornproof_conformance.events import RequirementJudged, ViolationFound
 from tornproof_conformance.report.record import RunRecord
 from tornproof_conformance.report.words import (
+    diagnosis_lines,
     excuse_words,
     named,
+    numbers,
     records_words,
     recovered_words,
     replay_command,
@@ -39,7 +41,9 @@ def render_junit(record: RunRecord) -> str:
     if record.finished is None:
         suite = SubElement(root, "testsuite", name="Run")
         case = SubElement(suite, "testcase", classname="tornproof", name="the run ends")
-        SubElement(case, "error", message="the run was cut off, so there is no verdict")
+        error = SubElement(case, "error", message=_clean(numbers(record)))
+        if record.diagnosis:
+            error.text = _clean("\n".join(diagnosis_lines(record.diagnosis)))
         _count(suite)
     else:
         root.set("time", f"{record.finished.seconds:.3f}")

@@ -12,6 +12,7 @@ from tornproof_conformance.events import ViolationFound
 from tornproof_conformance.report.record import RunRecord
 from tornproof_conformance.report.words import (
     SIGNS,
+    diagnosis_lines,
     headline,
     numbers,
     records_words,
@@ -38,6 +39,9 @@ def _lines(record: RunRecord) -> Iterator[str]:
     yield ""
     yield f"{plain(numbers(record))}"
     yield ""
+    if record.diagnosis:
+        yield from block("\n".join(diagnosis_lines(record.diagnosis)))
+        yield ""
     if record.figures:
         yield "Tried: " + ", ".join(f"{n:,} {plain(name)}" for name, n in record.figures.items())
         yield ""

@@ -13,6 +13,7 @@ from tornproof.errors import Invalid
 from tornproof_conformance.events import (
     CheckFinished,
     CheckStarted,
+    Diagnosed,
     RequirementJudged,
     RunEvent,
     RunFinished,
@@ -45,7 +46,10 @@ class RunRecord:
     violations: tuple[ViolationFound, ...]
     verdicts: tuple[RequirementJudged, ...]
     finished: RunFinished | None
-    """None if the run was cut off."""
+    """None if the run was cut off, or ended with a diagnosis."""
+
+    diagnosis: Diagnosed | None = None
+    """What is wrong with the adapter, if it could not be judged."""
 
     @property
     def succeeds(self) -> bool:
@@ -84,4 +88,5 @@ def record_run(stream: Iterable[RunEvent]) -> RunRecord:
         violations=tuple(each for each in events if isinstance(each, ViolationFound)),
         verdicts=tuple(each for each in events if isinstance(each, RequirementJudged)),
         finished=next((each for each in events if isinstance(each, RunFinished)), None),
+        diagnosis=next((each for each in events if isinstance(each, Diagnosed)), None),
     )

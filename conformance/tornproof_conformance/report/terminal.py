@@ -22,6 +22,7 @@ from rich.text import Text
 from tornproof_conformance import events
 from tornproof_conformance.events import (
     CrashStory,
+    Diagnosed,
     FileStory,
     Moment,
     RequirementJudged,
@@ -81,6 +82,9 @@ class TerminalReport:
             record = record_run(self._watch(stream))
         for violation in record.violations:
             self._console.print(render_violation(violation))
+        if record.diagnosis is not None:
+            self._console.print(render_diagnosis(record.diagnosis))
+            return False
         self._console.print()
         self._console.print(_verdict_table(record))
         self._console.print(_sum_up(record))
@@ -169,6 +173,27 @@ def _sum_up(record: RunRecord) -> str:
         f"{line}\n[{colour}]{word}[/]: of the known failures {states.count('known')} still fail, "
         f"{states.count('expired')} have expired, {states.count('unexpected pass')} hold again"
     )
+
+
+# A broken adapter
+
+
+def render_diagnosis(found: Diagnosed) -> RenderableType:
+    """Show what an adapter does wrong to the protocol, and what to do about it."""
+    parts: list[RenderableType] = [
+        Text(),
+        Rule(Text(f"the adapter is broken: {found.kind}", "bold red"), style="red", align="left"),
+        _labelled("what", found.message),
+    ]
+    for label, text in (
+        ("hint", found.hint),
+        ("request", found.request),
+        ("reply", found.reply),
+        ("standard error", found.log),
+    ):
+        if text:
+            parts.append(_labelled(label, text))
+    return Group(*parts)
 
 
 # A violation

@@ -2,7 +2,7 @@
 The words that all reports use for verdicts.
 """
 
-from tornproof_conformance.events import RequirementJudged, ShownRecord, ViolationFound
+from tornproof_conformance.events import Diagnosed, RequirementJudged, ShownRecord, ViolationFound
 from tornproof_conformance.report.record import RunRecord
 
 SIGNS = {"holds": "✓", "violated": "✗", "not covered": "·"}
@@ -24,6 +24,8 @@ def headline(record: RunRecord) -> str:
 
 def outcome(record: RunRecord) -> str:
     """Say what came out, without naming whose."""
+    if record.diagnosis is not None:
+        return f"is broken: {record.diagnosis.kind}"
     if record.finished is None:
         return "was not judged to the end"
     return "conforms" if record.finished.conforms else "does not conform"
@@ -31,6 +33,8 @@ def outcome(record: RunRecord) -> str:
 
 def numbers(record: RunRecord) -> str:
     """Say how many requirements hold, or why nobody knows."""
+    if record.diagnosis is not None:
+        return f"the adapter is broken, so there is no verdict: {record.diagnosis.message}"
     if record.finished is None:
         return "the run was cut off, so there is no verdict"
     done = record.finished
@@ -82,3 +86,10 @@ def settings_words(record: RunRecord) -> str:
 def replay_command(found: ViolationFound) -> str:
     """Return the command that plays a violation again."""
     return f"tornproof replay {found.reproducer}"
+
+
+def diagnosis_lines(found: Diagnosed) -> list[str]:
+    """Say what is wrong with an adapter, what was said, and what its log says."""
+    lines = [found.message, found.hint]
+    told = (("asked", found.request), ("replied", found.reply), ("log", found.log))
+    return [*filter(None, lines), *(f"{label}: {text}" for label, text in told if text)]
