@@ -3,7 +3,7 @@ Cases: what it takes to show a violation again.
 
 A violation is worth as much as it can be repeated.  A case is the smallest
 self-contained thing that repeats one: a program to run and perhaps a profile to
-crash it under, the choices of a machine, or the name of a scenario or vector.
+crash it under, the choices of a machine, or the name of a scenario, vector or exercise.
 `try_case` runs a case against a target and returns what is violated; checking
 and replaying both go through it, so a replay cannot tell another story than the
 check did.
@@ -23,6 +23,7 @@ from tornproof_models.explore import workload
 from tornproof_models.explore.explorer import Explorer, Finding
 from tornproof_models.explore.workload import Options, Program, Step, Target, run
 
+from tornproof_conformance.adapter.exercises import EXERCISES, exercise
 from tornproof_conformance.machines import make_machine
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.searching import repeat_machine
@@ -69,7 +70,15 @@ class MachineCase:
     """What that came to, for people."""
 
 
-Case: TypeAlias = ProgramCase | ScenarioCase | VectorCase | MachineCase
+@frozen
+class ExerciseCase:
+    """Put an adapter through an exercise again."""
+
+    exercise: str
+    arguments: tuple[str, ...] = ()
+
+
+Case: TypeAlias = ProgramCase | ScenarioCase | VectorCase | MachineCase | ExerciseCase
 
 
 @frozen
@@ -93,6 +102,8 @@ def try_case(case: Case, target: Target) -> list[Problem]:
         case VectorCase(name):
             vector = next(vector for vector in image_vectors() if vector.id == name)
             found = judge_vector(vector, target)
+        case ExerciseCase(name, arguments):
+            found = exercise(name, target, arguments)
         case MachineCase(machine, _, choices):
             caught = repeat_machine(make_machine(machine, target.name), b64decode(choices))
             found = list(caught.violations) if caught else []
@@ -121,6 +132,9 @@ _STEPS: Mapping[str, Callable[..., Step]] = {
     "rotate": workload.Rotate,
     "reopen": workload.Reopen,
     "kill": workload.Kill,
+    "interrupt": lambda sizes, answers, microseconds: workload.Interrupt(
+        tuple(sizes), answers, microseconds
+    ),
     "fail": lambda nth, fault: workload.Fail(nth, Fault(fault)),
     "crash": lambda profile, point, image: workload.Crash(_known(profile), point, image),
 }
@@ -143,6 +157,8 @@ def encode_case(case: Case) -> dict[str, Any]:
             return {"kind": "vector", "vector": name}
         case MachineCase():
             return {"kind": "machine", **asdict(case)}
+        case ExerciseCase():
+            return {"kind": "exercise", **asdict(case)}
 
 
 def decode_case(data: Mapping[str, Any]) -> Case:
@@ -172,6 +188,10 @@ def decode_case(data: Mapping[str, Any]) -> Case:
                 )
             choices = b64encode(b64decode(data["choices"], validate=True)).decode()
             return MachineCase(data["machine"], data["hypothesis"], choices, tuple(data["steps"]))
+        case "exercise":
+            if data["exercise"] not in EXERCISES:
+                raise ValueError(f"no exercise {data['exercise']!r}")
+            return ExerciseCase(data["exercise"], tuple(data["arguments"]))
         case kind:
             raise ValueError(f"no kind of case {kind!r}")
 

@@ -8,7 +8,7 @@ conforms if no MUST is violated.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from attrs import asdict
 from tornproof_models.explore.workload import Target
 
 from tornproof_conformance import reproducer
+from tornproof_conformance.adapter.diagnosis import Diagnosis
 from tornproof_conformance.cases import Problem
 from tornproof_conformance.checks import Budget, Check, Covered
 from tornproof_conformance.checks.exploration import EXPLORATION
@@ -25,6 +26,7 @@ from tornproof_conformance.checks.situations import SCENARIOS_CHECK, VECTORS
 from tornproof_conformance.events import (
     CheckFinished,
     CheckStarted,
+    Diagnosed,
     Implementation,
     Progress,
     RequirementJudged,
@@ -45,6 +47,19 @@ FAMILIES = ("FRM", "JRN", "REC", "SEG")
 
 BESIDE = ("RDR", "CUR")
 """Those on which it is judged if it has readers and cursors."""
+
+CLAIMS: Mapping[str, tuple[str, ...]] = {
+    "journal/core": ("JRN", "REC"),
+    "journal/format-v2": ("FRM",),
+    "journal/segments": ("SEG",),
+    "journal/reader": ("RDR",),
+    "journal/group-commit": ("GRP",),
+    "audit/core": ("AUD",),
+    "drainer/durable": ("DRN",),
+    "drainer/volatile": ("DRN",),
+    "chain/v1": ("CHN",),
+}
+"""The families of requirements that an adapter takes upon itself by claiming a profile."""
 
 
 def check_target(
@@ -73,26 +88,44 @@ def check_target(
     )
     violated: dict[str, str] = {}
     covered: dict[str, list[str]] = {}
-    for check in checks:
-        started = clock()
-        yield CheckStarted(check.name, check.title)
-        findings = check.run(target, budget)
-        while True:
-            try:
-                found = next(findings)
-            except StopIteration as finished:
-                tried: Covered = finished.value
-                break
-            if isinstance(found, Progress):
-                yield found
-            elif found.violation.requirement not in violated:
-                violated[found.violation.requirement] = check.name
-                yield _tell(found, target, reproducers)
-        for identifier in check.covers(target):
-            covered.setdefault(identifier, []).append(check.name)
-        seconds = clock() - started
-        yield CheckFinished(check.name, tried.words, seconds, tried.counts, tried.profiles)
-    yield from _verdicts(violated, covered, clock() - began)
+    try:
+        for check in checks:
+            started = clock()
+            yield CheckStarted(check.name, check.title)
+            findings = check.run(target, budget)
+            while True:
+                try:
+                    found = next(findings)
+                except StopIteration as finished:
+                    tried: Covered = finished.value
+                    break
+                if isinstance(found, Progress):
+                    yield found
+                elif found.violation.requirement not in violated:
+                    violated[found.violation.requirement] = check.name
+                    yield _tell(found, target, reproducers)
+            for identifier in check.covers(target):
+                covered.setdefault(identifier, []).append(check.name)
+            seconds = clock() - started
+            yield CheckFinished(check.name, tried.words, seconds, tried.counts, tried.profiles)
+    except Diagnosis as broken:
+        yield diagnosed(broken)
+        return
+    yield from _verdicts(violated, covered, _judges(target), clock() - began)
+
+
+def diagnosed(found: Diagnosis) -> Diagnosed:
+    """Turn a diagnosis into the event that ends a run."""
+    return Diagnosed(found.kind, found.message, found.hint, found.request, found.reply, found.log)
+
+
+def _judges(target: Target) -> Callable[[str, bool], bool]:
+    """Tell which families a verdict is about; one that no check looks at may still be."""
+    claims = getattr(target, "claims", None)
+    if claims is None:
+        return lambda family, is_known: family in FAMILIES or (family in BESIDE and is_known)
+    taken = {family for claim in claims for family in CLAIMS.get(claim, ())}
+    return lambda family, is_known: family in taken or is_known
 
 
 def _implementation(target: Target) -> Implementation:
@@ -108,13 +141,16 @@ def _tell(problem: Problem, target: Target, reproducers: Path) -> RunEvent:
 
 
 def _verdicts(
-    violated: dict[str, str], covered: dict[str, list[str]], seconds: float
+    violated: dict[str, str],
+    covered: dict[str, list[str]],
+    judges: Callable[[str, bool], bool],
+    seconds: float,
 ) -> Iterator[RunEvent]:
     counts = {"holds": 0, "violated": 0, "not covered": 0}
     conforms = True
     for requirement in requirements().values():
         is_known = requirement.id in violated or requirement.id in covered
-        if requirement.family not in FAMILIES and not (requirement.family in BESIDE and is_known):
+        if not judges(requirement.family, is_known):
             continue
         if requirement.id in violated:
             verdict, checks = "violated", [violated[requirement.id]]

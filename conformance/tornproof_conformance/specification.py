@@ -45,6 +45,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "CHN": "Chain",
         "DRN": "Drainer",
         "SYS": "System",
+        "ADP": "Adapter",
     }
 )
 """The families of requirements, in the order in which to read them."""

@@ -15,6 +15,7 @@ from tornproof_models.explore.explorer import Finding, recover
 from tornproof_models.explore.workload import DIRECTORY, Target, run
 
 from tornproof_conformance.cases import (
+    ExerciseCase,
     MachineCase,
     Problem,
     ProgramCase,
@@ -73,6 +74,8 @@ def _program(problem: Problem) -> tuple[str, ...]:
             return (f"open the image of vector {name}",)
         case MachineCase(machine, _, _, steps):
             return (machine, *steps)
+        case ExerciseCase(name, arguments):
+            return (name, *arguments)
 
 
 # What happened

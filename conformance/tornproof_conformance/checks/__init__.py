@@ -9,6 +9,11 @@ know no more, and a check knows nothing of reports.
 - `exploration`: every small program, every image, every profile
 - `faults`: every disk operation of some programs fails in every way
 - `machine`: long random programs
+
+Those of adapters, which have no simulated disk:
+
+- `exercises`: a first conversation, the audit index, the drainer
+- `kills`: random programs, and SIGKILL at any moment
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -34,6 +39,9 @@ class Budget:
 
     examples: int = 150
     """Random programs, for each durability level."""
+
+    seconds: int = 60
+    """About how long the checks of an adapter may take, all together."""
 
 
 @frozen

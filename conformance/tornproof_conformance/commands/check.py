@@ -2,16 +2,25 @@
 `tornproof check`: everything, and a verdict.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from tornproof_conformance.adapter.session import TIMEOUT
+from tornproof_conformance.adapter_checks import ADAPTER_CHECKS, check_adapter
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
+from tornproof_conformance.events import Diagnosed, RunEvent
 from tornproof_conformance.runner import JOURNAL_CHECKS, check_target
 from tornproof_conformance.targets import find_target
 
+BROKEN_ADAPTER = 3
 INCONCLUSIVE = 4
+
+CHECKS = {check.name: check for check in JOURNAL_CHECKS} | {
+    name: check for name, (check, _) in ADAPTER_CHECKS.items()
+}
 
 
 @click.command("check")
@@ -47,8 +56,23 @@ INCONCLUSIVE = 4
     "--only",
     multiple=True,
     metavar="CHECK",
-    type=click.Choice([check.name for check in JOURNAL_CHECKS]),
+    type=click.Choice(list(CHECKS)),
     help="Run this check alone; may be given more than once.  `tornproof list checks` names them.",
+)
+@click.option(
+    "--budget",
+    "seconds",
+    default=60,
+    show_default=True,
+    type=click.IntRange(1),
+    help="About how many seconds an adapter may be judged for.",
+)
+@click.option(
+    "--timeout",
+    default=TIMEOUT,
+    show_default=True,
+    type=click.FloatRange(0.01),
+    help="How many seconds an adapter may take for a reply.",
 )
 @click.option(
     "--reproducers",
@@ -59,29 +83,57 @@ INCONCLUSIVE = 4
 )
 @output_options()
 @click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object a line.")
+@click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def command(
     name: str,
     operations: int,
     fault_operations: int,
     examples: int,
     only: tuple[str, ...],
+    seconds: int,
+    timeout: float,
     reproducers: Path,
     outputs: Outputs,
     as_json: bool,
+    adapter: tuple[str, ...],
 ) -> None:
     """
     Judge a target by every check, and say what the verdict rests on.
 
+    With a COMMAND the target is an adapter, judged by everything that it claims.
+
     Exit code 0: no MUST is violated but by a known failure. 1: one is, or a known
-    failure has expired or holds again. 4: interrupted.
+    failure has expired or holds again. 3: the adapter is broken. 4: interrupted.
     """
-    target = find_target(name)
-    budget = Budget(operations, fault_operations, examples)
-    checks = [check for check in JOURNAL_CHECKS if not only or check.name in only]
-    stream = check_target(target, budget=budget, reproducers=reproducers, checks=checks)
+    budget = Budget(operations, fault_operations, examples, seconds)
+    chosen = [check for check in CHECKS.values() if check.name in only]
+    if adapter:
+        stream = check_adapter(
+            adapter,
+            budget=budget,
+            reproducers=reproducers,
+            checks=chosen or None,
+            timeout=timeout,
+        )
+    else:
+        target, checks = find_target(name), chosen or JOURNAL_CHECKS
+        stream = check_target(target, budget=budget, reproducers=reproducers, checks=checks)
+    run(stream, outputs, as_json=as_json)
+
+
+def run(stream: Iterator[RunEvent], outputs: Outputs, *, as_json: bool) -> None:
+    """Show a run, write what was asked for, and exit with the code of the verdict."""
+    broken = False
+
+    def watch() -> Iterator[RunEvent]:
+        nonlocal broken
+        for event in stream:
+            broken = broken or isinstance(event, Diagnosed)
+            yield event
+
     try:
-        succeeds = show_run(outputs.keep(stream), as_json=as_json)
+        succeeds = show_run(outputs.keep(watch()), as_json=as_json)
     except KeyboardInterrupt:
         click.echo("interrupted: there is no verdict", err=True)
         raise SystemExit(INCONCLUSIVE) from None
-    raise SystemExit(0 if succeeds else 1)
+    raise SystemExit(BROKEN_ADAPTER if broken else 0 if succeeds else 1)

@@ -129,7 +129,14 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 class MortalJournalMachine(JournalMachine):
-    """The same for a journal in a process of its own, which can be killed at any moment."""
+    """
+    The same for a journal in a process of its own, which can be killed at any moment.
+
+    A moment does not come again: `seen` keeps the programs that violated something,
+    whether or not they do so a second time.
+    """
+
+    seen: ClassVar[list[ProgramViolated]]
 
     @precondition(lambda self: Interrupt in self.steps)
     @rule(
@@ -141,12 +148,19 @@ class MortalJournalMachine(JournalMachine):
         """Kill the process in the middle of its appends."""
         self._take(Interrupt(sizes, min(answers, len(sizes)), microseconds))
 
+    def _judge(self) -> None:
+        try:
+            super()._judge()
+        except ProgramViolated as violated:
+            self.seen.append(violated)
+            raise
+
 
 def mortal_journal_machine(
     target: Target, options: Options, steps: frozenset[type[Step]]
 ) -> type[MortalJournalMachine]:
     """Return a machine for a target in another process, of which only these steps are asked."""
-    members = {"target": target, "options": options, "steps": steps}
+    members = {"target": target, "options": options, "steps": steps, "seen": []}
     return type("MortalJournalMachine", (MortalJournalMachine,), members)
 
 

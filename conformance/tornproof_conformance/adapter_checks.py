@@ -1,0 +1,75 @@
+"""
+The checks of adapters, and the run that an adapter is given.
+
+What an adapter does not claim is not run.  A check whose profile is not claimed is
+left out, and so are the scenarios and images of such profiles; the report lists
+what was claimed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from shlex import join
+
+from tornproof_conformance.adapter.diagnosis import Diagnosis
+from tornproof_conformance.adapter.messages import profiles
+from tornproof_conformance.adapter.session import TIMEOUT
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.checks import Budget, Check
+from tornproof_conformance.checks.exercises import CONVERSATION
+from tornproof_conformance.checks.kills import KILLS
+from tornproof_conformance.checks.situations import SCENARIOS_CHECK, VECTORS
+from tornproof_conformance.events import Implementation, RunEvent, RunStarted
+from tornproof_conformance.runner import check_target, diagnosed
+from tornproof_conformance.versions import current_versions
+
+ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
+    check.name: (check, frozenset(needed))
+    for check, needed in (
+        (CONVERSATION, ()),
+        (VECTORS, ("journal/format-v2",)),
+        (SCENARIOS_CHECK, ("journal/core",)),
+        (KILLS, ("journal/core",)),
+    )
+}
+"""Each check of an adapter by name, the quick and telling first, and the profiles of which
+it needs one."""
+
+
+def check_adapter(
+    command: Sequence[str],
+    *,
+    budget: Budget,
+    reproducers: Path,
+    checks: Sequence[Check] | None = None,
+    timeout: float = TIMEOUT,
+) -> Iterator[RunEvent]:
+    """
+    Start an adapter, judge it by everything that it claims, and yield events.
+
+    A broken adapter ends the stream with `Diagnosed`.
+    """
+    try:
+        with AdapterTarget.running(command, timeout=timeout) as target:
+            chosen = checks_of(target, checks)
+            yield from check_target(target, budget=budget, reproducers=reproducers, checks=chosen)
+    except Diagnosis as found:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        implementation = Implementation(join(command))
+        yield RunStarted(join(command), implementation, current_versions(), (), {}, now)
+        yield diagnosed(found)
+
+
+def checks_of(target: AdapterTarget, checks: Sequence[Check] | None = None) -> list[Check]:
+    """Choose the checks that concern what an adapter claims."""
+    chosen = [check for check, _ in ADAPTER_CHECKS.values()] if checks is None else checks
+    return [
+        check
+        for check in chosen
+        if not (needed := ADAPTER_CHECKS[check.name][1]) or needed & target.claims
+    ]
+
+
+def not_claimed(target: AdapterTarget) -> list[str]:
+    """Name the profiles that an adapter does not claim, and that were therefore not tried."""
+    return sorted(profiles() - target.claims)

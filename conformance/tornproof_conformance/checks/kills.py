@@ -1,0 +1,91 @@
+"""
+Random programs on an adapter, with SIGKILL at any moment.
+
+The same steps and the same contract as for what runs in this process; only the
+crash is another.  A kill takes what the process held in its own memory, and
+leaves the page cache: it finds what was acknowledged out of a buffer and what
+recovery makes of half a record, and no missing fsync.
+
+Programs are made up from one seed after the other until the time is over.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+from hypothesis.errors import Flaky
+from tornproof_models.explore.workload import (
+    Append,
+    Interrupt,
+    Kill,
+    Options,
+    Reopen,
+    Rotate,
+    Step,
+    Sync,
+    Target,
+)
+from tornproof_models.machines.journal import mortal_journal_machine
+
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.checks import Budget, Check, Covered, Findings
+from tornproof_conformance.checks.exploration import DURABILITIES
+from tornproof_conformance.events import Progress
+from tornproof_conformance.searching import Order, search_machine
+
+SHARE = 0.3
+"""Part of the budget's time."""
+
+EXAMPLES = 5
+"""Programs for one seed: between two seeds the clock is looked at."""
+
+MINIMUM = 2
+"""Seeds that are tried however slow the adapter is."""
+
+
+def steps_of(target: AdapterTarget) -> frozenset[type[Step]]:
+    """Choose the steps that an adapter can take."""
+    steps: set[type[Step]] = {Append, Sync, Reopen, Kill, Interrupt}
+    return frozenset(steps | {Rotate} if "journal/segments" in target.claims else steps)
+
+
+def _search(
+    target: AdapterTarget, durability: str, seed: int, known: set[str]
+) -> Iterator[Problem]:
+    options = Options(durability=durability)
+    machine = mortal_journal_machine(target, options, steps_of(target))
+    order = Order(seed, EXAMPLES, frozenset(known))
+    with suppress(Flaky):  # a moment that does not come again; it has been seen all the same
+        search_machine("kills/", machine, order, lambda: None)
+    if machine.seen:
+        smallest = min(machine.seen, key=lambda each: len(each.program))
+        for violation in smallest.violations:
+            if violation.requirement not in known:
+                known.add(violation.requirement)
+                yield Problem(violation, ProgramCase(smallest.program, options))
+
+
+def _kills(target: Target, budget: Budget) -> Findings:
+    assert isinstance(target, AdapterTarget)
+    known: set[str] = set()
+    began, seconds = time.monotonic(), budget.seconds * SHARE
+    seed = 0
+    while seed < MINIMUM or time.monotonic() - began < seconds:
+        durability = DURABILITIES[seed % len(DURABILITIES)]
+        done = min(int(time.monotonic() - began), int(seconds))
+        yield Progress("kills", done, int(seconds), f"{durability}: {seed * EXAMPLES} programs")
+        yield from _search(target, durability, seed, known)
+        seed += 1
+    words = f"{seed * EXAMPLES} random programs of up to 50 steps, killed at any moment"
+    return Covered(words, {"random_programs": seed * EXAMPLES}, ("process-kill",))
+
+
+KILLS = Check(
+    "kills",
+    "random programs, and SIGKILL at any moment",
+    frozenset(
+        {"JRN-1", "JRN-2", "JRN-3", "JRN-4", "JRN-5", "JRN-6", "JRN-10", "JRN-11", "REC-1", "REC-8"}
+    ),
+    _kills,
+)
