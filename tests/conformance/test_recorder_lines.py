@@ -11,6 +11,7 @@ from tornproof_conformance.recorder.lines import Call, Cut, Ended, Unreadable, a
 from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.recording import Item, Recording, Said
 from tornproof_conformance.recorder.strace import HANDLERS
+from tornproof_conformance.recorder.tree import Tree
 from tornproof_models.disk.trace import (
     ROOT,
     Create,
@@ -47,7 +48,7 @@ def synced(number: int, name: str) -> str:
 
 def recording_of(*lines: str, image: Image | None = None) -> Recording:
     """Feed lines to a recording of `/d`."""
-    recording = Recording.begin("/d", image or Image(), HANDLERS, "/d")
+    recording = Recording.begin(Tree.of("/d", image or Image()), HANDLERS, "/d")
     recording.feed("\n".join(lines) + "\n")
     return recording
 
@@ -324,7 +325,7 @@ def test_bytes_from_outside_are_untraceable() -> None:
 def test_a_process_may_turn_to_another_directory() -> None:
     """What it has open of the one before is of no interest any more."""
     recording = recording_of(opened(3, "a"))
-    recording.turn_to("/e", Image())
+    recording.turn_to(Tree.of("/e", Image()))
 
     path = hexadecimal("/e/b")
     recording.feed(f"7 {written(3, 'a', 'late')}) = 4\n")
@@ -335,10 +336,11 @@ def test_a_process_may_turn_to_another_directory() -> None:
 
 def test_a_new_process_goes_on_where_the_last_one_was_killed() -> None:
     """The files stay, and the numbers of descriptors begin anew."""
-    recording = recording_of(opened(3, "a"), f"7 {written(3, 'a', 'one')}) = 3")
-    recording.restart("/d")
+    first = recording_of(opened(3, "a"), f"7 {written(3, 'a', 'one')}) = 3")
+    second = Recording.begin(first.tree, HANDLERS, "/d")
 
-    recording.feed(f"{opened(3, 'a', process=9, flags='O_WRONLY|O_APPEND')}\n")
-    recording.feed(f"9 {written(3, 'a', 'two')}) = 3\n")
+    second.feed(f"{opened(3, 'a', process=9, flags='O_WRONLY|O_APPEND')}\n")
+    second.feed(f"9 {written(3, 'a', 'two')}) = 3\n")
 
-    assert recording.items == [A, Write(1, 0, b"one"), Write(1, 3, b"two")]
+    assert first.items == [A, Write(1, 0, b"one")]
+    assert second.items == [Write(1, 3, b"two")]

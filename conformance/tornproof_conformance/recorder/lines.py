@@ -43,6 +43,8 @@ class Call:
     """Number of the line where it began, from 0."""
 
     ended: int
+    is_injected: bool = False
+    """Whether strace was told to let it fail."""
 
 
 @frozen
@@ -125,7 +127,16 @@ class Assembler:
                 yield _cut(process, called[:-1], began, number)
             return
         error = rest.partition(" ")[0] if result == "-1" else ""
-        yield Call(process, name, split_arguments(arguments), result, error, began, number)
+        yield Call(
+            process,
+            name,
+            split_arguments(arguments),
+            result,
+            error,
+            began,
+            number,
+            is_injected=rest.endswith("(INJECTED)"),
+        )
 
 
 def _cut(process: int, text: str, began: int, number: int) -> Cut:

@@ -55,7 +55,7 @@ def _mapped(recording: Recording, call: Call, inode: int) -> None:
     name = recording.tree.name_of(inode)
     for reason, pattern in HARMLESS.items():
         if pattern.fullmatch(name):
-            recording.harmless.add(inode)
+            recording.tree.harmless.add(inode)
             recording.warn(f"{name} is mapped and may change unseen; harmless: it is {reason}")
             return
     recording.give_up(call, MAPPED.format(name=name))

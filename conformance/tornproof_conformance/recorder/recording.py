@@ -15,7 +15,6 @@ from typing import TypeAlias
 from attrs import define, field, frozen
 from tornproof_models.disk.trace import (
     Create,
-    Image,
     MakeDirectory,
     Operation,
     PartialSync,
@@ -73,14 +72,14 @@ class Recording:
     warnings: dict[str, None] = field(factory=dict)
     """What is worth knowing, each thing once."""
 
-    harmless: set[int] = field(factory=set)
-    """Inodes of files whose mapped memory nobody needs after a crash."""
+    replies: int = 0
+    """How many whole lines were written on standard output."""
+
+    injected: int = 0
+    """How many calls were made to fail."""
 
     shared_maps: list[tuple[int, int, int]] = field(factory=list)
     """Start, end and inode of shared mappings that may yet be made writable."""
-
-    dirty: dict[int, None] = field(factory=dict)
-    """Inodes that were changed since the last sync that covers all of them."""
 
     _moments: list[int] = field(factory=list)
     """For each item the line at which it took effect."""
@@ -94,36 +93,30 @@ class Recording:
 
     @classmethod
     def begin(
-        cls, root: str, image: Image, handlers: Mapping[str, Handler], working_directory: str
+        cls, tree: Tree, handlers: Mapping[str, Handler], working_directory: str
     ) -> "Recording":
-        """Begin before a process is started, at a directory and what is in it."""
-        return cls(Tree.of(root, image), handlers, first_task(working_directory))
+        """Begin before a process is started."""
+        return cls(tree, handlers, first_task(working_directory))
 
-    def turn_to(self, root: str, image: Image) -> None:
+    def turn_to(self, tree: Tree) -> None:
         """Go on with another directory; what is open of the one before is of no interest."""
         for task in self._tasks.values():
             for number, each in list(task.descriptors.items()):
                 if each.description.inode is not None:
                     del task.descriptors[number]
-        self.tree = Tree.of(root, image)
-        self.dirty, self.harmless, self.shared_maps = {}, set(), []
+        self.tree, self.shared_maps = tree, []
         self.items, self._moments, self._taken = [], [], 0
+        self.untraceable, self.warnings = [], {}
 
-    def restart(self, working_directory: str) -> None:
-        """Go on with a new process in the same directory, the one before having ended."""
-        self.task = first_task(working_directory)
-        self._tasks, self._parents, self._assembler = {}, {}, Assembler()
-        self._moments = [-1] * len(self.items)
-
-    def take(self, replies: int) -> list[Item]:
-        """Hand over the items that have not been, up to the end of so many replies (lines)."""
+    def take(self, replies: int | None) -> list[Item]:
+        """Hand over the items that have not been: up to so many replies (lines), or all."""
         taken: list[Item] = []
         for item in self.items[self._taken :]:
             if replies == 0:
                 break
             taken.append(item)
             if isinstance(item, Said) and item.stream is Stream.REPLIES:
-                replies -= item.data.count(b"\n")
+                replies = None if replies is None else replies - item.data.count(b"\n")
         self._taken += len(taken)
         return taken
 
@@ -150,6 +143,7 @@ class Recording:
                     self._tasks.pop(process, None)
 
     def _observe(self, call: Call) -> None:
+        self.injected += call.is_injected
         handler = self.handlers.get(call.name)
         if handler is None or (call.error and call.name not in TELLING_ERRORS):
             return
@@ -197,17 +191,17 @@ class Recording:
         """Add an operation, which took effect when its call ended."""
         match operation:
             case Write(inode) | Truncate(inode):
-                self.dirty[inode] = None
+                self.tree.dirty[inode] = None
             case Create() | MakeDirectory():
-                self.dirty[operation.inode] = self.dirty[operation.directory] = None
+                self.tree.dirty[operation.inode] = self.tree.dirty[operation.directory] = None
             case Sync(inode) | SyncDirectory(inode) | SyncFailed(inode):
-                self.dirty.pop(inode, None)
+                self.tree.dirty.pop(inode, None)
         self.items.append(operation)
         self._moments.append(call.ended)
 
     def touch(self, inode: int) -> None:
         """Note that a directory's names have changed."""
-        self.dirty[inode] = None
+        self.tree.dirty[inode] = None
 
     def note_sync(self, call: Call, inode: int) -> None:
         """Add a sync, which covers what had been done when its call began."""
@@ -231,6 +225,7 @@ class Recording:
 
     def note_reply(self, call: Call, data: bytes) -> None:
         """Add what was written on standard output; it may have been read from the beginning on."""
+        self.replies += data.count(b"\n")
         place = bisect_left(self._moments, call.began)
         self.items.insert(place, Said(Stream.REPLIES, data))
         self._moments.insert(place, call.began)

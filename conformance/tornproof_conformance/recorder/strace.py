@@ -22,6 +22,7 @@ from tornproof.errors import TornproofError
 from tornproof_conformance.recorder import memory, naming, opening, syncing, writing
 from tornproof_conformance.recorder.recording import CLONES, Handler, Recording
 from tornproof_conformance.recorder.result import Recorded, finish, read_tree, verify
+from tornproof_conformance.recorder.tree import Tree
 
 LONGEST_STRING = 1 << 26
 """Bytes of one buffer that strace may write down, 64 MiB."""
@@ -136,7 +137,8 @@ def record(
     """
     initial = read_tree(directory)
     working_directory = str(Path.cwd().resolve())
-    recording = Recording.begin(str(directory.resolve()), initial, HANDLERS, working_directory)
+    tree = Tree.of(str(directory.resolve()), initial)
+    recording = Recording.begin(tree, HANDLERS, working_directory)
     subprocess.run(
         [*prefix(log, *options), *command],
         input=standard_input,
@@ -148,10 +150,5 @@ def record(
     recording.feed(log.read_text("ascii"))
     recorded = finish(recording, initial)
     if not recorded.untraceable:
-        verify(recorded.trace, read_tree(directory), unseen=unseen_paths(recording))
+        verify(recorded.trace, read_tree(directory), unseen=recording.tree.unseen)
     return recorded
-
-
-def unseen_paths(recording: Recording) -> frozenset[str]:
-    """Return the paths of files that may have changed through mapped memory, harmlessly."""
-    return frozenset(path for path, inode in recording.tree.paths() if inode in recording.harmless)

@@ -31,7 +31,7 @@ def _fsync(recording: Recording, task: Task, call: Call) -> None:
 
 
 def _sync_all(recording: Recording, _: Task, call: Call) -> None:
-    for inode in list(recording.dirty):
+    for inode in list(recording.tree.dirty):
         if call.error in LOST:
             recording.note(call, SyncFailed(inode))
         elif not call.error:

@@ -25,6 +25,12 @@ class Tree:
     contents: dict[int, bytearray] = field(factory=dict)
     """The content of each file."""
 
+    dirty: dict[int, None] = field(factory=dict)
+    """Inodes that were changed since the last sync that covers all of them."""
+
+    harmless: set[int] = field(factory=set)
+    """Inodes of files whose mapped memory nobody needs after a crash."""
+
     _inodes: int = 0
 
     @classmethod
@@ -88,6 +94,11 @@ class Tree:
             yield f"{prefix}/{name}", inode
             if inode in self.names:
                 yield from self.paths(inode, f"{prefix}/{name}")
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """Return the paths of files that may have changed through mapped memory, harmlessly."""
+        return frozenset(path for path, inode in self.paths() if inode in self.harmless)
 
     def size(self, inode: int) -> int:
         """Return the size of a file in bytes."""

@@ -1,0 +1,161 @@
+"""
+An adapter whose disk sees what is done to it.
+
+A recorded disk looks like a simulated one: after each call its events hold the
+operations that the call has made, in the order of the trace, and whoever speaks to the
+adapter puts the marks between them.  The processes stay from one disk to the next, so
+that starting strace is paid for once.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from tornproof.errors import TornproofError
+from tornproof_models.disk.trace import Image, Trace
+from tornproof_models.explore.workload import DIRECTORY
+
+from tornproof_conformance.adapter.diagnosis import Diagnosis
+from tornproof_conformance.adapter.disk import DirectoryDisk
+from tornproof_conformance.adapter.process import LineProcess
+from tornproof_conformance.adapter.session import TIMEOUT, Session
+from tornproof_conformance.recorder.recording import Recording, Said
+from tornproof_conformance.recorder.result import RecordingDiffers, read_tree, verify
+from tornproof_conformance.recorder.strace import HANDLERS, Tap, prefix
+from tornproof_conformance.recorder.tree import Tree
+
+SETTLING = 0.5
+"""Seconds that a process gets to come to rest, if it works on after it has answered."""
+
+NOWHERE = "/nonexistent"
+"""The directory that is recorded while a process has none."""
+
+
+class CannotTrace(TornproofError):
+    """An implementation does to its files what system calls do not tell: no verdict is possible."""
+
+    code = "untraceable"
+
+
+@define
+class RecordedSession(Session):
+    """An adapter under strace, and the recording of what it does."""
+
+    recording: Recording = field(kw_only=True)
+    disk: "RecordedDisk | None" = None
+    """The disk that it works on; what it does elsewhere is not recorded."""
+
+    _tap: Tap = field(kw_only=True)
+    _log: Path = field(kw_only=True)
+
+    @classmethod
+    def record(
+        cls,
+        command: Sequence[str],
+        log: Path,
+        *,
+        options: Sequence[str] = (),
+        timeout: float = TIMEOUT,
+    ) -> "RecordedSession":
+        """Start an adapter under strace, with more options for it."""
+        wrapper = [*IGNORING_LIMITS, *prefix(log, *options)]
+        tap = Tap.open(log)
+        try:
+            process = LineProcess.start(command, prefix=wrapper)
+        except Diagnosis:
+            tap.close()
+            raise
+        working_directory = str(Path.cwd().resolve())
+        recording = Recording.begin(Tree(NOWHERE), HANDLERS, working_directory)
+        return cls(process, timeout, recording=recording, tap=tap, log=log)
+
+    def attend(self, disk: "RecordedDisk") -> None:
+        """Record what the adapter does on a disk from now on."""
+        if self.disk is not disk:
+            self.settle()
+            self.recording.turn_to(disk.tree)
+            self.disk = disk
+        disk.session = self
+
+    def finish(self, op: str, request: int) -> Mapping[str, Any]:
+        """Wait for a reply, then for the log to tell how it came about."""
+        try:
+            return super().finish(op, request)
+        except Diagnosis:
+            self.settle()
+            raise
+        finally:
+            if self.is_alive:
+                self._tap.follow(self.recording, lambda: self.recording.replies >= request)
+                self._deliver(replies=1)
+
+    def settle(self) -> None:
+        """Take in what was done after the last reply."""
+        self._tap.drain(self.recording)
+        self._deliver(replies=None)
+
+    def _deliver(self, replies: int | None) -> None:
+        items = self.recording.take(replies)
+        if self.disk is not None:
+            self.disk.events += [item for item in items if not isinstance(item, Said)]
+            self.disk.injected = self.recording.injected
+            self.disk.untraceable.update(dict.fromkeys(map(str, self.recording.untraceable)))
+            self.disk.warnings.update(self.recording.warnings)
+
+    def kill(self) -> None:
+        """End the adapter; what it had done until then stays recorded."""
+        if not self.process.is_released:
+            super().kill()
+            self.settle()
+            self._tap.close()
+            self._log.unlink(missing_ok=True)
+
+
+IGNORING_LIMITS = ("sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh")
+"""
+Starts a command that is not killed when a file reaches its size limit.
+
+A limit on the size of files is how a real disk becomes full for one process.
+"""
+
+
+class RecordedDisk(DirectoryDisk):
+    """A directory on which everything is recorded that its adapter does."""
+
+    def __init__(
+        self, root: Path, release: Callable[[DirectoryDisk], None], image: Image | None = None
+    ) -> None:
+        super().__init__(root, release, image)
+        files, directories = self.initial.files, self.initial.directories | {DIRECTORY}
+        self.initial = Image(files, directories)
+        self.tree = Tree.of(str(root.resolve()), self.initial)
+        self.session: RecordedSession | None = None
+        self.untraceable: dict[str, None] = {}
+        self.warnings: dict[str, None] = {}
+        self.injected = 0
+        """How many system calls were made to fail, as far as the recording goes."""
+
+    @property
+    def trace(self) -> Trace:
+        """
+        Everything that was done and promised, checked against what is there.
+
+        Raises `CannotTrace` and `RecordingDiffers`.
+        """
+        deadline = time.monotonic() + SETTLING
+        while True:
+            if self.session is not None and not self.session.process.is_released:
+                self.session.settle()
+            if self.untraceable:
+                reasons = "; ".join(self.untraceable)
+                raise CannotTrace(f"power loss cannot be judged: {reasons}")
+            trace = Trace(self.initial, tuple(self.events))
+            with contextlib.suppress(RecordingDiffers):
+                verify(trace, read_tree(self._root), unseen=self.tree.unseen)
+                return trace
+            if time.monotonic() > deadline:
+                verify(trace, read_tree(self._root), unseen=self.tree.unseen)
+            time.sleep(0.01)

@@ -1,0 +1,220 @@
+"""
+A process that recovers thousands of images, one after the other.
+
+Each image gets a directory of its own, in memory, and five requests: open it, scan it,
+append a record, scan again, close.  The requests for many images are written before the
+first answer is read, so that the adapter works on some images while others are being
+laid out and cleared away.
+
+An adapter that dies or hangs over an image has not recovered it, and that is its
+outcome; a fresh process goes on with the next.
+"""
+
+import json
+import time
+from base64 import b64encode
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from attrs import define, frozen
+from tornproof.errors import TornproofError
+from tornproof_models.contract.journal import History, Record
+from tornproof_models.disk.trace import Image, Trace
+from tornproof_models.explore.explorer import PROBE, PROBE_BYTES, Recovered
+from tornproof_models.explore.workload import DIRECTORY, Options, grow_payload
+
+from tornproof_conformance.adapter.diagnosis import WrongId
+from tornproof_conformance.adapter.messages import (
+    PROTOCOL,
+    Unreadable,
+    decode_reply,
+    to_bytes,
+    to_integer,
+)
+from tornproof_conformance.adapter.process import Deadline, Ended, LineProcess
+from tornproof_conformance.adapter.session import TIMEOUT
+from tornproof_conformance.power.directories import clear_away, lay_out
+
+BATCH = 32
+"""Images whose requests are written at once: what they and their replies take fits a pipe."""
+
+STEPS = ("journal.open", "journal.scan", "journal.append", "journal.scan", "journal.close")
+"""What is asked of an adapter for each image."""
+
+NOBODY_WATCHED = Trace(Image(), ())
+
+PROBE_PAYLOAD = grow_payload(PROBE_BYTES, PROBE)
+
+Answer = Mapping[str, Any] | TornproofError
+
+
+@frozen
+class Given:
+    """An image that the adapter was given."""
+
+    directory: str
+    first: int
+    """The id of the first of its requests."""
+
+
+@define(eq=False)
+class Resident:
+    """An adapter that stays, and the directories that it is given."""
+
+    command: tuple[str, ...]
+    root: Path
+    timeout: float = TIMEOUT
+    recovered: int = 0
+    """How many images it was given."""
+
+    started: int = 0
+    """How many processes it took."""
+
+    _process: LineProcess | None = None
+    _requests: int = 0
+    _directories: int = 0
+
+    def recover(self, images: Sequence[Image], options: Options) -> list[Recovered]:
+        """
+        Let the adapter recover each image; return what came of them, in order.
+
+        Raises a `Diagnosis` if it breaks the protocol.
+        """
+        outcomes: list[Recovered] = []
+        given: deque[Given] = deque()
+        while len(outcomes) < len(images):
+            ahead = len(outcomes) + len(given)
+            if len(given) <= BATCH and ahead < len(images):
+                given += self._give(images[ahead : ahead + BATCH], options)
+            first = given.popleft()
+            try:
+                outcomes.append(self._outcome(first))
+            except (Deadline, Ended) as failure:
+                outcomes.append(Recovered(None, self._failure(failure), NOBODY_WATCHED))
+                self.stop()  # what was given after it is given again
+                for each in given:
+                    clear_away(each.directory)
+                given.clear()
+            clear_away(first.directory)
+        self.recovered += len(images)
+        return outcomes
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.release()
+            self._process = None
+
+    # Asking
+
+    def _give(self, images: Sequence[Image], options: Options) -> list[Given]:
+        """Lay out images, and ask for each what there is to ask."""
+        process = self._running()
+        requests = _requests(options)
+        given, lines = [], []
+        for image in images:
+            self._directories += 1
+            directory = f"{self.root}/{self._directories}"
+            lay_out(image, directory)
+            given.append(Given(directory, self._requests + 1))
+            for request in requests:
+                self._requests += 1
+                lines.append(request % {"id": self._requests, "dir": f"{directory}{DIRECTORY}"})
+        with suppress(Deadline, Ended):  # over which image it died, the replies tell
+            process.send("".join(lines).encode(), time.monotonic() + self.timeout)
+        return given
+
+    def _running(self) -> LineProcess:
+        """Return the process, started and greeted."""
+        if self._process is None:
+            self._process = LineProcess.start(self.command)
+            self.started += 1
+            self._requests = 1
+            hello = json.dumps({"id": 1, "op": "hello", "args": {"protocol": PROTOCOL}})
+            self._process.send(f"{hello}\n".encode(), time.monotonic() + self.timeout)
+            self._answer("hello", 1)
+        return self._process
+
+    # Listening
+
+    def _outcome(self, given: Given) -> Recovered:
+        opened, scanned, appended, again, _ = (
+            self._answer(op, given.first + number) for number, op in enumerate(STEPS)
+        )
+        if isinstance(opened, TornproofError):
+            return Recovered(None, f"{type(opened).__name__}: {opened}", NOBODY_WATCHED)
+        if isinstance(scanned, TornproofError):
+            return Recovered(None, f"{type(scanned).__name__}: {scanned}", NOBODY_WATCHED)
+        if scanned["end"] == "corrupt":
+            return Recovered(None, "the scan says that its end is corrupt", NOBODY_WATCHED)
+        records = _records(scanned)
+        error = _judge_append(records, appended, again)
+        return Recovered(records, error, NOBODY_WATCHED, opened.get("discarded_bytes", 0) > 0)
+
+    def _answer(self, op: str, identifier: int) -> Answer:
+        """Return what a reply holds, or the refusal that it is."""
+        assert self._process is not None
+        line = self._process.receive(time.monotonic() + self.timeout)
+        try:
+            reply = decode_reply(line, op)
+        except Unreadable as error:
+            raise error.kind(error.message, command=self.command, reply=line) from None
+        if reply.id != identifier:
+            message = f"answered {reply.id!r}, when asked for {op} ({identifier})"
+            raise WrongId(message, command=self.command, reply=line)
+        try:
+            return reply.outcome()
+        except TornproofError as refusal:
+            return refusal
+
+    def _failure(self, failure: Deadline | Ended) -> str:
+        if isinstance(failure, Deadline):
+            return f"no reply in {self.timeout:g} s"
+        assert self._process is not None
+        code = self._process.wait(self.timeout)
+        return f"the process ended with exit code {code}" if code is not None else "no reply"
+
+
+def _requests(options: Options) -> tuple[str, ...]:
+    """Return the requests for an image, with places for an id and a directory."""
+    durable = options.durability == "immediate"
+    arguments: tuple[dict[str, Any], ...] = (
+        {
+            "dir": "%(dir)s",
+            "segment_bytes": options.segment_bytes,
+            "max_payload": options.max_payload,
+        },
+        {},
+        {"payload": b64encode(PROBE_PAYLOAD).decode(), "durable": durable},
+        {},
+        {},
+    )
+    return tuple(
+        f'{{"id": %(id)d, "op": "{op}", "args": {json.dumps(args)}}}\n'
+        for op, args in zip(STEPS, arguments, strict=True)
+    )
+
+
+def _records(scanned: Mapping[str, Any]) -> tuple[Record, ...]:
+    return tuple(
+        (to_integer(each["offset"]), to_bytes(each["payload"])) for each in scanned["records"]
+    )
+
+
+def _judge_append(records: tuple[Record, ...], appended: Answer, again: Answer) -> str:
+    """Say what is wrong with the append that followed a recovery, if anything."""
+    if isinstance(appended, TornproofError):
+        return f"an append after recovery failed: {appended}"
+    if isinstance(again, TornproofError):
+        return f"cannot read what was just appended: {again}"
+    offset = to_integer(appended["offset"])
+    found = _records(again)
+    if found == (*records, (offset, PROBE_PAYLOAD)):
+        return ""
+    history = History(settled=records).invoke(PROBE, PROBE_PAYLOAD)
+    history = history.acknowledge(PROBE, offset, durable=True)
+    return "; ".join(violation.message for violation in history.judge(found))

@@ -1,0 +1,160 @@
+"""
+An adapter as a target whose power can be cut.
+
+To whoever explores, shrinks or looks for barriers it is a target like any other: it
+brings its own disks, and recovers images by itself.  Most recoveries go unwatched, by a
+resident process.  Some are recorded, so that they can be crashed as well.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import cast
+
+from attrs import define, field
+from tornproof_models.contract.journal import Violation
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.trace import Image
+from tornproof_models.explore.explorer import Recovered, recover
+from tornproof_models.explore.workload import Options
+
+from tornproof_conformance.adapter.disk import DirectoryDisk
+from tornproof_conformance.adapter.session import Session
+from tornproof_conformance.adapter.target import AdapterJournal, AdapterTarget, introduction
+from tornproof_conformance.power.recorded import RecordedDisk, RecordedSession
+from tornproof_conformance.power.resident import Resident
+
+SAMPLED = 64
+"""One in so many distinct images is recovered twice, the second time recorded."""
+
+MORE_OFTEN = 4
+"""One in so many where recovery has discarded something: there it has most to do."""
+
+
+@define(eq=False)
+class RecordedTarget(AdapterTarget):
+    """A command, recorded while it works, and resident while it recovers."""
+
+    strace_options: tuple[str, ...] = ()
+    recordings: int = 0
+    """How many recoveries may yet be recorded, and crashed in turn."""
+
+    disagreements: list[Violation] = field(factory=list)
+    """Where the same image has recovered to different things."""
+
+    watched: int = 0
+    """How many images were recovered twice."""
+
+    _resident: Resident = field(init=False)
+    _outcomes: dict[tuple[bytes, Options], Recovered] = field(factory=dict)
+    _attended: RecordedDisk | None = None
+    _logs: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        images = self._root / "images"
+        images.mkdir()
+        self._resident = Resident(self.command, images, self.timeout)
+
+    @classmethod
+    @contextmanager
+    def of(cls, adapter: AdapterTarget, *strace_options: str) -> "Iterator[RecordedTarget]":
+        """
+        Give an adapter's implementation processes that are recorded, and end them all at the end.
+
+        Raises `CannotRecord` where that is not possible.
+        """
+        target = cls(adapter.command, adapter.timeout, strace_options=strace_options)
+        target.implementation = adapter.implementation
+        target.start_seconds = adapter.start_seconds
+        try:
+            yield target
+        finally:
+            target.stop()
+
+    def stop(self) -> None:
+        """End every process."""
+        super().stop()
+        self._resident.stop()
+
+    # Recording
+
+    def new_disk(self, image: Image | None = None) -> RecordedDisk:
+        """Make a fresh directory with the files of an image, on which everything is recorded."""
+        self._disks += 1
+        return RecordedDisk(self._root / f"{self._disks:08}", self._kill_on, image)
+
+    def open(self, disk: ModelFilesystem | DirectoryDisk, options: Options) -> AdapterJournal:
+        """Open the journal on a disk, through a process that is recorded."""
+        assert isinstance(disk, RecordedDisk), "a recorded adapter works on a disk of its own"
+        self._attended = disk
+        return super().open(disk, options)
+
+    def take_session(self) -> Session:
+        """Return a recorded process that has nothing to do, and let it attend to the disk."""
+        session = self._idle.pop() if self._idle else self._start()
+        assert isinstance(session, RecordedSession)
+        assert self._attended is not None
+        session.attend(self._attended)
+        return session
+
+    def _start(self) -> RecordedSession:
+        self._logs += 1
+        session = RecordedSession.record(
+            self.command,
+            self._root / f"{self._logs}.log",
+            options=self.strace_options,
+            timeout=self.timeout,
+        )
+        try:
+            introduction(session)
+        except BaseException:
+            session.kill()
+            raise
+        return session
+
+    # Recovering
+
+    def recover_images(self, images: Sequence[Image], options: Options) -> list[Recovered]:
+        """
+        Recover images as `explorer.recover` does, each distinct one once.
+
+        Some are recovered a second time and recorded: to see whether the same comes of
+        them, and to crash the recovery as well.
+        """
+        new = {
+            image.digest: image for image in images if (image.digest, options) not in self._outcomes
+        }
+        outcomes = self._resident.recover(list(new.values()), options)
+        for (digest, image), outcome in zip(new.items(), outcomes, strict=True):
+            known = outcome
+            if self.recordings > 0 and _is_sampled(digest, outcome):
+                self.recordings -= 1
+                known = self._watch(image, options)
+                self._compare(outcome, known)
+            self._outcomes[digest, options] = known
+        return [self._outcomes[image.digest, options] for image in images]
+
+    def _watch(self, image: Image, options: Options) -> Recovered:
+        disk = cast("ModelFilesystem", self.new_disk(image))
+        return recover(self, options, disk)
+
+    def _compare(self, one: Recovered, other: Recovered) -> None:
+        """Note where two recoveries of the same image differ."""
+        self.watched += 1
+        if (one.records, one.error) != (other.records, other.error):
+            message = (
+                f"the same image was recovered twice, and differently: first {_describe(one)}, "
+                f"then {_describe(other)}"
+            )
+            self.disagreements.append(Violation("REC-3", message))
+
+
+def _is_sampled(digest: bytes, outcome: Recovered) -> bool:
+    """Choose images to look at twice: one in some, more where something was cut."""
+    return digest[0] % (MORE_OFTEN if outcome.cut else SAMPLED) == 0
+
+
+def _describe(outcome: Recovered) -> str:
+    if outcome.records is None:
+        return f"it was refused ({outcome.error})"
+    return f"{len(outcome.records)} records" + (f" ({outcome.error})" if outcome.error else "")
