@@ -54,6 +54,11 @@ class Order:
     """Requirements of which a violation is known already."""
 
     database: ExampleDatabase | None = None
+    steps: int = STEPS
+    """Steps of one program of a machine, at most."""
+
+    shrinks: bool = True
+    """Whether to make what is found smaller."""
 
 
 @frozen
@@ -174,11 +179,11 @@ def _settings(order: Order, database: ExampleDatabase, *phases: Phase) -> settin
     source = Phase.generate if order.seed is not None else Phase.reuse
     return settings(
         max_examples=order.examples,
-        stateful_step_count=STEPS,
+        stateful_step_count=order.steps,
         derandomize=False,
         database=database,
         deadline=None,
-        phases=phases or (source, Phase.shrink),
+        phases=phases or ((source, Phase.shrink) if order.shrinks else (source,)),
         print_blob=False,
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),

@@ -18,13 +18,15 @@ from tornproof_models.explore.workload import Target, run
 from tornproof_conformance.cases import Case, Problem, ProgramCase, try_case
 
 
-def shrink_problem(problem: Problem, target: Target, attempts: int = ATTEMPTS) -> Problem:
+def shrink_problem(problem: Problem, target: Target, attempts: int | None = None) -> Problem:
     """
     Return the smallest problem with the same requirement that can be made of this one.
 
-    The effort is bounded by a number of programs to try.  The problem comes back
-    as it is if its case does not repeat it.
+    The effort is bounded by a number of programs to try, which a target may set
+    itself.  The problem comes back as it is if its case does not repeat it.
     """
+    if attempts is None:
+        attempts = getattr(target, "attempts", ATTEMPTS)
     if not isinstance(problem.case, ProgramCase):
         return problem
     shrunk = shrink(target, _counterexample(problem.case, problem.violation.requirement), attempts)

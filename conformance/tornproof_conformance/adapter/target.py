@@ -39,6 +39,12 @@ from tornproof_conformance.adapter.messages import (
 from tornproof_conformance.adapter.session import TIMEOUT, Session
 from tornproof_conformance.events import Implementation
 
+SLOW_START = 0.03
+"""Seconds: a compiled program takes a tenth of it, an interpreter several times as many."""
+
+SHRINKING = 10
+"""Seconds that shrinking one program may take if every step of it starts a process."""
+
 
 @define(eq=False)
 class AdapterTarget:
@@ -55,6 +61,9 @@ class AdapterTarget:
     _root: Path = field(init=False)
     _disks: int = 0
     _idle: list[Session] = field(factory=list)
+    _spare: Session | None = None
+    """A process that starts while the others work, and has not said hello."""
+
     _open: "list[AdapterJournal]" = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
@@ -93,6 +102,16 @@ class AdapterTarget:
         """The profiles that it claims."""
         return frozenset(self.implementation.claims)
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether starting it is what most of the time goes into."""
+        return self.start_seconds > SLOW_START
+
+    @property
+    def attempts(self) -> int:
+        """How many programs to try in order to shrink one: some seconds' worth."""
+        return max(20, min(400, int(SHRINKING / self.start_seconds)))
+
     # Disks and journals
 
     def new_disk(self, image: Image | None = None) -> DirectoryDisk:
@@ -128,7 +147,8 @@ class AdapterTarget:
         """Return a process that has nothing to do; whoever takes it gives it back, or kills it."""
         if self._idle:
             return self._idle.pop()
-        session = Session.start(self.command, timeout=self.timeout)
+        session = self._spare or Session.start(self.command, timeout=self.timeout)
+        self._spare = Session.start(self.command, timeout=self.timeout)
         try:
             introduction(session)
         except BaseException:
@@ -151,6 +171,8 @@ class AdapterTarget:
         """End every process."""
         for session in [*self._idle, *(journal.session for journal in self._open)]:
             session.kill()
+        if self._spare is not None:
+            self._spare.kill()
         self._idle.clear()
         self._open.clear()
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
+from attrs import frozen
 from hypothesis.errors import Flaky
 from tornproof_models.explore.workload import (
     Append,
@@ -37,10 +38,21 @@ from tornproof_conformance.searching import Order, search_machine
 SHARE = 0.3
 """Part of the budget's time."""
 
-EXAMPLES = 5
-"""Programs for one seed: between two seeds the clock is looked at."""
 
-MINIMUM = 2
+@frozen
+class Pace:
+    """How much to try between two looks at the clock."""
+
+    programs: int
+    steps: int
+
+
+def pace_of(target: AdapterTarget) -> Pace:
+    """Choose longer programs, and more, where a kill costs little."""
+    return Pace(1, 15) if target.is_slow else Pace(5, 50)
+
+
+MINIMUM = 4
 """Seeds that are tried however slow the adapter is."""
 
 
@@ -55,7 +67,8 @@ def _search(
 ) -> Iterator[Problem]:
     options = Options(durability=durability)
     machine = mortal_journal_machine(target, options, steps_of(target))
-    order = Order(seed, EXAMPLES, frozenset(known))
+    pace = pace_of(target)
+    order = Order(seed, pace.programs, frozenset(known), steps=pace.steps, shrinks=False)
     with suppress(Flaky):  # a moment that does not come again; it has been seen all the same
         search_machine("kills/", machine, order, lambda: None)
     if machine.seen:
@@ -70,15 +83,18 @@ def _kills(target: Target, budget: Budget) -> Findings:
     assert isinstance(target, AdapterTarget)
     known: set[str] = set()
     began, seconds = time.monotonic(), budget.seconds * SHARE
-    seed = 0
+    seed, pace = 0, pace_of(target)
     while seed < MINIMUM or time.monotonic() - began < seconds:
         durability = DURABILITIES[seed % len(DURABILITIES)]
         done = min(int(time.monotonic() - began), int(seconds))
-        yield Progress("kills", done, int(seconds), f"{durability}: {seed * EXAMPLES} programs")
+        yield Progress(
+            "kills", done, int(seconds), f"{durability}: {seed * pace.programs} programs"
+        )
         yield from _search(target, durability, seed, known)
         seed += 1
-    words = f"{seed * EXAMPLES} random programs of up to 50 steps, killed at any moment"
-    return Covered(words, {"random_programs": seed * EXAMPLES}, ("process-kill",))
+    count = seed * pace.programs
+    words = f"{count} random programs of up to {pace.steps} steps, killed at any moment"
+    return Covered(words, {"random_programs": count}, ("process-kill",))
 
 
 KILLS = Check(

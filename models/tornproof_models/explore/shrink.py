@@ -19,7 +19,7 @@ dropping any changes nothing; then replace items by simpler ones, and begin agai
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from attrs import define, evolve, field, frozen
 
@@ -31,6 +31,9 @@ from tornproof_models.explore.simpler import simpler_steps
 from tornproof_models.explore.workload import Crash, Options, Program, Target, run
 
 Item = TypeVar("Item")
+
+Shown: TypeAlias = tuple[Violation, Finding | None]
+"""How a program fails, and the crash that shows it if it takes one."""
 
 ATTEMPTS = 400
 """Programs that are tried, at most, for one counterexample."""
@@ -164,7 +167,7 @@ def shrink(target: Target, found: Counterexample, attempts: int = ATTEMPTS) -> S
     )
 
 
-def witness(target: Target, found: Counterexample) -> tuple[Violation, Finding | None] | None:
+def witness(target: Target, found: Counterexample) -> Shown | None:
     """Show how a counterexample violates its requirement, by the smallest crash; or none."""
     search = _Search(target, found, attempts=1)
     if not search.fails(found.program, found.profile):
@@ -186,7 +189,7 @@ class _Search:
     about: Counterexample
     attempts: int
     _explorers: dict[str, Explorer] = field(factory=dict)
-    _known: dict[tuple[Program, str | None], bool] = field(factory=dict)
+    _known: dict[tuple[Program, str | None], Shown | None] = field(factory=dict)
 
     def fails(self, program: Program, profile: str | None) -> bool:
         """Tell whether a program violates the requirement; no, once the attempts are used up."""
@@ -200,8 +203,8 @@ class _Search:
                 if profile not in self._explorers:
                     self._explorers[profile] = self._explorer(profile)
                 explorer = self._explorers[profile]
-            self._known[key] = self._try(program, explorer) is not None
-        return self._known[key]
+            self._known[key] = self._try(program, explorer)
+        return self._known[key] is not None
 
     def mildest(self, program: Program, profile: str | None) -> str | None:
         """Return the mildest profile in which a program fails that fails in this one."""
@@ -216,12 +219,13 @@ class _Search:
             partial(simpler_steps, self.target, self.about.options),
         )
 
-    def smallest(self, program: Program, profile: str | None) -> tuple[Violation, Finding | None]:
+    def smallest(self, program: Program, profile: str | None) -> Shown:
         """Return how a program fails that is known to, by the smallest crash that does it."""
         if profile is None:
-            shown = self._try(program, None)
-            assert shown is not None
-            return shown
+            # as it was seen: what hangs on the moment of a kill may not come again
+            seen = self._known[program, None]
+            assert seen is not None
+            return seen
         lazy = self._explorer(profile)
         shown = self._try(program, lazy)
         assert shown is not None
@@ -232,9 +236,7 @@ class _Search:
         eager = self._explorer(profile, depth=depth, lazy=False)
         return self._try(program, eager) or shown
 
-    def _try(
-        self, program: Program, explorer: Explorer | None
-    ) -> tuple[Violation, Finding | None] | None:
+    def _try(self, program: Program, explorer: Explorer | None) -> Shown | None:
         running = run(program, self.target, self.about.options)
         for violation in running.violations:
             if violation.requirement == self.about.requirement:

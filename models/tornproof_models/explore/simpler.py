@@ -15,6 +15,7 @@ from tornproof_models.explore.workload import (
     Append,
     Crash,
     Fail,
+    Interrupt,
     Kill,
     Options,
     Program,
@@ -43,6 +44,16 @@ def simpler_steps(
     match program[position]:
         case Append(size):
             yield from (Append(smaller) for smaller in SIZES if smaller < size)
+        case Interrupt(sizes, answers, microseconds):
+            yield Kill()
+            if microseconds:
+                yield Interrupt(sizes, answers)
+            if len(sizes) > 1:
+                fewer = sizes[: len(sizes) // 2]
+                yield Interrupt(fewer, min(answers, len(fewer)), microseconds)
+            smaller = tuple(min(size, SIZES[-1]) for size in sizes)
+            if smaller != sizes:
+                yield Interrupt(smaller, answers, microseconds)
         case Fail(nth, fault):
             faults = tuple(Fault)
             for simpler in faults[: faults.index(fault) + 1]:
