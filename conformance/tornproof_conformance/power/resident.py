@@ -11,6 +11,7 @@ outcome; a fresh process goes on with the next.
 """
 
 import json
+import re
 import time
 from base64 import b64encode
 from collections import deque
@@ -19,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import History, Record
 from tornproof_models.disk.trace import Image, Trace
@@ -30,9 +31,8 @@ from tornproof_conformance.adapter.diagnosis import WrongId
 from tornproof_conformance.adapter.messages import (
     PROTOCOL,
     Unreadable,
+    decode_ok,
     decode_reply,
-    to_bytes,
-    to_integer,
 )
 from tornproof_conformance.adapter.process import Deadline, Ended, LineProcess
 from tornproof_conformance.adapter.session import TIMEOUT
@@ -48,7 +48,23 @@ NOBODY_WATCHED = Trace(Image(), ())
 
 PROBE_PAYLOAD = grow_payload(PROBE_BYTES, PROBE)
 
-Answer = Mapping[str, Any] | TornproofError
+REMEMBERED = 4096
+"""Replies that are remembered: most images recover to one of a few things."""
+
+_NUMBERED = re.compile(rb'\{\s*"id"\s*:\s*(\d+)\s*,')
+"""How a reply begins that names its request first."""
+
+
+@frozen
+class Answer:
+    """What a reply says, read once."""
+
+    ok: Mapping[str, Any] = field(factory=dict)
+    records: tuple[Record, ...] = ()
+    """The records, if it is that of a scan."""
+
+    refusal: str = ""
+    """Why it is a refusal; empty if it is none."""
 
 
 @frozen
@@ -76,6 +92,8 @@ class Resident:
     _process: LineProcess | None = None
     _requests: int = 0
     _directories: int = 0
+    _answers: dict[tuple[str, bytes], Answer] = field(factory=dict)
+    """Answers by operation and what stands in the reply after its id."""
 
     def recover(self, images: Sequence[Image], options: Options) -> list[Recovered]:
         """
@@ -145,20 +163,31 @@ class Resident:
         opened, scanned, appended, again, _ = (
             self._answer(op, given.first + number) for number, op in enumerate(STEPS)
         )
-        if isinstance(opened, TornproofError):
-            return Recovered(None, f"{type(opened).__name__}: {opened}", NOBODY_WATCHED)
-        if isinstance(scanned, TornproofError):
-            return Recovered(None, f"{type(scanned).__name__}: {scanned}", NOBODY_WATCHED)
-        if scanned["end"] == "corrupt":
-            return Recovered(None, "the scan says that its end is corrupt", NOBODY_WATCHED)
-        records = _records(scanned)
-        error = _judge_append(records, appended, again)
-        return Recovered(records, error, NOBODY_WATCHED, opened.get("discarded_bytes", 0) > 0)
+        if opened.refusal or scanned.refusal:
+            return Recovered(None, opened.refusal or scanned.refusal, NOBODY_WATCHED)
+        error = _judge_append(scanned.records, appended, again)
+        cut = int(opened.ok.get("discarded_bytes", 0)) > 0
+        return Recovered(scanned.records, error, NOBODY_WATCHED, cut)
 
     def _answer(self, op: str, identifier: int) -> Answer:
-        """Return what a reply holds, or the refusal that it is."""
+        """
+        Return what a reply says.
+
+        A reply that is one of before, but for its id, was held to the schema then.
+        """
         assert self._process is not None
         line = self._process.receive(time.monotonic() + self.timeout)
+        numbered = _NUMBERED.match(line)
+        if numbered is None or int(numbered[1]) != identifier:
+            return self._read(line, op, identifier)
+        key = op, line[numbered.end() :]
+        if key not in self._answers:
+            if len(self._answers) >= REMEMBERED:
+                self._answers.clear()
+            self._answers[key] = self._read(line, op, identifier)
+        return self._answers[key]
+
+    def _read(self, line: bytes, op: str, identifier: int) -> Answer:
         try:
             reply = decode_reply(line, op)
         except Unreadable as error:
@@ -167,9 +196,13 @@ class Resident:
             message = f"answered {reply.id!r}, when asked for {op} ({identifier})"
             raise WrongId(message, command=self.command, reply=line)
         try:
-            return reply.outcome()
+            ok = decode_ok(op, reply.outcome())
         except TornproofError as refusal:
-            return refusal
+            return Answer(refusal=f"{type(refusal).__name__}: {refusal}")
+        if ok.get("end") == "corrupt":
+            return Answer(refusal="the scan says that its end is corrupt")
+        records = tuple((each["offset"], each["payload"]) for each in ok.get("records", ()))
+        return Answer(ok, records)
 
     def _failure(self, failure: Deadline | Ended) -> str:
         if isinstance(failure, Deadline):
@@ -199,22 +232,15 @@ def _requests(options: Options) -> tuple[str, ...]:
     )
 
 
-def _records(scanned: Mapping[str, Any]) -> tuple[Record, ...]:
-    return tuple(
-        (to_integer(each["offset"]), to_bytes(each["payload"])) for each in scanned["records"]
-    )
-
-
 def _judge_append(records: tuple[Record, ...], appended: Answer, again: Answer) -> str:
     """Say what is wrong with the append that followed a recovery, if anything."""
-    if isinstance(appended, TornproofError):
-        return f"an append after recovery failed: {appended}"
-    if isinstance(again, TornproofError):
-        return f"cannot read what was just appended: {again}"
-    offset = to_integer(appended["offset"])
-    found = _records(again)
-    if found == (*records, (offset, PROBE_PAYLOAD)):
+    if appended.refusal:
+        return f"an append after recovery failed: {appended.refusal}"
+    if again.refusal:
+        return f"cannot read what was just appended: {again.refusal}"
+    offset = appended.ok["offset"]
+    if again.records == (*records, (offset, PROBE_PAYLOAD)):
         return ""
     history = History(settled=records).invoke(PROBE, PROBE_PAYLOAD)
     history = history.acknowledge(PROBE, offset, durable=True)
-    return "; ".join(violation.message for violation in history.judge(found))
+    return "; ".join(violation.message for violation in history.judge(again.records))
