@@ -64,7 +64,7 @@ class AdapterTarget:
     _spare: Session | None = None
     """A process that starts while the others work, and has not said hello."""
 
-    _open: "list[AdapterJournal]" = field(factory=list)
+    _open: "list[AdapterJournal | AdapterReader]" = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
         self._root = Path(tempfile.mkdtemp(prefix="tornproof-", dir=scratch()))
@@ -143,6 +143,30 @@ class AdapterTarget:
         self._open.append(journal)
         return journal
 
+    @property
+    def takes_many(self) -> bool:
+        """Whether it has group commit."""
+        return "journal/group-commit" in self.claims
+
+    def open_reader(
+        self, disk: ModelFilesystem | DirectoryDisk, *, durable_only: bool
+    ) -> "AdapterReader":
+        """Open a reader of the journal on a disk, in a process other than the writer's."""
+        assert isinstance(disk, DirectoryDisk), "an adapter works on a disk of its own"
+        self._abandon_others(disk)
+        session = self.take_session()
+        try:
+            session.call("reader.open", dir=str(disk.directory), durable_only=durable_only)
+        except Diagnosis:
+            session.kill()
+            raise
+        except TornproofError:
+            self.give_back(session)
+            raise
+        reader = AdapterReader(self, session, disk)
+        self._open.append(reader)
+        return reader
+
     def take_session(self) -> Session:
         """Return a process that has nothing to do; whoever takes it gives it back, or kills it."""
         if self._idle:
@@ -160,16 +184,16 @@ class AdapterTarget:
         """Keep a process for the next one who needs it."""
         self._idle.append(session)
 
-    def forget(self, journal: "AdapterJournal") -> bool:
-        """Note that a journal is not open any more, and say whether it was."""
-        was_open = journal in self._open
+    def forget(self, opened: "AdapterJournal | AdapterReader") -> bool:
+        """Note that a journal or reader is not open any more, and say whether it was."""
+        was_open = opened in self._open
         if was_open:
-            self._open.remove(journal)
+            self._open.remove(opened)
         return was_open
 
     def stop(self) -> None:
         """End every process."""
-        for session in [*self._idle, *(journal.session for journal in self._open)]:
+        for session in [*self._idle, *(opened.session for opened in self._open)]:
             session.kill()
         if self._spare is not None:
             self._spare.kill()
@@ -178,15 +202,15 @@ class AdapterTarget:
 
     def _abandon_others(self, disk: DirectoryDisk) -> None:
         """Close what was left open on other disks: whoever opened it has gone on."""
-        for journal in [each for each in self._open if each.disk is not disk]:
+        for opened in [each for each in self._open if each.disk is not disk]:
             try:
-                journal.close()
+                opened.close()
             except TornproofError:
-                journal.kill()
+                opened.kill()
 
     def _kill_on(self, disk: DirectoryDisk) -> None:
-        for journal in [each for each in self._open if each.disk is disk]:
-            journal.kill()
+        for opened in [each for each in self._open if each.disk is disk]:
+            opened.kill()
 
 
 @define(eq=False)
@@ -204,6 +228,11 @@ class AdapterJournal:
         return to_integer(
             self._call("journal.append", payload=payload, durable=self._durable)["offset"]
         )
+
+    def submit(self, payloads: Sequence[bytes]) -> list[int]:
+        """Hand records over at the same time."""
+        answer = self._call("journal.append_many", payloads=list(payloads), durable=True)
+        return [to_integer(offset) for offset in answer["offsets"]]
 
     def sync(self) -> None:
         """Make everything durable."""
@@ -275,6 +304,36 @@ class AdapterJournal:
         except Diagnosis:
             self.kill()
             raise
+
+
+@define(eq=False)
+class AdapterReader:
+    """A reader that is open in another process."""
+
+    target: AdapterTarget
+    session: Session
+    disk: DirectoryDisk
+
+    def read(self, offset: int) -> bytes:
+        """Read a record."""
+        return to_bytes(self.session.call("reader.read", offset=offset)["payload"])
+
+    def scan(self, start: int | None = None) -> Iterator[Record]:
+        """Yield the records from an offset on, or from the first."""
+        arguments = {} if start is None else {"from": start}
+        for record in self.session.call("reader.scan", **arguments)["records"]:
+            yield to_integer(record["offset"]), to_bytes(record["payload"])
+
+    def close(self) -> None:
+        """Close it, and leave the process to the next one."""
+        self.session.call("reader.close")
+        if self.target.forget(self):
+            self.target.give_back(self.session)
+
+    def kill(self) -> None:
+        """Kill the process."""
+        self.target.forget(self)
+        self.session.kill()
 
 
 def _answer(line: bytes, op: str) -> Answer:

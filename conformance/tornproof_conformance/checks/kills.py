@@ -101,7 +101,21 @@ KILLS = Check(
     "kills",
     "random programs, and SIGKILL at any moment",
     frozenset(
-        {"JRN-1", "JRN-2", "JRN-3", "JRN-4", "JRN-5", "JRN-6", "JRN-10", "JRN-11", "REC-1", "REC-8"}
+        {
+            "JRN-1",
+            "JRN-2",
+            "JRN-3",
+            "JRN-4",
+            "JRN-5",
+            "JRN-6",
+            "JRN-10",
+            "JRN-11",
+            "REC-1",
+            "REC-3",
+            "REC-4",
+            "REC-8",
+            "SEG-9",
+        }
     ),
     _kills,
 )

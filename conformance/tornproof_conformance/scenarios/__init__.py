@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from tornproof_conformance.scenarios import (
     addresses,
     consumers,
+    following,
     framing,
     opening,
+    submitting,
     watermark,
     writing,
 )
@@ -21,7 +23,16 @@ from tornproof_conformance.scenarios.scenario import Scenario
 
 SCENARIOS: Mapping[str, Scenario] = {
     found.name: found
-    for module in (framing, addresses, writing, opening, watermark, consumers)
+    for module in (
+        framing,
+        addresses,
+        writing,
+        opening,
+        watermark,
+        submitting,
+        following,
+        consumers,
+    )
     for found in vars(module).values()
     if isinstance(found, Scenario)
 }

@@ -63,6 +63,21 @@ def every_cut_keeps_the_longest_prefix(target: Target) -> Iterator[Violation]:
             return
 
 
+@scenario("ADP-3")
+def the_same_files_give_the_same_records(target: Target) -> Iterator[Violation]:
+    """What a killed process left is recovered three times from the same files, to the same."""
+    situation = Situation(target)
+    journal = situation.open()
+    for number in range(5):
+        journal.append(grow_payload(100, number))
+    situation.filesystem.release_locks()
+    image = situation.filesystem.image
+    found = [tuple(Situation.with_image(target, image).open().scan()) for _ in range(3)]
+    if len(set(found)) > 1:
+        counts = ", ".join(str(len(records)) for records in found)
+        yield Violation("ADP-3", f"the same files gave {counts} records, and not the same ones")
+
+
 @scenario("REC-5", profile=SEGMENTS)
 def damage_in_a_sealed_segment_is_an_error(target: Target) -> Iterator[Violation]:
     """A flipped bit anywhere in a sealed segment is an error, and nothing is changed."""

@@ -17,8 +17,9 @@ from tornproof_models.explore.workload import (
     new_disk,
 )
 
-CORE, FORMAT, SEGMENTS, WATERMARK = (
-    f"journal/{name}" for name in ("core", "format-v2", "segments", "watermark")
+CORE, FORMAT, SEGMENTS, READER, GROUP_COMMIT, WATERMARK = (
+    f"journal/{name}"
+    for name in ("core", "format-v2", "segments", "reader", "group-commit", "watermark")
 )
 """Profiles of the adapter protocol."""
 
