@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import rfc8785
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
@@ -175,6 +176,26 @@ def test_any_json_survives_the_round_trip(payload: Any, agent: str) -> None:
     assert value["action"]["payload"] == payload
     assert encode(again) == encoded
     assert decode(encoded.payload) == encoded
+
+
+ACTIONS = (
+    st.builds(Bash, st.text(), st.none() | st.text())
+    | st.builds(FilesystemWrite, st.text(), st.none() | st.integers(0, 2**53 - 1))
+    | st.builds(NetworkRequest, st.text(), st.text())
+    | st.builds(ProcessSpawn, st.text(), st.lists(st.text(), max_size=3))
+    | st.builds(Custom, st.text(), JSON)
+    | st.builds(ReadAction, st.text(), st.none() | st.text(), st.none() | st.text())
+)
+
+
+@requirement("EVT-2")
+@given(ACTIONS, st.text(), st.text(), st.text(min_size=1))
+def test_the_bytes_are_those_of_rfc_8785(action: Any, agent: str, why: str, name: str) -> None:
+    """A canonicaliser of its own finds nothing to change in them, whatever is in the texts."""
+    encoded = encode(Event(agent, action, Refuse(why, why), NOON, name))
+
+    value = json.loads(encoded.payload, parse_int=as_double)
+    assert rfc8785.dumps(value) == encoded.payload
 
 
 @requirement("EVT-6")

@@ -34,6 +34,7 @@ class Driver:
         self._abandon = abandon
         self._sleep = sleep
         self._moved = Condition()
+        self._resting = False
         self._stopping = False
         self._thread: Thread | None = None
         if not paused:
@@ -41,9 +42,15 @@ class Driver:
             self._thread.start()
 
     def wake(self) -> None:
-        """Say that there is something to do."""
-        with self._moved:
-            self._moved.notify_all()
+        """
+        Say that something has been admitted.
+
+        It costs a look where the drainer is at work.  A drainer that goes to rest
+        says so before it looks for work the last time, and whoever admits looks
+        after having admitted, so one of the two sees the other.
+        """
+        if self._resting:
+            self._notify()
 
     def wait_for(self, target: int, timeout: float | None) -> None:
         """Wait until everything below `target` has landed, the end, or the timeout in seconds."""
@@ -63,10 +70,14 @@ class Driver:
     def stop(self) -> None:
         """Make no more moves, and let go of the sink."""
         self._stopping = True
-        self.wake()
+        self._notify()
         if self._thread is not None:
             self._thread.join()
         self._supervisor.stop()
+
+    def _notify(self) -> None:
+        with self._moved:
+            self._moved.notify_all()
 
     def _has_reached(self, target: int) -> bool:
         return self._supervisor.position >= target or self._has_ended()
@@ -95,7 +106,9 @@ class Driver:
                 with self._moved:
                     self._moved.notify_all()
                     if delay is None and not self._has_ended():
+                        self._resting = True
                         self._moved.wait_for(self._has_work)
+                        self._resting = False
                     elif delay:
                         self._moved.wait_for(lambda: self._stopping, delay)
         except BaseException as error:
@@ -103,4 +116,4 @@ class Driver:
             self._abandon()
             raise
         finally:
-            self.wake()
+            self._notify()

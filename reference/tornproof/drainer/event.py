@@ -15,6 +15,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, ClassVar
@@ -36,6 +37,8 @@ _RFC3339 = re.compile(
     r"(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))",
     re.ASCII,
 )
+
+_TEXTS = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 _TYPE_NAMES: Mapping[type, str] = {str: "text", int: "an integer", tuple: "a list of texts"}
 
@@ -248,7 +251,7 @@ def encode(event: Event) -> Encoded:
         "timestamp": timestamp,
     }
     try:
-        payload = rfc8785.dumps(value)
+        payload = _canonical(value, plain=not isinstance(event.action, Custom | FilesystemWrite))
     except RecursionError:
         raise Unencodable("the event is nested too deeply, or contains itself") from None
     except (ValueError, TypeError) as error:
@@ -293,6 +296,20 @@ def from_json(value: Mapping[str, Any]) -> Event:
         )
     except KeyError as error:
         raise Invalid(f"the event has no member {error}") from None
+
+
+def _canonical(value: Mapping[str, Any], *, plain: bool) -> bytes:
+    """
+    Write a value as RFC 8785 JSON.
+
+    The json module writes texts as RFC 8785 does, and is several times as fast.
+    A value is `plain` if it has no numbers, and no keys but ours: sorting those
+    by character is sorting them by UTF-16.
+    """
+    if plain:
+        with suppress(UnicodeEncodeError):  # the library says better what is wrong
+            return _TEXTS.encode(value).encode()
+    return rfc8785.dumps(dict(value))
 
 
 def _tagged(tag: str, value: Action | Decision) -> dict[str, Any]:

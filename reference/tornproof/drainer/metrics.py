@@ -10,7 +10,7 @@ apart, since one event may take many.  Producers and drainer share one object.
 
 from threading import Lock
 
-from attrs import evolve, frozen
+from attrs import asdict, frozen
 
 
 @frozen
@@ -47,15 +47,16 @@ class Counters:
 
     def __init__(self, begin: Metrics | None = None) -> None:
         self._lock = Lock()
-        self._now = begin or Metrics()
+        self._counts = asdict(begin or Metrics())
 
     @property
     def now(self) -> Metrics:
         """Return the counters as they are at this moment."""
-        return self._now
+        with self._lock:
+            return Metrics(**self._counts)
 
     def add(self, **changes: int) -> None:
         """Add to counters by name, all at once."""
         with self._lock:
-            changed = {name: getattr(self._now, name) + more for name, more in changes.items()}
-            self._now = evolve(self._now, **changed)
+            for name, more in changes.items():
+                self._counts[name] += more

@@ -270,7 +270,8 @@ class DeferredAuditQueue:
         finally:
             with self._gate:
                 self._admitting -= 1
-                self._gate.notify_all()
+                if self._admitting == 0:
+                    self._gate.notify_all()
             self._driver.wake()
 
     # Waiting
