@@ -24,7 +24,7 @@ from rich.text import Text
 from tornproof.chain import GENESIS, Head, connect, verify
 from tornproof.chain.append import read_head
 from tornproof.chain.database import require_shape, require_sqlite, translated
-from tornproof.chain.pairwise import verify_pairwise
+from tornproof.chain.pairwise import COLUMNS, verify_pairwise
 from tornproof.chain.row import HASH_BYTES
 from tornproof.chain.signatures import KEY_BYTES
 from tornproof.chain.verify import Break
@@ -53,8 +53,7 @@ def print_head(database: str) -> None:
     everything up to it.  It is read and not verified.
     """
     with read_only(database) as connection, translated(f"read {database}"):
-        if "signed_events" in require_shape(connection, database):
-            raise WrongSchema(f"{database} has no table signed_events, so no chain")
+        require_table(connection, database, "signed_events")
         click.echo(written(read_head(connection)))
 
 
@@ -94,7 +93,7 @@ def verify_chain(
             old = verify_pairwise(connection, keys=trusted)
             rows, last, breaks = old.rows, None, old.breaks
         else:
-            _hint_at_pairwise(connection, database)
+            require_table(connection, database, "signed_events")
             seen = verify(
                 connection,
                 head=saved.hash if saved else None,
@@ -122,6 +121,7 @@ def read_only(path: str) -> Iterator[sqlite3.Connection]:
     require_file(path)
     with translated(f"open {path}"):
         connection = connect(path, read_only=True)
+    connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
     with closing(connection):
         yield connection
 
@@ -135,12 +135,17 @@ def require_file(path: str) -> None:
     require_sqlite(path)
 
 
-def _hint_at_pairwise(connection: sqlite3.Connection, path: str) -> None:
-    """Tell a chain of v0.7 from a table of somebody else's."""
+def require_table(connection: sqlite3.Connection, path: str, table: str) -> None:
+    """Raise `WrongSchema` if a table is not there, or of another shape than ours."""
     with translated(f"read {path}"):
         names = {row[1] for row in connection.execute("PRAGMA table_info(signed_events)")}
-    if "prev_hash" in names and "row_hash" not in names:
-        raise WrongSchema(f"{path} seems to hold a chain of v0.7: `--pairwise` verifies it")
+        if names.issuperset(COLUMNS) and "row_hash" not in names:
+            raise WrongSchema(
+                f"{path} seems to hold a chain of v0.7: `tornproof chain verify --pairwise` can "
+                "verify it"
+            )
+        if table in require_shape(connection, path):
+            raise WrongSchema(f"{path} has no table {table}")
 
 
 # Heads
@@ -185,7 +190,7 @@ def _show(
     console = Console(highlight=False)
     count = f"{rows:,} row{'' if rows == 1 else 's'}"
     if not breaks:
-        console.print(Text(f"✓ {database}: {count} hold", style="green"))
+        console.print(Text(f"✓ {database}: {count} hold", style="green"), soft_wrap=True)
     else:
         table = Table(box=None, pad_edge=False)
         table.add_column("row", justify="right", no_wrap=True)
@@ -195,13 +200,13 @@ def _show(
             place = "—" if each.sequence is None else str(each.sequence)
             table.add_row(place, Text(each.kind.value), Text(printable(each.detail)))
         found = f"{len(breaks):,} break{'' if len(breaks) == 1 else 's'} in {count}"
-        console.print(Text(f"✗ {database}: {found}", style="bold red"))
+        console.print(Text(f"✗ {database}: {found}", style="bold red"), soft_wrap=True)
         console.print(table)
         if len(breaks) > SHOWN:
             console.print(f"… and {len(breaks) - SHOWN:,} more: --json prints them all")
     if last is not None:
         console.print(f"head {written(last)}", soft_wrap=True)
-        if saved is None and last != GENESIS:
+        if saved is None and last != GENESIS and not breaks:
             console.print(
                 "No saved head was given, so rows that were cut off the end would not show.",
                 soft_wrap=True,

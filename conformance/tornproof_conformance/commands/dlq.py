@@ -11,15 +11,12 @@ from contextlib import closing
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from tornproof.chain import connect
 from tornproof.chain.database import translated
 from tornproof.drainer import DeadLetter, dead_letters, dlq_size, replay_dlq
 from tornproof.errors import Invalid
 
-from tornproof_conformance.commands.chain import DATABASE, read_only
+from tornproof_conformance.commands.chain import DATABASE, read_only, require_table
 from tornproof_conformance.printing import printable
 
 LIMIT = 100
@@ -43,6 +40,7 @@ def command() -> None:
 def list_letters(database: str, limit: int, as_json: bool) -> None:
     """List the dead letters in DATABASE, oldest first, with their reasons."""
     with read_only(database) as connection:
+        require_table(connection, database, "signed_events_dlq")
         found = [each for _, each in zip(range(limit), dead_letters(connection), strict=False)]
         count = dlq_size(connection)
     if as_json:
@@ -67,8 +65,11 @@ def replay_letters(database: str, event_ids: tuple[str, ...], yes: bool, as_json
     not be, and stay; 2 nothing was tried.
     """
     with read_only(database) as connection:
+        require_table(connection, database, "signed_events_dlq")
+        require_table(connection, database, "signed_events")
         waiting = {each.event_id for each in dead_letters(connection)}
-        _refuse_signed(connection.execute(SIGNED).fetchone(), database)
+        with translated(f"read {database}"):
+            _refuse_signed(connection.execute(SIGNED).fetchone(), database)
     if unknown := sorted(set(event_ids) - waiting):
         raise Invalid(f"no dead letter has the id {unknown[0]}; nothing was replayed")
     chosen = set(event_ids) or waiting
@@ -102,11 +103,12 @@ def _refuse_signed(last: tuple[int] | None, database: str) -> None:
 
 
 def _ask(count: int, database: str) -> None:
-    """Go on only if somebody says so."""
+    """Go on only if somebody agrees."""
     question = f"Append {count} dead letter{'' if count == 1 else 's'} to the chain in {database}?"
     try:
         agreed = click.confirm(question)
     except click.Abort:
+        click.echo()
         raise click.UsageError("nobody answered, so nothing was replayed: --yes answers") from None
     if not agreed:
         click.echo("nothing was replayed")
@@ -117,19 +119,12 @@ def _ask(count: int, database: str) -> None:
 
 
 def _show(found: list[DeadLetter], count: int) -> None:
-    console = Console(highlight=False)
-    table = Table(box=None, pad_edge=False)
-    table.add_column("failed at", no_wrap=True)
-    table.add_column("event", overflow="fold")
-    table.add_column("agent", overflow="fold")
-    table.add_column("reason", overflow="fold", ratio=1)
     for each in found:
-        moment = each.failed_at.partition(".")[0].rstrip("Z") + "Z"
-        row = (moment, each.event_id, each.agent_id, each.failure_reason)
-        table.add_row(*(Text(printable(str(value))) for value in row))
-    console.print(table)
+        moment = str(each.failed_at).partition(".")[0].rstrip("Z") + "Z"
+        click.echo(printable(f"{moment}  {each.event_id}  {each.agent_id}"))
+        click.echo(f"  {printable(str(each.failure_reason))}")
     if count > len(found):
-        console.print(f"… and {count - len(found):,} more: raise --limit")
+        click.echo(f"… and {count - len(found):,} more: raise --limit")
 
 
 def _fields(letter: DeadLetter) -> dict[str, Any]:
