@@ -18,7 +18,7 @@ from tornproof_conformance.events import (
 )
 from tornproof_conformance.report.record import record_run
 from tornproof_conformance.specification import specification_directory
-from tornproof_conformance.versions import VECTORS
+from tornproof_conformance.versions import SPECIFICATION, VECTORS
 
 from tests.conformance.report_runs import FAILING, PASSING, events_of, record_of
 
@@ -55,6 +55,13 @@ def test_the_version_of_the_vectors_is_that_of_their_schema() -> None:
     """What a verdict names is what the vectors' own schema demands."""
     schema = json.loads((specification_directory() / "schema/vector.schema.json").read_text())
     assert schema["properties"]["vectors"]["const"] == VECTORS
+
+
+def test_the_version_of_the_specification_is_stated_in_it() -> None:
+    """What a verdict names is what the specification says of itself."""
+    assert f"version {SPECIFICATION} of the specification" in (
+        specification_directory() / "index.md"
+    ).read_text(encoding="utf-8")
 
 
 def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
