@@ -16,8 +16,9 @@ from tornproof_conformance.adapter.messages import profiles
 from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.checks import Budget, Check
-from tornproof_conformance.checks.exercises import CONVERSATION
+from tornproof_conformance.checks.exercises import AUDITS, CONVERSATION, DELIVERIES
 from tornproof_conformance.checks.kills import KILLS
+from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK, VECTORS
 from tornproof_conformance.events import Implementation, RunEvent, RunStarted
 from tornproof_conformance.runner import check_target, diagnosed
@@ -29,11 +30,19 @@ ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
         (CONVERSATION, ()),
         (VECTORS, ("journal/format-v2",)),
         (SCENARIOS_CHECK, ("journal/core",)),
+        (AUDITS, ("audit/core",)),
+        (DELIVERIES, ("drainer/durable", "drainer/volatile")),
         (KILLS, ("journal/core",)),
+        (POWER_LOSS, ("journal/core",)),
     )
 }
-"""Each check of an adapter by name, the quick and telling first, and the profiles of which
-it needs one."""
+"""
+Each check of an adapter by name, the quick and telling first, and the profiles of
+which it needs one.
+
+Another check is added here; it takes an `AdapterTarget`, whose `command` it may
+start in any way it likes, and its share of the budget's seconds.
+"""
 
 
 def check_adapter(

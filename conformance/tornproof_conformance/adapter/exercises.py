@@ -6,7 +6,7 @@ takes to do it again, so a reproducer holds them.
 
 - `conversation`: every operation that is claimed, once
 - `audit-vector`: one frozen vector of the audit index
-- `audit-program`: random puts, questions and kills, from a seed
+- `audit-programs`: random puts, questions and kills, from a seed
 - `delivery`: events through the drainer, with faults armed
 """
 
@@ -17,13 +17,18 @@ from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Violation
 from tornproof_models.explore.workload import Target
 
+from tornproof_conformance.adapter.audits import try_audit_programs, try_audit_vector
 from tornproof_conformance.adapter.conversation import converse
+from tornproof_conformance.adapter.deliveries import deliver
 from tornproof_conformance.adapter.target import AdapterTarget
 
 Exercise: TypeAlias = Callable[[AdapterTarget, Sequence[str]], Iterator[Violation]]
 
 EXERCISES: Mapping[str, Exercise] = {
     "conversation": converse,
+    "audit-vector": try_audit_vector,
+    "audit-programs": try_audit_programs,
+    "delivery": deliver,
 }
 """Every exercise by name."""
 

@@ -16,6 +16,7 @@ Those of adapters, which have no simulated disk:
 - `kills`: random programs, and SIGKILL at any moment
 """
 
+import time
 from collections.abc import Callable, Generator, Mapping
 from typing import TypeAlias
 
@@ -55,6 +56,9 @@ class Covered:
     profiles: tuple[str, ...] = ()
     """The profiles in which it crashed anything, from mild to harsh."""
 
+    is_conclusive: bool = True
+    """Whether anything can be said; if not, `words` is the reason."""
+
 
 def count_images(coverage: Coverage) -> dict[str, int]:
     """Name the figures of an exploration."""
@@ -63,6 +67,34 @@ def count_images(coverage: Coverage) -> dict[str, int]:
         "images": coverage.judged,
         "recoveries": coverage.recovered,
     }
+
+
+@frozen
+class Clock:
+    """A share of a budget's time, running down."""
+
+    seconds: float
+    began: float
+
+    @classmethod
+    def start(cls, budget: Budget, share: float) -> "Clock":
+        """Begin to spend a share, between 0 and 1, of a budget."""
+        return cls(budget.seconds * share, time.monotonic())
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.began
+
+    @property
+    def has_time(self) -> bool:
+        """Whether some of it is left."""
+        return self.spent < self.seconds
+
+    def progress(self, check: str, detail: str) -> Progress:
+        """Say how much of it is over."""
+        total = max(int(self.seconds), 1)
+        return Progress(check, min(int(self.spent), total), total, detail)
 
 
 Findings: TypeAlias = Generator[Progress | Problem, None, Covered]

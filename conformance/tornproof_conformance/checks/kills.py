@@ -9,7 +9,6 @@ recovery makes of half a record, and no missing fsync.
 Programs are made up from one seed after the other until the time is over.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -30,9 +29,8 @@ from tornproof_models.machines.journal import mortal_journal_machine
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import Problem, ProgramCase
-from tornproof_conformance.checks import Budget, Check, Covered, Findings
+from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
 from tornproof_conformance.checks.exploration import DURABILITIES
-from tornproof_conformance.events import Progress
 from tornproof_conformance.searching import Order, search_machine
 
 SHARE = 0.3
@@ -82,14 +80,11 @@ def _search(
 def _kills(target: Target, budget: Budget) -> Findings:
     assert isinstance(target, AdapterTarget)
     known: set[str] = set()
-    began, seconds = time.monotonic(), budget.seconds * SHARE
+    clock = Clock.start(budget, SHARE)
     seed, pace = 0, pace_of(target)
-    while seed < MINIMUM or time.monotonic() - began < seconds:
+    while seed < MINIMUM or clock.has_time:
         durability = DURABILITIES[seed % len(DURABILITIES)]
-        done = min(int(time.monotonic() - began), int(seconds))
-        yield Progress(
-            "kills", done, int(seconds), f"{durability}: {seed * pace.programs} programs"
-        )
+        yield clock.progress("kills", f"{durability}: {seed * pace.programs} programs")
         yield from _search(target, durability, seed, known)
         seed += 1
     count = seed * pace.programs

@@ -10,6 +10,7 @@ machine as the reference.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
 
 from hypothesis import strategies as st
@@ -70,6 +71,27 @@ class StoreFactory(Protocol):
         ...
 
 
+class Process(Protocol):
+    """A process that has a store, and can die."""
+
+    @property
+    def store(self) -> Any:
+        """What the store under test is made of."""
+        ...
+
+    def reopen(self) -> None:
+        """Let the process end in an orderly way, and start the next."""
+        ...
+
+    def dying_after(self, statements: int | None) -> AbstractContextManager[None]:
+        """Let the process die on the way, the sooner the smaller the number, or not at all."""
+        ...
+
+    def close(self) -> None:
+        """End the process and throw away what it has stored."""
+        ...
+
+
 class ReferenceStore:
     """The reference, with audits as plain fields."""
 
@@ -109,13 +131,14 @@ DEATHS = st.none() | st.integers(0, 12)
 class AuditMachine(RuleBasedStateMachine):
     """Puts, repetitions, contradictions, questions, restarts and deaths, in any order."""
 
+    make_process: ClassVar[Callable[[], Process]] = SqliteProcess
     store_under_test: ClassVar[StoreFactory]
     judges_keys: ClassVar[bool]
     deaths: ClassVar[bool]
 
     def __init__(self) -> None:
         super().__init__()
-        self.process = SqliteProcess()
+        self.process = type(self).make_process()
         self.contract = Audits()
         self.put_before: list[Audit] = []
         self.restart()
