@@ -1,0 +1,170 @@
+// Package kit puts a log that nobody here wrote behind the adapter protocol.
+//
+// An adapter says how to open the log, append, read everything back and close;
+// requests and replies, one writer at a time and the words for errors are here.
+package kit
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+)
+
+// A Log is a foreign log that is open.
+type Log interface {
+	// Append appends as durably as the log can and returns a number that only grows.
+	Append(payload []byte) (uint64, error)
+	// Records reads everything back.
+	Records(visit func(number uint64, payload []byte)) error
+	Close() error
+}
+
+type request struct {
+	ID   json.RawMessage `json:"id"`
+	Op   string
+	Args struct {
+		Dir     string
+		Payload []byte
+	}
+}
+
+type object map[string]any
+
+type adapter struct {
+	open func(directory string) (Log, error)
+	log  Log
+	lock *os.File
+}
+
+// Serve serves a log as an adapter, until it is told to end.
+func Serve(name, module string, open func(directory string) (Log, error)) {
+	runtime.LockOSThread() // so that the nth call means the same to whoever traces them
+	served := adapter{open: open}
+	input := bufio.NewReader(os.Stdin)
+	for {
+		line, err := input.ReadBytes('\n')
+		if err != nil {
+			return
+		}
+		var asked request
+		if err := json.Unmarshal(line, &asked); err != nil {
+			panic(err)
+		}
+		reply := object{"id": asked.ID}
+		switch asked.Op {
+		case "hello":
+			reply["ok"] = object{
+				"protocol":       1,
+				"implementation": object{"name": name, "version": versionOf(module), "language": "Go"},
+				"profiles":       []string{"journal/core"},
+			}
+		case "journal.open":
+			served.answer(reply, "corrupt", func() (object, error) { return served.begin(asked.Args.Dir) })
+		case "journal.append":
+			served.answer(reply, "io", func() (object, error) {
+				number, err := served.log.Append(asked.Args.Payload)
+				return object{"offset": number}, err
+			})
+		case "journal.scan":
+			served.answer(reply, "corrupt", served.scan)
+		case "journal.close":
+			served.answer(reply, "io", served.end)
+		case "bye":
+			reply["ok"] = object{}
+		default:
+			reply["unsupported"] = asked.Op
+		}
+		text, err := json.Marshal(reply)
+		if err != nil {
+			panic(err)
+		}
+		os.Stdout.Write(append(text, '\n'))
+		if asked.Op == "bye" {
+			return
+		}
+	}
+}
+
+// answer carries an operation out.  A library's panic is an error like any other,
+// and after an error nobody knows what has been done.
+func (a *adapter) answer(reply object, code string, operation func() (object, error)) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			reply["error"] = object{"code": code, "definite": false, "message": fmt.Sprint(panicked)}
+		}
+	}()
+	found, err := operation()
+	if err == syscall.EWOULDBLOCK {
+		reply["error"] = object{"code": "locked", "definite": true, "message": "another process has it"}
+	} else if err != nil {
+		reply["error"] = object{"code": code, "definite": false, "message": err.Error()}
+	} else {
+		reply["ok"] = found
+	}
+}
+
+func (a *adapter) begin(directory string) (_ object, err error) {
+	lock, err := os.OpenFile(filepath.Join(directory, "lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	defer func() {
+		if a.log == nil {
+			lock.Close()
+		}
+	}()
+	log, err := a.open(filepath.Join(directory, "log"))
+	if err != nil {
+		return nil, err
+	}
+	first, end := uint64(0), uint64(0)
+	if err := log.Records(func(number uint64, _ []byte) {
+		if end == 0 {
+			first = number
+		}
+		end = number + 1
+	}); err != nil {
+		log.Close()
+		return nil, err
+	}
+	a.log, a.lock = log, lock
+	return object{"first": first, "end": end, "discarded_bytes": 0}, nil
+}
+
+func (a *adapter) scan() (object, error) {
+	records := []object{}
+	err := a.log.Records(func(number uint64, payload []byte) {
+		records = append(records, object{"offset": number, "payload": append([]byte{}, payload...)})
+	})
+	return object{"records": records, "end": "clean"}, err
+}
+
+func (a *adapter) end() (object, error) {
+	if a.log == nil {
+		return object{}, nil
+	}
+	err := a.log.Close()
+	a.lock.Close()
+	a.log, a.lock = nil, nil
+	return object{}, err
+}
+
+func versionOf(module string) string {
+	if built, ok := debug.ReadBuildInfo(); ok {
+		for _, dependency := range built.Deps {
+			if dependency.Path == module {
+				return dependency.Version
+			}
+		}
+	}
+	return "unknown"
+}

@@ -1,0 +1,68 @@
+// hashicorp/raft-wal with small segments: one log entry of raft is one record.
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/metadb"
+
+	"tornproof/targets/kit"
+)
+
+const segmentBytes = 64 << 10 // the default preallocates 64 MiB
+
+// The log, and its index of segments, which Close leaves open.
+type log struct {
+	*wal.WAL
+	meta *metadb.BoltMetaDB
+}
+
+func (l log) Close() error { return errors.Join(l.WAL.Close(), l.meta.Close()) }
+
+func (l log) Append(payload []byte) (uint64, error) {
+	last, err := l.LastIndex()
+	if err != nil {
+		return 0, err
+	}
+	return last + 1, l.StoreLog(&raft.Log{Index: last + 1, Data: payload})
+}
+
+func (l log) Records(visit func(uint64, []byte)) error {
+	first, err := l.FirstIndex()
+	if err != nil {
+		return err
+	}
+	last, err := l.LastIndex()
+	if err != nil {
+		return err
+	}
+	for index := first; index != 0 && index <= last; index++ {
+		var entry raft.Log
+		if err := l.GetLog(index, &entry); err != nil {
+			return err
+		}
+		visit(index, entry.Data)
+	}
+	return nil
+}
+
+func open(directory string) (kit.Log, error) {
+	if err := os.MkdirAll(directory, 0o755); err != nil {
+		return nil, err
+	}
+	silent := hclog.New(&hclog.LoggerOptions{Output: io.Discard})
+	meta := &metadb.BoltMetaDB{}
+	opened, err := wal.Open(directory,
+		wal.WithSegmentSize(segmentBytes), wal.WithLogger(silent), wal.WithMetaStore(meta))
+	if err != nil {
+		meta.Close()
+	}
+	return log{opened, meta}, err
+}
+
+func main() { kit.Serve("hashicorp/raft-wal", "github.com/hashicorp/raft-wal", open) }
