@@ -5,6 +5,7 @@ The checks and the reports look at bytes on disk.  They must not do so with the
 code that is being judged, so this reads frames on its own.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -13,6 +14,9 @@ from blake3 import blake3
 from crc32c import crc32c
 
 HEADER_BYTES = 40
+
+SEGMENT = re.compile(r"[0-9a-f]{16}\.wal(\.tmp)?")
+"""The names of files that hold frames (SEG-1)."""
 
 
 @frozen

@@ -29,7 +29,7 @@ from tornproof_conformance.events import (
     ShownRecord,
     ViolationFound,
 )
-from tornproof_conformance.frames import read_frames
+from tornproof_conformance.frames import SEGMENT, read_frames
 from tornproof_conformance.lanes import moments_of
 from tornproof_conformance.shrinking import profile_of
 from tornproof_conformance.specification import requirement
@@ -144,11 +144,16 @@ def tell_files(image: Image, written: Image) -> tuple[FileStory, ...]:
 
 
 def tell_file(name: str, content: bytes, written: bytes | None = None) -> FileStory:
-    """Tell a file; without knowing what had been written to it, say nothing about differences."""
+    """
+    Tell a file, a segment with its frames.
+
+    Without knowing what had been written to it, say nothing about differences.
+    """
+    frames = read_frames(content) if SEGMENT.fullmatch(name) else ()
     return FileStory(
         name,
         len(content),
-        tuple((frame.position, frame.size, frame.verdict) for frame in read_frames(content)),
+        tuple((frame.position, frame.size, frame.verdict) for frame in frames),
         b64encode(content[:CONTENT_BYTES]).decode(),
         () if written is None else tuple(_differences(content, written)),
     )

@@ -151,6 +151,8 @@ def scenes(found: ViolationFound) -> list[Scene]:
     last = found.afterwards
     if crashes and found.error:
         last = (*last, Moment(CALLS, f"◂ {found.error}", "failure"))
+    elif crashes and found.recovered is not None and not last:
+        last = (Moment(CALLS, f"◂ open returns: {len(found.recovered)} records shown"),)
     if last:
         told.append(Scene("the recovery" if crashes else "the program", last, None))
     return told

@@ -30,6 +30,8 @@ FIGURES: Mapping[str, str] = {
     "crash_points": "crash points",
     "images": "crash images",
     "recoveries": "distinct recoveries",
+    "crashed_again": "crashed again",
+    "requests": "requests",
 }
 """What the counts of a check are called, in the order in which to show them."""
 
@@ -63,7 +65,7 @@ class RunRecord:
         for check in self.checks:
             total.update(check.counts)
         known = {name: total[key] for key, name in FIGURES.items() if total[key]}
-        other = {key: count for key, count in total.items() if key not in FIGURES}
+        other = {key.replace("_", " "): count for key, count in total.items() if key not in FIGURES}
         return known | other
 
     @property

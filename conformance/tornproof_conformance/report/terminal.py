@@ -110,7 +110,8 @@ class TerminalReport:
             case events.CheckFinished(check, covered, seconds):
                 self._progress.remove_task(self._task)
                 line = Text(f"{check:<12}", style="bold")
-                line.append(f" {covered} ({seconds:.1f} s)", style="default")
+                style = "default" if event.conclusive else "bold yellow"
+                line.append(f" {covered} ({seconds:.1f} s)", style=style)
                 self._console.print(line)
 
     def _rate(self, event: events.Progress) -> str:
