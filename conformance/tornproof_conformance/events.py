@@ -160,6 +160,9 @@ class CheckFinished:
     profiles: tuple[str, ...] = ()
     """The profiles in which it crashed anything."""
 
+    conclusive: bool = True
+    """Whether anything can be said; if not, `covered` is the reason."""
+
 
 @frozen
 class Excuse:

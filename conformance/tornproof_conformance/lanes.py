@@ -51,6 +51,13 @@ def _operation(event: Event, names: dict[int, str]) -> Moment:
             return Moment(SYNCS, f"fsync {_file(inode, names)}")
         case trace.SyncDirectory(inode):
             return Moment(SYNCS, f"fsync directory {names.get(inode, '/')}")
+        case trace.Link(_, name, inode):
+            return Moment(WRITES, f"link {_file(inode, names)} as {name}")
+        case trace.PartialSync(inode, start, end, missed):
+            file = _file(inode, names)
+            if missed:
+                return Moment(SYNCS, f"fsync {file}, begun {missed} operations ago")
+            return Moment(SYNCS, f"O_DSYNC of bytes {start} to {end} of {file}")
         case trace.SyncFailed(inode):
             return Moment(SYNCS, f"fsync of {_file(inode, names)} FAILS", "failure")
         case _:

@@ -34,6 +34,7 @@ from tornproof_conformance.events import (
     RunFinished,
     RunStarted,
 )
+from tornproof_conformance.power.target import for_case
 from tornproof_conformance.shrinking import shrink_problem
 from tornproof_conformance.specification import Level, requirements
 from tornproof_conformance.stories import tell
@@ -68,6 +69,7 @@ def check_target(
     budget: Budget,
     reproducers: Path,
     checks: Sequence[Check] = JOURNAL_CHECKS,
+    selected: bool = False,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[RunEvent]:
@@ -75,7 +77,8 @@ def check_target(
     Run checks and yield events, the verdicts at the end.
 
     Each requirement's first violation is shrunk, told, and its reproducer saved
-    below `reproducers`.
+    below `reproducers`.  Where the checks were `selected`, nothing is said of what
+    they do not look at.
     """
     began = clock()
     yield RunStarted(
@@ -104,19 +107,32 @@ def check_target(
                 elif found.violation.requirement not in violated:
                     violated[found.violation.requirement] = check.name
                     yield _tell(found, target, reproducers)
-            for identifier in check.covers(target):
+            for identifier in check.covers(target) if tried.is_conclusive else ():
                 covered.setdefault(identifier, []).append(check.name)
             seconds = clock() - started
-            yield CheckFinished(check.name, tried.words, seconds, tried.counts, tried.profiles)
+            yield CheckFinished(
+                check.name,
+                tried.words,
+                seconds,
+                tried.counts,
+                tried.profiles,
+                tried.is_conclusive,
+            )
     except Diagnosis as broken:
         yield diagnosed(broken)
         return
-    yield from _verdicts(violated, covered, _judges(target), clock() - began)
+    judges = _known if selected else _judges(target)
+    yield from _verdicts(violated, covered, judges, clock() - began)
 
 
 def diagnosed(found: Diagnosis) -> Diagnosed:
     """Turn a diagnosis into the event that ends a run."""
     return Diagnosed(found.kind, found.message, found.hint, found.request, found.reply, found.log)
+
+
+def _known(_: str, is_known: bool) -> bool:
+    """Say something of what a check has looked at, and of nothing else."""
+    return is_known
 
 
 def _judges(target: Target) -> Callable[[str, bool], bool]:
@@ -135,9 +151,10 @@ def _implementation(target: Target) -> Implementation:
 
 
 def _tell(problem: Problem, target: Target, reproducers: Path) -> RunEvent:
-    smallest = shrink_problem(problem, target)
-    path = reproducer.save(smallest, target.name, reproducers)
-    return tell(smallest, target, str(path))
+    with for_case(target, problem.case) as judged:
+        smallest = shrink_problem(problem, judged)
+        path = reproducer.save(smallest, target.name, reproducers)
+        return tell(smallest, judged, str(path))
 
 
 def _verdicts(

@@ -11,7 +11,7 @@ from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter_checks import ADAPTER_CHECKS, check_adapter
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
-from tornproof_conformance.events import Diagnosed, RunEvent
+from tornproof_conformance.events import CheckFinished, Diagnosed, RunEvent
 from tornproof_conformance.runner import JOURNAL_CHECKS, check_target
 from tornproof_conformance.targets import find_target
 
@@ -103,7 +103,8 @@ def command(
     With a COMMAND the target is an adapter, judged by everything that it claims.
 
     Exit code 0: no MUST is violated but by a known failure. 1: one is, or a known
-    failure has expired or holds again. 3: the adapter is broken. 4: interrupted.
+    failure has expired or holds again. 3: the adapter is broken. 4: interrupted, or
+    what it does to its files cannot be recorded.
     """
     budget = Budget(operations, fault_operations, examples, seconds)
     chosen = [check for check in CHECKS.values() if check.name in only]
@@ -118,17 +119,19 @@ def command(
     else:
         target, checks = find_target(name), chosen or JOURNAL_CHECKS
         stream = check_target(target, budget=budget, reproducers=reproducers, checks=checks)
-    run(stream, outputs, as_json=as_json)
+    finish(stream, outputs, as_json=as_json)
 
 
-def run(stream: Iterator[RunEvent], outputs: Outputs, *, as_json: bool) -> None:
+def finish(stream: Iterator[RunEvent], outputs: Outputs, *, as_json: bool) -> None:
     """Show a run, write what was asked for, and exit with the code of the verdict."""
-    broken = False
+    broken = inconclusive = False
 
     def watch() -> Iterator[RunEvent]:
-        nonlocal broken
+        nonlocal broken, inconclusive
         for event in stream:
             broken = broken or isinstance(event, Diagnosed)
+            if isinstance(event, CheckFinished) and not event.conclusive:
+                inconclusive = True
             yield event
 
     try:
@@ -136,4 +139,6 @@ def run(stream: Iterator[RunEvent], outputs: Outputs, *, as_json: bool) -> None:
     except KeyboardInterrupt:
         click.echo("interrupted: there is no verdict", err=True)
         raise SystemExit(INCONCLUSIVE) from None
-    raise SystemExit(BROKEN_ADAPTER if broken else 0 if succeeds else 1)
+    if broken:
+        raise SystemExit(BROKEN_ADAPTER)
+    raise SystemExit(1 if not succeeds else INCONCLUSIVE if inconclusive else 0)

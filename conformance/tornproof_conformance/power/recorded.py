@@ -126,7 +126,11 @@ class RecordedDisk(DirectoryDisk):
     """A directory on which everything is recorded that its adapter does."""
 
     def __init__(
-        self, root: Path, release: Callable[[DirectoryDisk], None], image: Image | None = None
+        self,
+        root: Path,
+        release: Callable[[DirectoryDisk], None],
+        image: Image | None = None,
+        warnings: dict[str, None] | None = None,
     ) -> None:
         super().__init__(root, release, image)
         files, directories = self.initial.files, self.initial.directories | {DIRECTORY}
@@ -134,7 +138,7 @@ class RecordedDisk(DirectoryDisk):
         self.tree = Tree.of(str(root.resolve()), self.initial)
         self.session: RecordedSession | None = None
         self.untraceable: dict[str, None] = {}
-        self.warnings: dict[str, None] = {}
+        self.warnings: dict[str, None] = {} if warnings is None else warnings
         self.injected = 0
         """How many system calls were made to fail, as far as the recording goes."""
 

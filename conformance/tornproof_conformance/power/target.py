@@ -15,11 +15,12 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 from tornproof_models.explore.explorer import Recovered, recover
-from tornproof_models.explore.workload import Options
+from tornproof_models.explore.workload import Options, Target
 
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.session import Session
 from tornproof_conformance.adapter.target import AdapterJournal, AdapterTarget, introduction
+from tornproof_conformance.cases import Case, ProgramCase
 from tornproof_conformance.power.recorded import RecordedDisk, RecordedSession
 from tornproof_conformance.power.resident import Resident
 
@@ -40,6 +41,9 @@ class RecordedTarget(AdapterTarget):
 
     disagreements: list[Violation] = field(factory=list)
     """Where the same image has recovered to different things."""
+
+    warnings: dict[str, None] = field(factory=dict)
+    """What is worth knowing of what it does to its files."""
 
     watched: int = 0
     """How many images were recovered twice."""
@@ -76,12 +80,18 @@ class RecordedTarget(AdapterTarget):
         super().stop()
         self._resident.stop()
 
+    @property
+    def recovered(self) -> int:
+        """How many distinct images were recovered."""
+        return len(self._outcomes)
+
     # Recording
 
     def new_disk(self, image: Image | None = None) -> RecordedDisk:
         """Make a fresh directory with the files of an image, on which everything is recorded."""
         self._disks += 1
-        return RecordedDisk(self._root / f"{self._disks:08}", self._kill_on, image)
+        root = self._root / f"{self._disks:08}"
+        return RecordedDisk(root, self._kill_on, image, self.warnings)
 
     def open(self, disk: ModelFilesystem | DirectoryDisk, options: Options) -> AdapterJournal:
         """Open the journal on a disk, through a process that is recorded."""
@@ -147,6 +157,22 @@ class RecordedTarget(AdapterTarget):
                 f"then {_describe(other)}"
             )
             self.disagreements.append(Violation("REC-3", message))
+
+
+@contextmanager
+def for_case(target: Target, case: Case) -> Iterator[Target]:
+    """
+    Return the target on which a case can be repeated, for the time of a `with`.
+
+    A program that is crashed takes an adapter that is recorded; other cases, and other
+    targets, take none but themselves.
+    """
+    is_crashed = isinstance(case, ProgramCase) and case.profile is not None
+    if is_crashed and isinstance(target, AdapterTarget) and not isinstance(target, RecordedTarget):
+        with RecordedTarget.of(target) as recorded:
+            yield recorded
+    else:
+        yield target
 
 
 def _is_sampled(digest: bytes, outcome: Recovered) -> bool:

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tornproof_conformance import events
+from tornproof_conformance.adapter.messages import profiles
 from tornproof_conformance.events import (
     CrashStory,
     Diagnosed,
@@ -128,7 +129,18 @@ def _opening(event: events.RunStarted) -> str:
     versions = event.versions
     return (
         f"[bold]tornproof {escape(versions.suite)}[/] judges [bold]{escape(name)}[/]{language} by "
-        f"specification {escape(versions.specification)}\n"
+        f"specification {escape(versions.specification)}\n{_claims(judged)}"
+    )
+
+
+def _claims(judged: events.Implementation) -> str:
+    """Say what an adapter claims, and what is therefore not run; nothing if it is none."""
+    if not judged.claims:
+        return ""
+    rest = sorted(profiles() - set(judged.claims))
+    return (
+        f"  claims {', '.join(judged.claims)}\n"
+        f"  not claimed, and not run: {', '.join(rest) or 'nothing'}\n"
     )
 
 

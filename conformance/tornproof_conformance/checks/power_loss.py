@@ -1,0 +1,178 @@
+"""
+Power loss, on an adapter.
+
+The same programs and profiles as `exploration`, and the same explorer.  Each program runs
+once, recorded; then it is crashed everywhere it matters, and the adapter recovers what is
+left.  Some recoveries are recorded and crashed as well.
+
+Programs come in order of length until the time is over.  What is told of each requirement
+is the violation in the mildest profile, and of those the one with the shortest program.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from attrs import define, evolve, field
+from tornproof_models.disk.profiles import CLAIMED, PROFILES
+from tornproof_models.explore.explorer import Coverage, Explorer
+from tornproof_models.explore.workload import Append, Options, Program, Rotate, Step, Target, run
+
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
+from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES, EXPLORATION, ROOMY
+from tornproof_conformance.events import Progress
+from tornproof_conformance.power.recorded import CannotTrace
+from tornproof_conformance.power.target import RecordedTarget
+from tornproof_conformance.recorder.lines import Unreadable
+from tornproof_conformance.recorder.result import RecordingDiffers
+from tornproof_conformance.recorder.strace import CannotRecord
+
+NAME = "power-loss"
+
+SHARE = 0.4
+"""Part of the budget's time."""
+
+BOUND = 1 << 12
+"""Images of one crash point up to which all are judged: 4,096, as each takes a process's time."""
+
+RECORDINGS = 8
+"""Recoveries that are recorded and crashed again, for each second of the time."""
+
+NO_TRACE = (CannotRecord, CannotTrace, RecordingDiffers, Unreadable)
+"""Why nothing can be said of an implementation."""
+
+
+def programs_of(target: AdapterTarget, length: int) -> Iterator[tuple[Options, Program]]:
+    """Yield the programs of a length that an adapter can run, with what to open it with."""
+    for segment_bytes, alphabet in ((512, ALPHABET), (4096, ROOMY)):
+        steps = [step for step in alphabet if _can_take(target, step)]
+        for program in product(steps, repeat=length):
+            for durability in DURABILITIES:
+                if any(isinstance(step, Append) for step in program):
+                    yield Options(segment_bytes, durability), program
+
+
+def _can_take(target: AdapterTarget, step: Step) -> bool:
+    return not isinstance(step, Rotate) or "journal/segments" in target.claims
+
+
+@define
+class _Search:
+    """What was found and covered so far."""
+
+    target: RecordedTarget
+    best: dict[str, Problem] = field(factory=dict)
+    """For each requirement the problem in the mildest profile, and of those the first."""
+
+    programs: int = 0
+    _explorers: dict[tuple[Options, str], Explorer] = field(factory=dict)
+
+    @property
+    def coverage(self) -> Coverage:
+        """What was tried, over all profiles."""
+        total = Coverage()
+        for explorer in self._explorers.values():
+            total.add(explorer.coverage)
+        return total
+
+    def run(self, program: Program, options: Options) -> None:
+        """Run a program, and crash it in one profile after the other until one breaks it."""
+        self.programs += 1
+        case = ProgramCase(program, options)
+        running = run(program, self.target, options)
+        trace = running.filesystem.trace
+        for violation in running.violations:
+            self._keep(Problem(violation, case, None, trace))
+        if running.violations:
+            return
+        for profile in CLAIMED:
+            explorer = self._explorer(options, profile)
+            disagreed = len(self.target.disagreements)
+            findings = explorer.explore(trace)
+            crashed = evolve(case, profile=profile)
+            for violation in self.target.disagreements[disagreed:]:
+                self._keep(Problem(violation, crashed, None, trace))
+            for finding in findings:
+                self._keep(Problem(finding.violation, crashed, finding, trace))
+            if findings:
+                return  # what is harsher allows the same
+
+    def _keep(self, problem: Problem) -> None:
+        known = self.best.get(problem.violation.requirement)
+        if known is None or _harshness(problem) < _harshness(known):
+            self.best[problem.violation.requirement] = problem
+
+    def _explorer(self, options: Options, profile: str) -> Explorer:
+        key = options, profile
+        if key not in self._explorers:
+            self._explorers[key] = Explorer(self.target, options, PROFILES[profile], bound=BOUND)
+        return self._explorers[key]
+
+
+def _harshness(problem: Problem) -> int:
+    """Return the place of a problem's profile from mild to harsh; without a crash it is mildest."""
+    assert isinstance(problem.case, ProgramCase)
+    profile = problem.case.profile
+    return -1 if profile is None else PROFILES[profile].harshness
+
+
+def _power_loss(target: Target, budget: Budget) -> Findings:
+    assert isinstance(target, AdapterTarget)
+    try:
+        with RecordedTarget.of(target) as recorded:
+            return (yield from _search(recorded, budget.operations, budget.seconds * SHARE))
+    except NO_TRACE as reason:
+        return Covered(f"nothing: {reason}", is_conclusive=False)
+
+
+def _search(target: RecordedTarget, operations: int, seconds: float) -> Findings:
+    search = _Search(target)
+    target.recordings = int(seconds * RECORDINGS)
+    began, whole, rest = time.monotonic(), 0, ""
+    for length in range(1, operations + 1):
+        todo: Sequence[tuple[Options, Program]] = list(programs_of(target, length))
+        done = 0
+        for options, program in todo:
+            elapsed = time.monotonic() - began
+            if elapsed > seconds and (whole or done > 0):
+                break
+            if done % 10 == 0:
+                coverage = search.coverage
+                detail = f"programs of {length} operations: {coverage.judged:,} images"
+                yield Progress(NAME, int(elapsed), int(seconds), detail, coverage.judged)
+            search.run(program, options)
+            done += 1
+        if done < len(todo):
+            rest = f" and {done:,} of the {len(todo):,} of {length}" if done else ""
+            break
+        whole = length
+    yield from search.best.values()
+    return _covered(search, whole, rest)
+
+
+def _covered(search: _Search, whole: int, rest: str) -> Covered:
+    coverage, target = search.coverage, search.target
+    words = (
+        f"{coverage}, of every program of up to {whole} operations{rest}, in {len(CLAIMED)} "
+        f"profiles; {target.recovered:,} distinct images recovered, {target.watched:,} of them "
+        "twice, recorded and crashed again"
+    )
+    for warning in target.warnings:
+        words += f"; note: {warning}"
+    counts = {
+        "programs": search.programs,
+        **count_images(coverage),
+        "recoveries": target.recovered,
+        "crashed_again": target.watched,
+    }
+    return Covered(words, counts, CLAIMED)
+
+
+POWER_LOSS = Check(
+    NAME,
+    "small programs, recorded, and the power cut everywhere, in every profile",
+    EXPLORATION.requirements,
+    _power_loss,
+)
