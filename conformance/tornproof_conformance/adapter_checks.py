@@ -8,20 +8,29 @@ what was claimed.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from shlex import join
 
+from tornproof.errors import Invalid
+
 from tornproof_conformance.adapter.diagnosis import Diagnosis
-from tornproof_conformance.adapter.messages import profiles
 from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.checks import Budget, Check
 from tornproof_conformance.checks.exercises import AUDITS, CONVERSATION, DELIVERIES
 from tornproof_conformance.checks.kills import KILLS
 from tornproof_conformance.checks.power_loss import POWER_LOSS
-from tornproof_conformance.checks.situations import SCENARIOS_CHECK, VECTORS
+from tornproof_conformance.checks.situations import (
+    SCENARIOS_CHECK,
+    VECTORS,
+    scenarios_check,
+    vectors_check,
+)
 from tornproof_conformance.events import Implementation, RunEvent, RunStarted
 from tornproof_conformance.runner import check_target, diagnosed
+from tornproof_conformance.scenarios import SCENARIOS
+from tornproof_conformance.vectors import image_vectors
 from tornproof_conformance.versions import current_versions
 
 ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
@@ -61,12 +70,53 @@ def check_adapter(
     try:
         with AdapterTarget.running(command, timeout=timeout) as target:
             chosen = checks_of(target, checks)
-            yield from check_target(target, budget=budget, reproducers=reproducers, checks=chosen)
+            yield from check_target(
+                target,
+                budget=budget,
+                reproducers=reproducers,
+                checks=chosen,
+                selected=checks is not None,
+            )
     except Diagnosis as found:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         implementation = Implementation(join(command))
         yield RunStarted(join(command), implementation, current_versions(), (), {}, now)
         yield diagnosed(found)
+
+
+def select(patterns: Sequence[str]) -> list[Check]:
+    """
+    Choose the checks that concern any of some requirements, vectors or scenarios.
+
+    A pattern is the id of one, with `*` for whatever is between: `REC-3`, `JRN-*`,
+    `rec/*`, `one-writer`.  Vectors and scenarios are chosen one by one, other checks
+    as a whole.  Raises `Invalid` for a pattern that nothing matches.
+    """
+    unmatched = set(patterns)
+
+    def wanted(*names: str) -> bool:
+        matching = {each for each in patterns if any(fnmatchcase(name, each) for name in names)}
+        unmatched.difference_update(matching)
+        return bool(matching)
+
+    vectors = [each for each in image_vectors() if wanted(each.id, *each.requirements)]
+    scenarios = [each for each in SCENARIOS.values() if wanted(each.name, *each.requirements)]
+    narrowed = {
+        VECTORS.name: vectors_check(vectors),
+        SCENARIOS_CHECK.name: scenarios_check(scenarios),
+    }
+    chosen = []
+    for name, (check, _) in ADAPTER_CHECKS.items():
+        if name in narrowed:
+            chosen += [narrowed[name]] if narrowed[name].requirements else []
+        elif wanted(name, *check.requirements):
+            chosen.append(check)
+    if unmatched:
+        raise Invalid(
+            f"nothing is called {', '.join(sorted(unmatched))}: give requirements, vectors, "
+            "scenarios or checks; `tornproof list` shows them"
+        )
+    return chosen
 
 
 def checks_of(target: AdapterTarget, checks: Sequence[Check] | None = None) -> list[Check]:
@@ -77,8 +127,3 @@ def checks_of(target: AdapterTarget, checks: Sequence[Check] | None = None) -> l
         for check in chosen
         if not (needed := ADAPTER_CHECKS[check.name][1]) or needed & target.claims
     ]
-
-
-def not_claimed(target: AdapterTarget) -> list[str]:
-    """Name the profiles that an adapter does not claim, and that were therefore not tried."""
-    return sorted(profiles() - target.claims)

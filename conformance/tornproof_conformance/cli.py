@@ -29,6 +29,7 @@ from tornproof_conformance.commands import (
     recover,
     replay,
     report,
+    run,
     vectors,
 )
 
@@ -62,6 +63,7 @@ def main() -> None:
 for module in (
     check,
     replay,
+    run,
     report,
     matrix,
     diff,

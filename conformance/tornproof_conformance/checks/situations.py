@@ -2,7 +2,8 @@
 Situations that somebody thought of: frozen vectors and scenarios.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from tornproof_models.explore.workload import Target
 
@@ -10,46 +11,71 @@ from tornproof_conformance.cases import ScenarioCase, VectorCase, try_case
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.events import Progress
 from tornproof_conformance.scenarios import SCENARIOS, Scenario
-from tornproof_conformance.vectors import image_vectors
+from tornproof_conformance.scenarios.scenario import FORMAT, SEGMENTS, claims
+from tornproof_conformance.vectors import ImageVector, image_vectors
+
+FIRST = "0" * 16 + ".wal"
 
 
-def _vectors(target: Target, _: Budget) -> Findings:
-    vectors = image_vectors()
+def vectors_check(chosen: Sequence[ImageVector]) -> Check:
+    """Make the check of these frozen images."""
+    return Check(
+        "vectors",
+        "frozen images, and what recovery must make of them",
+        _exercised(chosen),
+        partial(_vectors, chosen),
+        lambda target: _exercised(chosen) - _exercised(_applicable(chosen, target)),
+    )
+
+
+def scenarios_check(chosen: Sequence[Scenario]) -> Check:
+    """Make the check of these scenarios."""
+    return Check(
+        "scenarios",
+        "situations in which a rule shows",
+        _exercised(chosen),
+        partial(_scenarios, chosen),
+        lambda target: _exercised(chosen) - _exercised(_playable(chosen, target)),
+    )
+
+
+def _vectors(chosen: Sequence[ImageVector], target: Target, _: Budget) -> Findings:
+    vectors = _applicable(chosen, target)
     for number, vector in enumerate(vectors):
         yield Progress("vectors", number, len(vectors), vector.id)
         yield from try_case(VectorCase(vector.id), target)
     return Covered(f"{len(vectors)} frozen images", {"vectors": len(vectors)})
 
 
-def _scenarios(target: Target, _: Budget) -> Findings:
-    scenarios = [each for each in SCENARIOS.values() if each.applies(target)]
+def _scenarios(chosen: Sequence[Scenario], target: Target, _: Budget) -> Findings:
+    scenarios = _playable(chosen, target)
     for number, scenario in enumerate(scenarios):
         yield Progress("scenarios", number, len(scenarios), scenario.name)
         yield from try_case(ScenarioCase(scenario.name), target)
     return Covered(f"{len(scenarios)} scenarios", {"scenarios": len(scenarios)})
 
 
-def _requirements(scenarios: Iterable[Scenario]) -> frozenset[str]:
-    return frozenset(name for scenario in scenarios for name in scenario.requirements)
+def _applicable(vectors: Sequence[ImageVector], target: Target) -> list[ImageVector]:
+    """Choose the images of the format that a target claims; most have one segment, the first."""
+    profiles = {SEGMENTS} if claims(target, SEGMENTS) else set()
+    if claims(target, FORMAT):
+        profiles.add(FORMAT)
+    return [vector for vector in vectors if profile_of(vector) in profiles]
 
 
-def _without_a_situation(target: Target) -> frozenset[str]:
-    """Name the requirements of scenarios alone that do not apply to a target."""
-    found = _requirements(each for each in SCENARIOS.values() if each.applies(target))
-    return _requirements(SCENARIOS.values()) - found
+def profile_of(vector: ImageVector) -> str:
+    """Name the profile that a target has to claim to be held to an image."""
+    segments = [name for name in vector.files if name.endswith(".wal")]
+    return FORMAT if segments in ([], [FIRST]) else SEGMENTS
 
 
-VECTORS = Check(
-    "vectors",
-    "frozen images, and what recovery must make of them",
-    frozenset(name for vector in image_vectors() for name in vector.requirements),
-    _vectors,
-)
+def _playable(scenarios: Sequence[Scenario], target: Target) -> list[Scenario]:
+    return [scenario for scenario in scenarios if scenario.applies(target)]
 
-SCENARIOS_CHECK = Check(
-    "scenarios",
-    "situations in which a rule shows",
-    _requirements(SCENARIOS.values()),
-    _scenarios,
-    _without_a_situation,
-)
+
+def _exercised(chosen: Iterable[Scenario | ImageVector]) -> frozenset[str]:
+    return frozenset(name for each in chosen for name in each.requirements)
+
+
+VECTORS = vectors_check(image_vectors())
+SCENARIOS_CHECK = scenarios_check(tuple(SCENARIOS.values()))
