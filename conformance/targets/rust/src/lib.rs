@@ -1,0 +1,111 @@
+//! Puts a log that nobody here wrote behind the adapter protocol.
+//!
+//! An adapter says how to open the log, append, read everything back and close;
+//! requests and replies, one writer at a time and the words for errors are here.
+
+use std::error::Error;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use serde_json::{Value, json};
+
+pub type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// A foreign log that is open.
+pub trait Log: Sized {
+    const NAME: &str;
+    const VERSION: &str;
+
+    fn open(directory: &Path) -> Outcome<Self>;
+
+    /// Append as durably as the log can, and return a number that only grows.
+    fn append(&mut self, payload: &[u8]) -> Outcome<u64>;
+
+    /// Read everything back.
+    fn records(&mut self) -> Outcome<Vec<(u64, Vec<u8>)>>;
+
+    fn close(self) -> Outcome<()>;
+}
+
+/// The log that is open, with the lock that keeps another writer out.
+struct Open<L> {
+    log: L,
+    _lock: File,
+}
+
+/// A reply without its id: what was done, or why not.
+fn reply(outcome: Outcome<Value>, code: &str) -> Value {
+    match outcome {
+        Ok(found) => json!({"ok": found}),
+        Err(error) => {
+            let (code, definite) = match error.is::<TryLockError>() {
+                true => ("locked", true),
+                false => (code, false), // nobody knows what has been done
+            };
+            json!({"error": {"code": code, "definite": definite, "message": error.to_string()}})
+        }
+    }
+}
+
+fn open<L: Log>(arguments: &Value, open: &mut Option<Open<L>>) -> Outcome<Value> {
+    let directory = Path::new(arguments["dir"].as_str().ok_or("dir is missing")?);
+    let path = directory.join("lock");
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    lock.try_lock()?;
+    let mut log = L::open(&directory.join("log"))?;
+    let records = log.records()?;
+    *open = Some(Open { log, _lock: lock });
+    let first = records.first().map_or(0, |(number, _)| *number);
+    let end = records.last().map_or(0, |(number, _)| number + 1);
+    Ok(json!({"first": first, "end": end, "discarded_bytes": 0}))
+}
+
+fn append<L: Log>(arguments: &Value, open: &mut Option<Open<L>>) -> Outcome<Value> {
+    let payload = BASE64.decode(arguments["payload"].as_str().unwrap_or_default())?;
+    let open = open.as_mut().ok_or("the journal is not open")?;
+    Ok(json!({"offset": open.log.append(&payload)?}))
+}
+
+fn scan<L: Log>(open: &mut Option<Open<L>>) -> Outcome<Value> {
+    let open = open.as_mut().ok_or("the journal is not open")?;
+    let records = open.log.records()?.into_iter();
+    let records = records.map(|(number, payload)| {
+        json!({"offset": number, "payload": BASE64.encode(payload)})
+    });
+    Ok(json!({"records": records.collect::<Value>(), "end": "clean"}))
+}
+
+/// Serve a log as an adapter, until it is told to end.
+pub fn serve<L: Log>() -> io::Result<()> {
+    let mut served: Option<Open<L>> = None;
+    let mut output = io::stdout().lock();
+    for line in io::stdin().lock().lines() {
+        let request: Value = serde_json::from_str(&line?)?;
+        let operation = request["op"].as_str().unwrap_or_default();
+        let mut answer = match operation {
+            "hello" => json!({"ok": {
+                "protocol": 1,
+                "implementation": {"name": L::NAME, "version": L::VERSION, "language": "Rust"},
+                "profiles": ["journal/core"],
+            }}),
+            "journal.open" => reply(open(&request["args"], &mut served), "corrupt"),
+            "journal.append" => reply(append(&request["args"], &mut served), "io"),
+            "journal.scan" => reply(scan(&mut served), "corrupt"),
+            "journal.close" => {
+                let closed = served.take().map_or(Ok(()), |open| open.log.close());
+                reply(closed.map(|()| json!({})), "io")
+            }
+            "bye" => json!({"ok": {}}),
+            _ => json!({"unsupported": operation}),
+        };
+        answer["id"] = request["id"].clone();
+        output.write_all(format!("{answer}\n").as_bytes())?;
+        output.flush()?;
+        if operation == "bye" {
+            break;
+        }
+    }
+    Ok(())
+}
