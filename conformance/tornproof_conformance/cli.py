@@ -12,6 +12,7 @@ from typing import Any
 import click
 from tornproof.errors import TornproofError
 
+from tornproof_conformance.adapter.diagnosis import Diagnosis
 from tornproof_conformance.commands import (
     audit,
     barriers,
@@ -22,10 +23,12 @@ from tornproof_conformance.commands import (
     diff,
     dlq,
     explain,
+    explore,
     fuzz,
     inspect,
     listing,
     matrix,
+    record,
     recover,
     replay,
     report,
@@ -36,6 +39,9 @@ from tornproof_conformance.commands import (
 CONFORMS, DOES_NOT_CONFORM, USAGE, BROKEN_ADAPTER, INCONCLUSIVE = range(5)
 """The exit codes of every command that gives a verdict."""
 
+EXIT_CODES = {"corrupt": DOES_NOT_CONFORM, "untraceable": INCONCLUSIVE}
+"""Those of errors that are no mistake of the user."""
+
 
 class Tornproof(click.Group):
     """Turns typed errors into one line and exit code 2."""
@@ -44,9 +50,12 @@ class Tornproof(click.Group):
         """Run a command; a refusal is no traceback."""
         try:
             return super().invoke(context)
+        except Diagnosis as broken:
+            click.echo(f"tornproof: {broken.explain()}", err=True)
+            context.exit(BROKEN_ADAPTER)
         except TornproofError as error:
             click.echo(f"tornproof: {error}", err=True)
-            context.exit(DOES_NOT_CONFORM if error.code == "corrupt" else USAGE)
+            context.exit(EXIT_CODES.get(error.code, USAGE))
 
 
 @click.group(cls=Tornproof, context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,6 +79,8 @@ for module in (
     campaign,
     fuzz,
     barriers,
+    record,
+    explore,
     vectors,
     recover,
     inspect,

@@ -5,21 +5,27 @@
 import json
 from base64 import b64encode
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import click
-from attrs import frozen
+from attrs import evolve, frozen
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from tornproof_models.explore.barriers import Barrier, BarrierSearch, Verdict, score
-from tornproof_models.explore.explorer import Coverage, Finding
+from tornproof_models.explore.explorer import BOUND, Coverage, Finding
 from tornproof_models.explore.workload import DIRECTORY, Options, Target, run
 
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.power.target import RecordedTarget
 from tornproof_conformance.programs import SYNTAX, parse_program
 from tornproof_conformance.targets import find_target
 
 CONFORMS, DOES_NOT_CONFORM = 0, 1
+
+ADAPTER_BOUND = 1 << 12
+"""Images of one crash point up to which an adapter recovers all: each takes a process's time."""
+
 COLOURS = {Verdict.LOAD_BEARING: "green", Verdict.NOT_NEEDED: "yellow"}
 
 WORDS = {Verdict.LOAD_BEARING: "load-bearing", Verdict.NOT_NEEDED: "not needed"}
@@ -93,16 +99,41 @@ class Outcome:
     help="For --program: the size of a segment.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def command(
-    name: str, program: str | None, durability: str, segment_bytes: int, as_json: bool
+    name: str,
+    program: str | None,
+    durability: str,
+    segment_bytes: int,
+    as_json: bool,
+    adapter: tuple[str, ...],
 ) -> None:
     """
     Take away each sync of a program, and crash it everywhere.
 
-    Tells of each whether anything breaks without it, and in which profile.
+    Tells of each whether anything breaks without it, and in which profile.  With a
+    COMMAND the target is an adapter: it runs the program once, recorded, and recovers
+    every image.
     """
-    target = find_target(name)
-    stories = STORIES if program is None else (Story(program, durability, segment_bytes),)
+    given = None if program is None else (Story(program, durability, segment_bytes),)
+    if not adapter:
+        _report(find_target(name), given or STORIES, as_json=as_json)
+    with AdapterTarget.running(adapter) as plain, RecordedTarget.of(plain) as target:
+        _report(target, given or stories_of(target), as_json=as_json)
+
+
+def stories_of(target: AdapterTarget) -> tuple[Story, ...]:
+    """Choose the stories that an adapter can take part in: nothing is made to fail there."""
+    has_segments = "journal/segments" in target.claims
+    without = {each: each.program.replace(" rotate", "") for each in STORIES}
+    return tuple(
+        each if has_segments else evolve(each, program=without[each])
+        for each in STORIES
+        if "fail:" not in each.program
+    )
+
+
+def _report(target: Target, stories: tuple[Story, ...], *, as_json: bool) -> NoReturn:
     console = Console(highlight=False)
     outcomes = []
     for story in stories:
@@ -111,7 +142,7 @@ def command(
         if not as_json:
             _show(console, outcomes[-1])
     if as_json:
-        click.echo(json.dumps(_document(name, outcomes), indent=2, sort_keys=True))
+        click.echo(json.dumps(_document(target.name, outcomes), indent=2, sort_keys=True))
     else:
         _sum_up(console, outcomes)
     broken = any(outcome.broken for outcome in outcomes)
@@ -125,7 +156,8 @@ def search(target: Target, story: Story) -> Outcome:
     if running.violations:
         violation = running.violations[0]
         return Outcome(story, (), f"{violation.requirement} even without a crash")
-    finder, trace = BarrierSearch(target, options), running.filesystem.trace
+    bound = ADAPTER_BOUND if isinstance(target, RecordedTarget) else BOUND
+    finder, trace = BarrierSearch(target, options, bound=bound), running.filesystem.trace
     broken = finder.broken(trace)
     if broken:
         profile, finding = broken

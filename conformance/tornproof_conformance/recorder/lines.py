@@ -20,10 +20,13 @@ import re
 from collections.abc import Iterator
 
 from attrs import define, field, frozen
+from tornproof.errors import TornproofError
 
 
-class Unreadable(Exception):
+class Unreadable(TornproofError):
     """A line is none that strace writes, or tells of something that is not known."""
+
+    code = "untraceable"
 
 
 @frozen

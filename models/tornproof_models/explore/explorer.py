@@ -257,9 +257,7 @@ class Explorer:
         yield from self._crash(registers, history, len(trace.events), depth, doubts)
 
     def _is_crash_point(self, event: Event) -> bool:
-        if self.profile.floors.everything_at_once:
-            return not isinstance(event, (*SYNCS, SyncFailed, Invoked, Failed))
-        return isinstance(event, (*SYNCS, Acked, Flushed, Observed))
+        return is_crash_point(event, self.profile)
 
     def _crash(
         self,
@@ -413,6 +411,13 @@ class Explorer:
             near = islice(space.within(DEVIATIONS), self.bound)
             choices = iter(dict.fromkeys(chain(near, space.sample(SAMPLE, seed=0))))
         yield from sorted(choices, key=space.deviations) if self.fewest_first else choices
+
+
+def is_crash_point(event: Event, profile: Profile) -> bool:
+    """Tell whether a crash just before an event may show what no other does."""
+    if profile.floors.everything_at_once:
+        return not isinstance(event, (*SYNCS, SyncFailed, Invoked, Failed))
+    return isinstance(event, (*SYNCS, Acked, Flushed, Observed))
 
 
 def judge(history: History, outcome: Recovered) -> list[Violation]:

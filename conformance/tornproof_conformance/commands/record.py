@@ -1,0 +1,109 @@
+"""
+`tornproof record`: what a command does to its files, as a trace.
+"""
+
+import tempfile
+from pathlib import Path
+
+import click
+from rich.console import Console
+from tornproof.errors import Invalid
+from tornproof_models.disk.trace import MARKS, SYNCS, Trace, Write
+from tornproof_models.disk.trace_file import save_trace
+from tornproof_models.explore.workload import Options, run
+
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.power.recorded import CannotTrace
+from tornproof_conformance.power.target import RecordedTarget
+from tornproof_conformance.programs import SYNTAX, parse_program
+from tornproof_conformance.recorder.marks import mark
+from tornproof_conformance.recorder.strace import record
+
+
+@click.command("record")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write the trace.",
+)
+@click.option(
+    "--directory",
+    default=Path(),
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Record what happens below this directory.  [default: the working directory]",
+)
+@click.option(
+    "--program",
+    help=f"Let the command, an adapter, run this program; its steps: {SYNTAX}.",
+)
+@click.option(
+    "--durability",
+    default="immediate",
+    show_default=True,
+    type=click.Choice(["immediate", "eventual"]),
+    help="For --program: when an append is promised to last.",
+)
+@click.option(
+    "--segment-bytes",
+    default=512,
+    show_default=True,
+    type=click.IntRange(1),
+    help="For --program: the size of a segment.",
+)
+@click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
+def command(
+    output: Path,
+    directory: Path,
+    program: str | None,
+    durability: str,
+    segment_bytes: int,
+    adapter: tuple[str, ...],
+) -> None:
+    """
+    Run a command and write down what it does to its files.
+
+    The trace holds every write, sync and change of names below a directory; what passes
+    over standard input and output in the form of the adapter protocol becomes its marks.
+    With --program, the command is an adapter and is spoken to; its directory is made for
+    it.  `tornproof explore` says what a crash may leave.
+
+    Exit code 4: what the command does cannot be told from its system calls.
+    """
+    if not adapter:
+        raise Invalid("nothing to record: put the command after `--`")
+    if program is None:
+        trace, warnings = _watch(adapter, directory)
+    else:
+        with AdapterTarget.running(adapter) as plain, RecordedTarget.of(plain) as target:
+            options = Options(segment_bytes, durability)
+            trace = run(parse_program(program), target, options).filesystem.trace
+            warnings = tuple(target.warnings)
+    save_trace(trace, output)
+    _show(trace, warnings, output)
+
+
+def _watch(adapter: tuple[str, ...], directory: Path) -> tuple[Trace, tuple[str, ...]]:
+    with tempfile.TemporaryDirectory(prefix="tornproof-") as scratch:
+        recorded = record(adapter, directory, Path(scratch, "log"))
+    if recorded.untraceable:
+        raise CannotTrace("; ".join(map(str, recorded.untraceable)))
+    return mark(recorded), recorded.warnings
+
+
+def _show(trace: Trace, warnings: tuple[str, ...], output: Path) -> None:
+    console = Console(highlight=False, stderr=True)
+    operations = [event for event in trace.events if not isinstance(event, MARKS)]
+    written = sum(len(event.data) for event in operations if isinstance(event, Write))
+    syncs = sum(isinstance(event, SYNCS) for event in operations)
+    marks = len(trace.events) - len(operations)
+    console.print(
+        f"{output}: {len(operations):,} operations on files, {syncs:,} of them syncs, "
+        f"{written:,} bytes written, {marks:,} calls and answers; replayed, they give the "
+        "directory byte for byte",
+        soft_wrap=True,
+        markup=False,
+    )
+    for warning in warnings:
+        console.print(f"note: {warning}", style="yellow", soft_wrap=True, markup=False)
