@@ -8,6 +8,9 @@ An id that no chapter states fails the collection of the module that names it.
 `pytest --requirements` ends with a table: for each requirement, how many tests
 passed and how many failed.
 
+`pytest --tornproof-adapter "COMMAND"` collects, besides whatever else it is told
+to, a test for each thing that an adapter is judged by; `-m tornproof` selects them.
+
 pytest loads this plugin before it measures coverage, so nothing of ours is
 imported until the first test asks for it.
 """
@@ -37,19 +40,49 @@ def requirement(*identifiers: str) -> pytest.MarkDecorator:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--requirements`."""
-    parser.getgroup("tornproof").addoption(
+    """Add `--requirements` and what it takes to judge an adapter."""
+    group = parser.getgroup("tornproof")
+    group.addoption(
         "--requirements",
         action="store_true",
         help="end with a table of requirements and the tests that look at them",
     )
+    group.addoption(
+        "--tornproof-adapter",
+        metavar="COMMAND",
+        help="collect a test for each thing that this adapter is judged by",
+    )
+    group.addoption(
+        "--tornproof-budget",
+        metavar="SECONDS",
+        type=int,
+        default=60,
+        help="about how long all of them together may take (default: 60)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the markers."""
     config.addinivalue_line(
         "markers", f"{MARKER}(*identifiers): the test looks at these requirements of spec/*.md"
     )
+    config.addinivalue_line("markers", "tornproof: the test judges an adapter")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Add the tests of `--tornproof-adapter`, before others select among them."""
+    command = config.getoption("tornproof_adapter")
+    if not command:
+        return
+    from tornproof_conformance.pytest_adapter import collect_adapter
+
+    collected = collect_adapter(session, command, config.getoption("tornproof_budget"))
+    for item in collected:
+        session.ihook.pytest_itemcollected(item=item)
+    items.extend(collected)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
