@@ -12,6 +12,7 @@ from tornproof_conformance.events import RunEvent
 from tornproof_conformance.report.badge import render_badge
 from tornproof_conformance.report.junit import render_junit
 from tornproof_conformance.report.markdown import block, code, plain, render_markdown
+from tornproof_conformance.report.page import render_page
 from tornproof_conformance.report.record import RunRecord
 from tornproof_conformance.report.terminal import TerminalReport
 
@@ -24,6 +25,7 @@ from tests.conformance.report_runs import (
     events_of,
     excused,
     hostile,
+    inconclusive,
     record_of,
 )
 
@@ -84,6 +86,33 @@ def test_junit_of_a_run_that_was_cut_off_has_an_error() -> None:
     assert "It said nothing for 5 s." in (error.text or "")
 
 
+def test_what_is_inconclusive_is_said() -> None:
+    """A check that could not say anything is named with its reason, and the verdict qualified."""
+    record = inconclusive(record_of(PASSING))
+    assert "inconclusive: strace is missing" in render_junit(record)
+    text = render_markdown(record)
+    assert text.startswith("## ❔ reference 0.1.0 conforms, as far as could be tried\n")
+    assert "could not say anything: strace is missing" in text
+    assert "Inconclusive: strace is missing" in render_page(record)
+
+
+@pytest.mark.parametrize(
+    ("record", "code"),
+    [
+        (record_of(PASSING), 0),
+        (record_of(FAILING), 1),
+        (excused(record_of(FAILING), "known"), 0),
+        (diagnosed(record_of(PASSING)), 3),
+        (cut_off(record_of(PASSING)), 4),
+        (inconclusive(record_of(PASSING)), 4),
+        (inconclusive(record_of(FAILING)), 1),
+    ],
+)
+def test_the_exit_code_says_what_came_out(record: RunRecord, code: int) -> None:
+    """A violation weighs more than a check that could not say anything."""
+    assert record.exit_code == code
+
+
 def test_junit_survives_hostile_names() -> None:
     """What XML cannot hold is replaced, the rest comes back as it was."""
     root = junit(hostile(record_of(FAILING)))
@@ -129,8 +158,9 @@ def test_markdown_quotes_text_that_holds_its_own_quotes() -> None:
         (excused(record_of(PASSING), "unexpected pass"), "{holds} hold, not as expected", "orange"),
         (cut_off(record_of(PASSING)), "no verdict", "lightgrey"),
         (diagnosed(record_of(PASSING)), "broken adapter", "red"),
+        (inconclusive(record_of(PASSING)), "{holds} hold, inconclusive", "yellow"),
     ],
-    ids=["passing", "failing", "known", "unexpected", "cut off", "broken"],
+    ids=["passing", "failing", "known", "unexpected", "cut off", "broken", "inconclusive"],
 )
 def test_the_badge_says_what_came_out(record: RunRecord, message: str, colour: str) -> None:
     """A badge has the four fields of the endpoint format, and tells the truth in one."""

@@ -8,7 +8,7 @@ import click
 
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
 from tornproof_conformance.event_file import read_events
-from tornproof_conformance.events import Diagnosed, RunFinished
+from tornproof_conformance.report.record import record_run
 
 
 @click.command("report")
@@ -20,12 +20,8 @@ def command(events: Path, outputs: Outputs, as_json: bool) -> None:
     Report on a run from its file of EVENTS, in the terminal and in files.
 
     Exit codes are those of the run: 0 if it succeeded, 1 if not, 3 if the adapter is
-    broken, 4 if it was cut off.
+    broken, 4 if it is inconclusive or was cut off.
     """
-    stream = read_events(events)
-    succeeds = show_run(outputs.keep(stream), as_json=as_json)
-    if isinstance(stream[-1], Diagnosed):
-        raise SystemExit(3)
-    if not isinstance(stream[-1], RunFinished):
-        raise SystemExit(4)
-    raise SystemExit(0 if succeeds else 1)
+    stream = tuple(outputs.keep(read_events(events)))
+    show_run(stream, as_json=as_json)
+    raise SystemExit(record_run(stream).exit_code)

@@ -25,4 +25,6 @@ def _message(record: RunRecord) -> tuple[str, str]:
         return f"{done.violated} violated{known}", "yellow" if done.succeeds else "red"
     if not done.succeeds:
         return f"{done.holds} hold, not as expected", "orange"
+    if record.inconclusive:
+        return f"{done.holds} hold, inconclusive", "yellow"
     return f"{done.holds} of {done.holds + done.violated + done.not_covered} hold", "brightgreen"

@@ -38,6 +38,11 @@ def render_junit(record: RunRecord) -> str:
         for verdict in verdicts:
             _add_case(suite, verdict, violations)
         _count(suite)
+    for check in record.inconclusive:
+        suite = SubElement(root, "testsuite", name="Run")
+        case = SubElement(suite, "testcase", classname="tornproof", name=_clean(check.check))
+        SubElement(case, "skipped", message=_clean(f"inconclusive: {check.covered}"))
+        _count(suite)
     if record.finished is None:
         suite = SubElement(root, "testsuite", name="Run")
         case = SubElement(suite, "testcase", classname="tornproof", name="the run ends")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from tornproof_conformance.events import ViolationFound
-from tornproof_conformance.report.record import RunRecord
+from tornproof_conformance.report.record import CONFORMS, RunRecord
 from tornproof_conformance.report.words import (
     SIGNS,
     diagnosis_lines,
@@ -34,13 +34,16 @@ def render_markdown(record: RunRecord) -> str:
 
 
 def _lines(record: RunRecord) -> Iterator[str]:
-    sign = "✅" if record.succeeds else "❌"
+    sign = "✅" if record.exit_code == CONFORMS else "❔" if record.succeeds else "❌"
     yield f"## {sign} {plain(headline(record))}"
     yield ""
     yield f"{plain(numbers(record))}"
     yield ""
     if record.diagnosis:
         yield from block("\n".join(diagnosis_lines(record.diagnosis)))
+        yield ""
+    for check in record.inconclusive:
+        yield f"**{plain(check.check)}** could not say anything: {plain(check.covered)}"
         yield ""
     if record.figures:
         yield "Tried: " + ", ".join(f"{n:,} {plain(name)}" for name, n in record.figures.items())

@@ -21,6 +21,9 @@ from tornproof_conformance.events import (
     ViolationFound,
 )
 
+CONFORMS, DOES_NOT_CONFORM, USAGE, BROKEN_ADAPTER, INCONCLUSIVE = range(5)
+"""The exit codes of every command that gives a verdict."""
+
 FIGURES: Mapping[str, str] = {
     "vectors": "frozen vectors",
     "scenarios": "scenarios",
@@ -57,6 +60,22 @@ class RunRecord:
     def succeeds(self) -> bool:
         """Whether the run ended and calls for no attention."""
         return self.finished is not None and self.finished.succeeds
+
+    @property
+    def inconclusive(self) -> tuple[CheckFinished, ...]:
+        """The checks that could not say anything."""
+        return tuple(check for check in self.checks if not check.conclusive)
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that gives the verdict ends with."""
+        if self.diagnosis:
+            return BROKEN_ADAPTER
+        if self.finished is None:
+            return INCONCLUSIVE
+        if not self.finished.succeeds:
+            return DOES_NOT_CONFORM
+        return INCONCLUSIVE if self.inconclusive else CONFORMS
 
     @property
     def figures(self) -> dict[str, int]:

@@ -28,7 +28,9 @@ def outcome(record: RunRecord) -> str:
         return f"is broken: {record.diagnosis.kind}"
     if record.finished is None:
         return "was not judged to the end"
-    return "conforms" if record.finished.conforms else "does not conform"
+    if not record.finished.conforms:
+        return "does not conform"
+    return "conforms, as far as could be tried" if record.inconclusive else "conforms"
 
 
 def numbers(record: RunRecord) -> str:
