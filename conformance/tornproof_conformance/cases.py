@@ -11,20 +11,25 @@ check did.
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import hypothesis
 from attrs import asdict, evolve, frozen
+from tornproof.errors import Invalid
+from tornproof_models.contract.delivery import Profile as DeliveryProfile
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.trace import Trace
-from tornproof_models.explore import workload
+from tornproof_models.explore import deliveries, workload
 from tornproof_models.explore.explorer import Explorer, Finding
+from tornproof_models.explore.hunting import violations_of
 from tornproof_models.explore.workload import Options, Program, Step, Target, run
 
 from tornproof_conformance.adapter.exercises import EXERCISES, exercise
 from tornproof_conformance.machines import make_machine
+from tornproof_conformance.queues import HasQueue, HasSchedules, decode_program, encode_program
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.searching import repeat_machine
 from tornproof_conformance.vector_check import judge_vector
@@ -78,7 +83,34 @@ class ExerciseCase:
     arguments: tuple[str, ...] = ()
 
 
-Case: TypeAlias = ProgramCase | ScenarioCase | VectorCase | MachineCase | ExerciseCase
+@frozen
+class DeliveryCase:
+    """Run a program through a deferred queue, and judge it by what a profile promises."""
+
+    profile: DeliveryProfile
+    program: deliveries.Program
+
+
+@frozen
+class ScheduleCase:
+    """Walk every schedule of a drainer within these bounds again."""
+
+    events: int
+    falls: int
+    faults: int
+    steps: tuple[str, ...]
+    """The schedule that was found, for people."""
+
+
+Case: TypeAlias = (
+    ProgramCase
+    | ScenarioCase
+    | VectorCase
+    | MachineCase
+    | ExerciseCase
+    | DeliveryCase
+    | ScheduleCase
+)
 
 
 @frozen
@@ -104,10 +136,36 @@ def try_case(case: Case, target: Target) -> list[Problem]:
             found = judge_vector(vector, target)
         case ExerciseCase(name, arguments):
             found = exercise(name, target, arguments)
+        case DeliveryCase(profile, delivered):
+            found = judge_delivery(target, profile, delivered)
+        case ScheduleCase(events, falls, faults):
+            found = judge_schedules(target, events, falls, faults)
         case MachineCase(machine, _, choices):
             caught = repeat_machine(make_machine(machine, target.name), b64decode(choices))
             found = list(caught.violations) if caught else []
     return [Problem(violation, case) for violation in found]
+
+
+def judge_delivery(
+    target: Target, profile: DeliveryProfile, program: deliveries.Program
+) -> list[Violation]:
+    """Run a program through a target's queue.  Raises `Invalid` if it has none."""
+    if not isinstance(target, HasQueue):
+        raise Invalid(f"{target.name} has no deferred queue")
+    found = violations_of(program, partial(target.open_queue, profile), profile)
+    return [Violation(each.requirement, each.message) for each in found]
+
+
+def judge_schedules(target: Target, events: int, falls: int, faults: int) -> list[Violation]:
+    """Walk the schedules of a target's drainer.  Raises `Invalid` if it has none to walk."""
+    if not isinstance(target, HasSchedules):
+        raise Invalid(f"{target.name} has no drainer that can be moved step by step")
+    seen = target.walk_schedules(events=events, falls=falls, faults=faults)
+    return [
+        Violation(violation.requirement, violation.message)
+        for counterexample in seen.counterexamples
+        for violation in counterexample.violations
+    ]
 
 
 def _try_program(case: ProgramCase, target: Target) -> list[Problem]:
@@ -157,6 +215,11 @@ def encode_case(case: Case) -> dict[str, Any]:
             return {"kind": "vector", "vector": name}
         case MachineCase():
             return {"kind": "machine", **asdict(case)}
+        case DeliveryCase(promised, program):
+            steps = encode_program(program)
+            return {"kind": "delivery", "profile": promised.value, "program": steps}
+        case ScheduleCase():
+            return {"kind": "schedule", **asdict(case)}
         case ExerciseCase():
             return {"kind": "exercise", **asdict(case)}
 
@@ -180,6 +243,12 @@ def decode_case(data: Mapping[str, Any]) -> Case:
             if data["vector"] not in {vector.id for vector in image_vectors()}:
                 raise ValueError(f"no vector {data['vector']!r}")
             return VectorCase(data["vector"])
+        case "delivery":
+            promised = DeliveryProfile(data["profile"])
+            return DeliveryCase(promised, decode_program(data["program"]))
+        case "schedule":
+            events, falls, faults = (int(data[name]) for name in ("events", "falls", "faults"))
+            return ScheduleCase(events, falls, faults, tuple(data["steps"]))
         case "machine":
             if data["hypothesis"] != hypothesis.__version__:
                 raise ValueError(

@@ -26,6 +26,7 @@ from tornproof_models.machines.group_commit import ReferenceBatcher
 from tornproof_models.machines.group_commit_journal import GroupCommitMachine
 from tornproof_models.machines.group_commit_random import batcher_machine
 from tornproof_models.machines.reader import ReferenceReader, reader_machine
+from tornproof_models.miniatures import drainer as drainer_miniatures
 from tornproof_models.miniatures.audit import INDEXERS, MINIATURES
 
 Machine: TypeAlias = type[RuleBasedStateMachine]
@@ -55,7 +56,13 @@ MACHINES: Mapping[str, Mapping[str, Callable[[], Machine]]] = {
         name: partial(audit_indexer_machine, indexer)
         for name, indexer in INDEXERS_UNDER_TEST.items()
     },
-    "drainer-machine": {"reference": partial(_drainer, Profile.DURABLE)},
+    "drainer-machine": {
+        "reference": partial(_drainer, Profile.DURABLE),
+        **{
+            name: partial(drainer.machine, queue, Profile.DURABLE)
+            for name, queue in drainer_miniatures.MINIATURES.items()
+        },
+    },
     "volatile-drainer-machine": {"reference": partial(_drainer, Profile.VOLATILE)},
 }
 """Each machine, with what it can judge: by the name of a target, what makes it."""

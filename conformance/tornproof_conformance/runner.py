@@ -22,6 +22,7 @@ from tornproof_conformance.checks import Budget, Check, Covered
 from tornproof_conformance.checks.exploration import EXPLORATION
 from tornproof_conformance.checks.faults import FAULTS
 from tornproof_conformance.checks.machine import MACHINE
+from tornproof_conformance.checks.queues import QUEUE_CHECKS, queue_checks_of
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK, VECTORS
 from tornproof_conformance.events import (
     CheckFinished,
@@ -38,16 +39,20 @@ from tornproof_conformance.power.target import for_case
 from tornproof_conformance.shrinking import shrink_problem
 from tornproof_conformance.specification import Level, requirements
 from tornproof_conformance.stories import tell
+from tornproof_conformance.targets import QueueMiniature
 from tornproof_conformance.versions import current_versions
 
 JOURNAL_CHECKS: tuple[Check, ...] = (VECTORS, SCENARIOS_CHECK, EXPLORATION, FAULTS, MACHINE)
 """What a journal is put through, the quick and telling first."""
 
+CHECKS: tuple[Check, ...] = (*JOURNAL_CHECKS, *QUEUE_CHECKS)
+"""Every check of what runs in this process."""
+
 FAMILIES = ("FRM", "JRN", "REC", "SEG")
 """The families of requirements on which a journal is judged."""
 
-BESIDE = ("RDR", "CUR")
-"""Those on which it is judged if it has readers and cursors."""
+BESIDE = ("RDR", "CUR", "EVT", "CHN", "DRN")
+"""Those on which it is judged if it has readers and cursors, a chain, a queue."""
 
 CLAIMS: Mapping[str, tuple[str, ...]] = {
     "journal/core": ("JRN", "REC"),
@@ -123,6 +128,12 @@ def check_target(
         return
     judges = _known if selected else _judges(target)
     yield from _verdicts(violated, covered, judges, clock() - began)
+
+
+def checks_of(target: Target) -> tuple[Check, ...]:
+    """Choose the checks that a target in this process can be put through."""
+    of_a_journal = (SCENARIOS_CHECK,) if isinstance(target, QueueMiniature) else JOURNAL_CHECKS
+    return of_a_journal + queue_checks_of(target)
 
 
 def diagnosed(found: Diagnosis) -> Diagnosed:

@@ -15,11 +15,13 @@ from tornproof_models.explore.explorer import Finding, recover
 from tornproof_models.explore.workload import DIRECTORY, Target, run
 
 from tornproof_conformance.cases import (
+    DeliveryCase,
     ExerciseCase,
     MachineCase,
     Problem,
     ProgramCase,
     ScenarioCase,
+    ScheduleCase,
     VectorCase,
 )
 from tornproof_conformance.events import (
@@ -76,6 +78,10 @@ def _program(problem: Problem) -> tuple[str, ...]:
             return (machine, *steps)
         case ExerciseCase(name, arguments):
             return (name, *arguments)
+        case DeliveryCase(profile, steps):
+            return (f"open a queue ({profile.value})", *map(str, steps))
+        case ScheduleCase():
+            return problem.case.steps
 
 
 # What happened

@@ -9,6 +9,7 @@ know no more, and a check knows nothing of reports.
 - `exploration`: every small program, every image, every profile
 - `faults`: every disk operation of some programs fails in every way
 - `machine`: long random programs
+- `queues`: the same three things for deferred queues
 
 Those of adapters, which have no simulated disk:
 
@@ -43,6 +44,9 @@ class Budget:
 
     seconds: int = 60
     """About how long the checks of an adapter may take, all together."""
+
+    queue_events: int = 2
+    """Events in every schedule of a drainer; with three, everything else is tried too."""
 
 
 @frozen

@@ -12,13 +12,14 @@ from tornproof_conformance.adapter_checks import ADAPTER_CHECKS, check_adapter
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
 from tornproof_conformance.events import CheckFinished, Diagnosed, RunEvent
-from tornproof_conformance.runner import JOURNAL_CHECKS, check_target
+from tornproof_conformance.runner import CHECKS as BUILT_IN
+from tornproof_conformance.runner import check_target, checks_of
 from tornproof_conformance.targets import find_target
 
 BROKEN_ADAPTER = 3
 INCONCLUSIVE = 4
 
-CHECKS = {check.name: check for check in JOURNAL_CHECKS} | {
+CHECKS = {check.name: check for check in BUILT_IN} | {
     name: check for name, (check, _) in ADAPTER_CHECKS.items()
 }
 
@@ -51,6 +52,13 @@ CHECKS = {check.name: check for check in JOURNAL_CHECKS} | {
     show_default=True,
     type=click.IntRange(0),
     help="Random programs for each durability level.",
+)
+@click.option(
+    "--queue-events",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 3),
+    help="Walk every schedule of a drainer with so many events; 3 takes minutes.",
 )
 @click.option(
     "--only",
@@ -89,6 +97,7 @@ def command(
     operations: int,
     fault_operations: int,
     examples: int,
+    queue_events: int,
     only: tuple[str, ...],
     seconds: int,
     timeout: float,
@@ -106,7 +115,7 @@ def command(
     failure has expired or holds again. 3: the adapter is broken. 4: interrupted, or
     what it does to its files cannot be recorded.
     """
-    budget = Budget(operations, fault_operations, examples, seconds)
+    budget = Budget(operations, fault_operations, examples, seconds, queue_events)
     chosen = [check for check in CHECKS.values() if check.name in only]
     if adapter:
         stream = check_adapter(
@@ -117,7 +126,8 @@ def command(
             timeout=timeout,
         )
     else:
-        target, checks = find_target(name), chosen or JOURNAL_CHECKS
+        target = find_target(name)
+        checks = chosen or checks_of(target)
         stream = check_target(target, budget=budget, reproducers=reproducers, checks=checks)
     finish(stream, outputs, as_json=as_json)
 

@@ -8,7 +8,7 @@ import click
 from tornproof_models.disk.profiles import PROFILES, Profile
 
 from tornproof_conformance.gallery import Exhibit, breakers, exhibits, find_exhibits
-from tornproof_conformance.runner import JOURNAL_CHECKS
+from tornproof_conformance.runner import CHECKS
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.specification import requirement, tests_of
 from tornproof_conformance.vectors import vectors_of
@@ -34,7 +34,7 @@ def _explain_requirement(identifier: str) -> None:
     if stated.elsewhere:
         click.echo(f"\n{fill(f'Elsewhere: {stated.elsewhere}', 88)}")
     for label, names in {
-        "checks": [check.name for check in JOURNAL_CHECKS if identifier in check.requirements],
+        "checks": [check.name for check in CHECKS if identifier in check.requirements],
         "scenarios": [s.name for s in SCENARIOS.values() if identifier in s.requirements],
         "vectors": vectors_of(identifier),
         "miniatures": [f"{each.kind}/{each.name}" for each in breakers(identifier)],

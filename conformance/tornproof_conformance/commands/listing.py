@@ -12,7 +12,7 @@ from tornproof_models.disk.profiles import PROFILES
 
 from tornproof_conformance.gallery import exhibits
 from tornproof_conformance.machines import MACHINES
-from tornproof_conformance.runner import JOURNAL_CHECKS
+from tornproof_conformance.runner import CHECKS
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.specification import FAMILIES, requirements
 from tornproof_conformance.vectors import cases
@@ -59,7 +59,7 @@ def _entries(kind: str) -> Iterator[dict[str, Any]]:
                 family = FAMILIES[stated.family]
                 yield _entry(stated.id, stated.sentence, family, level=stated.level.value)
         case "checks":
-            for check in JOURNAL_CHECKS:
+            for check in CHECKS:
                 yield _entry(check.name, check.title, requirements=sorted(check.requirements))
         case "scenarios":
             for scenario in SCENARIOS.values():

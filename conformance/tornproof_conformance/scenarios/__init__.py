@@ -11,7 +11,9 @@ from collections.abc import Mapping
 
 from tornproof_conformance.scenarios import (
     addresses,
+    chain,
     consumers,
+    delivery,
     following,
     framing,
     opening,
@@ -32,6 +34,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         submitting,
         following,
         consumers,
+        chain,
+        delivery,
     )
     for found in vars(module).values()
     if isinstance(found, Scenario)

@@ -135,6 +135,10 @@ class ReferenceQueue:
         with suppress(TornproofError):
             self.queue.replay_dlq()
 
+    def count_dead_letters(self) -> int:
+        """Count them in the database."""
+        return self.queue.dlq_size()
+
     def append_as_sibling(self, event_id: str) -> None:
         """Append with the reference's own chain, through a connection of its own."""
         entry = Entry(event_id, "sibling", "type", "2026", b"sibling")

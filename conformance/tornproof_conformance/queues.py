@@ -1,0 +1,121 @@
+"""
+What is judged besides a journal: deferred queues, and chains.
+
+A target that has a queue offers `open_queue`, and one that has a chain
+`open_chain`; what has neither is not judged on them.  The programs that a queue
+goes through are those of `tornproof_models.explore.deliveries`, and here they
+are turned into JSON's types and back.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from attrs import asdict
+from tornproof_models.contract.delivery import Profile
+from tornproof_models.database_faults import Kind, Strike, When
+from tornproof_models.disk.filesystem import Fault
+from tornproof_models.explore import deliveries
+from tornproof_models.explore.deliveries import Arm, FailDisk, Program, Step
+from tornproof_models.explore.schedules import Exploration
+
+
+@runtime_checkable
+class HasQueue(Protocol):
+    """A target with a deferred queue."""
+
+    def open_queue(self, profile: Profile) -> deliveries.Target:
+        """Make a queue of its own, with its database and its spool."""
+        ...
+
+
+@runtime_checkable
+class HasSchedules(Protocol):
+    """A target whose drainer can be moved step by step, and put back."""
+
+    def walk_schedules(self, *, events: int, falls: int, faults: int) -> Exploration:
+        """Walk every schedule with up to so many events, panics or deaths, and faults."""
+        ...
+
+
+class ChainUnderTest(Protocol):
+    """A chain in a table `signed_events`, which others may write to as well."""
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """A connection to its database, for whoever tampers."""
+        ...
+
+    def connect(self) -> sqlite3.Connection:
+        """Open another one."""
+        ...
+
+    def append(self, agent_id: str, event_type: str = "type", *, signed: bool = False) -> None:
+        """Append a row; a signed one with the chain's own key."""
+        ...
+
+    def head(self) -> bytes:
+        """Return the hash that stands for the whole chain."""
+        ...
+
+    def verify(self, *, head: bytes | None = None, with_key: bool = False) -> Sequence[str]:
+        """Verify it, perhaps against a saved head, and name every break."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+@runtime_checkable
+class HasChain(Protocol):
+    """A target with a chain."""
+
+    def open_chain(self) -> ChainUnderTest:
+        """Make an empty chain."""
+        ...
+
+
+# JSON
+
+_STEPS: Mapping[str, type[Step]] = {
+    kind.__name__.lower(): kind
+    for kind in (
+        deliveries.Submit,
+        deliveries.Move,
+        deliveries.Sibling,
+        deliveries.Kill,
+        deliveries.Watch,
+        deliveries.AskDrain,
+        deliveries.Close,
+        deliveries.Hold,
+        deliveries.Replay,
+    )
+}
+
+
+def encode_program(program: Program) -> list[dict[str, Any]]:
+    """Turn a program into JSON's types; `decode_program` turns it back."""
+    encoded = []
+    for step in program:
+        name = type(step).__name__.lower()
+        members = asdict(step.strike) if isinstance(step, Arm) else asdict(step)
+        encoded.append({"step": name, **members})
+    return encoded
+
+
+def decode_program(steps: Sequence[Mapping[str, Any]]) -> Program:
+    """Read a program.  Raises `KeyError`, `TypeError` or `ValueError`."""
+    return tuple(_decode_step(step) for step in steps)
+
+
+def _decode_step(step: Mapping[str, Any]) -> Step:
+    members = {name: value for name, value in step.items() if name != "step"}
+    match step["step"]:
+        case "arm":
+            kind, when = Kind(members.pop("kind")), When(members.pop("when"))
+            return Arm(Strike(kind, when, **members))
+        case "faildisk":
+            return FailDisk(members["nth"], Fault(members["fault"]))
+        case name:
+            return _STEPS[name](**members)

@@ -1,0 +1,45 @@
+"""
+A chain under test: the reference's, in a database in memory.
+"""
+
+import sqlite3
+
+from tornproof.chain import Ed25519Signer, Entry, append, prepare, verify
+from tornproof.chain.append import read_head
+
+from tornproof_models.database_faults import MemoryDatabase
+
+
+class ReferenceChain:
+    """The reference's chain; whoever tampers with it does so in SQL."""
+
+    def __init__(self) -> None:
+        self._database = MemoryDatabase()
+        self._signer = Ed25519Signer(bytes(32))
+        self._rows = 0
+        self.connection = self._database.anchor
+        prepare(self.connection, "memory")
+
+    def connect(self) -> sqlite3.Connection:
+        """Open another connection to the same database."""
+        return self._database.connect()
+
+    def append(self, agent_id: str, event_type: str = "type", *, signed: bool = False) -> None:
+        """Append a row of its own id."""
+        self._rows += 1
+        time = f"2026-01-31T12:00:{self._rows:02d}Z"
+        entry = Entry(f"id-{self._rows}", agent_id, event_type, time, b"{}")
+        append(self.connection, [entry], signer=self._signer if signed else None)
+
+    def head(self) -> bytes:
+        """Read the last hash."""
+        return read_head(self.connection).hash
+
+    def verify(self, *, head: bytes | None = None, with_key: bool = False) -> list[str]:
+        """Verify, and put every break into words."""
+        keys = [self._signer.public_key] if with_key else []
+        return [str(each) for each in verify(self.connection, head=head, keys=keys).breaks]
+
+    def close(self) -> None:
+        """Forget the database."""
+        self._database.close()
