@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.explore.explorer import recover
+from tornproof_models.explore.recovering import recover
 from tornproof_models.explore.workload import Options, Run, Target
 
 from tornproof_conformance.cases import ProgramCase

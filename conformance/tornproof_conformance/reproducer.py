@@ -32,7 +32,7 @@ from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Record
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.disk.trace_file import trace_document, trace_of
-from tornproof_models.explore.explorer import Finding
+from tornproof_models.explore.findings import Finding
 
 from tornproof_conformance.cases import Case, Problem, decode_case, encode_case
 from tornproof_conformance.shrinking import profile_of

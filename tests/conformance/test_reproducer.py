@@ -114,7 +114,7 @@ from tornproof_conformance.runner import check_target
 from tornproof_conformance.targets import find_target
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.explore.explorer import Finding
+from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.workload import Options
 
 saved = Path(sys.argv[1])

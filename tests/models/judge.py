@@ -1,11 +1,16 @@
 """The disk model, asked the same question as brute force."""
 
+from functools import cache
+from itertools import count, islice
+
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Trace
 
+from tests.models import brute_force
 from tests.models.brute_force import Key
+from tests.models.traces import random_run
 from tests.models.versions import BLOCK, SECTOR
 
 
@@ -21,3 +26,21 @@ def space_of(trace: Trace, profile: str) -> ImageSpace:
 def images_of(space: ImageSpace) -> set[Key]:
     """Return the keys of all of them."""
     return {space.builder.build(choice).key for choice in space.choices()}
+
+
+PROGRAMS = 1_000
+"""How many random programs the model and brute force are compared on, in each profile."""
+
+
+@cache
+def random_programs() -> list[Trace]:
+    """Return the traces of random programs, without those that would take brute force long."""
+    candidates = (random_run(seed).trace for seed in count())
+    small = (trace for trace in candidates if space_of(trace, "recycled-blocks").count() <= 300)
+    return list(islice(small, PROGRAMS))
+
+
+@cache
+def truth(number: int, profile: str) -> set[Key]:
+    """Return all that one of them may leave, by brute force."""
+    return brute_force.images(random_programs()[number], profile)

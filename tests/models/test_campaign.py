@@ -28,7 +28,8 @@ from tornproof_models.explore.campaign import (
     plan,
 )
 from tornproof_models.explore.engine import Engine, Workers
-from tornproof_models.explore.explorer import Coverage, Explorer
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.findings import Coverage
 from tornproof_models.explore.workload import Append, Options, Reopen, Rotate
 from tornproof_models.miniatures.journal import MiniatureTarget
 from tornproof_models.miniatures.small_journal import SmallJournal

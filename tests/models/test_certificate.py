@@ -18,13 +18,13 @@ from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.profiles import CLAIMED
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Acked, Image, Sync
-from tornproof_models.explore import certificate, lazy, plain_disk
+from tornproof_models.explore import certificate, doubts, explorer, plain_disk, watching
 from tornproof_models.explore import check_certificate as checker
-from tornproof_models.explore import explorer as explorer_module
 from tornproof_models.explore.certificate import certify, encode_certificate, write_outcome
 from tornproof_models.explore.check_certificate import Checked, Crash, check_certificate
-from tornproof_models.explore.explorer import Explorer, recover
+from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.plain_disk import Disk
+from tornproof_models.explore.recovering import recover
 from tornproof_models.explore.workload import Append, Kill, Options, Reopen, run
 
 from tests.models.brute_force import images as images_by_brute_force
@@ -57,7 +57,7 @@ def good() -> Document:
 
 def again(image: Image) -> dict[str, Any]:
     """Recover an image once more."""
-    return write_outcome(recover(REFERENCE, OPTIONS, ModelFilesystem(image)))
+    return write_outcome(recover(REFERENCE, OPTIONS, ModelFilesystem(image)).outcome)
 
 
 # Good ones
@@ -275,9 +275,10 @@ def looks_nowhere(*_: Any) -> None:
     """Let recovery read what is in doubt without deciding it."""
 
 
-def no_contents(image: Image) -> bytes:
-    """Take all images with the same names for one."""
-    return repr(sorted(image.files)).encode()
+def same_answers(*arguments: Any) -> list[tuple[Any, Any]]:
+    """Take all images for one that differ in what they answer to a question."""
+    given = list(ANSWERS_OF(*arguments))
+    return [(given[-1][0], piece) for _, piece in given]
 
 
 def observes_little(writer: certificate.Writer, point: int, *seen: Any) -> None:
@@ -287,6 +288,7 @@ def observes_little(writer: certificate.Writer, point: int, *seen: Any) -> None:
 
 
 WHOLE_SPLIT, OBSERVE = parts.split, certificate.Writer.observe
+ANSWERS_OF = doubts.answers_of
 IS_CRASH_POINT = Explorer._is_crash_point
 
 
@@ -298,8 +300,8 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
         "count",
         lambda space, part: 1 << (space.everything & ~part.kept & ~part.lost).bit_count(),
     ),
-    "pruner looks at nothing": (lazy.LazyFilesystem, "_look", looks_nowhere),
-    "dedup ignores contents": (Image, "digest", property(no_contents)),
+    "pruner looks at nothing": (watching.WatchedFilesystem, "_look", looks_nowhere),
+    "dedup ignores contents": (explorer, "answers_of", same_answers),
     "no crash before an acknowledgement": (
         Explorer,
         "_is_crash_point",
@@ -319,7 +321,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
             *profiles._program_order(versions),
         ],
     ),
-    "garbage is forgotten": (images, "_fillings", lambda *_: {}),
+    "garbage is forgotten": (images, "unwritten_contents", lambda *_: {}),
     "an observation changes nothing": (History, "observe", lambda self, _: self),
     "the writer leaves decisions out": (certificate, "decided", lambda *_: []),
     "the writer takes down an empty journal": (
@@ -337,7 +339,6 @@ def test_a_bug_in_the_explorer_is_noticed(name: str, monkeypatch: pytest.MonkeyP
     """Each bug makes a certificate that the checker refutes."""
     place, attribute, bug = BUGS[name]
     with monkeypatch.context() as patch:
-        patch.setattr(explorer_module, "LAZY_FROM", 0)
         patch.setattr(place, attribute, bug)
         document = write()
     assert check_certificate(document, again).refutation

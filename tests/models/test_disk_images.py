@@ -3,24 +3,22 @@
 import ast
 from collections import Counter
 from functools import cache
-from itertools import combinations, count, islice, pairwise
+from itertools import combinations, islice, pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tornproof_models.disk.images import Choice, ImageSpace
+from tornproof_models.disk.building import Choice
+from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import SYNCS, Create, Event, Image, SyncDirectory, Trace, Write
 
 from tests.models import brute_force
 from tests.models.brute_force import Key
-from tests.models.judge import images_of, space_of
+from tests.models.judge import PROGRAMS, images_of, random_programs, space_of, truth
 from tests.models.traces import random_run, traces
-
-PROGRAMS = 1_000
-"""How many random programs the model and brute force are compared on, in each profile."""
 
 SOME = 150
 """How many of them the costlier properties are tried on."""
@@ -32,18 +30,10 @@ profiles = st.sampled_from(list(PROFILES))
 
 
 @cache
-def programs() -> list[Trace]:
-    """Return the traces of random programs, without those that would take brute force long."""
-    candidates = (random_run(seed).trace for seed in count())
-    small = (trace for trace in candidates if space_of(trace, "recycled-blocks").count() <= 300)
-    return list(islice(small, PROGRAMS))
-
-
-@cache
 def steps(profile: str) -> list[tuple[Event, set[Key], set[Key]]]:
     """Return events of random programs, with the images that were possible before and after."""
     found: list[tuple[Event, set[Key], set[Key]]] = []
-    for trace in programs()[:SOME]:
+    for trace in random_programs()[:SOME]:
         starts = (Trace(trace.initial, trace.events[:end]) for end in range(len(trace.events) + 1))
         possible = [images_of(space_of(start, profile)) for start in starts]
         found += zip(trace.events, possible, possible[1:], strict=False)
@@ -55,8 +45,8 @@ def test_finds_what_brute_force_finds(profile: str) -> None:
     """On a thousand random traces the two sets of images are equal."""
     differing = [
         trace
-        for trace in programs()
-        if images_of(space_of(trace, profile)) != brute_force.images(trace, profile)
+        for number, trace in enumerate(random_programs())
+        if images_of(space_of(trace, profile)) != truth(number, profile)
     ]
 
     assert differing == []
@@ -64,7 +54,7 @@ def test_finds_what_brute_force_finds(profile: str) -> None:
 
 def test_random_programs_do_everything() -> None:
     """No kind of operation is rare among the random traces, or the comparison means little."""
-    kinds = Counter(type(event) for trace in programs() for event in trace.events)
+    kinds = Counter(type(event) for trace in random_programs() for event in trace.events)
 
     assert len(kinds) == 11
     assert min(kinds.values()) > PROGRAMS / 10
@@ -220,7 +210,7 @@ def test_large_writes_can_be_counted(profile: str) -> None:
 
 def test_harsher_profiles_allow_more() -> None:
     """Each profile allows every image that a milder one allows."""
-    for trace in programs()[:SOME]:
+    for trace in random_programs()[:SOME]:
         allowed = [images_of(space_of(trace, profile)) for profile in PROFILES]
 
         assert all(milder <= harsher for milder, harsher in pairwise(allowed))

@@ -10,7 +10,8 @@ from tornproof_conformance.targets import ReferenceTarget, find_target
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import Trace
-from tornproof_models.explore.explorer import Explorer, Finding
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.workload import (
     DIRECTORY,
     Append,

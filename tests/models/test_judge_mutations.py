@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 from tornproof_models.disk import images, profiles, registers
-from tornproof_models.disk.images import Choice, ImageSpace
+from tornproof_models.disk.building import Choice
+from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Data, Name, Registers, Version
 from tornproof_models.disk.trace import (
@@ -309,7 +310,7 @@ def the_source_of_a_rename_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 @mutation
 def new_sectors_hold_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ignore fillings."""
-    monkeypatch.setattr(images, "_fillings", lambda *_: {})
+    monkeypatch.setattr(images, "unwritten_contents", lambda *_: {})
 
 
 @mutation

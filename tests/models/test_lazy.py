@@ -1,19 +1,29 @@
 """Deciding lazily judges the same images as building each, and fewer recoveries are run."""
 
-from itertools import product
+from collections.abc import Callable
+from itertools import islice, product
 
 import pytest
+from attrs import frozen
 from tornproof_conformance.checks.exploration import ALPHABET
 from tornproof_conformance.targets import find_target
 from tornproof_models.contract.journal import History, Violation
 from tornproof_models.disk import parts
+from tornproof_models.disk.filesystem import ModelFile, ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.parts import Part
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import Image, Trace, Write
 from tornproof_models.explore import explorer as explorer_module
-from tornproof_models.explore.explorer import Coverage, Explorer, Recovered
-from tornproof_models.explore.workload import Append, Kill, Options, Program, Reopen, run
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.findings import Coverage
+from tornproof_models.explore.recovering import Outcome, recover
+from tornproof_models.explore.workload import Append, Kill, Options, Program, Reopen, Target, run
+
+from tests.models.judge import random_programs, space_of, truth
+from tests.models.versions import BLOCK, SECTOR
+from tests.models.wanderer import Wandered, Wanderer
 
 Judged = set[tuple[History, object, str]]
 
@@ -31,12 +41,11 @@ def explore(
     """Explore a program and collect every (debt, outcome) that the contract was asked about."""
     judged: Judged = set()
 
-    def record(history: History, outcome: Recovered) -> list[Violation]:
+    def record(history: History, outcome: Outcome) -> list[Violation]:
         judged.add((history, outcome.records, outcome.error))
         return []
 
     monkeypatch.setattr(explorer_module, "judge", record)
-    monkeypatch.setattr(explorer_module, "LAZY_FROM", 0)
     target, options = find_target(name), Options(durability="eventual", segment_bytes=2048)
     trace = run(program, target, options).filesystem.trace
     explorer = Explorer(target, options, PROFILES[profile], lazy=lazy)
@@ -55,6 +64,172 @@ def test_lazy_and_plain_exploration_judge_the_same(
         lazy, _ = explore(program, name, profile, lazy=True, monkeypatch=monkeypatch)
         plain, _ = explore(program, name, profile, lazy=False, monkeypatch=monkeypatch)
         assert lazy == plain, program
+
+
+def shown_by_brute_force(number: int, profile: str, target: Target) -> set[object]:
+    """Recover every image that brute force finds."""
+    shown: set[object] = set()
+    for key in truth(number, profile):
+        files = {path: content for path, content in key if content is not None}
+        image = Image(files, frozenset(path for path, content in key if content is None))
+        shown.add(recover(target, Options(), ModelFilesystem(image)).records)
+    return shown
+
+
+def shown_by_the_explorer(trace: Trace, profile: str, target: Target, *, lazy: bool) -> set[object]:
+    """Explore the end of a trace, and collect what recoveries show."""
+    shown: set[object] = set()
+    explorer = Explorer(
+        target,
+        Options(),
+        PROFILES[profile],
+        depth=1,
+        sector_bytes=SECTOR,
+        lazy=lazy,
+        observer=lambda _point, _space, _part, outcome: shown.add(outcome.records),
+    )
+    explorer.explore(trace, since=len(trace.events))
+    assert explorer.coverage.complete
+    assert explorer.coverage.recovered <= explorer.coverage.judged
+    return shown
+
+
+@pytest.mark.parametrize("profile", CLAIMED)
+def test_every_outcome_is_found_on_a_thousand_random_traces(
+    profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lazily, by plain enumeration and by brute force, recoveries show the same."""
+    monkeypatch.setattr(
+        Explorer,
+        "_registers",
+        lambda self, trace: Registers.of(
+            trace.initial, self.profile.floors, sector_bytes=SECTOR, block_bytes=BLOCK
+        ),
+    )
+    for number, trace in enumerate(random_programs()):
+        target = Wanderer(number % 256)
+        expected = shown_by_brute_force(number, profile, target)
+        assert shown_by_the_explorer(trace, profile, target, lazy=True) == expected, number
+        assert shown_by_the_explorer(trace, profile, target, lazy=False) == expected, number
+
+
+def judged_twice_crashed(
+    trace: Trace, profile: str, target: Target, *, lazy: bool, monkeypatch: pytest.MonkeyPatch
+) -> set[tuple[History, Outcome]]:
+    """Explore a trace two crashes deep, and collect what the contract was asked."""
+    judged: set[tuple[History, Outcome]] = set()
+
+    def record(history: History, outcome: Outcome) -> list[Violation]:
+        judged.add((history, outcome))
+        return []
+
+    monkeypatch.setattr(explorer_module, "judge", record)
+    explorer = Explorer(target, Options(), PROFILES[profile], sector_bytes=SECTOR, lazy=lazy)
+    explorer.explore(trace)
+    assert explorer.coverage.complete
+    return judged
+
+
+@pytest.mark.parametrize("profile", CLAIMED)
+def test_a_second_crash_is_judged_the_same(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On random traces, lazy and plain exploration find the same two crashes deep."""
+    small = (each for each in random_programs() if space_of(each, "adversarial").count() <= 8)
+    for number, trace in enumerate(islice(small, 100)):
+        target = Wanderer(number, shows=1)
+        lazy = judged_twice_crashed(trace, profile, target, lazy=True, monkeypatch=monkeypatch)
+        plain = judged_twice_crashed(trace, profile, target, lazy=False, monkeypatch=monkeypatch)
+        assert lazy == plain, number
+
+
+# Recoveries that look, the second time, where they did not look the first
+
+
+def cut_within_what_nobody_read(file: ModelFile) -> bytes:
+    """Cut a sector in two without looking at it; see later what is left of it."""
+    if file.size() == 8:
+        file.truncate(6)
+    elif file.size() == 6:
+        return file.read_at(4, 2)
+    return b""
+
+
+def write_over_what_nobody_read(file: ModelFile) -> bytes:
+    """Write a part of a sector without looking at the rest; see that later."""
+    if file.size() == 8:
+        file.write_at(6, b"more")
+    elif file.size() == 10:
+        return file.read_at(4, 2)
+    return b""
+
+
+def write_where_something_was_cut(file: ModelFile) -> bytes:
+    """Cut a sector off without looking at it; see later what shows through another."""
+    if file.size() == 8:
+        file.truncate(4)
+        file.sync()
+        file.write_at(4, b"zz")
+    elif file.size() == 6:
+        return file.read_at(4, 2)
+    return b""
+
+
+def write_what_was_read(file: ModelFile) -> bytes:
+    """Forget where something was read, and write it down."""
+    if file.size() == 8:
+        read = file.read_at(0, 3)
+        file.truncate(0)
+        file.sync()
+        file.write_at(8, read)
+    elif file.size() == 11:
+        return file.read_at(8, 3)
+    return b""
+
+
+def leave_what_was_read(file: ModelFile) -> bytes:
+    """Cut off what was read, so that it may show through what is written there."""
+    if file.size() == 8:
+        file.read_at(0, 4)
+        file.truncate(0)
+        file.sync()
+        file.write_at(0, b"new")
+    elif file.size() == 3:
+        return file.read_at(0, 3)
+    return b""
+
+
+@frozen
+class Scripted:
+    """Recovers a single file in a certain way."""
+
+    script: Callable[[ModelFile], bytes]
+    name: str = "scripted"
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> Wandered:
+        """Do what the script says, and show what it saw."""
+        del options
+        return Wandered(self.script(filesystem.open("/a")))
+
+
+@pytest.mark.parametrize("profile", CLAIMED)
+@pytest.mark.parametrize(
+    "script",
+    [
+        cut_within_what_nobody_read,
+        write_over_what_nobody_read,
+        write_where_something_was_cut,
+        write_what_was_read,
+        leave_what_was_read,
+    ],
+)
+def test_what_nobody_looked_at_first_may_matter_later(
+    script: Callable[[ModelFile], bytes], profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a first recovery passed over is told apart when a second one sees it."""
+    trace = Trace(Image({"/a": b"abcdefgh"}), (Write(1, 0, b"ABCDEFGH"),))
+    target = Scripted(script)
+    lazy = judged_twice_crashed(trace, profile, target, lazy=True, monkeypatch=monkeypatch)
+    plain = judged_twice_crashed(trace, profile, target, lazy=False, monkeypatch=monkeypatch)
+    assert lazy == plain
 
 
 def test_a_journal_that_stops_at_a_bad_frame_needs_few_recoveries() -> None:
@@ -82,12 +257,12 @@ def test_the_parts_of_a_split_make_up_the_whole(profile: str) -> None:
     pending, whole = [Part()], 0
     while pending:
         part = pending.pop()
-        register = next(parts.doubtful(space, part), None)
-        if register is None:
+        splits = (parts.split(space, part, register) for register in space.histories)
+        pieces = next((pieces for pieces in splits if pieces != [part]), [])
+        if not pieces:
             whole += parts.count(space, part)
             assert parts.count(space, part) == 1
             continue
-        pieces = list(parts.split(space, part, register))
         assert sum(parts.count(space, piece) for piece in pieces) == parts.count(space, part)
         pending += pieces
     assert whole == space.count() == len(set(space.choices()))
@@ -97,7 +272,6 @@ def test_a_splitter_that_forgets_a_piece_is_noticed(monkeypatch: pytest.MonkeyPa
     """If a split drops a piece, the images that were judged no longer add up."""
     target, options = find_target("reference"), Options(durability="eventual", segment_bytes=2048)
     trace = run((Append(472), Append(472)), target, options).filesystem.trace
-    monkeypatch.setattr(explorer_module, "LAZY_FROM", 0)
     whole = parts.split
     monkeypatch.setattr(parts, "split", lambda *arguments: list(whole(*arguments))[1:])
     explorer = Explorer(target, options, PROFILES["adversarial"], depth=1)

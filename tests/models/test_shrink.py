@@ -6,12 +6,15 @@ from collections.abc import Iterator
 import pytest
 from tornproof_conformance.targets import find_target
 from tornproof_models.contract.journal import History
+from tornproof_models.disk.building import Choice, bits
 from tornproof_models.disk.filesystem import Fault, ModelFilesystem
-from tornproof_models.disk.images import Choice, ImageSpace, bits
+from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.explore.explorer import Explorer, Finding, recover
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.findings import Finding
+from tornproof_models.explore.recovering import recover
 from tornproof_models.explore.shrink import Counterexample, Shrunk, minimise, shrink, witness
 from tornproof_models.explore.workload import (
     Append,

@@ -24,7 +24,7 @@ from tornproof_models.explore.campaign import (
     plan,
 )
 from tornproof_models.explore.engine import Engine
-from tornproof_models.explore.explorer import Coverage
+from tornproof_models.explore.findings import Coverage
 from tornproof_models.explore.workload import Options, Target
 
 from tornproof_conformance.cases import Problem, ProgramCase, try_case
@@ -116,7 +116,7 @@ class _Advance:
             detail += f", {self._images / elapsed:,.0f} a second"
         if found:
             detail += f", {len(found)} requirements violated"
-        return Progress(NAME, len(self.finished), self._course.shards, detail, judged)
+        return Progress(NAME, len(self.finished), self._course.shards, detail)
 
 
 def _problem(campaign: Campaign, discovery: Discovery) -> Problem:

@@ -13,7 +13,8 @@ from itertools import chain, product
 from attrs import evolve, frozen
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.explore.explorer import Coverage, Explorer
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.findings import Coverage
 from tornproof_models.explore.workload import (
     Append,
     Fail,

@@ -15,7 +15,8 @@ from itertools import product
 
 from attrs import define, evolve, field
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.explore.explorer import Coverage, Explorer
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.findings import Coverage
 from tornproof_models.explore.workload import Append, Options, Program, Rotate, Step, Target, run
 
 from tornproof_conformance.adapter.target import AdapterTarget

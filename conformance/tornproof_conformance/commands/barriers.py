@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from tornproof_models.explore.barriers import Barrier, BarrierSearch, Verdict, score
-from tornproof_models.explore.explorer import BOUND, Coverage, Finding
+from tornproof_models.explore.explorer import BOUND
+from tornproof_models.explore.findings import Coverage, Finding
 from tornproof_models.explore.workload import DIRECTORY, Options, Target, run
 
 from tornproof_conformance.adapter.target import AdapterTarget

@@ -15,7 +15,7 @@ from tornproof_models.disk.trace_file import load_trace
 from tornproof_models.explore.certificate import certify as certify_trace
 from tornproof_models.explore.certificate import encode_certificate, write_outcome
 from tornproof_models.explore.check_certificate import Recovery, check_certificate
-from tornproof_models.explore.explorer import recover
+from tornproof_models.explore.recovering import recover
 from tornproof_models.explore.workload import Options, run
 
 from tornproof_conformance.programs import SYNTAX, parse_program
@@ -146,6 +146,6 @@ def _recovery(document: Any) -> Recovery:
         raise Invalid(f"no target, or no options: {error}") from None
 
     def recovery(image: Image) -> dict[str, Any]:
-        return write_outcome(recover(target, options, ModelFilesystem(image)))
+        return write_outcome(recover(target, options, ModelFilesystem(image)).outcome)
 
     return recovery

@@ -15,7 +15,8 @@ from tornproof_models.disk.profiles import CLAIMED, PROFILES, Profile
 from tornproof_models.disk.registers import SECTOR_BYTES, Registers
 from tornproof_models.disk.trace import MARKS, Trace
 from tornproof_models.disk.trace_file import load_trace
-from tornproof_models.explore.explorer import Explorer, Finding, is_crash_point
+from tornproof_models.explore.explorer import Explorer, is_crash_point
+from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.workload import Options
 
 from tornproof_conformance.adapter.target import AdapterTarget

@@ -24,7 +24,7 @@ from attrs import define, field, frozen
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import History, Record
 from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.explore.explorer import PROBE, PROBE_BYTES, Recovered
+from tornproof_models.explore.recovering import PROBE, PROBE_BYTES, Recovered
 from tornproof_models.explore.workload import DIRECTORY, Options, grow_payload
 
 from tornproof_conformance.adapter.diagnosis import WrongId

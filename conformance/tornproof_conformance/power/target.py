@@ -11,18 +11,21 @@ from contextlib import contextmanager
 from typing import cast
 
 from attrs import define, field
+from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Violation
-from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.filesystem import Fault, ModelFilesystem
 from tornproof_models.disk.trace import Image
-from tornproof_models.explore.explorer import Recovered, recover
-from tornproof_models.explore.workload import Options, Target
+from tornproof_models.explore.recovering import Recovered, recover
+from tornproof_models.explore.workload import Fail, Options, Step, Target, run
 
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.session import Session
 from tornproof_conformance.adapter.target import AdapterJournal, AdapterTarget, introduction
 from tornproof_conformance.cases import Case, ProgramCase
+from tornproof_conformance.power.injected import Injection, inject
 from tornproof_conformance.power.recorded import RecordedDisk, RecordedSession
 from tornproof_conformance.power.resident import Resident
+from tornproof_conformance.recorder.recording import Performed
 
 SAMPLED = 64
 """One in so many distinct images is recovered twice, the second time recorded."""
@@ -50,6 +53,7 @@ class RecordedTarget(AdapterTarget):
 
     _resident: Resident = field(init=False)
     _outcomes: dict[tuple[bytes, Options], Recovered] = field(factory=dict)
+    _rehearsals: dict[tuple[tuple[Step, ...], Options], tuple[Performed, ...]] = field(factory=dict)
     _attended: RecordedDisk | None = None
     _logs: int = 0
 
@@ -107,12 +111,57 @@ class RecordedTarget(AdapterTarget):
         session.attend(self._attended)
         return session
 
+    @contextmanager
+    def prepared_for(self, program: Sequence[Step], options: Options) -> Iterator[Target]:
+        """
+        Return the target to run a program on: one that is told what will fail, if anything does.
+
+        What strace lets fail must be said when it starts.  So the program is rehearsed, to
+        see which system call it is that a fault strikes, and run again by a new process.
+        """
+        failing = next((step for step in program if isinstance(step, Fail)), None)
+        if failing is None:
+            yield self
+            return
+        struck = self.rehearse(program, options)
+        if failing.nth > len(struck):
+            raise Invalid(
+                f"{failing}: the program does {len(struck)} operations on the disk after it"
+            )
+        injection = inject(struck[failing.nth - 1], failing.fault)
+        injected = self._alike(injection)
+        try:
+            yield injected
+        finally:
+            injected.stop()
+
+    def rehearse(self, program: Sequence[Step], options: Options) -> tuple[Performed, ...]:
+        """Return the calls that change or sync files after the first `Fail` of a program."""
+        rehearsed = tuple(Fail(1, Fault.ERROR) if isinstance(s, Fail) else s for s in program)
+        key = rehearsed, options
+        if key not in self._rehearsals:
+            rehearsal = self._alike(Injection())
+            try:
+                disk = run(rehearsed, rehearsal, options).filesystem
+                assert isinstance(disk, RecordedDisk)
+                self._rehearsals[key] = disk.performed[disk.armed_at :]
+            finally:
+                rehearsal.stop()
+        return self._rehearsals[key]
+
+    def _alike(self, injection: "Injection") -> "InjectedTarget":
+        """Return a target with the same implementation, and processes of its own."""
+        alike = InjectedTarget(self.command, self.timeout, injection=injection)
+        alike.implementation = self.implementation
+        alike.start_seconds = self.start_seconds
+        return alike
+
     def _start(self) -> RecordedSession:
         self._logs += 1
         session = RecordedSession.record(
             self.command,
             self._root / f"{self._logs}.log",
-            options=self.strace_options,
+            options=self._options_of_next(),
             timeout=self.timeout,
         )
         try:
@@ -121,6 +170,10 @@ class RecordedTarget(AdapterTarget):
             session.kill()
             raise
         return session
+
+    def _options_of_next(self) -> tuple[str, ...]:
+        """Return the options of strace for the next process."""
+        return self.strace_options
 
     # Recovering
 
@@ -159,16 +212,39 @@ class RecordedTarget(AdapterTarget):
             self.disagreements.append(Violation("REC-3", message))
 
 
+@define(eq=False)
+class InjectedTarget(RecordedTarget):
+    """A recorded target whose first process meets one fault; those after it meet none."""
+
+    injection: Injection = field(kw_only=True)
+
+    def new_disk(self, image: Image | None = None) -> RecordedDisk:
+        """Make a disk that may become full."""
+        disk = super().new_disk(image)
+        disk.limit = self.injection.limit
+        return disk
+
+    @contextmanager
+    def prepared_for(self, program: Sequence[Step], options: Options) -> Iterator[Target]:  # noqa: ARG002
+        """Return itself: it is prepared."""
+        yield self
+
+    def _options_of_next(self) -> tuple[str, ...]:
+        return (*self.strace_options, *self.injection.options) if self._logs == 1 else ()
+
+
 @contextmanager
 def for_case(target: Target, case: Case) -> Iterator[Target]:
     """
     Return the target on which a case can be repeated, for the time of a `with`.
 
-    A program that is crashed takes an adapter that is recorded; other cases, and other
-    targets, take none but themselves.
+    A program that is crashed, or in which something fails, takes an adapter that is
+    recorded; other cases, and other targets, take none but themselves.
     """
-    is_crashed = isinstance(case, ProgramCase) and case.profile is not None
-    if is_crashed and isinstance(target, AdapterTarget) and not isinstance(target, RecordedTarget):
+    is_recorded = isinstance(case, ProgramCase) and (
+        case.profile is not None or any(isinstance(step, Fail) for step in case.program)
+    )
+    if is_recorded and isinstance(target, AdapterTarget) and not isinstance(target, RecordedTarget):
         with RecordedTarget.of(target) as recorded:
             yield recorded
     else:

@@ -16,24 +16,13 @@ than zeros in it.  These *fillings* multiply the choices further.
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 from math import prod
 
-from attrs import define, field, frozen
-
+from tornproof_models.disk.building import Builder, Choice, bits, unwritten_contents
 from tornproof_models.disk.profiles import Profile
-from tornproof_models.disk.registers import Data, Name, Register, Registers, Size, Version
-from tornproof_models.disk.trace import ROOT, Image, combine_digests, digest_content
-
-
-@frozen
-class Choice:
-    """One image, as what it keeps: a bit for each pending version, and fillings."""
-
-    kept: int
-    fillings: tuple[tuple[int, int], ...] = ()
-    """Pairs (first version of a sector, which filling), for sectors that kept no version."""
+from tornproof_models.disk.registers import Register, Registers, Version
 
 
 class ImageSpace:
@@ -48,13 +37,15 @@ class ImageSpace:
         self.versions: Sequence[Version] = tuple(registers.pending)
         self.everything = (1 << len(self.versions)) - 1
         self.below, self.above = self._closures(profile)
-        self.fillings = _fillings(registers, profile, self.versions)
+        self.fillings = unwritten_contents(registers, profile, self.versions)
+        self.fillable = sum(1 << first for first in self.fillings)
         self.components = self._components(self.everything)
         self.builder = Builder(registers, self.versions, self.fillings)
         self.histories: dict[Register, list[int]] = {}
         for position, version in enumerate(self.versions):
             self.histories.setdefault(version.register, []).append(position)
         self._counts: dict[int, int] = {0: 1}
+        self._counts_among: dict[int, int] = {}
         self._pivots: dict[int, int] = {}
 
     # Counting and listing
@@ -65,7 +56,10 @@ class ImageSpace:
 
     def count_among(self, remaining: int) -> int:
         """Count the choices among some of the versions, the others being decided."""
-        return prod(self._count(component) for component in self._components(remaining))
+        if remaining not in self._counts_among:
+            components = self._components(remaining)
+            self._counts_among[remaining] = prod(self._count(each) for each in components)
+        return self._counts_among[remaining]
 
     def choices(self) -> Iterator[Choice]:
         """Yield every choice once; all-lost comes first, all-kept last."""
@@ -257,162 +251,6 @@ class ImageSpace:
         return components
 
 
-@frozen
-class Tree:
-    """The names of an image."""
-
-    directories: frozenset[str]
-    files: tuple[tuple[str, int], ...]
-    """Pairs (path, inode), by path."""
-
-    inodes: Mapping[str, int]
-    """The inode of every path, the root's being empty."""
-
-
-@define
-class Builder:
-    """Turns choices into images, remembering what it has built of each file."""
-
-    registers: Registers
-    versions: Sequence[Version]
-    fillings: dict[int, tuple[bytes, ...]]
-    _names_mask: int = 0
-    _file_masks: dict[int, int] = field(factory=dict)
-    _contents: dict[tuple[int, int, tuple[tuple[int, int], ...]], tuple[bytes, bytes]] = field(
-        factory=dict
-    )
-    _trees: dict[int, Tree] = field(factory=dict)
-
-    def __attrs_post_init__(self) -> None:
-        for i, version in enumerate(self.versions):
-            if isinstance(version.register, Name):
-                self._names_mask |= 1 << i
-            else:
-                inode = version.register.inode
-                self._file_masks[inode] = self._file_masks.get(inode, 0) | 1 << i
-
-    def build(self, choice: Choice) -> Image:
-        """Build the image of a choice."""
-        return self.build_numbered(choice)[0]
-
-    def build_numbered(self, choice: Choice) -> tuple[Image, Mapping[str, int]]:
-        """Build the image of a choice, and say which inode each path is, the root as ""."""
-        tree = self._tree_of(choice)
-        files = {path: self._content(inode, choice)[0] for path, inode in tree.files}
-        return Image(files, tree.directories), tree.inodes
-
-    def digest(self, choice: Choice) -> bytes:
-        """Return the digest of a choice's image without building it."""
-        tree = self._tree_of(choice)
-        return combine_digests(
-            tree.directories,
-            [(path, self._content(inode, choice)[1]) for path, inode in tree.files],
-        )
-
-    def _tree_of(self, choice: Choice) -> Tree:
-        names = choice.kept & self._names_mask
-        if names not in self._trees:
-            self._trees[names] = self._tree(names)
-        return self._trees[names]
-
-    def describe(self, register: Register) -> str:
-        """Name a register in words."""
-        match register:
-            case Data(inode, sector):
-                start = sector * self.registers.sector_bytes
-                where = f"bytes {start}–{start + self.registers.sector_bytes - 1}"
-                return f"{where} of {self.registers.path_of(inode)}"
-            case Size(inode):
-                return f"size of {self.registers.path_of(inode)}"
-            case Name(directory, name):
-                return f"name {name} in {self.registers.path_of(directory)}"
-
-    def _tree(self, kept: int) -> Tree:
-        """Walk the names from the root; a directory that nothing names is gone."""
-        names = {directory: dict(entries) for directory, entries in self.registers.names.items()}
-        for i in bits(kept):
-            version = self.versions[i]
-            assert isinstance(version.register, Name)
-            entries = names[version.register.directory]
-            if version.value is None:
-                entries.pop(version.register.name, None)
-            else:
-                assert isinstance(version.value, int)
-                entries[version.register.name] = version.value
-        directories, files, pending = {"": ROOT}, [], [("", ROOT)]
-        while pending:
-            prefix, directory = pending.pop()
-            for name, inode in names[directory].items():
-                path = f"{prefix}/{name}"
-                if inode in names:
-                    directories[path] = inode
-                    pending.append((path, inode))
-                else:
-                    files.append((path, inode))
-        return Tree(
-            frozenset(directories) - {""}, tuple(sorted(files)), {**directories, **dict(files)}
-        )
-
-    def _content(self, inode: int, choice: Choice) -> tuple[bytes, bytes]:
-        """Return a file's content and its digest."""
-        mask = self._file_masks.get(inode, 0)
-        fillings = tuple(pair for pair in choice.fillings if mask >> pair[0] & 1)
-        key = (inode, choice.kept & mask, fillings)
-        if key not in self._contents:
-            content = self._build_content(*key)
-            self._contents[key] = content, digest_content(content)
-        return self._contents[key]
-
-    def _build_content(self, inode: int, kept: int, fillings: tuple[tuple[int, int], ...]) -> bytes:
-        size = self.registers.sizes[inode]
-        sectors = dict(self.registers.sectors[inode])
-        for i in bits(kept):
-            register, value = self.versions[i].register, self.versions[i].value
-            if isinstance(register, Size):
-                assert isinstance(value, int)
-                size = value
-            elif isinstance(register, Data):
-                assert isinstance(value, bytes)
-                sectors[register.sector] = value
-        for i, number in fillings:
-            register = self.versions[i].register
-            assert isinstance(register, Data)
-            sectors[register.sector] = self.fillings[i][number]
-        sector_bytes = self.registers.sector_bytes
-        zeros = bytes(sector_bytes)
-        count = -(-size // sector_bytes)
-        return b"".join(sectors.get(n, zeros) for n in range(count))[:size]
-
-
-def garbage(sector: int, size: int) -> bytes:
-    """Return what a sector holds that nobody ever wrote: the same noise every time."""
-    return random.Random(sector).randbytes(size)
-
-
-def _fillings(
-    registers: Registers, profile: Profile, versions: Sequence[Version]
-) -> dict[int, tuple[bytes, ...]]:
-    """Find, for the first version of each new sector, what it may hold besides zeros."""
-    if not profile.unwritten_sectors:
-        return {}
-    found: dict[int, tuple[bytes, ...]] = {}
-    seen: set[Data] = set()
-    size = registers.sector_bytes
-    for i, version in enumerate(versions):
-        register = version.register
-        if not isinstance(register, Data) or register in seen:
-            continue
-        seen.add(register)
-        if registers.is_new(register):
-            options = [garbage(register.sector, size), *registers.cut.get(register, ())]
-            if profile.recycled_blocks:
-                options += [
-                    file[register.sector] for file in registers.freed if register.sector in file
-                ]
-            found[i] = tuple(dict.fromkeys(option for option in options if any(option)))
-    return found
-
-
 def _join(parts: Sequence[Choice]) -> Choice:
     kept = 0
     fillings: tuple[tuple[int, int], ...] = ()
@@ -440,11 +278,3 @@ def _union(masks: "Iterator[int] | Sequence[int]") -> int:
     for mask in masks:
         result |= mask
     return result
-
-
-def bits(mask: int) -> Iterator[int]:
-    """Yield the positions of the bits that are set, from the lowest."""
-    while mask:
-        lowest = mask & -mask
-        yield lowest.bit_length() - 1
-        mask ^= lowest

@@ -12,13 +12,13 @@ disjoint and make up the whole, so the number of images in the parts that were
 judged must add up to the number that there are.
 """
 
-from collections.abc import Iterator
 from math import prod
 
 from attrs import frozen
 
-from tornproof_models.disk.images import Choice, ImageSpace, bits
-from tornproof_models.disk.registers import Register
+from tornproof_models.disk.building import Choice, bits
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.registers import Name, Register
 
 UNFILLED = -1
 """The filling of a lost sector that leaves it as its floor is."""
@@ -46,12 +46,10 @@ def single(space: ImageSpace, choice: Choice) -> Part:
 
 def count(space: ImageSpace, part: Part) -> int:
     """Count the images in a part."""
-    decided = {first for first, _ in part.fillings}
-    weight = prod(
-        1 + len(space.fillings[first])
-        for first in bits(part.lost)
-        if first in space.fillings and first not in decided
-    )
+    free = part.lost & space.fillable
+    for first, _ in part.fillings:
+        free &= ~(1 << first)
+    weight = prod(1 + len(space.fillings[first]) for first in bits(free)) if free else 1
     return weight * space.count_among(space.everything & ~part.kept & ~part.lost)
 
 
@@ -61,31 +59,47 @@ def representative(space: ImageSpace, part: Part) -> Choice:
     return Choice(space.everything & ~part.lost, fillings)
 
 
-def doubtful(space: ImageSpace, part: Part) -> Iterator[Register]:
-    """Yield the registers that hold different things in different images of a part."""
-    settled = part.kept | part.lost
-    decided = {first for first, _ in part.fillings}
-    for register, positions in space.histories.items():
-        first = positions[0]
-        emptied = part.lost >> first & 1 and first in space.fillings and first not in decided
-        if emptied or any(not settled >> position & 1 for position in positions):
-            yield register
+def value(space: ImageSpace, part: Part, register: Register) -> bytes | int | None:
+    """Return what a register holds in the image of a part that loses the least."""
+    positions = space.histories.get(register, ())
+    for position in reversed(positions):
+        if not part.lost >> position & 1:
+            return space.versions[position].value
+    if positions and positions[0] in space.fillings:
+        for first, filling in part.fillings:
+            if first == positions[0] and filling != UNFILLED:
+                return space.fillings[first][filling]
+    return space.builder.registers.floor(register)
 
 
-def split(space: ImageSpace, part: Part, register: Register) -> Iterator[Part]:
-    """Yield the disjoint parts in which a register is decided, from nothing kept to all."""
-    positions = space.histories[register]
-    first = positions[0]
+def split(space: ImageSpace, part: Part, register: Register) -> list[Part]:
+    """Return the disjoint parts in which a register is decided, from nothing kept to all."""
+    positions = space.histories.get(register)
+    if not positions:
+        return [part]
+    first, found = positions[0], []
     if not part.kept >> first & 1:
         lost = part.lost | space.above[first]
-        for filling in range(UNFILLED, len(space.fillings.get(first, ()))):
-            chosen = ((first, filling),) if first in space.fillings else ()
-            yield Part(part.kept, lost, part.fillings + chosen)
+        if first not in space.fillings or any(decided == first for decided, _ in part.fillings):
+            found.append(Part(part.kept, lost, part.fillings))
+        else:
+            for filling in range(UNFILLED, len(space.fillings[first])):
+                found.append(Part(part.kept, lost, (*part.fillings, (first, filling))))
     for position, following in zip(positions, (*positions[1:], None), strict=True):
         if part.lost >> position & 1:
-            return
+            break
         if following is None:
-            yield Part(part.kept | space.below[position], part.lost, part.fillings)
+            found.append(Part(part.kept | space.below[position], part.lost, part.fillings))
         elif not part.kept >> following & 1:
             kept = part.kept | space.below[position]
-            yield Part(kept, part.lost | space.above[following], part.fillings)
+            found.append(Part(kept, part.lost | space.above[following], part.fillings))
+    return found
+
+
+def by_names(space: ImageSpace) -> list[Part]:
+    """Return the disjoint parts in each of which all names are decided."""
+    found = [Part()]
+    for register in space.histories:
+        if isinstance(register, Name):
+            found = [piece for part in found for piece in split(space, part, register)]
+    return found

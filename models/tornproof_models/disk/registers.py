@@ -131,6 +131,9 @@ class Registers:
     freed: list[dict[int, bytes]] = field(factory=list)
     """The sectors of each file that lost its last name: blocks that will be used again."""
 
+    raised: set[Register] = field(factory=set)
+    """Registers that no longer hold what they held at the beginning: their floors were raised."""
+
     _live: dict[int, bytearray] = field(factory=dict)
     _live_names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}})
     _history: dict[Register, list[Version]] = field(factory=dict)
@@ -235,12 +238,15 @@ class Registers:
             return
         content.extend(bytes(max(event.offset - size, 0)))
         content[event.offset : end] = event.data
-        allocated, begun = self._blocks_of(event.inode)
-        needs = [version for versions in begun.values() for version in versions]
+        blocks: tuple[int, dict[int, list[Version]]] | None = None
+        needs: list[Version] = []
         for sector in range(event.offset // self.sector_bytes, -(-end // self.sector_bytes)):
             version = self._write_sector(event.inode, sector)
+            if blocks is None and (version is not None or end > size):
+                blocks = self._blocks_of(event.inode)
+                needs += [each for versions in blocks[1].values() for each in versions]
             block = sector * self.sector_bytes // self.block_bytes
-            if version is not None and block >= allocated and block not in begun:
+            if version is not None and blocks and block >= blocks[0] and block not in blocks[1]:
                 needs.append(version)
             size = max(size, min(end, (sector + 1) * self.sector_bytes))
             if self._write_size(event.inode, size, tuple(needs)):
@@ -304,7 +310,8 @@ class Registers:
         A block beyond the durable size is allocated when it is first written out,
         with what it holds then; the file's size follows.  Later writes into it are
         not ordered against the size.  A truncation frees the blocks beyond it, and
-        what is written there later is allocated anew.
+        what is written there later is allocated anew.  What the present operation writes
+        does not count.
         """
         allocated = self._blocks(self.sizes[inode])
         begun: dict[int, list[Version]] = {}
@@ -314,7 +321,7 @@ class Registers:
                     left = self._blocks(size)
                     allocated = min(allocated, left)
                     begun = {block: begun[block] for block in begun if block < left}
-                case Data(owner, sector), _ if owner == inode:
+                case Data(owner, sector), _ if owner == inode and version.step != self._step:
                     block = sector * self.sector_bytes // self.block_bytes
                     if block >= allocated and not (version.namespace or version.failed):
                         versions = begun.setdefault(block, [])
@@ -341,14 +348,14 @@ class Registers:
             same = history[-1].value == value
         else:
             begins = self.is_new(register)
-            same = self._floor(register) == value
+            same = self.floor(register) == value
         return self._add(register, value) if begins or not same else None
 
     def _write_size(self, inode: int, size: int, needs: tuple[Version, ...]) -> bool:
         """Add a version if the size grows or its sync has failed: any write dirties it."""
         register = Size(inode)
         history = self._history.get(register)
-        newest = history[-1].value if history else self._floor(register)
+        newest = history[-1].value if history else self.floor(register)
         if newest == size and not (history and history[-1].failed):
             return False
         self._add(register, size).needs = needs
@@ -362,7 +369,8 @@ class Registers:
         self.pending.append(version)
         return version
 
-    def _floor(self, register: Register) -> bytes | int | None:
+    def floor(self, register: Register) -> bytes | int | None:
+        """Return the version of a register that is durable for certain."""
         match register:
             case Data(inode, sector):
                 return self.sectors[inode].get(sector, bytes(self.sector_bytes))
@@ -426,6 +434,7 @@ class Registers:
 
     def _settle(self, version: Version) -> None:
         self._history[version.register].remove(version)
+        self.raised.add(version.register)
         match version.register:
             case Data(inode, sector):
                 assert isinstance(version.value, bytes)

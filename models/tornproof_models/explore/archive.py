@@ -23,7 +23,7 @@ from attrs import asdict, frozen
 from tornproof.errors import Invalid
 
 from tornproof_models.explore.campaign import Campaign, Discovery, Explored, Plan
-from tornproof_models.explore.explorer import Coverage
+from tornproof_models.explore.findings import Coverage
 
 FORMAT = "tornproof-campaign/1"
 SETTINGS = "campaign.json"

@@ -36,7 +36,8 @@ from tornproof_models.disk.trace import (
     Observed,
     Trace,
 )
-from tornproof_models.explore.explorer import BOUND, Coverage, Explorer, Finding
+from tornproof_models.explore.explorer import BOUND, Explorer
+from tornproof_models.explore.findings import Coverage, Finding
 from tornproof_models.explore.workload import Options, Target
 
 

@@ -31,7 +31,8 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import Event
 from tornproof_models.explore.engine import Workers
-from tornproof_models.explore.explorer import Coverage, Explorer
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.findings import Coverage
 from tornproof_models.explore.workload import Options, Program, Run, Step, Target, run
 
 Word: TypeAlias = tuple[int, ...]

@@ -28,7 +28,9 @@ from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Data, Name, Register, Size
 from tornproof_models.disk.trace import Trace
 from tornproof_models.disk.trace_file import hash_trace, trace_document
-from tornproof_models.explore.explorer import Explorer, Finding, Recovered
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.findings import Finding
+from tornproof_models.explore.recovering import Outcome
 from tornproof_models.explore.workload import Options, Target, advance
 
 FORMAT = "tornproof-certificate/1"
@@ -51,7 +53,7 @@ class Writer:
         for event in self.trace.events:
             self._histories.append(advance(self._histories[-1], event))
 
-    def observe(self, point: int, space: ImageSpace, part: Part, outcome: Recovered) -> None:
+    def observe(self, point: int, space: ImageSpace, part: Part, outcome: Outcome) -> None:
         """Take down one part, and what recovery does with the images in it."""
         if point not in self.points:
             self.points[point] = {
@@ -157,7 +159,7 @@ def write_register(register: Register) -> list[Any]:
             return ["name", directory, name]
 
 
-def write_outcome(outcome: Recovered) -> dict[str, Any]:
+def write_outcome(outcome: Outcome) -> dict[str, Any]:
     """Write what a recovery did: the records it showed, none if it refused, and the error."""
     records = None if outcome.records is None else write_records(outcome.records)
     return {"records": records, "error": outcome.error}

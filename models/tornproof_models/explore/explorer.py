@@ -15,51 +15,49 @@ one recovery, whatever crash, trace or workload they come from.  What was
 recovered is judged against every history under which the image can arise.
 
 *By what it looks at*: images that differ only where recovery does not look are one
-to it.  They are judged together, as a part of the whole, and counted.
+to it.  They are judged together, as a part of the whole, and counted.  A part is
+split only by the questions that recovery asks, and what it does with each answer is
+known from then on (see `questions`).
 
-*Depth*: recovery writes, so it can be crashed as well.  Each distinct image's
-recovery is traced, followed by one append, and explored in the same way.
+*Depth*: recovery writes, so it can be crashed as well.  Each distinct recovery is
+traced, followed by one append, and explored in the same way.  Where two recoveries
+have come to the same state of the disk, with the same debt, one crash does for both.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from itertools import chain, islice
-from typing import Protocol, TypeAlias, cast
+from typing import TypeAlias, cast
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
-from tornproof_models.contract.journal import PROMISED, History, Record, Violation
+from tornproof_models.contract.journal import History, Violation
 from tornproof_models.disk import parts
+from tornproof_models.disk.building import Choice
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.disk.images import Choice, ImageSpace
+from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.parts import Part
 from tornproof_models.disk.profiles import Profile
-from tornproof_models.disk.registers import SECTOR_BYTES, Register, Registers
+from tornproof_models.disk.registers import SECTOR_BYTES, Registers
 from tornproof_models.disk.trace import (
     SYNCS,
     Acked,
     Event,
     Failed,
     Flushed,
-    Image,
     Invoked,
     Observed,
     SyncFailed,
     Trace,
 )
-from tornproof_models.explore.lazy import (
-    Inherited,
-    LazyFilesystem,
-    PartialImage,
-    Place,
-    Undecided,
-    partial_image,
-    registers_in_doubt,
-)
-from tornproof_models.explore.workload import Options, Run, Target, advance
+from tornproof_models.explore.doubts import Doubts, Undecided, answers_of, state_of
+from tornproof_models.explore.findings import Coverage, Finding, relabel
+from tornproof_models.explore.questions import Conversation, Ending, Question, Recoveries
+from tornproof_models.explore.recovering import Outcome, RecoversElsewhere, judge, recover
+from tornproof_models.explore.workload import Options, Target, advance
 
 BOUND = 1 << 16
 """
-Images of one crash point up to which all are judged: 65,536.
+Images of one crash point up to which all are judged, if each must be built: 65,536.
 
 Above it come those within `DEVIATIONS` of losing nothing and of losing all, and
 a sample.
@@ -68,114 +66,13 @@ a sample.
 DEVIATIONS = 2
 SAMPLE = 4096
 
-LAZY_FROM = 48
-"""Images from which on deciding lazily pays; fewer are built sooner than split."""
-
 AT_ONCE = 256
 """Images that are recovered in one go, where recovery runs elsewhere."""
 
+Decided: TypeAlias = tuple[Choice, Outcome, tuple[Finding, ...]]
+"""An image, or the least lossy one of a part; what recovery does; what crashing that shows."""
 
-@frozen
-class Recovered:
-    """What a recovery did with an image."""
-
-    records: tuple[Record, ...] | None
-    """What it showed; none if it refused."""
-
-    error: str
-    """Why it refused, or what was wrong with the append after it; else empty."""
-
-    trace: Trace
-    cut: bool = False
-    """Whether it discarded anything."""
-
-
-class RecoversElsewhere(Protocol):
-    """A target in another process, which is handed images and says what became of them."""
-
-    def recover_images(self, images: Sequence[Image], options: Options) -> Sequence[Recovered]:
-        """
-        Do with each image, in order, what `recover` does.
-
-        A trace without events says that nobody watched; such a recovery is not crashed.
-        """
-        ...
-
-
-@frozen
-class Finding:
-    """A violation, and the crash that shows it."""
-
-    violation: Violation
-    crash_point: int
-    """How many events of the trace had happened."""
-
-    deviations: int
-    """How many things the crash lost, beyond what hangs on them."""
-
-    difference: int
-    """Bytes in which the image differs from one that lost nothing."""
-
-    image: Image
-    lost: tuple[str, ...]
-    """What the crash lost or damaged, in words."""
-
-    owed: tuple[Record, ...]
-    recovered: tuple[Record, ...] | None
-    error: str = ""
-    inner: "Finding | None" = None
-    """The crash inside the recovery of `image`, if it takes a second one."""
-
-    @property
-    def size(self) -> tuple[int, int, int, int]:
-        """How much of a story it is: crashes, deviations, bytes that differ, events."""
-        crashes, deviations, difference, events = self.inner.size if self.inner else (0, 0, 0, 0)
-        return (
-            1 + crashes,
-            self.deviations + deviations,
-            self.difference + difference,
-            self.crash_point + events,
-        )
-
-
-@define
-class Coverage:
-    """What a verdict rests on."""
-
-    traces: int = 0
-    crash_points: int = 0
-    images: int = 0
-    """Images that the disk model allows, counted before any was built."""
-
-    judged: int = 0
-    """Images decided: by themselves, or as members of a part that recovery does not split."""
-
-    recovered: int = 0
-    """Recoveries that really ran to their end: one for each distinct image or part."""
-
-    def add(self, other: "Coverage") -> None:
-        """Add what another exploration covered."""
-        self.traces += other.traces
-        self.crash_points += other.crash_points
-        self.images += other.images
-        self.judged += other.judged
-        self.recovered += other.recovered
-
-    @property
-    def complete(self) -> bool:
-        """Whether every image was judged."""
-        return self.judged == self.images
-
-    def __str__(self) -> str:
-        share = "all" if self.complete else f"{self.judged:,} of"
-        return f"{share} {self.images:,} images at {self.crash_points:,} crash points"
-
-
-Explored: TypeAlias = tuple[Choice, Recovered, tuple[Finding, ...]]
-"""An image, or the least lossy one of a part; its recovery; what crashing that shows."""
-
-
-Observer: TypeAlias = Callable[[int, ImageSpace, Part, Recovered], None]
+Observer: TypeAlias = Callable[[int, ImageSpace, Part, Outcome], None]
 """Takes a crash point, its images, a part of them, and what recovery does with all in it."""
 
 
@@ -193,7 +90,7 @@ class Explorer:
     """
     Let recovery decide what matters; else build every image.
 
-    A recovery in another process cannot be stopped where it looks at something.
+    A recovery in another process does not tell where it looks.
     """
 
     fewest_first: bool = False
@@ -207,11 +104,20 @@ class Explorer:
     """Told of everything that is decided about the first of several crashes."""
 
     coverage: Coverage = field(factory=Coverage)
-    _outcomes: dict[bytes, Recovered | Place] = field(factory=dict)
-    _deep: dict[bytes, tuple[Finding, ...] | Place] = field(factory=dict)
+    _recoveries: Recoveries = field(init=False)
+    _endings: dict[bytes, Ending] = field(factory=dict)
+    """How the recovery of each image ends that was built as a whole."""
+
+    _crashes: dict[Hashable, tuple[tuple[Finding, ...], Coverage]] = field(factory=dict)
+    """What a crash of a recovery shows, and how much that covered, by all it depends on."""
+
+    _numbers: dict[bytes, int] = field(factory=dict)
+    """A number for every content of a sector that was met."""
 
     def __attrs_post_init__(self) -> None:
-        self.lazy = self.lazy and self._elsewhere is None
+        self._recoveries = Recoveries(self.target, self.options, self.sector_bytes)
+        # a block may be recycled with what nobody has looked at in it
+        self.lazy = self.lazy and not self.profile.recycled_blocks and self._elsewhere is None
 
     @property
     def _elsewhere(self) -> RecoversElsewhere | None:
@@ -231,30 +137,30 @@ class Explorer:
         """
         self.coverage.traces += 1
         smallest: dict[str, Finding] = {}
-        for finding in self._findings(trace, before or History(), self.depth, {}, since):
-            requirement = finding.violation.requirement
-            if requirement not in smallest or finding.size < smallest[requirement].size:
-                smallest[requirement] = finding
+        registers = self._registers(trace)
+        for point, history in self._crash_points(trace, registers, before or History()):
+            if since <= point or point == len(trace.events):
+                for finding in self._crash(registers, history, point, self.depth, None):
+                    requirement = finding.violation.requirement
+                    if requirement not in smallest or finding.size < smallest[requirement].size:
+                        smallest[requirement] = finding
         return list(smallest.values())
 
     # One trace
 
-    def _findings(
-        self,
-        trace: Trace,
-        history: History,
-        depth: int,
-        doubts: Mapping[Register, Place],
-        since: int = 0,
-    ) -> Iterator[Finding]:
-        """Crash a trace wherever it matters; `doubts` are those about its initial image."""
-        registers = Registers.of(trace.initial, self.profile.floors, sector_bytes=self.sector_bytes)
+    def _registers(self, trace: Trace) -> Registers:
+        return Registers.of(trace.initial, self.profile.floors, sector_bytes=self.sector_bytes)
+
+    def _crash_points(
+        self, trace: Trace, registers: Registers, history: History
+    ) -> Iterator[tuple[int, History]]:
+        """Advance through a trace, and stop wherever a crash could matter."""
         for number, event in enumerate(trace.events):
-            if number >= since and self._is_crash_point(event):
-                yield from self._crash(registers, history, number, depth, doubts)
+            if self._is_crash_point(event):
+                yield number, history
             registers.advance(event)
             history = advance(history, event)
-        yield from self._crash(registers, history, len(trace.events), depth, doubts)
+        yield len(trace.events), history
 
     def _is_crash_point(self, event: Event) -> bool:
         return is_crash_point(event, self.profile)
@@ -265,18 +171,18 @@ class Explorer:
         history: History,
         point: int,
         depth: int,
-        doubts: Mapping[Register, Place],
+        doubts: Doubts | None,
     ) -> Iterator[Finding]:
+        """Judge every image of one crash, and crash its recoveries `depth - 1` times."""
         space = ImageSpace(registers, self.profile)
         self.coverage.crash_points += 1
         self.coverage.images += space.count()
-        lazy = self.lazy and not self.profile.recycled_blocks
-        if lazy and (doubts or space.count() >= LAZY_FROM):
-            explored = self._parts(space, point, depth, doubts)
-        else:
-            explored = self._images(space, point, depth)
-        for choice, outcome, inner_findings in explored:
-            violations = judge(history, outcome)
+        judged: dict[Outcome, list[Violation]] = {}
+        decide = self._parts if self.lazy else self._images
+        for choice, outcome, inner_findings in decide(space, point, depth, doubts):
+            if outcome not in judged:
+                judged[outcome] = judge(history, outcome)
+            violations = judged[outcome]
             if not violations and not inner_findings:
                 continue
             image = space.builder.build(choice)
@@ -297,77 +203,98 @@ class Explorer:
     # All images, by what recovery looks at
 
     def _parts(
-        self, space: ImageSpace, point: int, depth: int, doubts: Mapping[Register, Place]
-    ) -> Iterator[Explored]:
+        self, space: ImageSpace, point: int, depth: int, doubts: Doubts | None
+    ) -> Iterator[Decided]:
         """
         Split the images until recovery does the same on all of each part.
 
         Raises `Undecided` for a doubt about the image with which the trace began:
         that is for whoever explores the trace before to decide.
         """
-        pending = [Part()]
-        while pending:
-            part = pending.pop()
-            partial = partial_image(space, part, doubts)
-            outcome = self._recover_partial(partial)
-            if isinstance(outcome, Recovered):
-                inner = self._explore_recovery(partial, outcome, depth - 1)
-                if isinstance(inner, tuple):
-                    self.coverage.judged += parts.count(space, part)
-                    if self.observer and depth == self.depth:
-                        self.observer(point, space, part, outcome)
-                    yield parts.representative(space, part), outcome, inner
-                    continue
-                place = inner
-            else:
-                place = outcome
-            doubt = partial.doubts[place]
-            if isinstance(doubt, Inherited):
-                raise Undecided(doubt.place)
-            pending += parts.split(space, part, doubt)
+        for named in parts.by_names(space):
+            tree = space.builder.tree(named.kept)
+            sizes: dict[int, int] = {}
+            pending = [(named, *self._recoveries.begin(tree), sizes)]
+            while pending:
+                part, known, answer, sizes = pending.pop()
+                if answer not in known:
+                    image = space.builder.build(parts.representative(space, part))
+                    self._recoveries.learn(image, remember=depth > 1)
+                    self.coverage.recovered += 1
+                found = known[answer]
+                if isinstance(found, Ending):
+                    crashed = self._crash_recovery(found, space, part, depth - 1)
+                    if isinstance(crashed, tuple):
+                        self.coverage.parts += 1
+                        self.coverage.judged += parts.count(space, part)
+                        if self.observer and depth == self.depth:
+                            self.observer(point, space, part, found.outcome)
+                        yield parts.representative(space, part), found.outcome, crashed
+                        continue
+                    question, ending = crashed, found
+                else:
+                    question, ending = found, None
+                for value, piece in answers_of(question.place, space, part, tree, sizes, doubts):
+                    if ending:
+                        question.answers.setdefault(value, ending.told(question.place, value))
+                    if isinstance(value, int):
+                        sizes = {**sizes, question.place.inode: value}
+                    pending.append((piece, question.answers, value, sizes))
 
-    def _recover_partial(self, partial: PartialImage) -> Recovered | Place:
-        """Recover a partial image, or name the place that this takes a decision about."""
-        key = partial.digest
-        if key not in self._outcomes:
-            disk = LazyFilesystem(partial) if partial.doubts else ModelFilesystem(partial.image)
-            try:
-                self._outcomes[key] = recover(self.target, self.options, disk)
-                self.coverage.recovered += 1
-            except Undecided as undecided:
-                self._outcomes[key] = undecided.place
-        return self._outcomes[key]
-
-    def _explore_recovery(
-        self, partial: PartialImage, outcome: Recovered, depth: int
-    ) -> tuple[Finding, ...] | Place:
-        """Crash a recovery; return what that shows, or a place to be decided first."""
-        if depth < 1 or outcome.records is None or not outcome.trace.events:
+    def _crash_recovery(
+        self, ending: Ending, space: ImageSpace, part: Part, depth: int
+    ) -> tuple[Finding, ...] | Question:
+        """Crash a recovery; return what that shows, or a question to be answered first."""
+        if depth < 1 or ending.outcome.records is None or ending.unwatched:
             return ()
-        key = partial.digest
-        if key not in self._deep:
-            self._deep[key] = ()  # recovering an image may lead back to the same image
-            # until recovery has shown something, a crash in it must change nothing
-            before = History(settled=outcome.records)
-            shown = _position_of_observation(outcome.trace)
+        if depth not in ending.crashed:
+            conversation = ending.conversation
+            if conversation is None:
+                image = space.builder.build(parts.representative(space, part))
+                conversation = self._recoveries.repeat(image, ending)
+            ending.crashed[depth] = ()  # recovering an image may lead back to the same image
             covered = evolve(self.coverage)
             try:
-                self._deep[key] = tuple(
-                    evolve(finding, violation=_relabel(finding, shown, cut=outcome.cut))
-                    for finding in self._findings(
-                        outcome.trace, before, depth, registers_in_doubt(partial)
-                    )
-                )
+                ending.crashed[depth] = self._explore_recovery(conversation, ending.outcome, depth)
             except Undecided as undecided:
                 # what was covered so far will be covered again, in smaller parts
-                recovered, self.coverage = self.coverage.recovered, covered
-                self.coverage.recovered = recovered
-                self._deep[key] = undecided.place
-        return self._deep[key]
+                self.coverage = evolve(covered, recovered=self.coverage.recovered)
+                ending.crashed[depth] = Question(undecided.place)
+            if self.lazy:
+                ending.conversation = None
+        return ending.crashed[depth]
+
+    def _explore_recovery(
+        self, conversation: Conversation, outcome: Outcome, depth: int
+    ) -> tuple[Finding, ...]:
+        # until recovery has shown something, a crash in it must change nothing
+        assert outcome.records is not None
+        history, trace = History(settled=outcome.records), conversation.trace
+        shown = next(n for n, event in enumerate(trace.events) if isinstance(event, Observed))
+        registers = self._registers(trace)
+        doubts = Doubts.about(trace.initial, conversation.answers, self.sector_bytes)
+        found: list[Finding] = []
+        for point, owed in self._crash_points(trace, registers, history):
+            key = state_of(registers, doubts, self._numbers), owed, depth
+            if key not in self._crashes:
+                before = evolve(self.coverage)
+                findings = tuple(self._crash(registers, owed, point, depth, doubts))
+                covered = evolve(self.coverage, recovered=before.recovered)
+                covered.add(before, -1)
+                self._crashes[key] = findings, covered
+            else:
+                findings, covered = self._crashes[key]
+                self.coverage.add(covered)
+            found += (evolve(finding, crash_point=point) for finding in findings)
+        return tuple(
+            evolve(finding, violation=relabel(finding, shown, cut=outcome.cut)) for finding in found
+        )
 
     # All images, one by one
 
-    def _images(self, space: ImageSpace, point: int, depth: int) -> Iterator[Explored]:
+    def _images(
+        self, space: ImageSpace, point: int, depth: int, _doubts: Doubts | None
+    ) -> Iterator[Decided]:
         """Build every image, up to the bound; recover each distinct one once."""
         seen: set[bytes] = set()
         for choices in _chunks(self._choices(space), AT_ONCE):
@@ -375,34 +302,33 @@ class Explorer:
             self._recover_all(space, dict(zip(digests, choices, strict=True)))
             for choice, digest in zip(choices, digests, strict=True):
                 self.coverage.judged += 1
-                outcome = self._outcomes[digest]
-                assert isinstance(outcome, Recovered)  # nothing of a whole image is in doubt
+                self.coverage.parts += 1
+                ending = self._endings[digest]
+                whole = parts.single(space, choice)
                 if self.observer and depth == self.depth:
-                    self.observer(point, space, parts.single(space, choice), outcome)
-                if digest in seen:
-                    continue
-                seen.add(digest)
-                inner: tuple[Finding, ...] | Place = ()
-                if depth > 1:
-                    whole = PartialImage(space.builder.build(choice), {}, self.sector_bytes)
-                    inner = self._explore_recovery(whole, outcome, depth - 1)
-                assert isinstance(inner, tuple)
-                yield choice, outcome, inner
+                    self.observer(point, space, whole, ending.outcome)
+                if digest not in seen:
+                    seen.add(digest)
+                    crashed = self._crash_recovery(ending, space, whole, depth - 1)
+                    assert isinstance(crashed, tuple)  # nothing of a whole image is in doubt
+                    yield choice, ending.outcome, crashed
 
     def _recover_all(self, space: ImageSpace, choices: Mapping[bytes, Choice]) -> None:
         """Recover the images of choices, given by their digests, as far as they are new."""
         new = {
             digest: space.builder.build(choice)
             for digest, choice in choices.items()
-            if digest not in self._outcomes
+            if digest not in self._endings
         }
-        if self._elsewhere is None:
-            for image in new.values():
-                self._recover_partial(PartialImage(image, {}, self.sector_bytes))
-        elif new:
+        if self._elsewhere:
             outcomes = self._elsewhere.recover_images(list(new.values()), self.options)
-            self._outcomes.update(zip(new, outcomes, strict=True))
-            self.coverage.recovered += len(new)
+        else:
+            disks = map(ModelFilesystem, new.values())
+            outcomes = [recover(self.target, self.options, disk) for disk in disks]
+        for digest, recovered in zip(new, outcomes, strict=True):
+            conversation = Conversation(recovered.trace, None)
+            self._endings[digest] = Ending(recovered.outcome, conversation=conversation)
+        self.coverage.recovered += len(new)
 
     def _choices(self, space: ImageSpace) -> Iterator[Choice]:
         if space.count() <= self.bound:
@@ -420,58 +346,6 @@ def is_crash_point(event: Event, profile: Profile) -> bool:
     return isinstance(event, (*SYNCS, Acked, Flushed, Observed))
 
 
-def judge(history: History, outcome: Recovered) -> list[Violation]:
-    """Judge one recovery against what was owed when the crash struck."""
-    if outcome.records is None:
-        return history.judge_error(outcome.error)
-    violations = history.judge(outcome.records)
-    if outcome.error:
-        violations.append(Violation("REC-4", outcome.error))
-    return violations
-
-
-def recover(target: Target, options: Options, filesystem: ModelFilesystem) -> Recovered:
-    """Let an implementation recover a disk, append one record to it, and close."""
-    running = Run(target, options, filesystem, calls=PROBE)
-    records = running.open_unjudged()
-    if isinstance(records, str):
-        return Recovered(None, records, filesystem.trace)
-    running.history = History(settled=records)
-    cut = running.journal is not None and running.journal.discarded_bytes > 0
-    running.append(PROBE_BYTES)
-    running.read_back()
-    error = "; ".join(violation.message for violation in running.violations)
-    if len(running.appended) == len(records):
-        error = "an append after recovery failed"
-    running.close()
-    return Recovered(records, error, filesystem.trace, cut)
-
-
-PROBE = 1 << 30
-"""Number of the call that appends after recovery: no workload gets as far."""
-
-PROBE_BYTES = 24
-
-
-def _chunks(choices: Iterable[Choice], size: int) -> Iterator[tuple[Choice, ...]]:
-    remaining = iter(choices)
-    while chunk := tuple(islice(remaining, size)):
+def _chunks(choices: Iterator[Choice], size: int) -> Iterator[tuple[Choice, ...]]:
+    while chunk := tuple(islice(choices, size)):
         yield chunk
-
-
-def _position_of_observation(trace: Trace) -> int:
-    return next(n for n, event in enumerate(trace.events) if isinstance(event, Observed))
-
-
-def _relabel(finding: Finding, shown: int, *, cut: bool) -> Violation:
-    """Name the requirement on recovery that a crash in or after it violates."""
-    violation = finding.violation
-    if finding.crash_point <= shown:
-        message = f"a crash inside recovery changes its outcome: {violation.message}"
-        return Violation("REC-3", message)
-    if cut and violation.requirement in ("REC-1", "REC-8"):
-        return Violation("REC-2", f"the cut comes undone: {violation.message}")
-    if violation.requirement in PROMISED.values():
-        message = f"after a recovery, {violation.message}"
-        return Violation("REC-4", message)
-    return violation
