@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
-from tornproof_conformance.events import RunEvent
+from tornproof_conformance.events import CheckFinished, CheckStarted, Progress, RunEvent
 from tornproof_conformance.report.badge import render_badge
 from tornproof_conformance.report.junit import render_junit
 from tornproof_conformance.report.markdown import block, code, plain, render_markdown
@@ -198,6 +198,31 @@ def test_the_terminal_tells_the_same_story() -> None:
         "does not conform",
     ):
         assert part in output
+
+
+def test_a_log_is_told_every_half_minute_how_far_it_is() -> None:
+    """Share, figures and rate stand on a line; what comes sooner is left out."""
+    now = [0.0]
+    console = Console(file=StringIO(), width=100, highlight=False)
+    report = TerminalReport(console, clock=lambda: now[0])
+
+    def stream() -> Iterator[RunEvent]:
+        started, *_, finished = events_of(PASSING)
+        yield started
+        yield CheckStarted("exploration", "every small program")
+        for seconds in (0, 10, 40, 50, 80):
+            now[0] = seconds
+            yield Progress("exploration", seconds, 100, "prefix", 1000 * seconds)
+        yield CheckFinished("exploration", "all of it", 80)
+        yield finished
+
+    report.show(stream())
+    assert isinstance(console.file, StringIO)
+    lines = [line for line in console.file.getvalue().splitlines() if " %, " in line]
+    assert lines == [
+        "exploration  40 %, prefix, 1,000 a second",
+        "exploration  80 %, prefix, 1,000 a second",
+    ]
 
 
 def test_the_terminal_diagnoses_a_broken_adapter() -> None:

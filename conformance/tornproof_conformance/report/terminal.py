@@ -2,7 +2,8 @@
 The terminal: progress while it works, then a verdict that can be acted on.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -59,11 +60,17 @@ PIECE_BYTES = 8
 """How many bytes of a part of a damaged frame are shown."""
 
 
+SILENCE = 30
+"""Seconds after which a log, which has no bar, is told how far a check has come."""
+
+
 class TerminalReport:
     """Shows a run as it goes, and sums it up."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
+        self._clock = clock
+        self._spoke = self._began = clock()
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<12}"),
@@ -102,10 +109,11 @@ class TerminalReport:
                 self._console.print(_opening(event))
             case events.CheckStarted(check, title):
                 self._task = self._progress.add_task(check, detail=title, total=None)
-            case events.Progress(_, done, total, detail):
-                self._progress.update(
-                    self._task, completed=done, total=total, detail=detail + self._rate(event)
-                )
+                self._began = self._clock()
+            case events.Progress(check, done, total, detail):
+                detail += self._rate(event)
+                self._progress.update(self._task, completed=done, total=total, detail=detail)
+                self._log_progress(f"{check:<12} {done * 100 // max(total, 1)} %, {detail}")
             case ViolationFound():
                 self._console.print(f"  [bold red]✗ {event.requirement}[/] {escape(event.message)}")
             case events.CheckFinished(check, covered, seconds):
@@ -116,10 +124,17 @@ class TerminalReport:
                 self._console.print(line)
 
     def _rate(self, event: events.Progress) -> str:
-        elapsed = self._progress.tasks[-1].elapsed if self._progress.tasks else None
-        if not event.images or not elapsed:
+        elapsed = self._clock() - self._began
+        if not event.images or elapsed < 1:
             return ""
         return f", {event.images / elapsed:,.0f} a second"
+
+    def _log_progress(self, line: str) -> None:
+        """Break a long silence where there is no bar."""
+        if self._console.is_terminal or self._clock() - self._spoke < SILENCE:
+            return
+        self._spoke = self._clock()
+        self._console.print(line, markup=False)
 
 
 def _opening(event: events.RunStarted) -> str:
