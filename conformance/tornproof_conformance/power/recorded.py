@@ -8,6 +8,7 @@ that starting strace is paid for once.
 """
 
 import contextlib
+import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from attrs import define, field
 from tornproof.errors import TornproofError
+from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.workload import DIRECTORY
 
@@ -22,7 +24,7 @@ from tornproof_conformance.adapter.diagnosis import Diagnosis
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.process import LineProcess
 from tornproof_conformance.adapter.session import TIMEOUT, Session
-from tornproof_conformance.recorder.recording import Recording, Said
+from tornproof_conformance.recorder.recording import Performed, Recording, Said
 from tornproof_conformance.recorder.result import RecordingDiffers, read_tree, verify
 from tornproof_conformance.recorder.strace import HANDLERS, Tap, prefix
 from tornproof_conformance.recorder.tree import Tree
@@ -48,6 +50,7 @@ class RecordedSession(Session):
     disk: "RecordedDisk | None" = None
     """The disk that it works on; what it does elsewhere is not recorded."""
 
+    is_limited: bool = False
     _tap: Tap = field(kw_only=True)
     _log: Path = field(kw_only=True)
 
@@ -91,6 +94,19 @@ class RecordedSession(Session):
             if self.is_alive:
                 self._tap.follow(self.recording, lambda: self.recording.replies >= request)
                 self._deliver(replies=1)
+                if self.recording.injected:
+                    self.limit_files(resource.RLIM_INFINITY)
+
+    def limit_files(self, size: int) -> None:
+        """
+        Let no file grow beyond a size, in bytes: the disk is full for this process alone.
+
+        A write that would cross the limit is short; one that begins there fails.
+        """
+        if self.is_limited or size != resource.RLIM_INFINITY:
+            [first, *_] = self.recording.processes
+            resource.prlimit(first, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+            self.is_limited = size != resource.RLIM_INFINITY
 
     def settle(self) -> None:
         """Take in what was done after the last reply."""
@@ -101,7 +117,7 @@ class RecordedSession(Session):
         items = self.recording.take(replies)
         if self.disk is not None:
             self.disk.events += [item for item in items if not isinstance(item, Said)]
-            self.disk.injected = self.recording.injected
+            self.disk.notice(self.recording)
             self.disk.untraceable.update(dict.fromkeys(map(str, self.recording.untraceable)))
             self.disk.warnings.update(self.recording.warnings)
 
@@ -139,8 +155,40 @@ class RecordedDisk(DirectoryDisk):
         self.session: RecordedSession | None = None
         self.untraceable: dict[str, None] = {}
         self.warnings: dict[str, None] = {} if warnings is None else warnings
-        self.injected = 0
-        """How many system calls were made to fail, as far as the recording goes."""
+        self.performed: tuple[Performed, ...] = ()
+        """The calls of the first process that changed something here."""
+
+        self._first: Recording | None = None
+
+        self.armed_at = 0
+        """How many of them there had been when a fault was armed."""
+
+        self.limit: int | None = None
+        """The size in bytes beyond which no file grows, once a fault is armed."""
+
+        self._injected = 0
+        self._struck: list[int] = []
+
+    def notice(self, recording: Recording) -> None:
+        """Take over what a recording knows of calls, and whether any was made to fail."""
+        if self._first is None:
+            self._first = recording
+        if recording is self._first:
+            self.performed = tuple(recording.performed)
+        self.operations += 1
+        if recording.injected > self._injected:
+            self._injected = recording.injected
+            self._struck.append(self.operations)
+
+    def fail(self, nth: int, fault: Fault) -> None:  # noqa: ARG002
+        """Note where a fault is armed; what fails was said when the process was started."""
+        self.armed_at = len(self.performed)
+        if self.limit is not None and self.session is not None:
+            self.session.limit_files(self.limit)
+
+    def struck_since(self, operations: int) -> bool:
+        """Tell whether a fault has struck after so many deliveries of the recorder."""
+        return any(moment > operations for moment in self._struck)
 
     @property
     def trace(self) -> Trace:

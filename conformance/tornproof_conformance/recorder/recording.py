@@ -9,6 +9,7 @@ promises nothing before it returns; what came in between it has *missed*.
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -44,6 +45,18 @@ Item: TypeAlias = Operation | Said
 
 
 @frozen
+class Performed:
+    """A call that changed or synced the tree, so that it can be told to fail next time."""
+
+    name: str
+    nth: int
+    """Which of its thread's calls of this name it was, from 1: what strace counts."""
+
+    operation: Operation
+    """The first thing that it did."""
+
+
+@frozen
 class Untraceable:
     """Something that system calls do not tell; no verdict can rest on the trace."""
 
@@ -76,7 +89,13 @@ class Recording:
     """How many whole lines were written on standard output."""
 
     injected: int = 0
-    """How many calls were made to fail."""
+    """How many calls were made to fail, or met a limit on the size of files."""
+
+    performed: list[Performed] = field(factory=list)
+    """The calls that changed or synced the tree, in the order of their ends."""
+
+    _counts: Counter[tuple[int, str]] = field(factory=Counter)
+    """Calls so far, by thread and name."""
 
     shared_maps: list[tuple[int, int, int]] = field(factory=list)
     """Start, end and inode of shared mappings that may yet be made writable."""
@@ -106,7 +125,7 @@ class Recording:
                     del task.descriptors[number]
         self.tree, self.shared_maps = tree, []
         self.items, self._moments, self._taken = [], [], 0
-        self.untraceable, self.warnings = [], {}
+        self.untraceable, self.warnings, self.performed = [], {}, []
 
     def take(self, replies: int | None) -> list[Item]:
         """Hand over the items that have not been: up to so many replies (lines), or all."""
@@ -119,6 +138,11 @@ class Recording:
                 replies = None if replies is None else replies - item.data.count(b"\n")
         self._taken += len(taken)
         return taken
+
+    @property
+    def processes(self) -> list[int]:
+        """Return the numbers of the threads that are known, the first one first."""
+        return list(self._tasks)
 
     # Calls
 
@@ -143,7 +167,9 @@ class Recording:
                     self._tasks.pop(process, None)
 
     def _observe(self, call: Call) -> None:
-        self.injected += call.is_injected
+        self.injected += call.is_injected or call.error == "EFBIG"
+        self._counts[call.process, call.name] += 1
+        before = len(self.items)
         handler = self.handlers.get(call.name)
         if handler is None or (call.error and call.name not in TELLING_ERRORS):
             return
@@ -151,6 +177,10 @@ class Recording:
             handler(self, self._task(call.process), call)
         except (Unreadable, ValueError, IndexError) as error:
             raise Unreadable(f"line {call.ended + 1} of the log, {call.name}: {error}") from None
+        done = [item for item in self.items[before:] if not isinstance(item, Said)]
+        if done:
+            nth = self._counts[call.process, call.name]
+            self.performed.append(Performed(call.name, nth, done[0]))
 
     def _cut(self, cut: Cut) -> None:
         if cut.name in CHANGES and self._concerns(cut):

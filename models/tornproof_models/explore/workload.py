@@ -12,6 +12,7 @@ process lives must be what was appended.
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, TypeAlias, cast
 
 from attrs import Factory, define, evolve, field, frozen
@@ -406,13 +407,22 @@ def run(
     Stops early if the journal does not open.  The journal is not closed at the
     end, so that a crash may strike there too.
     """
-    running = Run(target, options, new_disk(target, image))
-    if not running.open():
-        return running
-    for step in program:
-        running.step(step)
-        if running.journal is None:
+    with _prepared(target, program, options) as prepared:
+        running = Run(prepared, options, new_disk(prepared, image))
+        if not running.open():
             return running
-    running.filesystem.disarm()
-    running.read_back()
-    return running
+        for step in program:
+            running.step(step)
+            if running.journal is None:
+                return running
+        running.filesystem.disarm()
+        running.read_back()
+        return running
+
+
+def _prepared(
+    target: Target, program: Sequence[Step], options: Options
+) -> AbstractContextManager[Target]:
+    """Let a target that must know of faults beforehand get ready for a program."""
+    prepare = getattr(target, "prepared_for", None)
+    return prepare(program, options) if prepare else nullcontext(target)

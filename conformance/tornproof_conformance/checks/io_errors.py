@@ -1,0 +1,182 @@
+"""
+Every system call fails, on an adapter.
+
+As `faults` does in this process: a program is run to see which calls change or sync its
+files, then again for each of them and each way in which it may fail, with further appends
+after it.  The contract allows the failed append either outcome and nothing else; then the
+power goes, in every profile.
+
+One thing is tried besides.  Syncs take their time on a real disk, and here they hardly
+take any; so some programs run with syncs that return late, which shows an answer that
+does not wait for them.
+"""
+
+import time
+from collections.abc import Iterator
+from itertools import product
+
+from attrs import define, evolve, field, frozen
+from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.profiles import CLAIMED, PROFILES
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.findings import Coverage
+from tornproof_models.explore.workload import (
+    Append,
+    Fail,
+    Kill,
+    Options,
+    Program,
+    Reopen,
+    Rotate,
+    Run,
+    Step,
+    Sync,
+    Target,
+    run,
+)
+
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
+from tornproof_conformance.checks.exploration import DURABILITIES
+from tornproof_conformance.checks.faults import FAULTS
+from tornproof_conformance.checks.power_loss import BOUND, NO_TRACE
+from tornproof_conformance.events import Progress
+from tornproof_conformance.power.injected import faults_of
+from tornproof_conformance.power.target import RecordedTarget
+
+NAME = "io-errors"
+
+SHARE = 0.2
+"""Part of the budget's time."""
+
+STRUCK: tuple[Step, ...] = (Append(5), Append(600), Sync(), Rotate(), Reopen())
+AFTER: tuple[Program, ...] = ((Append(6), Append(7)), (Append(6), Kill(), Append(7)))
+"""What may follow an error: go on, or die and start again."""
+
+LATE = "--inject=fsync,fdatasync,syncfs,sync_file_range:delay_exit=20000"
+"""Lets syncs return 20 ms late."""
+
+WAITING: tuple[Program, ...] = (
+    (Append(5), Append(600)),
+    (Append(5), Sync(), Append(5), Sync()),
+    (Append(5), Reopen(), Append(5)),
+)
+"""Programs whose answers must wait for syncs."""
+
+
+@frozen
+class Injected:
+    """A program in which one call fails."""
+
+    program: Program
+    options: Options
+
+
+def injections(target: RecordedTarget) -> Iterator[Injected]:
+    """Yield every program with a fault, rehearsing each program once."""
+    steps = [s for s in STRUCK if not isinstance(s, Rotate) or "journal/segments" in target.claims]
+    for step, after, durability in product(steps, AFTER, DURABILITIES):
+        options = Options(4096, durability)
+        rehearsed = (Append(5), Fail(1, Fault.ERROR), step)
+        for number, performed in enumerate(target.rehearse(rehearsed, options), start=1):
+            for fault in faults_of(performed):
+                yield Injected((Append(5), Fail(number, fault), step, *after), options)
+
+
+@define
+class _Search:
+    """What was found and covered so far."""
+
+    target: RecordedTarget
+    faults: int = 0
+    struck: int = 0
+    """Faults that did strike: a thread may do in another order what it was to fail in."""
+
+    coverage: Coverage = field(factory=Coverage)
+    known: set[str] = field(factory=set)
+    _explorers: dict[tuple[Options, str], Explorer] = field(factory=dict)
+
+    def fail(self, injected: Injected) -> Iterator[Problem]:
+        """Run a program in which something fails, and crash what it leaves."""
+        running = run(injected.program, self.target, injected.options)
+        self.faults += 1
+        self.struck += running.filesystem.struck_since(0)
+        yield from self._judge(ProgramCase(injected.program, injected.options), running)
+
+    def wait(self, late: RecordedTarget, program: Program, options: Options) -> Iterator[Problem]:
+        """Run a program whose syncs are late, and crash what it leaves."""
+        yield from self._judge(ProgramCase(program, options), run(program, late, options))
+
+    def _judge(self, case: ProgramCase, running: Run) -> Iterator[Problem]:
+        trace = running.filesystem.trace
+        for violation in running.violations:
+            yield from self._first(Problem(violation, case, None, trace))
+        if running.violations:
+            return
+        for profile in CLAIMED:
+            explorer = self._explorer(case.options, profile)
+            findings = explorer.explore(trace, since=running.armed_after)
+            for finding in findings:
+                crashed = evolve(case, profile=profile)
+                yield from self._first(Problem(finding.violation, crashed, finding, trace))
+            if findings:
+                return
+
+    def _first(self, problem: Problem) -> Iterator[Problem]:
+        if problem.violation.requirement not in self.known:
+            self.known.add(problem.violation.requirement)
+            yield problem
+
+    def _explorer(self, options: Options, profile: str) -> Explorer:
+        key = options, profile
+        if key not in self._explorers:
+            self._explorers[key] = Explorer(
+                self.target,
+                options,
+                PROFILES[profile],
+                depth=1,
+                bound=BOUND,
+                coverage=self.coverage,
+            )
+        return self._explorers[key]
+
+
+def _io_errors(target: Target, budget: Budget) -> Findings:
+    assert isinstance(target, AdapterTarget)
+    try:
+        with RecordedTarget.of(target) as recorded, RecordedTarget.of(target, LATE) as late:
+            return (yield from _search(recorded, late, budget.seconds * SHARE))
+    except NO_TRACE as reason:
+        return Covered(f"nothing: {reason}", is_conclusive=False)
+
+
+def _search(target: RecordedTarget, late: RecordedTarget, seconds: float) -> Findings:
+    search, began, rest = _Search(target), time.monotonic(), ""
+    for program, durability in product(WAITING, DURABILITIES):
+        yield from search.wait(late, program, Options(4096, durability))
+    for injected in injections(target):
+        elapsed = time.monotonic() - began
+        if elapsed > seconds and search.faults:
+            rest = ", as far as the time went"
+            break
+        if search.faults % 5 == 0:
+            detail = f"{injected.options.durability}: {search.faults:,} faults"
+            done = int(elapsed)
+            yield Progress(NAME, done, int(seconds), detail, search.coverage.judged)
+        yield from search.fail(injected)
+    words = (
+        f"{search.faults:,} faults{rest}, of which {search.struck:,} struck, each followed by a "
+        f"crash, and {len(WAITING) * len(DURABILITIES)} programs with syncs that return late: "
+        f"{search.coverage}"
+    )
+    counts = {"faults": search.faults, "struck": search.struck, **count_images(search.coverage)}
+    return Covered(words, counts, CLAIMED)
+
+
+IO_ERRORS = Check(
+    NAME,
+    "system calls that fail, and then the power",
+    FAULTS.requirements,
+    _io_errors,
+)
