@@ -1,7 +1,10 @@
-"""What tests of the drainer share: events, and a database in memory that fails on purpose."""
+"""What tests of the drainer share: events, databases in memory that fail on purpose, real ones."""
 
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
+from tornproof.chain import connect, verify
 from tornproof.chain.database import configure, prepare
 from tornproof.drainer import Bash, DeferredAuditQueue, Event, Refuse, encode
 from tornproof.drainer.event import Encoded
@@ -70,3 +73,36 @@ def dead_letters(of: MemoryDatabase) -> list[str]:
 def position(of: MemoryDatabase) -> int:
     """How far the spool is said to be drained."""
     return int(of.look("SELECT position FROM signed_events_spools")[0][0])
+
+
+# On a real disk
+
+
+def open_queue(directory: Path, **options: Any) -> DeferredAuditQueue:
+    """Open the queue of a directory, with its spool."""
+    return DeferredAuditQueue.open(directory / "audit.db", spool=directory / "spool", **options)
+
+
+def ids(directory: Path) -> list[str]:
+    """The ids in the chain, which holds."""
+    with closing(connect(directory / "audit.db")) as database:
+        assert verify(database).holds
+        rows = database.execute("SELECT id FROM signed_events ORDER BY sequence").fetchall()
+    return [name for (name,) in rows]
+
+
+def leave_behind(directory: Path, *names: str, **options: Any) -> None:
+    """Let a process end with these events in its spool, because the database was locked."""
+    if not (directory / "audit.db").exists():
+        open_queue(directory).close_and_flush()
+    with closing(connect(directory / "audit.db")) as sibling:
+        sibling.execute("BEGIN IMMEDIATE")
+        queue = open_queue(directory, **options)
+        assert all(queue.submit(event(event_id=name)) for name in names)
+        assert queue.close_and_flush(timeout=0).pending[-len(names) :] == names
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """Every file below a directory."""
+    files = [file for file in directory.rglob("*") if file.is_file()]
+    return {str(file.relative_to(directory)): file.read_bytes() for file in files}

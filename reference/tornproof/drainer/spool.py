@@ -75,12 +75,13 @@ class Spool:
         self._segment_bytes = segment_bytes
         self._first = first
         self._end = end
-        self._clean_up_at = 0
         self._moving = Lock()
         self._reading = Lock()
         # both read what has not been noted as durable yet: `_end` is the bound
         self._reader = JournalReader(directory, durable_only=False, filesystem=filesystem)
         self._cursor = Cursor.open(directory, CURSOR, filesystem=filesystem)
+        self._released = 0
+        self._clean_up_at = self._cursor.position + 1
 
     @classmethod
     def open(
@@ -166,11 +167,16 @@ class Spool:
             self._end = max(self._end, offset + frame_size(len(event.payload)))
 
     def read(self, position: int, limit: int) -> Sequence[Admitted]:
-        """Return up to `limit` events from `position` on, or fewer if they are large."""
+        """
+        Return up to `limit` events from `position` on, or fewer if they are large.
+
+        Below what was released it begins there.  Raises `Corrupt` if there is
+        nothing where acknowledged events should be.
+        """
         found: list[Admitted] = []
         with self._reading:
             end = self._end
-            position = max(position, self._cursor.position)  # below, segments may be gone
+            position = max(position, self._released)
             if position >= end:
                 return found
             for offset, payload in self._reader.scan(position):
@@ -179,6 +185,11 @@ class Spool:
                 enough = len(found) == limit or behind - position >= BATCH_BYTES
                 if enough or behind >= end:
                     break
+        if not found:
+            raise Corrupt(
+                f"{self._directory}: nothing valid at offset {position}, and events up to {end} "
+                "were acknowledged: somebody else changed the files; restore them from a copy"
+            )
         return found
 
     def release(self, position: int) -> None:
@@ -191,6 +202,7 @@ class Spool:
         A failure is logged and not raised: the events have landed all the same,
         and a later release tries again.
         """
+        self._released = position
         if position < self._clean_up_at:
             return
         self._clean_up_at = position + self._segment_bytes
