@@ -8,13 +8,13 @@ is asked for once.  The answers do not matter yet, only that there is one (ADP-2
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 from tornproof_models.contract.journal import Violation
 from tornproof_models.explore.deliveries import event_of
 
+from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.messages import Refusal, Unsupported
 from tornproof_conformance.adapter.session import Session
 from tornproof_conformance.adapter.target import AdapterTarget, introduction
@@ -86,13 +86,16 @@ CONVERSATION: Sequence[Asked] = (
 
 def converse(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Hold the conversation: yield what is claimed and not there, raise a `Diagnosis`."""
-    disk = target.new_disk()
+    disks: dict[str, DirectoryDisk] = {}
     with Session.start(target.command, timeout=target.timeout) as session:
         introduction(session)
         for asked in requests_of(target):
             arguments = dict(asked.arguments)
             if asked.op.endswith(".open"):
-                arguments["dir"] = str(_directory(disk.directory, asked.op))
+                # a reader reads the journal's; every other subject has a directory of its own
+                subject = "journal" if asked.op == "reader.open" else asked.op.split(".")[0]
+                disk = disks.setdefault(subject, target.new_disk())
+                arguments["dir"] = str(disk.directory)
             if asked.op == "drainer.open":
                 arguments["durable"] = "drainer/durable" in target.claims
             try:
@@ -102,17 +105,10 @@ def converse(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation
                 claimed = min(asked.profiles & target.claims)
                 message = f"claims {claimed}, and answers {asked.op} with unsupported"
                 yield Violation("ADP-2", message)
-    disk.require_inside()
+    for disk in disks.values():
+        disk.require_inside()
 
 
 def requests_of(target: AdapterTarget) -> list[Asked]:
     """Choose the requests that belong to what an adapter claims."""
     return [asked for asked in CONVERSATION if asked.profiles & target.claims]
-
-
-def _directory(root: Path, op: str) -> Path:
-    """Give each subject a directory of its own; a reader reads the journal's."""
-    subject = "journal" if op.startswith("reader.") else op.split(".")[0]
-    directory = root / subject
-    directory.mkdir(exist_ok=True)
-    return directory

@@ -27,6 +27,7 @@ from tornproof_conformance.adapter.diagnosis import (
     TwoReplies,
     Unasked,
     WrongId,
+    quote,
 )
 from tornproof_conformance.adapter.process import Deadline, Ended, LineProcess
 
@@ -156,7 +157,9 @@ class Session:
                 how = f"exited with code {code}"
         if pending := self.process.pending:
             return self._broken(PartialLine, f"{how} in the middle of a line", pending)
-        return self._broken(Exited, f"{how} without a reply")
+        last = self.log.strip().rpartition("\n")[2]
+        words = f": {quote(last.encode())}" if last else ""
+        return self._broken(Exited, f"{how} without a reply{words}")
 
     def _broken(self, kind: type[Diagnosis], message: str, reply: bytes = b"") -> Diagnosis:
         return kind(
@@ -180,8 +183,9 @@ class Session:
                 with contextlib.suppress(messages.Unsupported):  # its input ends all the same
                     self.call("bye")
                 self.process.end_input()
-                if self.process.wait(PARTING) is None:
-                    message = f"still runs {PARTING:g} s after the end of its input"
+                parting = min(PARTING, self.timeout)
+                if self.process.wait(parting) is None:
+                    message = f"still runs {parting:g} s after the end of its input"
                     raise self._broken(Lingers, message)
         finally:
             self.kill()

@@ -47,10 +47,10 @@ class Pace:
 
 def pace_of(target: AdapterTarget) -> Pace:
     """Choose longer programs, and more, where a kill costs little."""
-    return Pace(1, 15) if target.is_slow else Pace(5, 50)
+    return Pace(4, 15) if target.is_slow else Pace(10, 50)
 
 
-MINIMUM = 4
+MINIMUM = 2
 """Seeds that are tried however slow the adapter is."""
 
 

@@ -145,8 +145,8 @@ class MortalJournalMachine(JournalMachine):
         microseconds=st.integers(0, 2000),
     )
     def interrupt(self, sizes: tuple[int, ...], answers: int, microseconds: int) -> None:
-        """Kill the process in the middle of its appends."""
-        self._take(Interrupt(sizes, min(answers, len(sizes)), microseconds))
+        """Kill the process in the middle of its appends, with one at least under way."""
+        self._take(Interrupt(sizes, answers % len(sizes), microseconds))
 
     def _judge(self) -> None:
         try:
