@@ -12,6 +12,7 @@ from tornproof_conformance.report.page import (
     render_page,
     scenes,
 )
+from tornproof_conformance.stories import tell_file
 
 from tests.conformance.report_runs import (
     FAILING,
@@ -158,6 +159,29 @@ def test_a_frame_is_drawn_part_by_part() -> None:
     assert [piece.part for piece in frame.pieces] == ["length", "CRC32C", "BLAKE3", "payload"]
     assert [piece.note for piece in frame.pieces] == ["600", "", "", "472 bytes"]
     assert frame.pieces[0].runs == (("58 02 00 00", True),)
+
+
+def test_bytes_that_are_not_as_written_are_marked() -> None:
+    """Stale bytes, and bytes behind the end of what was written, are told from the others."""
+    file = tell_file("notes", b"\x00\x00abcd", written=b"zzabc")
+    assert file.differs == ((0, 2), (5, 6))
+    ((piece,),) = (frame.pieces for frame in drawn(file))
+    assert piece.runs == (("00 00", False), ("61 62 63", True), ("64", False))
+
+
+def test_only_segments_have_frames() -> None:
+    """The same bytes are a frame in a segment and nothing but bytes in another file."""
+    frame = bytes.fromhex("58 02 00 00") + bytes(40)
+    assert tell_file("0000000000000200.wal", frame).frames
+    assert not tell_file("watermark", frame).frames
+
+
+def test_a_long_payload_is_shown_by_its_ends() -> None:
+    """Its first 48 bytes and its last 16 stand on the page, and how many are between."""
+    ((piece,),) = (frame.pieces for frame in drawn(tell_file("notes", bytes(range(200)))))
+    first, between, last = (text for text, _ in piece.runs)
+    assert (len(first.split()), between, len(last.split())) == (48, "… 136 bytes …", 16)
+    assert last.endswith("c7")
 
 
 def test_a_second_crash_has_a_scene_of_its_own() -> None:
