@@ -19,6 +19,7 @@ from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.checks import Budget, Check
 from tornproof_conformance.checks.exercises import AUDITS, CONVERSATION, DELIVERIES
+from tornproof_conformance.checks.io_errors import IO_ERRORS
 from tornproof_conformance.checks.kills import KILLS
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.checks.situations import (
@@ -43,6 +44,7 @@ ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
         (DELIVERIES, ("drainer/durable", "drainer/volatile")),
         (KILLS, ("journal/core",)),
         (POWER_LOSS, ("journal/core",)),
+        (IO_ERRORS, ("journal/core",)),
     )
 }
 """

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import cast
 
 from attrs import define, field
-from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import Fault, ModelFilesystem
 from tornproof_models.disk.trace import Image
@@ -118,17 +117,15 @@ class RecordedTarget(AdapterTarget):
 
         What strace lets fail must be said when it starts.  So the program is rehearsed, to
         see which system call it is that a fault strikes, and run again by a new process.
+        A fault beyond the last call, or one that no real disk has, strikes nowhere.
         """
         failing = next((step for step in program if isinstance(step, Fail)), None)
         if failing is None:
             yield self
             return
         struck = self.rehearse(program, options)
-        if failing.nth > len(struck):
-            raise Invalid(
-                f"{failing}: the program does {len(struck)} operations on the disk after it"
-            )
-        injection = inject(struck[failing.nth - 1], failing.fault)
+        reached = failing.nth <= len(struck)
+        injection = inject(struck[failing.nth - 1], failing.fault) if reached else Injection()
         injected = self._alike(injection)
         try:
             yield injected
