@@ -125,8 +125,8 @@ class BreaksSchema(AdapterBroken):
 
     kind = "breaks the schema"
     hint = (
-        "spec/schema/protocol.schema.json says what each reply holds; "
-        "`tornproof explain protocol` shows an example of each."
+        "The chapter on the protocol says what each reply holds; so does, for programs, "
+        "spec/schema/protocol.schema.json."
     )
 
 

@@ -2,17 +2,25 @@
 `tornproof replay`: does it still happen?
 """
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from tornproof.errors import Invalid
 from tornproof_models.explore.workload import Target, run
 
 from tornproof_conformance import reproducer
+from tornproof_conformance.adapter.diagnosis import Diagnosis
+from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import MachineCase, ProgramCase
+from tornproof_conformance.commands.check import BROKEN_ADAPTER
 from tornproof_conformance.machines import MachineTarget, make_machine
 from tornproof_conformance.narration import describe_recovery, narrate
+from tornproof_conformance.power.target import for_case
 from tornproof_conformance.report.terminal import render_violation
 from tornproof_conformance.reproducer import Reproducer
 from tornproof_conformance.shrinking import repeat
@@ -22,16 +30,29 @@ from tornproof_conformance.targets import find_target
 
 @click.command("replay")
 @click.argument("file", type=click.Path(path_type=Path))
-def command(file: Path) -> None:
-    """Run a reproducer again and say FIXED, FAILED or ERROR, step by step."""
+@click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
+def command(file: Path, adapter: tuple[str, ...]) -> None:
+    """
+    Run a reproducer again and say FIXED, FAILED or ERROR, step by step.
+
+    One that was found on an adapter takes its COMMAND: a file is not asked what to run.
+    """
     console = Console(highlight=False)
     try:
         saved = reproducer.load(file)
-        target = _target(saved)
+        with ExitStack() as stack:
+            target = _adapter(saved, adapter, stack) if adapter else _target(saved, file)
+            _play(saved, target, file, console)
     except Invalid as error:
         console.print(f"[bold yellow]ERROR[/] {error}", soft_wrap=True)
         raise SystemExit(2) from None
+    except Diagnosis as broken:
+        console.print(f"[bold yellow]ERROR[/] {escape(broken.explain())}", soft_wrap=True)
+        raise SystemExit(BROKEN_ADAPTER) from None
 
+
+def _play(saved: Reproducer, target: Target, file: Path, console: Console) -> NoReturn:
+    """Tell the story again, and exit with the verdict."""
     # the story
     console.print(f"[bold]{saved.requirement}[/] on {saved.target}, found by {saved.suite}\n")
     if isinstance(saved.case, ProgramCase):
@@ -59,8 +80,20 @@ def command(file: Path) -> None:
     raise SystemExit(1)
 
 
-def _target(saved: Reproducer) -> Target:
+def _adapter(saved: Reproducer, command: Sequence[str], stack: ExitStack) -> Target:
+    """Start an adapter, recorded if the case takes that."""
+    target = stack.enter_context(AdapterTarget.running(command))
+    return stack.enter_context(for_case(target, saved.case))
+
+
+def _target(saved: Reproducer, file: Path) -> Target:
     if isinstance(saved.case, MachineCase):
         make_machine(saved.case.machine, saved.target)  # raises `Invalid` if it cannot
         return MachineTarget(saved.target)
-    return find_target(saved.target)
+    try:
+        return find_target(saved.target)
+    except Invalid:
+        raise Invalid(
+            f"{file} was found on an adapter; say which command to run: "
+            f"tornproof replay {file} -- {saved.target}"
+        ) from None
