@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from threading import Thread
@@ -80,7 +81,10 @@ def test_two_hundred_events_at_once(tmp_path: Path, durable: bool) -> None:
 
 
 @requirement("DRN-2")
-def test_two_hundred_events_into_a_slow_sink(monkeypatch: pytest.MonkeyPatch) -> None:
+@PROFILES
+def test_two_hundred_events_into_a_slow_sink(
+    tmp_path: Path, durable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A sink of a millisecond for each event: none refused, none lost (case B26)."""
     quick = Sink.append
 
@@ -89,12 +93,13 @@ def test_two_hundred_events_into_a_slow_sink(monkeypatch: pytest.MonkeyPatch) ->
         return quick(self, batch)
 
     monkeypatch.setattr(Sink, "append", slow)
-    world = database()
-    with volatile(world, paused=False) as queue:
-        assert all(queue.submit(event(number)) for number in range(200))
+    with open_queue(tmp_path, durable) as queue:
+        receipts = [queue.submit(event(number)) for number in range(200)]
 
-    assert len(chain(world)) == 200
-    assert queue.metrics.lost == 0
+    assert all(receipts)
+    assert queue.metrics == type(queue.metrics)(submitted=200, chained=200)
+    with closing(connect(tmp_path / "audit.db")) as connection:
+        assert ids(connection) == [receipt.event_id for receipt in receipts]
 
 
 @requirement("DRN-5", "DRN-6", "DRN-14")
@@ -316,6 +321,27 @@ def test_giving_up_wakes_whoever_waits(paused: bool) -> None:
     assert not queue.close_and_flush()
 
 
+@requirement("DRN-8", "DRN-12")
+def test_giving_up_wakes_everybody() -> None:
+    """Four who wait without a limit, and one who closes, while the database is locked at first."""
+    world = database()
+    world.plan.strikes += [
+        Strike(Kind.BUSY, point="begin", times=4),
+        Strike(Kind.PANIC, point="begin"),
+    ]
+    queue = volatile(world, paused=False, max_restarts=0)
+    receipt = queue.submit(event())
+    with ThreadPoolExecutor(5) as pool:
+        waiting = [pool.submit(queue.drain_pending, None) for _ in range(4)]
+        waiting.append(pool.submit(queue.close_and_flush, None))
+        answers = [each.result() for each in waiting]
+
+    assert not any(answers)
+    assert {each.pending for each in answers} <= {(receipt.event_id,), ()}
+    assert queue.state is State.FAILED
+    assert (queue.metrics.lost, queue.metrics.pending) == (1, 0)
+
+
 @requirement("DRN-3", "DRN-8")
 def test_what_a_failed_drainer_leaves_in_the_spool_is_for_the_next_process(tmp_path: Path) -> None:
     """Nothing is lost in the durable profile, and it lands before what comes later."""
@@ -374,6 +400,22 @@ def test_closing_while_producers_submit(tmp_path: Path, durable: bool) -> None:
 
     with closing(connect(tmp_path / "audit.db")) as connection:
         assert sorted(ids(connection)) == sorted(receipt.event_id for receipt in receipts)
+
+
+@requirement("DRN-11", "DRN-13")
+@PROFILES
+def test_closing_from_many_threads(tmp_path: Path, durable: bool) -> None:
+    """All of them return, to the same answer, and everything has landed once."""
+    queue = open_queue(tmp_path, durable)
+    receipts = [queue.submit(event(number)) for number in range(50)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = [each.result() for each in [pool.submit(queue.close_and_flush) for _ in range(8)]]
+
+    assert all(answers)
+    assert queue.state is State.CLOSED
+    assert queue.metrics == type(queue.metrics)(submitted=50, chained=50)
+    with closing(connect(tmp_path / "audit.db")) as connection:
+        assert ids(connection) == [receipt.event_id for receipt in receipts]
 
 
 @requirement("DRN-11")
