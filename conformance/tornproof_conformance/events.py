@@ -146,6 +146,9 @@ class ViolationFound:
     reproducer: str
     """Path of the file that `tornproof replay` takes."""
 
+    command: str = ""
+    """That of the adapter, which a file is not asked for; empty for a target of the suite."""
+
 
 @frozen
 class CheckFinished:

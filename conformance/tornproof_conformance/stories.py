@@ -2,6 +2,7 @@
 Tell a problem: the program, the crashes, the bytes, what was owed and what came.
 """
 
+import shlex
 from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -11,7 +12,8 @@ from tornproof_models.contract.journal import Record
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.replay import Replay
 from tornproof_models.disk.trace import Image, Observed, Trace
-from tornproof_models.explore.explorer import Finding, recover
+from tornproof_models.explore.findings import Finding
+from tornproof_models.explore.recovering import recover
 from tornproof_models.explore.workload import DIRECTORY, Target, run
 
 from tornproof_conformance.cases import (
@@ -62,6 +64,7 @@ def tell(problem: Problem, target: Target, reproducer: str) -> ViolationFound:
         else tell_records(finding.recovered),
         error=finding.error if finding else "",
         reproducer=reproducer,
+        command=shlex.join(getattr(target, "command", ())),
     )
 
 

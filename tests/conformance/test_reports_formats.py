@@ -7,6 +7,7 @@ from io import StringIO
 from xml.etree import ElementTree
 
 import pytest
+from attrs import evolve
 from rich.console import Console
 from tornproof_conformance.events import CheckFinished, CheckStarted, Progress, RunEvent
 from tornproof_conformance.report.badge import render_badge
@@ -15,6 +16,7 @@ from tornproof_conformance.report.markdown import block, code, plain, render_mar
 from tornproof_conformance.report.page import render_page
 from tornproof_conformance.report.record import RunRecord
 from tornproof_conformance.report.terminal import TerminalReport
+from tornproof_conformance.report.words import replay_command
 
 from tests.conformance.report_runs import (
     FAILING,
@@ -223,6 +225,12 @@ def test_a_log_is_told_every_half_minute_how_far_it_is() -> None:
         "exploration  40 %, prefix, 1,000 a second",
         "exploration  80 %, prefix, 1,000 a second",
     ]
+
+
+def test_the_replay_of_an_adapter_names_its_command() -> None:
+    """A reproducer is not asked what to run, so the command has to follow."""
+    found = evolve(record_of(FAILING).violations[0], reproducer="a.json", command="./log --fast")
+    assert replay_command(found) == "tornproof replay a.json -- ./log --fast"
 
 
 def test_the_terminal_diagnoses_a_broken_adapter() -> None:

@@ -87,7 +87,8 @@ def settings_words(record: RunRecord) -> str:
 
 def replay_command(found: ViolationFound) -> str:
     """Return the command that plays a violation again."""
-    return f"tornproof replay {found.reproducer}"
+    replay = f"tornproof replay {found.reproducer}"
+    return f"{replay} -- {found.command}" if found.command else replay
 
 
 def diagnosis_lines(found: Diagnosed) -> list[str]:
