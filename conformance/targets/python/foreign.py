@@ -7,6 +7,7 @@ the log, append, read everything back and close.
 """
 
 import fcntl
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,8 +55,9 @@ def serve(name: str, version: str, open_log: Callable[[Path], Log]) -> None:
             lock.close()
             raise refusal("locked", f"another process writes to {dir}") from None
         try:
+            place = make_place(Path(dir))
             with failing_as("corrupt"):
-                log = open_log(Path(dir))
+                log = open_log(place)
                 numbers = [number for number, _ in log.records()]
         except BaseException:
             lock.close()
@@ -91,6 +93,18 @@ def serve(name: str, version: str, open_log: Callable[[Path], Log]) -> None:
                 lock.close()
 
     adapter.serve()
+
+
+def make_place(directory: Path) -> Path:
+    """Make the log's own directory, and its name durable, which is its user's duty."""
+    place = directory / "log"
+    place.mkdir(exist_ok=True)
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return place
 
 
 def opened(served: Served) -> Log:

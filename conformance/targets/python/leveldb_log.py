@@ -14,7 +14,7 @@ class LevelDbLog:
     """A database whose keys are consecutive numbers."""
 
     def __init__(self, directory: Path) -> None:
-        self.database = plyvel.DB(str(directory / "log"), create_if_missing=True)
+        self.database = plyvel.DB(str(directory), create_if_missing=True)
         self.next = max((number for number, _ in self.records()), default=-1) + 1
 
     def append(self, payload: bytes) -> int:

@@ -14,7 +14,7 @@ class LmdbLog:
     """An environment whose keys are consecutive numbers."""
 
     def __init__(self, directory: Path) -> None:
-        self.environment = lmdb.open(str(directory / "log"))
+        self.environment = lmdb.open(str(directory))
 
     def append(self, payload: bytes) -> int:
         """Put the next key and commit."""

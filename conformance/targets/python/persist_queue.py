@@ -14,8 +14,7 @@ class PersistQueueLog:
     """A queue from which nothing is ever taken for good."""
 
     def __init__(self, directory: Path) -> None:
-        self.path = str(directory / "queue")
-        Path(self.path).mkdir(exist_ok=True)
+        self.path = str(directory)
         self.queue = self._open()
 
     def _open(self) -> Queue:

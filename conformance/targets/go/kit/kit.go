@@ -122,7 +122,11 @@ func (a *adapter) begin(directory string) (_ object, err error) {
 			lock.Close()
 		}
 	}()
-	log, err := a.open(filepath.Join(directory, "log"))
+	place := filepath.Join(directory, "log")
+	if err := makePlace(directory, place); err != nil {
+		return nil, err
+	}
+	log, err := a.open(place)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +142,20 @@ func (a *adapter) begin(directory string) (_ object, err error) {
 	}
 	a.log, a.lock = log, lock
 	return object{"first": first, "end": end, "discarded_bytes": 0}, nil
+}
+
+// makePlace makes the log's own directory, and its name durable, which is its
+// user's duty.
+func makePlace(directory, place string) error {
+	if err := os.MkdirAll(place, 0o755); err != nil {
+		return err
+	}
+	parent, err := os.Open(directory)
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	return parent.Sync()
 }
 
 func (a *adapter) scan() (object, error) {

@@ -4,7 +4,6 @@ package main
 import (
 	"errors"
 	"io"
-	"os"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
@@ -52,9 +51,6 @@ func (l log) Records(visit func(uint64, []byte)) error {
 }
 
 func open(directory string) (kit.Log, error) {
-	if err := os.MkdirAll(directory, 0o755); err != nil {
-		return nil, err
-	}
 	silent := hclog.New(&hclog.LoggerOptions{Output: io.Discard})
 	meta := &metadb.BoltMetaDB{}
 	opened, err := wal.Open(directory,

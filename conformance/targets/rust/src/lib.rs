@@ -4,9 +4,9 @@
 //! requests and replies, one writer at a time and the words for errors are here.
 
 use std::error::Error;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
@@ -54,12 +54,20 @@ fn open<L: Log>(arguments: &Value, open: &mut Option<Open<L>>) -> Outcome<Value>
     let path = directory.join("lock");
     let lock = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
     lock.try_lock()?;
-    let mut log = L::open(&directory.join("log"))?;
+    let mut log = L::open(&make_place(directory)?)?;
     let records = log.records()?;
     *open = Some(Open { log, _lock: lock });
     let first = records.first().map_or(0, |(number, _)| *number);
     let end = records.last().map_or(0, |(number, _)| number + 1);
     Ok(json!({"first": first, "end": end, "discarded_bytes": 0}))
+}
+
+/// Make the log's own directory, and its name durable, which is its user's duty.
+fn make_place(directory: &Path) -> io::Result<PathBuf> {
+    let place = directory.join("log");
+    fs::create_dir_all(&place)?;
+    File::open(directory)?.sync_all()?;
+    Ok(place)
 }
 
 fn append<L: Log>(arguments: &Value, open: &mut Option<Open<L>>) -> Outcome<Value> {
