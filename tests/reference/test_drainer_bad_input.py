@@ -17,7 +17,6 @@ from tornproof.errors import (
     ForeignSpool,
     InputOutput,
     Invalid,
-    Locked,
     NotADatabase,
     WrongSchema,
 )
@@ -157,10 +156,21 @@ def test_damage_to_what_was_acknowledged_ends_in_public(tmp_path: Path) -> None:
     assert queue.state is State.FAILED
     assert "below the durable watermark" in queue.last_panic
     assert queue.metrics.pending == 2
+
+
+@requirement("DRN-3", "DRN-16")
+def test_damage_to_what_was_acknowledged_is_refused_on_opening(tmp_path: Path) -> None:
+    """It is no torn tail, and is not cut off; with the file restored everything lands."""
+    leave_behind(tmp_path, "a", "b")
+    [segment] = (tmp_path / "spool").glob("*.wal")
+    content = segment.read_bytes()
     segment.write_bytes(bytes([*content[:50], content[50] ^ 1, *content[51:]]))
-    with pytest.raises(Locked):
+    before = contents(tmp_path / "spool")
+    with pytest.raises(Corrupt):
         open_queue(tmp_path)
-    assert queue.close_and_flush().pending == ("a", "b")
+    assert contents(tmp_path / "spool") == before
+
+    segment.write_bytes(content)
     with open_queue(tmp_path):
         pass
     assert ids(tmp_path) == ["a", "b"]

@@ -9,6 +9,7 @@ The modules, in the order in which to read them:
 - `core`: what happens to the events in flight, as a table
 - `supervisor`: a drainer that outlives its panics, as another
 - `buffer`, `spool`: where admitted events wait, in memory or in a journal
+- `admission`, `spool_identity`: how a spool is written, and whose it is
 - `driver`: a thread that makes the moves
 - `queue`: submit, drain, close
 - `replay`: dead letters, counted, read and replayed
