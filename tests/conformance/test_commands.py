@@ -8,6 +8,8 @@ from click.testing import CliRunner, Result
 from tornproof_conformance.cli import main
 from tornproof_conformance.commands.listing import KINDS
 
+from tests.conformance.report_runs import FAILING
+
 
 def tornproof(*arguments: str) -> Result:
     """Run a command in this process."""
@@ -191,3 +193,18 @@ def test_explain_shows_a_miniature_of_a_drainer() -> None:
     output = tornproof("explain", "drainer/replays-twice").output
     assert "replays-twice (drainer)" in output
     assert "breaks DRN-" in output
+
+
+def test_explain_says_the_same_to_programs() -> None:
+    """With --json an explanation is one object."""
+    document = json.loads(tornproof("explain", "REC-2", "--json").output)
+    assert document["level"] == "MUST"
+    assert {"exploration", "power-loss"} <= set(document["checks"])
+    assert json.loads(tornproof("explain", "prefix", "--json").output)["rules"]
+    assert json.loads(tornproof("explain", "no-lock", "--json").output)["miniatures"]
+
+
+def test_explain_says_what_became_of_a_requirement() -> None:
+    """With the events of a run its verdict is shown, and what that rests on."""
+    output = tornproof("explain", "REC-2", "--events", str(FAILING)).output
+    assert "appends-behind-a-torn-tail: violated (found by exploration)" in output

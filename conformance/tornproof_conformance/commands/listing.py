@@ -10,6 +10,7 @@ from typing import Any
 import click
 from tornproof_models.disk.profiles import PROFILES
 
+from tornproof_conformance.adapter_checks import ADAPTER_CHECKS
 from tornproof_conformance.gallery import exhibits
 from tornproof_conformance.machines import MACHINES
 from tornproof_conformance.runner import CHECKS
@@ -59,8 +60,11 @@ def _entries(kind: str) -> Iterator[dict[str, Any]]:
                 family = FAMILIES[stated.family]
                 yield _entry(stated.id, stated.sentence, family, level=stated.level.value)
         case "checks":
-            for check in CHECKS:
-                yield _entry(check.name, check.title, requirements=sorted(check.requirements))
+            of_adapters = [check for check, _ in ADAPTER_CHECKS.values()]
+            for group, checks in (("built-in targets", CHECKS), ("adapters", of_adapters)):
+                for check in checks:
+                    names = sorted(check.requirements)
+                    yield _entry(check.name, check.title, group, requirements=names)
         case "scenarios":
             for scenario in SCENARIOS.values():
                 yield _entry(scenario.name, scenario.rule, requirements=[*scenario.requirements])
