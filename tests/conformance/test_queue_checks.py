@@ -1,0 +1,331 @@
+"""`tornproof check` judges queues and chains: the reference passes, the wrong ones are caught."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+from tornproof.chain import Entry
+from tornproof.chain.append import insert, read_head
+from tornproof.chain.row import Head
+from tornproof.errors import Invalid
+from tornproof_conformance import reproducer
+from tornproof_conformance.cases import (
+    DeliveryCase,
+    Problem,
+    ScheduleCase,
+    decode_case,
+    encode_case,
+    try_case,
+)
+from tornproof_conformance.checks import Budget
+from tornproof_conformance.checks.queues import DRAINER, DRAINER_MACHINE, SCHEDULES
+from tornproof_conformance.events import RequirementJudged, RunFinished, ViolationFound
+from tornproof_conformance.queues import ChainUnderTest
+from tornproof_conformance.runner import CHECKS, JOURNAL_CHECKS, check_target, checks_of
+from tornproof_conformance.scenarios import chain, delivery
+from tornproof_conformance.scenarios.scenario import Scenario
+from tornproof_conformance.targets import QUEUES, ReferenceTarget, find_target
+from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Violation as Lost
+from tornproof_models.contract.journal import Violation
+from tornproof_models.database_faults import Kind, Strike, When
+from tornproof_models.disk.filesystem import Fault, ModelFilesystem
+from tornproof_models.explore import schedules
+from tornproof_models.explore.deliveries import (
+    Arm,
+    AskDrain,
+    Close,
+    FailDisk,
+    Hold,
+    Kill,
+    Move,
+    Replay,
+    Sibling,
+    Submit,
+    Watch,
+)
+from tornproof_models.explore.workload import JournalUnderTest, Options, Target
+from tornproof_models.machines.chain import ReferenceChain
+from tornproof_models.miniatures.journal import SMALL
+
+CHAIN = {each.name: each for each in vars(chain).values() if isinstance(each, Scenario)}
+DELIVERY = {each.name: each for each in vars(delivery).values() if isinstance(each, Scenario)}
+SMALL_BUDGET = Budget(examples=10)
+
+EVERY_STEP = (
+    Submit(),
+    Submit(encodable=False),
+    Arm(Strike(Kind.BUSY, When.AFTER, "commit", nth=2, times=3)),
+    Arm(Strike(Kind.PANIC)),
+    FailDisk(3, Fault.SHORT_WRITE),
+    Move(9),
+    Sibling(),
+    Kill(),
+    Kill(7),
+    Watch(),
+    AskDrain(),
+    Close(),
+    Hold(),
+    Replay(),
+)
+
+# Scenarios
+
+
+@pytest.mark.parametrize("name", [*CHAIN, *DELIVERY])
+def test_the_reference_comes_out_of_every_situation(name: str) -> None:
+    """Nothing is violated, and each scenario applies to it."""
+    scenario = {**CHAIN, **DELIVERY}[name]
+
+    assert scenario.applies(ReferenceTarget())
+    assert scenario.judge(ReferenceTarget()) == []
+
+
+@pytest.mark.parametrize("name", [*CHAIN, *DELIVERY])
+def test_a_journal_hears_nothing_of_them(name: str) -> None:
+    """What has no queue and no chain is not judged on them."""
+    assert not {**CHAIN, **DELIVERY}[name].applies(SMALL)
+
+
+class BlindChain(ReferenceChain):
+    """Finds nothing, whatever was done."""
+
+    def verify(self, *, head: bytes | None = None, with_key: bool = False) -> list[str]:
+        del head, with_key
+        return []
+
+
+class FirstBreakOnly(ReferenceChain):
+    """Stops at the first break."""
+
+    def verify(self, *, head: bytes | None = None, with_key: bool = False) -> list[str]:
+        return super().verify(head=head, with_key=with_key)[:1]
+
+
+class HeadIgnored(ReferenceChain):
+    """Verifies the rows that are there."""
+
+    def verify(self, *, head: bytes | None = None, with_key: bool = False) -> list[str]:
+        del head
+        return super().verify(with_key=with_key)
+
+
+class LastFieldAlone(ReferenceChain):
+    """Its head says nothing about what came before."""
+
+    def head(self) -> bytes:
+        last = "SELECT agent_id || event_type FROM signed_events ORDER BY sequence DESC"
+        (text,) = self.connection.execute(last).fetchone() or ("",)
+        return str(text).replace("\x1f", "").encode()
+
+
+class BeginsAtTwo(ReferenceChain):
+    """Its first row has number 2, and follows something."""
+
+    def append(self, agent_id: str, event_type: str = "type", *, signed: bool = False) -> None:
+        del signed
+        self._rows += 1
+        head = Head(1, bytes([7] * 32)) if self._rows == 1 else read_head(self.connection)
+        entry = Entry(f"id-{self._rows}", agent_id, event_type, "2026", b"{}")
+        insert(self.connection, head, entry)
+
+
+@frozen
+class ChainTarget:
+    """A target that has a chain, and no more."""
+
+    make: Callable[[], ChainUnderTest]
+    name: str = "a chain"
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
+        raise Invalid(f"no journal on {filesystem} with {options}")
+
+    def open_chain(self) -> ChainUnderTest:
+        return self.make()
+
+
+@pytest.mark.parametrize(
+    ("kind", "caught"),
+    [
+        (BlindChain, {"CHN-5", "CHN-6", "CHN-7"}),
+        (FirstBreakOnly, {"CHN-6"}),
+        (HeadIgnored, {"CHN-5"}),
+        (LastFieldAlone, {"CHN-3", "CHN-4", "CHN-5"}),
+        (BeginsAtTwo, {"CHN-1", "CHN-2", "CHN-5", "CHN-7", "CHN-8"}),
+    ],
+)
+def test_wrong_chains_are_caught(kind: Callable[[], ChainUnderTest], caught: set[str]) -> None:
+    """Each of the chain's scenarios convicts somebody."""
+    target = ChainTarget(kind)
+    found = {each.requirement for scenario in CHAIN.values() for each in scenario.judge(target)}
+    assert found == caught
+
+
+@pytest.mark.parametrize(
+    ("name", "caught"),
+    [
+        ("acknowledges-before-spooling", {"DRN-3", "DRN-16"}),
+        ("dead-letters-without-looking", {"DRN-7"}),
+        ("drops-what-the-dead-letter-queue-refuses", {"DRN-7", "DRN-10"}),
+        ("encodes-in-the-drainer", {"EVT-5"}),
+        ("mints-an-id-for-each-attempt", {"DRN-7", "EVT-6"}),
+    ],
+)
+def test_wrong_queues_are_caught_by_situations(name: str, caught: set[str]) -> None:
+    """Requirements whose breach the contract would report as another's."""
+    target = find_target(name)
+    found = {
+        each.requirement
+        for scenario in DELIVERY.values()
+        if scenario.applies(target)
+        for each in scenario.judge(target)
+    }
+    assert found == caught
+
+
+# Checks
+
+
+def verdicts(target: Target, directory: Path, *checks: str) -> dict[str, str]:
+    """Run checks and return the verdict on each requirement."""
+    chosen = [check for check in CHECKS if check.name in checks] or checks_of(target)
+    stream = check_target(target, budget=SMALL_BUDGET, reproducers=directory, checks=chosen)
+    return {e.requirement: e.verdict for e in stream if isinstance(e, RequirementJudged)}
+
+
+def test_the_reference_is_judged_on_events_chain_and_drainer(tmp_path: Path) -> None:
+    """Every MUST of the three families is looked at by some check, and gets a verdict."""
+    asked = {f"EVT-{n}" for n in range(1, 7)} | {f"CHN-{n}" for n in range(1, 9)}
+    asked |= {f"DRN-{n}" for n in range(1, 19)}
+    looked_at = {name for check in CHECKS for name in check.covers(ReferenceTarget())}
+    assert asked <= looked_at
+
+    found = verdicts(ReferenceTarget(), tmp_path, "drainer-machine")
+    assert {name: found.get(name) for name in DRAINER.requirements} == dict.fromkeys(
+        DRAINER.requirements, "holds"
+    )
+
+
+def test_which_checks_a_target_is_put_through() -> None:
+    """A journal those of journals; a queue those of queues; the reference all."""
+    assert checks_of(ReferenceTarget()) == CHECKS
+    assert checks_of(SMALL) == JOURNAL_CHECKS
+    names = [check.name for check in checks_of(find_target("replays-twice"))]
+    assert names == ["scenarios", "drainer", "drainer-machine"]
+
+
+@pytest.mark.parametrize(
+    ("name", "requirement"),
+    [
+        ("loses-the-event-in-flight-on-a-panic", "DRN-1"),
+        ("moves-the-cursor-in-its-own-transaction", "DRN-17"),
+        ("deferred-audit-v07", "DRN-11"),
+    ],
+)
+def test_a_wrong_queue_does_not_conform(tmp_path: Path, name: str, requirement: str) -> None:
+    """It is caught, shrunk and told; what was saved shows the same again."""
+    target = find_target(name)
+    stream = check_target(target, budget=SMALL_BUDGET, reproducers=tmp_path, checks=(DRAINER,))
+    events = list(stream)
+
+    (told,) = [e for e in events if isinstance(e, ViolationFound) and e.requirement == requirement]
+    assert told.program[0] == "open a queue (drainer/durable)"
+    assert len(told.program) <= 6
+    finished = events[-1]
+    assert isinstance(finished, RunFinished)
+    assert not finished.conforms
+    saved = reproducer.load(Path(told.reproducer))
+    assert isinstance(saved.case, DeliveryCase)
+    assert requirement in {p.violation.requirement for p in try_case(saved.case, target)}
+    assert try_case(saved.case, ReferenceTarget()) == []
+
+
+def test_the_machine_saves_choices_that_repeat(tmp_path: Path) -> None:
+    """What random programs find is repeated from a file too."""
+    target = find_target("encodes-in-the-drainer")
+    budget = Budget(examples=200)
+    stream = check_target(target, budget=budget, reproducers=tmp_path, checks=(DRAINER_MACHINE,))
+
+    (told, *_) = [event for event in stream if isinstance(event, ViolationFound)]
+
+    case = reproducer.load(Path(told.reproducer)).case
+    assert told.requirement in {p.violation.requirement for p in try_case(case, target)}
+
+
+@frozen
+class WrongSchedules:
+    """A target one of whose schedules violates something."""
+
+    name: str = "wrong"
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
+        raise Invalid(f"no journal on {filesystem} with {options}")
+
+    def walk_schedules(self, *, events: int, falls: int, faults: int) -> schedules.Exploration:
+        found = schedules.Counterexample(("one", "two"), (Lost("DRN-1", "lost"),))
+        return schedules.Exploration(events * falls * faults, 2, 3, [found])
+
+
+def test_a_violating_schedule_is_a_problem_that_repeats() -> None:
+    """With the schedule in words, and its bounds to walk again."""
+    target = WrongSchedules()
+    (problem,) = [each for each in SCHEDULES.run(target, Budget()) if isinstance(each, Problem)]
+
+    assert problem.case == ScheduleCase(2, 1, 1, ("one", "two"))
+    assert decode_case(encode_case(problem.case)) == problem.case
+    assert [each.violation for each in try_case(problem.case, target)] == [problem.violation]
+
+
+def test_what_has_no_queue_is_told_so() -> None:
+    """The error names the target."""
+    for check in (DRAINER, SCHEDULES):
+        with pytest.raises(Invalid, match=SMALL.name):
+            list(check.run(SMALL, Budget()))
+    for case in (DeliveryCase(Profile.DURABLE, ()), ScheduleCase(1, 1, 1, ())):
+        with pytest.raises(Invalid, match=SMALL.name):
+            try_case(case, SMALL)
+
+
+# Programs as JSON
+
+
+def test_every_step_survives_json(tmp_path: Path) -> None:
+    """Through the schema of reproducers too."""
+    case = DeliveryCase(Profile.VOLATILE, EVERY_STEP)
+    assert decode_case(encode_case(case)) == case
+
+    problem = Problem(Violation("DRN-1", "lost"), case)
+    path = reproducer.save(problem, "reference", tmp_path)
+    assert reproducer.load(path).case == case
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"step": "fly"},
+        {"step": "move", "many": 1},
+        {"step": "arm", "kind": "rain", "when": "before"},
+    ],
+)
+def test_a_damaged_program_is_refused(tmp_path: Path, step: dict[str, str]) -> None:
+    """An unknown step, an unknown member, an unknown fault: one line, no traceback."""
+    good = reproducer.reproducer_of(
+        Problem(Violation("DRN-1", "lost"), DeliveryCase(Profile.DURABLE, (Submit(),))), "reference"
+    )
+    path = tmp_path / "damaged.json"
+    document = good.encode().replace('"encodable": true,', "")
+    whole = document.replace(
+        '"step": "submit"', ", ".join(f'"{k}": "{v}"' for k, v in step.items())
+    )
+    path.write_text(whole)
+
+    with pytest.raises(Invalid, match="damaged"):
+        reproducer.load(path)
+
+
+def test_every_miniature_of_a_queue_is_a_target() -> None:
+    """By its name on the command line; none of them hides one of a journal."""
+    assert all(find_target(name).name == name for name in QUEUES)
+    with pytest.raises(Invalid, match="no journal"):
+        find_target("replays-twice").open(ModelFilesystem(), Options())
