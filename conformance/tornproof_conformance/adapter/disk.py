@@ -116,5 +116,13 @@ def place(image: Image, root: Path) -> None:
 
 
 def scratch() -> Path | None:
-    """Name a place in memory for directories, if there is one; none for the system's default."""
-    return MEMORY if os.access(MEMORY, os.W_OK) else None
+    """
+    Name a place in memory for directories, if there is one with room; none for the default.
+
+    Some logs allocate tens of megabytes for each file ahead, and a memory that is full
+    takes the machine with it.
+    """
+    if not os.access(MEMORY, os.W_OK):
+        return None
+    room = shutil.disk_usage(MEMORY)
+    return MEMORY if room.free > room.total / 2 else None
