@@ -19,7 +19,7 @@ from tornproof_conformance.cases import (
     try_case,
 )
 from tornproof_conformance.checks import Budget
-from tornproof_conformance.checks.queues import DRAINER, DRAINER_MACHINE, SCHEDULES
+from tornproof_conformance.checks.queues import DRAINER, SCHEDULES
 from tornproof_conformance.events import RequirementJudged, RunFinished, ViolationFound
 from tornproof_conformance.queues import ChainUnderTest
 from tornproof_conformance.runner import CHECKS, JOURNAL_CHECKS, check_target, checks_of
@@ -239,18 +239,6 @@ def test_a_wrong_queue_does_not_conform(tmp_path: Path, name: str, requirement: 
     assert isinstance(saved.case, DeliveryCase)
     assert requirement in {p.violation.requirement for p in try_case(saved.case, target)}
     assert try_case(saved.case, ReferenceTarget()) == []
-
-
-def test_the_machine_saves_choices_that_repeat(tmp_path: Path) -> None:
-    """What random programs find is repeated from a file too."""
-    target = find_target("encodes-in-the-drainer")
-    budget = Budget(examples=200)
-    stream = check_target(target, budget=budget, reproducers=tmp_path, checks=(DRAINER_MACHINE,))
-
-    (told, *_) = [event for event in stream if isinstance(event, ViolationFound)]
-
-    case = reproducer.load(Path(told.reproducer)).case
-    assert told.requirement in {p.violation.requirement for p in try_case(case, target)}
 
 
 @frozen
