@@ -37,7 +37,8 @@ from tornproof_conformance.frames import SEGMENT, read_frames
 from tornproof_conformance.lanes import moments_of
 from tornproof_conformance.shrinking import profile_of
 from tornproof_conformance.specification import requirement
-from tornproof_conformance.vectors import Recovered, image_vectors
+from tornproof_conformance.vector_check import show_vector
+from tornproof_conformance.vectors import ImageVector, Recovered, image_vectors
 
 MOST_MOMENTS = 60
 """How many events before a crash a story tells; what came before is in the program."""
@@ -49,7 +50,6 @@ CONTENT_BYTES = 4096
 def tell(problem: Problem, target: Target, reproducer: str) -> ViolationFound:
     """Turn a problem into the event that reports show."""
     told = _tell_case(problem, target)
-    finding = problem.finding
     return ViolationFound(
         requirement=problem.violation.requirement,
         message=problem.violation.message,
@@ -59,10 +59,8 @@ def tell(problem: Problem, target: Target, reproducer: str) -> ViolationFound:
         crashes=told.crashes,
         afterwards=told.afterwards,
         expected=told.expected,
-        recovered=None
-        if finding is None or finding.recovered is None
-        else tell_records(finding.recovered),
-        error=finding.error if finding else "",
+        recovered=told.recovered,
+        error=told.error,
         reproducer=reproducer,
         command=shlex.join(getattr(target, "command", ())),
     )
@@ -95,6 +93,8 @@ class _Told:
     crashes: tuple[CrashStory, ...] = ()
     afterwards: tuple[Moment, ...] = ()
     expected: tuple[ShownRecord, ...] = ()
+    recovered: tuple[ShownRecord, ...] | None = None
+    error: str = ""
 
 
 def _tell_case(problem: Problem, target: Target) -> _Told:
@@ -102,12 +102,20 @@ def _tell_case(problem: Problem, target: Target) -> _Told:
         case ProgramCase():
             return _tell_program(problem, problem.case, target)
         case VectorCase(name):
-            vector = next(vector for vector in image_vectors() if vector.id == name)
-            files = tuple(tell_file(file, data) for file, data in sorted(vector.files.items()))
-            owed = vector.expect.records if isinstance(vector.expect, Recovered) else ()
-            return _Told((CrashStory((), (), files),), (), tell_records(owed))
+            return _tell_vector(next(each for each in image_vectors() if each.id == name), target)
         case _:
             return _Told()
+
+
+def _tell_vector(vector: ImageVector, target: Target) -> _Told:
+    """Open the image again, for what is shown of it."""
+    files = tuple(tell_file(name, data) for name, data in sorted(vector.files.items()))
+    owed = vector.expect.records if isinstance(vector.expect, Recovered) else ()
+    shown = show_vector(vector, target)
+    story, expected = (CrashStory((), (), files),), tell_records(owed)
+    if isinstance(shown, Exception):
+        return _Told(story, expected=expected, error=f"{type(shown).__name__}: {shown}")
+    return _Told(story, expected=expected, recovered=tell_records(shown))
 
 
 def _tell_program(problem: Problem, case: ProgramCase, target: Target) -> _Told:
@@ -123,8 +131,16 @@ def _tell_program(problem: Problem, case: ProgramCase, target: Target) -> _Told:
         finding = finding.inner
     end = None if problem.finding is None or problem.finding.error else _shown(trace)
     afterwards = tuple(moments_of(trace, end))[-MOST_MOMENTS:]
-    owed = problem.finding.owed if problem.finding else ()
-    return _Told(tuple(crashes), afterwards, tell_records(owed))
+    if problem.finding is None:
+        return _Told(tuple(crashes), afterwards)
+    recovered = problem.finding.recovered
+    return _Told(
+        tuple(crashes),
+        afterwards,
+        tell_records(problem.finding.owed),
+        None if recovered is None else tell_records(recovered),
+        problem.finding.error,
+    )
 
 
 def _shown(trace: Trace) -> int | None:

@@ -16,11 +16,8 @@ from tornproof_conformance.vectors import ImageVector, Recovered, Refused
 def judge_vector(vector: ImageVector, target: Target) -> list[Violation]:
     """Let a target open the vector's image and compare what it shows with what it must."""
     filesystem = new_disk(target, image_of(vector.files))
-    options = Options()
-    if vector.max_payload is not None:
-        options = Options(max_payload=vector.max_payload)
     try:
-        journal = target.open(filesystem, options)
+        journal = target.open(filesystem, options_of(vector))
         records = tuple(journal.scan())
         discarded = journal.discarded_bytes
     except Exception as error:
@@ -28,6 +25,20 @@ def judge_vector(vector: ImageVector, target: Target) -> list[Violation]:
     else:
         found = _judge_records(vector, records, discarded, filesystem)
     return [Violation(requirement, f"{vector.id}: {message}") for requirement, message in found]
+
+
+def show_vector(vector: ImageVector, target: Target) -> tuple[Record, ...] | Exception:
+    """Let a target open the vector's image; return what it shows, or how it refuses."""
+    try:
+        journal = target.open(new_disk(target, image_of(vector.files)), options_of(vector))
+        return tuple(journal.scan())
+    except Exception as error:
+        return error
+
+
+def options_of(vector: ImageVector) -> Options:
+    """Return how the vector wants its image opened."""
+    return Options() if vector.max_payload is None else Options(max_payload=vector.max_payload)
 
 
 def image_of(files: Mapping[str, bytes]) -> Image:
