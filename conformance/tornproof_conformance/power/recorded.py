@@ -24,9 +24,10 @@ from tornproof_conformance.adapter.diagnosis import Diagnosis
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.process import LineProcess
 from tornproof_conformance.adapter.session import TIMEOUT, Session
+from tornproof_conformance.recorder.lines import Unreadable
 from tornproof_conformance.recorder.recording import Performed, Recording, Said
 from tornproof_conformance.recorder.result import RecordingDiffers, read_tree, verify
-from tornproof_conformance.recorder.strace import HANDLERS, Tap, prefix
+from tornproof_conformance.recorder.strace import HANDLERS, CannotRecord, Tap, prefix
 from tornproof_conformance.recorder.tree import Tree
 
 SETTLING = 0.5
@@ -92,10 +93,22 @@ class RecordedSession(Session):
             raise
         finally:
             if self.is_alive:
-                self._tap.follow(self.recording, lambda: self.recording.replies >= request)
-                self._deliver(replies=1)
+                self._listen(request)
                 if self.recording.injected:
                     self.limit_files(resource.RLIM_INFINITY)
+
+    def _listen(self, request: int) -> None:
+        """
+        Take in what the log says up to a reply.
+
+        A log that cannot be read is no failure of the adapter: the disk will say that it
+        has no trace.
+        """
+        try:
+            self._tap.follow(self.recording, lambda: self.recording.replies >= request)
+        except (CannotRecord, Unreadable) as unknown:
+            self.recording.give_up("strace", str(unknown))
+        self._deliver(replies=1)
 
     def limit_files(self, size: int) -> None:
         """
@@ -110,7 +123,10 @@ class RecordedSession(Session):
 
     def settle(self) -> None:
         """Take in what was done after the last reply."""
-        self._tap.drain(self.recording)
+        try:
+            self._tap.drain(self.recording)
+        except Unreadable as unknown:
+            self.recording.give_up("strace", str(unknown))
         self._deliver(replies=None)
 
     def _deliver(self, replies: int | None) -> None:

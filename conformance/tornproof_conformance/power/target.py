@@ -17,6 +17,7 @@ from tornproof_models.disk.trace import Image
 from tornproof_models.explore.recovering import Recovered, recover
 from tornproof_models.explore.workload import Fail, Options, Step, Target, run
 
+from tornproof_conformance.adapter.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.session import Session
 from tornproof_conformance.adapter.target import AdapterJournal, AdapterTarget, introduction
@@ -25,6 +26,7 @@ from tornproof_conformance.power.injected import Injection, inject
 from tornproof_conformance.power.recorded import RecordedDisk, RecordedSession
 from tornproof_conformance.power.resident import Resident
 from tornproof_conformance.recorder.recording import Performed
+from tornproof_conformance.recorder.strace import CannotRecord
 
 SAMPLED = 64
 """One in so many distinct images is recovered twice, the second time recorded."""
@@ -73,6 +75,11 @@ class RecordedTarget(AdapterTarget):
         target = cls(adapter.command, adapter.timeout, strace_options=strace_options)
         target.implementation = adapter.implementation
         target.start_seconds = adapter.start_seconds
+        try:
+            target._idle.append(target._start())
+        except ProcessFailed as failed:
+            reason = failed.log or failed.message
+            raise CannotRecord(f"the adapter does not start under strace: {reason}") from None
         try:
             yield target
         finally:

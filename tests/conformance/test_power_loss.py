@@ -1,0 +1,441 @@
+"""
+Power loss and failing system calls, on an adapter that is right and on its wrong brothers.
+
+The adapter is `recorded/log.c`, a journal in one file; its arguments break it.
+"""
+
+import json
+import shutil
+import subprocess
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.checks import Budget, Covered
+from tornproof_conformance.checks.power_loss import POWER_LOSS
+from tornproof_conformance.cli import main
+from tornproof_conformance.power.recorded import CannotTrace
+from tornproof_conformance.power.target import RecordedTarget, for_case
+from tornproof_conformance.recorder.lines import Unreadable
+from tornproof_conformance.recorder.marks import Conversation
+from tornproof_conformance.recorder.processes import Stream
+from tornproof_conformance.recorder.strace import find_strace
+from tornproof_conformance.shrinking import shrink_problem
+from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.profiles import CLAIMED, PROFILES
+from tornproof_models.disk.trace import (
+    MARKS,
+    Acked,
+    Create,
+    Failed,
+    Flushed,
+    Image,
+    Invoked,
+    Mark,
+    Observed,
+    Rename,
+    Sync,
+    SyncDirectory,
+    SyncFailed,
+    Write,
+)
+from tornproof_models.explore.barriers import BarrierSearch
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.workload import (
+    Append,
+    Fail,
+    Kill,
+    Options,
+    Program,
+    Reopen,
+    Run,
+    grow_payload,
+    run,
+)
+
+SOURCE = Path(__file__).parent / "recorded" / "log.c"
+OPTIONS = Options(4096)
+JOURNAL = 1
+"""The inode of the directory that an adapter is given."""
+
+Start = Callable[..., AdapterTarget]
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compile the adapter."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed (package strace)")
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed (package gcc)")
+    binary = tmp_path_factory.mktemp("adapter") / "log"
+    subprocess.run(["gcc", "-O1", "-o", str(binary), str(SOURCE), "-lpthread"], check=True)
+    return binary
+
+
+@pytest.fixture
+def start(log: Path) -> Iterator[Start]:
+    """Return what starts the adapter, with its bugs for arguments."""
+    with ExitStack() as running:
+
+        def start(*bugs: str) -> AdapterTarget:
+            return running.enter_context(AdapterTarget.running([str(log), *bugs]))
+
+        yield start
+
+
+@pytest.fixture
+def recorded(start: Start) -> Iterator[Callable[..., RecordedTarget]]:
+    """Return what starts the adapter so that it is recorded."""
+    with ExitStack() as running:
+
+        def recorded(*bugs: str) -> RecordedTarget:
+            return running.enter_context(RecordedTarget.of(start(*bugs)))
+
+        yield recorded
+
+
+def operations(running: Run) -> list[object]:
+    """Return what a run did to its disk, without the marks."""
+    return [event for event in running.filesystem.trace.events if not isinstance(event, MARKS)]
+
+
+def frame(payload: bytes) -> bytes:
+    """Return a record as the adapter writes it: length, FNV-1a and payload."""
+    checksum = 2166136261 ^ len(payload)
+    for byte in payload:
+        checksum = (checksum ^ byte) * 16777619 % (1 << 32)
+    return len(payload).to_bytes(4, "little") + checksum.to_bytes(4, "little") + payload
+
+
+# Recorded
+
+
+def test_marks_stand_between_the_operations_of_a_call(
+    recorded: Callable[..., RecordedTarget],
+) -> None:
+    """The promise comes after the sync that it rests on, and after nothing else."""
+    payload = grow_payload(5, 0)
+
+    trace = run((Append(5),), recorded(), OPTIONS).filesystem.trace
+
+    assert trace.initial == Image({}, frozenset({"/journal"}))
+    assert trace.events == (
+        Create(JOURNAL, "log.new", 2),
+        Sync(2),
+        Rename(JOURNAL, "log.new", JOURNAL, "log"),
+        SyncDirectory(JOURNAL),
+        Observed(()),
+        Invoked(0, "append", payload),
+        Write(2, 0, frame(payload)),
+        Sync(2),
+        Acked(0, 0, True),
+    )
+
+
+def test_a_trace_goes_on_after_closing_and_after_a_kill(
+    recorded: Callable[..., RecordedTarget],
+) -> None:
+    """Another process on the same files continues with the inodes that there are."""
+    running = run((Append(5), Reopen(), Kill(), Append(6)), recorded(), OPTIONS)
+
+    assert running.violations == []
+    created = [event.inode for event in operations(running) if isinstance(event, Create)]
+    assert created == [2, 3, 4]
+    assert operations(running)[-2:] == [Write(4, 13, frame(grow_payload(6, 1))), Sync(4)]
+
+
+def test_what_cannot_be_traced_gives_no_trace(recorded: Callable[..., RecordedTarget]) -> None:
+    """A trace with a gap is none."""
+    running = run((Append(5),), recorded("mapped"), OPTIONS)
+
+    with pytest.raises(CannotTrace, match="maps log as writable shared memory"):
+        _ = running.filesystem.trace
+
+
+# Judged
+
+
+def test_a_log_that_cannot_be_read_is_no_failure_of_the_adapter(
+    recorded: Callable[..., RecordedTarget], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives no trace, rather than one with a refusal in it."""
+    target = recorded()
+    monkeypatch.setattr(
+        "tornproof_conformance.recorder.lines.split_arguments",
+        lambda _: (_ for _ in ()).throw(Unreadable("nobody can read this")),
+    )
+
+    running = run((Append(5),), target, OPTIONS)
+
+    assert running.violations == []
+    with pytest.raises(CannotTrace, match="nobody can read this"):
+        _ = running.filesystem.trace
+
+
+def judge(target: AdapterTarget) -> tuple[dict[str, Problem], Covered]:
+    """Run the check on every program of one operation."""
+    problems: dict[str, Problem] = {}
+    findings = POWER_LOSS.run(target, Budget(operations=1, seconds=600))
+    while True:
+        try:
+            found = next(findings)
+        except StopIteration as finished:
+            return problems, finished.value
+        if isinstance(found, Problem):
+            problems[found.violation.requirement] = found
+
+
+def test_a_right_adapter_passes(start: Start) -> None:
+    """And the report says what that rests on."""
+    problems, covered = judge(start())
+
+    assert problems == {}
+    assert covered.is_conclusive
+    assert covered.profiles == CLAIMED
+    assert covered.counts["programs"] == 8
+    assert covered.counts["images"] > 200
+
+
+@pytest.mark.parametrize(
+    ("bug", "requirement", "profile"),
+    [
+        ("no-sync", "JRN-3", "prefix"),
+        ("no-directory-sync", "JRN-3", "adversarial"),
+        ("early", "JRN-3", "prefix"),
+        ("dies", "REC-1", "prefix"),
+    ],
+)
+def test_a_wrong_adapter_is_caught_in_the_mildest_profile(
+    bug: str, requirement: str, profile: str, start: Start
+) -> None:
+    """Each bug shows in the profile that allows what it overlooks, and in none that is milder."""
+    problems, _ = judge(start(bug))
+
+    case = problems[requirement].case
+    assert isinstance(case, ProgramCase)
+    assert case.profile == profile
+
+
+def test_what_cannot_be_recorded_is_not_judged(start: Start) -> None:
+    """The reason takes the place of a verdict."""
+    problems, covered = judge(start("mapped"))
+
+    assert problems == {}
+    assert not covered.is_conclusive
+    assert "maps log as writable shared memory" in covered.words
+
+
+def test_a_missing_strace_is_no_verdict(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kill tests go on without it, and the report names the package."""
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    find_strace.cache_clear()
+    problems, covered = judge(start())
+    find_strace.cache_clear()
+
+    assert problems == {}
+    assert not covered.is_conclusive
+    assert "install the package strace" in covered.words
+
+
+def test_a_problem_shrinks(start: Start) -> None:
+    """Program and crash become as small as they do in this process."""
+    program: Program = (Append(600), Append(24), Reopen(), Append(5))
+    case = ProgramCase(program, OPTIONS, "adversarial")
+    adapter = start("no-sync")
+    with for_case(adapter, case) as target:
+        trace = run(program, target, OPTIONS).filesystem.trace
+        findings = Explorer(target, OPTIONS, PROFILES["adversarial"], depth=1).explore(trace)
+        [finding] = [each for each in findings if each.violation.requirement == "JRN-3"]
+        smallest = shrink_problem(Problem(finding.violation, case, finding, trace), target)
+
+    assert isinstance(smallest.case, ProgramCase)
+    assert smallest.case.program == (Append(5),)
+    assert smallest.case.profile == "prefix"
+
+
+def test_barriers_of_an_adapter(recorded: Callable[..., RecordedTarget]) -> None:
+    """The sync of an append is load-bearing; that of an empty new file is not."""
+    target = recorded()
+    trace = run((Append(5),), target, OPTIONS).filesystem.trace
+
+    found = {
+        (barrier.path, barrier.call): barrier.profile
+        for barrier in BarrierSearch(target, OPTIONS).barriers(trace)
+    }
+
+    assert found == {
+        ("/journal/log.new", "open"): None,
+        ("/journal", "open"): "adversarial",
+        ("/journal/log", "append, call 0"): "prefix",
+    }
+
+
+# Resident
+
+
+def images(count: int) -> list[Image]:
+    """Return images of one record each, and its beginning alone at every third."""
+    frames = [frame(grow_payload(9, n)) for n in range(count)]
+    contents = [each[:-1] if n % 3 == 0 else each for n, each in enumerate(frames)]
+    return [Image({"/journal/log": each}, frozenset({"/journal"})) for each in contents]
+
+
+def test_a_resident_recovers_every_image_in_order(
+    recorded: Callable[..., RecordedTarget],
+) -> None:
+    """More than are on their way at a time; each outcome belongs to its image."""
+    outcomes = recorded().recover_images(images(100), OPTIONS)
+
+    whole = [() if n % 3 == 0 else ((0, grow_payload(9, n)),) for n in range(100)]
+    assert [each.records for each in outcomes] == whole
+    assert [each.cut for each in outcomes] == [n % 3 == 0 for n in range(100)]
+    assert {each.error for each in outcomes} == {""}
+
+
+def test_a_resident_that_dies_is_replaced(recorded: Callable[..., RecordedTarget]) -> None:
+    """Its death is the outcome of one image; the next is recovered by another process."""
+    outcomes = recorded("dies").recover_images(images(10), OPTIONS)
+
+    died = [n for n, each in enumerate(outcomes) if each.records is None]
+    assert died == [0, 3, 6, 9]
+    assert outcomes[0].error == "the process ended with exit code 3"
+    assert outcomes[1].records == ((0, grow_payload(9, 1)),)
+
+
+def test_recovery_that_is_a_matter_of_luck_is_noticed(
+    recorded: Callable[..., RecordedTarget],
+) -> None:
+    """Some images are recovered twice, and another outcome violates REC-3."""
+    right, wrong = recorded(), recorded("forgetful")
+    right.recordings = wrong.recordings = 10
+
+    right.recover_images(images(100), OPTIONS)
+    wrong.recover_images(images(100), OPTIONS)
+
+    assert right.watched > 5
+    assert right.disagreements == []
+    assert {each.requirement for each in wrong.disagreements} == {"REC-3"}
+
+
+# Failing calls
+
+
+def test_a_sync_can_be_made_to_fail(recorded: Callable[..., RecordedTarget]) -> None:
+    """The fault strikes the call that the rehearsal has found, and no other."""
+    running = run((Append(5), Fail(2, Fault.ERROR), Append(6)), recorded(), OPTIONS)
+
+    assert operations(running)[-2:] == [Write(2, 13, frame(grow_payload(6, 1))), SyncFailed(2)]
+    assert running.filesystem.trace.events[-1] == Failed(1, False)
+
+
+def test_a_sync_that_failed_must_not_be_ignored(recorded: Callable[..., RecordedTarget]) -> None:
+    """What was acknowledged after it is gone with the power."""
+    target = recorded("ignore-errors")
+    running = run((Fail(2, Fault.ERROR), Append(5)), target, OPTIONS)
+
+    found = Explorer(target, OPTIONS, PROFILES["prefix"], depth=1).explore(
+        running.filesystem.trace, since=running.armed_after
+    )
+
+    assert [each.violation.requirement for each in found] == ["JRN-3"]
+
+
+def test_a_disk_can_be_full(recorded: Callable[..., RecordedTarget]) -> None:
+    """A write does nothing, or half of what it should; the half is really there."""
+    target = recorded()
+
+    nothing = run((Fail(1, Fault.NO_SPACE), Append(6)), target, OPTIONS)
+    half = run((Fail(1, Fault.SHORT_THEN_NO_SPACE), Append(6)), target, OPTIONS)
+
+    assert operations(nothing)[-1] == SyncDirectory(JOURNAL)
+    assert operations(half)[-1] == Write(2, 0, frame(grow_payload(6, 0))[:7])
+
+
+# Commands
+
+
+def test_record_and_explore(log: Path, tmp_path: Path) -> None:
+    """A trace that was recorded can be judged again, by an adapter or without one."""
+    path = tmp_path / "trace.json"
+    runner = CliRunner()
+
+    made = runner.invoke(main, ["record", "-o", str(path), "--program", "append:5", "--", str(log)])
+    shown = runner.invoke(main, ["explore", "--json", str(path)])
+    kept = runner.invoke(main, ["explore", str(path), "--", str(log)])
+    broken = runner.invoke(main, ["explore", str(path), "--", str(log), "forgetful"])
+
+    assert [each.exit_code for each in (made, shown, kept, broken)] == [0, 0, 0, 1]
+    counts = {each["profile"]: each["images"] for each in json.loads(shown.stdout)["profiles"]}
+    assert counts["prefix"] == "10"
+    assert "every promise is kept" in kept.output
+
+
+def test_recording_what_cannot_be_traced_is_inconclusive(log: Path, tmp_path: Path) -> None:
+    """Exit code 4, and the reason."""
+    command = [
+        "record",
+        "-o",
+        str(tmp_path / "t"),
+        "--program",
+        "append:5",
+        "--",
+        str(log),
+        "mapped",
+    ]
+
+    result = CliRunner().invoke(main, command)
+
+    assert result.exit_code == 4
+    assert "maps log as writable shared memory" in result.output
+
+
+# Marks
+
+
+def hear(*lines: tuple[Stream, str]) -> list[Mark]:
+    """Return the marks of a conversation."""
+    conversation = Conversation()
+    return [m for stream, text in lines for m in conversation.hear(stream, text.encode())]
+
+
+ASKED, SAID = Stream.REQUESTS, Stream.REPLIES
+PAYLOAD = b64encode(b"hello").decode()
+
+
+def test_a_conversation_leaves_marks() -> None:
+    """Appends, promises, and what the first scan after an opening shows."""
+    record = f'{{"offset": 0, "payload": "{PAYLOAD}"}}'
+    append = f'"op": "journal.append", "args": {{"payload": "{PAYLOAD}", "durable": false}}'
+    found = hear(
+        (ASKED, '{"id": 1, "op": "journal.open", "args": {"dir": "/d"}}\n'),
+        (SAID, '{"id": 1, "ok": {"first": 0, "end": 9}}\n'),
+        (ASKED, '{"id": 2, "op": "journal.scan", "args": {}}\n'),
+        (SAID, f'{{"id": 2, "ok": {{"records": [{record}], "end": "clean"}}}}\n'),
+        (ASKED, f'{{"id": 3, {append}}}\n{{"id": 4, {append}}}\n'),
+        (SAID, '{"id": 3, "ok": {"off'),
+        (SAID, 'set": 9}}\n{"id": 4, "error": {"code": "io", "definite": true}}\n'),
+        (ASKED, '{"id": 5, "op": "journal.sync", "args": {}}\n'),
+        (SAID, '{"id": 5, "ok": {"durable": 18}}\n'),
+        (ASKED, '{"id": 6, "op": "journal.scan", "args": {}}\n'),
+        (SAID, f'{{"id": 6, "ok": {{"records": [{record}], "end": "clean"}}}}\n'),
+    )
+
+    assert found == [
+        Observed(((0, b"hello"),)),
+        Invoked(0, "append", b"hello"),
+        Invoked(1, "append", b"hello"),
+        Acked(0, 9, False),
+        Failed(1, True),
+        Flushed("sync"),
+    ]
+
+
+def test_another_language_leaves_none() -> None:
+    """Whatever a program reads and prints, it is no promise."""
+    assert hear((ASKED, "1 + 1\n[]\n{}\n"), (SAID, "2\nnull\n")) == []
