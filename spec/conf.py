@@ -18,6 +18,7 @@ extensions = [
     "holes",
     "module_pages",
     "plain_docstrings",
+    "protocol_operations",
     "requirement_marks",
     "state_machine",
 ]

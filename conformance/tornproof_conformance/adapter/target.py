@@ -213,7 +213,7 @@ class AdapterTarget:
             opened.kill()
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class AdapterJournal:
     """A journal that is open in another process."""
 
@@ -222,6 +222,9 @@ class AdapterJournal:
     disk: DirectoryDisk
     options: Options
     discarded_bytes: int
+
+    def __repr__(self) -> str:
+        return "an open journal"
 
     def append(self, payload: bytes) -> int:
         """Append a record, durably if the options say so."""

@@ -14,6 +14,7 @@ from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import ExerciseCase, try_case
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
 from tornproof_conformance.events import Progress
+from tornproof_conformance.scenarios.scenario import claims
 
 
 def _conversation(target: Target, _: Budget) -> Findings:
@@ -62,15 +63,16 @@ def _audits(target: Target, budget: Budget) -> Findings:
 AUDITS = Check(
     "audits",
     "frozen questions, and random ones between kills",
-    frozenset(f"AUD-{number}" for number in (3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15)),
+    frozenset(f"AUD-{number}" for number in (*range(1, 12), 13, 14, 15)),
     _audits,
+    lambda target: frozenset() if claims(target, "audit/keys") else frozenset({"AUD-1", "AUD-2"}),
 )
 
 
 # The drainer
 
 
-DELIVERY_SHARE = 0.25
+DELIVERY_SHARE = 0.2
 """Part of the budget's time."""
 
 

@@ -33,7 +33,7 @@ from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.searching import Order, search_machine
 
-SHARE = 0.3
+SHARE = 0.2
 """Part of the budget's time."""
 
 
@@ -47,7 +47,7 @@ class Pace:
 
 def pace_of(target: AdapterTarget) -> Pace:
     """Choose longer programs, and more, where a kill costs little."""
-    return Pace(4, 15) if target.is_slow else Pace(10, 50)
+    return Pace(3, 12) if target.is_slow else Pace(10, 50)
 
 
 MINIMUM = 2
