@@ -33,6 +33,7 @@ from tornproof_conformance.commands import (
     replay,
     report,
     run,
+    targets,
     vectors,
 )
 
@@ -89,6 +90,7 @@ for module in (
     dlq,
     explain,
     listing,
+    targets,
 ):
     main.add_command(module.command)
 main.add_command(certificates.certify)

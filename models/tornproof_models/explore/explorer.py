@@ -85,6 +85,7 @@ class Explorer:
     profile: Profile
     depth: int = 2
     bound: int = BOUND
+    sample: int = SAMPLE
     sector_bytes: int = SECTOR_BYTES
     lazy: bool = True
     """
@@ -335,7 +336,7 @@ class Explorer:
             choices = space.choices()
         else:
             near = islice(space.within(DEVIATIONS), self.bound)
-            choices = iter(dict.fromkeys(chain(near, space.sample(SAMPLE, seed=0))))
+            choices = iter(dict.fromkeys(chain(near, space.sample(self.sample, seed=0))))
         yield from sorted(choices, key=space.deviations) if self.fewest_first else choices
 
 

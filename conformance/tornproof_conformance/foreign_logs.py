@@ -1,0 +1,194 @@
+"""
+Logs that nobody here wrote, and what power loss does to them.
+
+`conformance/targets/` puts each behind the adapter protocol.  Here its power is cut:
+every program of a short list runs once, recorded, and is crashed everywhere it
+matters, in one profile after the other.
+
+Two times of a log's life are told apart.  While it is being *created* nothing was
+acknowledged, so nothing can be lost; but a crash may leave something that never
+opens again.  *Later* there are records that somebody relies on.
+"""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from attrs import frozen
+from tornproof.errors import Invalid
+from tornproof_models.contract.journal import Violation
+from tornproof_models.disk.profiles import CLAIMED, PROFILES
+from tornproof_models.disk.trace import Acked, Trace
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.findings import Coverage
+from tornproof_models.explore.workload import Append, Options, Program, Reopen, run
+
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.power.target import RecordedTarget
+
+PROGRAMS: tuple[Program, ...] = (
+    (Append(20),),
+    (Append(600),),
+    (Append(20), Append(30)),
+    (Append(600), Append(700)),
+    (Append(20), Reopen(), Append(600)),
+    (Append(600), Append(700), Append(20)),
+)
+"""Records within a sector and over several, one behind the other and after a reopening."""
+
+BOUND, SAMPLE = 512, 64
+"""Images of a crash point up to which all are judged, and others that are; a database has many."""
+
+CREATED, LATER = "while it is created", "later"
+
+
+@frozen
+class ForeignLog:
+    """A log, its version, and what its own documentation promises."""
+
+    name: str
+    log: str
+    version: str
+    command: tuple[str, ...]
+    promise: str
+    """Quoted."""
+
+    source: str
+    packages: tuple[str, ...] = ()
+    build: tuple[str, ...] = ()
+    """A directory, and what to make in it."""
+
+    @property
+    def runnable(self) -> tuple[str, ...]:
+        """The command with whole paths."""
+        program, *arguments = self.command
+        if program == "python":
+            return (sys.executable, str(directory() / arguments[0]), *arguments[1:])
+        return (str(directory() / program), *arguments)
+
+
+@frozen
+class Harm:
+    """What a crash does to a log."""
+
+    time: str
+    violation: Violation
+    profile: str
+    """The mildest in which it happens."""
+
+    program: Program
+    lost: tuple[str, ...]
+
+
+@frozen
+class Examined:
+    """Everything that was found out about a log."""
+
+    version: str
+    harms: tuple[Harm, ...]
+    coverage: Coverage
+
+
+def directory() -> Path:
+    """Find the adapters of foreign logs.  Raises `Invalid` outside a checkout."""
+    found = Path(__file__).resolve().parents[1] / "targets"
+    if not found.is_dir():
+        raise Invalid("the adapters of foreign logs are in a checkout of the project only")
+    return found
+
+
+@cache
+def foreign_logs() -> Mapping[str, ForeignLog]:
+    """Read what there is, by name."""
+    text = (directory() / "targets.toml").read_text(encoding="utf-8")
+    return {
+        name: ForeignLog(
+            name,
+            entry["log"],
+            entry["version"],
+            tuple(entry["command"]),
+            entry["promise"],
+            entry["source"],
+            tuple(entry.get("packages", ())),
+            tuple(entry.get("build", ())),
+        )
+        for name, entry in tomllib.loads(text).items()
+    }
+
+
+def prepare(log: ForeignLog) -> None:
+    """
+    Install or build what a log needs, at the versions that are pinned.
+
+    Raises `Invalid` if a tool is missing or fails.
+    """
+    wanted = [each for each in log.packages if not _is_installed(each)]
+    if wanted:
+        _run([sys.executable, "-m", "pip", "install", "--quiet", *wanted], log)
+    if log.build:
+        place, output = log.build
+        tool = {"go": "go", "rust": "cargo"}[place]
+        if shutil.which(tool) is None:
+            raise Invalid(f"{log.name} is built with {tool}, which is not installed")
+        _run(["make", "--silent", "-C", str(directory() / place), output], log)
+
+
+def _is_installed(requirement: str) -> bool:
+    name = requirement.partition("==")[0].replace("-", "")
+    return find_spec(name) is not None
+
+
+def _run(command: list[str], log: ForeignLog) -> None:
+    finished = subprocess.run(command, check=False, capture_output=True, text=True)
+    if finished.returncode:
+        last = finished.stderr.strip().splitlines()[-1:]
+        raise Invalid(f"{log.name}: {' '.join(command)} failed: {' '.join(last)}")
+
+
+def examine(log: ForeignLog) -> Iterator[Program | Examined]:
+    """Yield each program when it begins, and what was found out at the end."""
+    mildest: dict[tuple[str, str], Harm] = {}
+    coverage = Coverage()
+    with AdapterTarget.running(log.runnable) as adapter, RecordedTarget.of(adapter) as target:
+        for program in PROGRAMS:
+            yield program
+            for harm in _harms(target, program, coverage):
+                key = harm.time, harm.violation.requirement
+                if key not in mildest or _harshness(harm) < _harshness(mildest[key]):
+                    mildest[key] = harm
+        version = target.implementation.version
+    yield Examined(version, tuple(sorted(mildest.values(), key=_harshness)), coverage)
+
+
+def _harms(target: RecordedTarget, program: Program, coverage: Coverage) -> Iterator[Harm]:
+    """Crash a program, in each time until a profile shows that it does harm."""
+    options = Options(segment_bytes=4096)
+    running = run(program, target, options)
+    trace = running.filesystem.trace
+    for violation in running.violations:
+        yield Harm(LATER, violation, "none", program, ())
+    acknowledged = next(n for n, event in enumerate(trace.events) if isinstance(event, Acked))
+    times = {
+        CREATED: (Trace(trace.initial, trace.events[:acknowledged]), 0),
+        LATER: (trace, acknowledged + 1),
+    }
+    for time, (part, since) in times.items():
+        for profile in CLAIMED:
+            explorer = Explorer(
+                target, options, PROFILES[profile], depth=1, bound=BOUND, sample=SAMPLE
+            )
+            found = explorer.explore(part, since=since)
+            coverage.add(explorer.coverage)
+            for finding in found:
+                yield Harm(time, finding.violation, profile, program, finding.lost)
+            if found:
+                break  # what is harsher allows the same
+
+
+def _harshness(harm: Harm) -> int:
+    return -1 if harm.profile == "none" else PROFILES[harm.profile].harshness
