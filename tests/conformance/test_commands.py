@@ -68,6 +68,17 @@ def test_replay_says_failed_and_tells_the_story(lossy: tuple[Result, Path]) -> N
     assert "the target does not do on the disk" not in result.output
 
 
+def test_replay_says_the_same_to_programs(lossy: tuple[Result, Path], tmp_path: Path) -> None:
+    """With --json there is one object with the verdict, also for a file that is none."""
+    (path,) = lossy[1].glob("JRN-3-*.json")
+    result = tornproof("replay", str(path), "--json")
+    document = json.loads(result.output)
+    assert (result.exit_code, document["verdict"]) == (1, "FAILED")
+    assert document["violation"]["program"][-1] == "append(5 bytes)"
+    result = tornproof("replay", str(tmp_path / "[/none].json"), "--json")
+    assert (result.exit_code, json.loads(result.output)["verdict"]) == (2, "ERROR")
+
+
 def test_replay_says_fixed(lossy: tuple[Result, Path], tmp_path: Path) -> None:
     """The same case on a journal without the bug is fixed."""
     (path,) = lossy[1].glob("JRN-3-*.json")

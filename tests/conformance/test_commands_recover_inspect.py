@@ -1,6 +1,7 @@
 """`tornproof inspect` and `tornproof recover` on journals that are sound, torn, damaged or none."""
 
 import errno
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -217,6 +218,16 @@ def test_inspect_shows_a_cursor_whose_records_are_gone(journal: Path) -> None:
 
 
 @requirement("REC-1", "REC-7")
+def test_recover_says_the_same_to_programs(journal: Path) -> None:
+    """With --json the report is one object, and a dry run still changes nothing."""
+    with segments(journal)[-1].open("ab") as tail:
+        tail.write(b"torn")
+    before = snapshot(journal)
+    report = json.loads(tornproof("recover", journal, "--dry-run", "--json").output)
+    assert (report["records"], report["cut"]["bytes"]) == (5, 4)
+    assert snapshot(journal) == before
+
+
 def test_recover_says_what_it_cuts(journal: Path) -> None:
     """First what it would do, then what it did, then that there is nothing left to do."""
     last = segments(journal)[-1]

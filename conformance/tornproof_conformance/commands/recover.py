@@ -2,7 +2,10 @@
 `tornproof recover`: the reference's recovery as a tool, on a real journal.
 """
 
+import json
+
 import click
+from attrs import asdict
 from tornproof.errors import Corrupt
 from tornproof.filesystem import OsFilesystem
 from tornproof.journal import RecoveryReport, SalvageReport, salvage
@@ -21,7 +24,8 @@ from tornproof.journal.watermark import WATERMARK_NAME
     type=click.Path(),
     help="Leave DIRECTORY as it is and copy what can be read to a new journal.",
 )
-def command(directory: str, dry_run: bool, salvage_to: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
+def command(directory: str, dry_run: bool, salvage_to: str | None, as_json: bool) -> None:
     """
     Recover the journal in DIRECTORY: cut a torn tail, make the rest durable.
 
@@ -32,22 +36,26 @@ def command(directory: str, dry_run: bool, salvage_to: str | None) -> None:
     if dry_run and salvage_to is not None:
         raise click.UsageError("--dry-run and --salvage-to exclude each other")
     if salvage_to is not None:
-        report = salvage(directory, salvage_to)
-        for line in describe_salvage(report):
-            click.echo(line)
-        raise SystemExit(1 if report.holes else 0)
+        salvaged = salvage(directory, salvage_to)
+        _show(salvaged, describe_salvage(salvaged), as_json=as_json)
+        raise SystemExit(1 if salvaged.holes else 0)
     if not is_journal(directory):
-        click.echo(f"{directory} holds no segments: an empty journal, or none; nothing was done")
+        words = f"{directory} holds no segments: an empty journal, or none; nothing was done"
+        click.echo("null" if as_json else words)
         return
     try:
-        lines = describe_report(recover_journal(directory, dry_run=dry_run), dry_run=dry_run)
+        report = recover_journal(directory, dry_run=dry_run)
     except Corrupt as error:
         click.echo(f"tornproof: {error}", err=True)
         hint = f"`tornproof recover {directory} --salvage-to NEW` copies what can be read"
         click.echo(hint, err=True)
         raise SystemExit(1) from None
-    for line in lines:
-        click.echo(line)
+    _show(report, describe_report(report, dry_run=dry_run), as_json=as_json)
+
+
+def _show(report: RecoveryReport | SalvageReport, lines: list[str], *, as_json: bool) -> None:
+    text = json.dumps(asdict(report), indent=2) if as_json else "\n".join(lines)
+    click.echo(text)
 
 
 def is_journal(directory: str) -> bool:

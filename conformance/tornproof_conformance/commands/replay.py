@@ -2,12 +2,14 @@
 `tornproof replay`: does it still happen?
 """
 
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
 import click
+from attrs import asdict
 from rich.console import Console
 from rich.markup import escape
 from tornproof.errors import Invalid
@@ -17,10 +19,16 @@ from tornproof_conformance import reproducer
 from tornproof_conformance.adapter.diagnosis import Diagnosis
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import MachineCase, ProgramCase
-from tornproof_conformance.commands.check import BROKEN_ADAPTER
+from tornproof_conformance.events import ViolationFound
 from tornproof_conformance.machines import MachineTarget, make_machine
 from tornproof_conformance.narration import describe_recovery, narrate
 from tornproof_conformance.power.target import for_case
+from tornproof_conformance.report.record import (
+    BROKEN_ADAPTER,
+    CONFORMS,
+    DOES_NOT_CONFORM,
+    USAGE,
+)
 from tornproof_conformance.report.terminal import render_violation
 from tornproof_conformance.reproducer import Reproducer
 from tornproof_conformance.shrinking import repeat
@@ -30,31 +38,45 @@ from tornproof_conformance.targets import find_target
 
 @click.command("replay")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and no story.")
 @click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
-def command(file: Path, adapter: tuple[str, ...]) -> None:
+def command(file: Path, as_json: bool, adapter: tuple[str, ...]) -> None:
     """
     Run a reproducer again and say FIXED, FAILED or ERROR, step by step.
 
     One that was found on an adapter takes its COMMAND: a file is not asked what to run.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, quiet=as_json)
     try:
         saved = reproducer.load(file)
         with ExitStack() as stack:
             target = _adapter(saved, adapter, stack) if adapter else _target(saved, file)
-            _play(saved, target, file, console)
+            violation = _play(saved, target, file, console)
     except Invalid as error:
-        console.print(f"[bold yellow]ERROR[/] {error}", soft_wrap=True)
-        raise SystemExit(2) from None
+        _refuse(str(error), console, USAGE)
     except Diagnosis as broken:
-        console.print(f"[bold yellow]ERROR[/] {escape(broken.explain())}", soft_wrap=True)
-        raise SystemExit(BROKEN_ADAPTER) from None
+        _refuse(broken.explain(), console, BROKEN_ADAPTER)
+    if as_json:
+        verdict = "FAILED" if violation else "FIXED"
+        told = asdict(violation) if violation else None
+        document = {"verdict": verdict, "requirement": saved.requirement, "violation": told}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    raise SystemExit(DOES_NOT_CONFORM if violation else CONFORMS)
 
 
-def _play(saved: Reproducer, target: Target, file: Path, console: Console) -> NoReturn:
-    """Tell the story again, and exit with the verdict."""
+def _refuse(reason: str, console: Console, code: int) -> NoReturn:
+    """Say why nothing can be replayed, and exit."""
+    console.print(f"[bold yellow]ERROR[/] {escape(reason)}", soft_wrap=True)
+    if console.quiet:
+        click.echo(json.dumps({"verdict": "ERROR", "reason": reason}, ensure_ascii=False))
+    raise SystemExit(code)
+
+
+def _play(saved: Reproducer, target: Target, file: Path, console: Console) -> ViolationFound | None:
+    """Tell the story again, and return the violation if it is still there."""
     # the story
-    console.print(f"[bold]{saved.requirement}[/] on {saved.target}, found by {saved.suite}\n")
+    known = f"on {escape(saved.target)}, found by {escape(saved.suite)}"
+    console.print(f"[bold]{saved.requirement}[/] {known}\n")
     if isinstance(saved.case, ProgramCase):
         for step, events in narrate(saved.case, target):
             console.print(f"  {step}", style="bold", markup=False)
@@ -74,10 +96,11 @@ def _play(saved: Reproducer, target: Target, file: Path, console: Console) -> No
     problem = repeat(saved.case, saved.requirement, target)
     if problem is None:
         console.print(f"\n[bold green]FIXED[/] {saved.requirement} holds in this case")
-        raise SystemExit(0)
-    console.print(render_violation(tell(problem, target, str(file))))
+        return None
+    violation = tell(problem, target, str(file))
+    console.print(render_violation(violation))
     console.print(f"\n[bold red]FAILED[/] {saved.requirement} is still violated")
-    raise SystemExit(1)
+    return violation
 
 
 def _adapter(saved: Reproducer, command: Sequence[str], stack: ExitStack) -> Target:
