@@ -19,7 +19,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -75,6 +75,8 @@ class Result:
 
 
 Way = Callable[[Path, Result], None]
+Floors = Mapping[str, Sequence[str]]
+"""What a way is compared with."""
 
 
 def open_queue(directory: Path, *, paused: bool = False) -> DeferredAuditQueue:
@@ -143,6 +145,11 @@ SUBMITTING: dict[str, Way] = {
     "submit, 64 threads": partial(submitted, THREADS, False),
     "submit, 64 threads, database locked": partial(submitted, THREADS, True),
 }
+FLOORS_OF_SUBMITTING: Floors = {
+    "submit, 1 thread": ["group commit, 1 thread"],
+    "submit, 64 threads": ["group commit, 64 threads"],
+    "submit, 64 threads, database locked": ["group commit, 64 threads"],
+}
 
 
 # Draining
@@ -185,6 +192,7 @@ DRAINING: dict[str, Way] = {
     f"SQLite, a commit for {BATCH_EVENTS}": partial(inserted, BATCH_EVENTS),
     "drain": drained,
 }
+FLOORS_OF_DRAINING: Floors = {"drain": list(DRAINING)[:2]}
 
 
 def take_turns(ways: dict[str, Way]) -> dict[str, Result]:
@@ -289,16 +297,18 @@ def entries(first: int) -> Iterator[Entry]:
 # Telling
 
 
-def tell(console: Console, title: str, results: dict[str, Result], *floors: str) -> None:
-    """Print what the ways achieved, and what part that is of each floor."""
-    table = Table(title=title)
+def tell(console: Console, title: str, results: dict[str, Result], floors: Floors) -> None:
+    """Print what the ways achieved, and what part that is of their floors."""
+    table = Table(title=title, title_justify="left")
     table.add_column("way")
     table.add_column("a second", justify="right")
-    for floor in floors:
-        table.add_column(f"× {floor}", justify="right")
+    table.add_column("that is")
     for result in results.values():
-        ratios = [f"{result.rate / results[floor].rate:.2f}" for floor in floors]
-        table.add_row(result.name, f"{result.rate:,.0f}", *ratios)
+        parts = [
+            f"{result.rate / results[floor].rate:.2f} × {floor}"
+            for floor in floors.get(result.name, ())
+        ]
+        table.add_row(result.name, f"{result.rate:,.0f}", "\n".join(parts))
     console.print(table)
 
 
@@ -306,8 +316,8 @@ def main() -> None:
     """Measure, and print."""
     console = Console()
     console.print(f"events of {len(PAYLOAD)} bytes, {ROUNDS} rounds")
-    tell(console, "submitting", take_turns(SUBMITTING), *list(SUBMITTING)[0:3:2])
-    tell(console, "draining", take_turns(DRAINING), *list(DRAINING)[:2])
+    tell(console, "submitting", take_turns(SUBMITTING), FLOORS_OF_SUBMITTING)
+    tell(console, "draining", take_turns(DRAINING), FLOORS_OF_DRAINING)
     with tempfile.TemporaryDirectory() as directory:
         burst(Path(directory), console)
     with tempfile.TemporaryDirectory() as directory:
