@@ -52,6 +52,7 @@ def journal_open(dir: str) -> dict[str, Any]:  # noqa: A002
     path, fresh = Path(dir) / "log", Path(dir) / "log.new"
     data = path.read_bytes() if path.exists() else b""
     end = max((at + HEADER.size + len(payload) for at, payload in records(data)), default=0)
+    fresh.unlink(missing_ok=True)  # cut and written again, its old bytes might come back
     file = fresh.open("wb", buffering=0)
     file.write(data[:end])
     os.fsync(file.fileno())

@@ -92,7 +92,8 @@ static long open_log(void) {
     for (; is_record(valid, limit, &size); valid += HEADER + size) last = valid;
     if (dies && valid < limit) _exit(3);
     end = forgetful && ++openings % 2 == 0 ? last : valid;
-    log_file = openat(directory, "log.new", O_RDWR | O_CREAT | O_TRUNC, 0644);
+    unlinkat(directory, "log.new", 0); /* cut and written again, its old bytes might come back */
+    log_file = openat(directory, "log.new", O_RDWR | O_CREAT | O_EXCL, 0644);
     if (log_file < 0 || write(log_file, data, end) != (ssize_t)end || sync_file(log_file) ||
         renameat(directory, "log.new", directory, "log") || sync_directory())
         return -1;
