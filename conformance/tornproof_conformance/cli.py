@@ -36,9 +36,12 @@ from tornproof_conformance.commands import (
     targets,
     vectors,
 )
-
-CONFORMS, DOES_NOT_CONFORM, USAGE, BROKEN_ADAPTER, INCONCLUSIVE = range(5)
-"""The exit codes of every command that gives a verdict."""
+from tornproof_conformance.exit_codes import (
+    BROKEN_ADAPTER,
+    DOES_NOT_CONFORM,
+    INCONCLUSIVE,
+    USAGE,
+)
 
 EXIT_CODES = {"corrupt": DOES_NOT_CONFORM, "untraceable": INCONCLUSIVE}
 """Those of errors that are no mistake of the user."""

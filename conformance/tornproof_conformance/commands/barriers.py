@@ -18,11 +18,10 @@ from tornproof_models.explore.findings import Coverage, Finding
 from tornproof_models.explore.workload import DIRECTORY, Options, Target, run
 
 from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.exit_codes import CONFORMS, DOES_NOT_CONFORM
 from tornproof_conformance.power.target import RecordedTarget
 from tornproof_conformance.programs import SYNTAX, parse_program
 from tornproof_conformance.targets import find_target
-
-CONFORMS, DOES_NOT_CONFORM = 0, 1
 
 ADAPTER_BOUND = 1 << 12
 """Images of one crash point up to which an adapter recovers all: each takes a process's time."""

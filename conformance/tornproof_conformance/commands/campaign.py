@@ -11,10 +11,9 @@ from tornproof_models.explore.engine import Engine
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.campaign import Course, campaign_check
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
+from tornproof_conformance.exit_codes import INCONCLUSIVE
 from tornproof_conformance.runner import check_target
 from tornproof_conformance.targets import find_target
-
-INCONCLUSIVE = 4
 
 
 @click.command("campaign")
@@ -94,10 +93,10 @@ def command(
         checks=(campaign_check(course),),
     )
     try:
-        succeeds = show_run(outputs.keep(stream), as_json=as_json)
+        code = show_run(outputs.keep(stream), as_json=as_json)
     except KeyboardInterrupt:
         kept = f"the finished shards are in {archive}" if archive else "nothing is kept"
         advice = "the same command goes on" if archive else "--resume DIRECTORY keeps what is done"
         click.echo(f"interrupted: {kept}; {advice}", err=True)
         raise SystemExit(INCONCLUSIVE) from None
-    raise SystemExit(0 if succeeds else 1)
+    raise SystemExit(code)

@@ -18,10 +18,9 @@ from tornproof_models.explore.check_certificate import Recovery, check_certifica
 from tornproof_models.explore.recovering import recover
 from tornproof_models.explore.workload import Options, run
 
+from tornproof_conformance.exit_codes import CONFORMS, DOES_NOT_CONFORM
 from tornproof_conformance.programs import SYNTAX, parse_program
 from tornproof_conformance.targets import find_target
-
-CONFORMS, DOES_NOT_CONFORM = 0, 1
 
 
 @click.command("certify")

@@ -4,6 +4,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -11,13 +12,11 @@ from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter_checks import ADAPTER_CHECKS, check_adapter
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
-from tornproof_conformance.events import CheckFinished, Diagnosed, RunEvent
+from tornproof_conformance.events import RunEvent
+from tornproof_conformance.exit_codes import INCONCLUSIVE
 from tornproof_conformance.runner import CHECKS as BUILT_IN
 from tornproof_conformance.runner import check_target, checks_of
 from tornproof_conformance.targets import find_target
-
-BROKEN_ADAPTER = 3
-INCONCLUSIVE = 4
 
 CHECKS = {check.name: check for check in BUILT_IN} | {
     name: check for name, (check, _) in ADAPTER_CHECKS.items()
@@ -132,23 +131,11 @@ def command(
     finish(stream, outputs, as_json=as_json)
 
 
-def finish(stream: Iterator[RunEvent], outputs: Outputs, *, as_json: bool) -> None:
+def finish(stream: Iterator[RunEvent], outputs: Outputs, *, as_json: bool) -> NoReturn:
     """Show a run, write what was asked for, and exit with the code of the verdict."""
-    broken = inconclusive = False
-
-    def watch() -> Iterator[RunEvent]:
-        nonlocal broken, inconclusive
-        for event in stream:
-            broken = broken or isinstance(event, Diagnosed)
-            if isinstance(event, CheckFinished) and not event.conclusive:
-                inconclusive = True
-            yield event
-
     try:
-        succeeds = show_run(outputs.keep(watch()), as_json=as_json)
+        code = show_run(outputs.keep(stream), as_json=as_json)
     except KeyboardInterrupt:
         click.echo("interrupted: there is no verdict", err=True)
-        raise SystemExit(INCONCLUSIVE) from None
-    if broken:
-        raise SystemExit(BROKEN_ADAPTER)
-    raise SystemExit(1 if not succeeds else INCONCLUSIVE if inconclusive else 0)
+        code = INCONCLUSIVE
+    raise SystemExit(code)

@@ -20,9 +20,8 @@ from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.workload import Options
 
 from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.exit_codes import CONFORMS, DOES_NOT_CONFORM
 from tornproof_conformance.power.target import RecordedTarget
-
-CONFORMS, DOES_NOT_CONFORM = 0, 1
 
 SHOWN = 12
 """Things that a crash may take, of which so many are named."""

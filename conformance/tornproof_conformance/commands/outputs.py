@@ -15,7 +15,7 @@ from rich.console import Console
 from tornproof.errors import Invalid
 
 from tornproof_conformance.event_file import write_events
-from tornproof_conformance.events import RunEvent, RunFinished, encode_event
+from tornproof_conformance.events import RunEvent, encode_event
 from tornproof_conformance.known import KnownFailure, excuse, read_known
 from tornproof_conformance.report.badge import render_badge
 from tornproof_conformance.report.junit import render_junit
@@ -118,12 +118,14 @@ def output_options(*, events: bool = True) -> Callable[[Callable[..., Any]], Cal
     return decorate
 
 
-def show_run(stream: Iterable[RunEvent], *, as_json: bool) -> bool:
-    """Show a run in the terminal, or its events if asked to, and return whether it succeeds."""
-    if not as_json:
-        return TerminalReport(Console(highlight=False)).show(stream)
-    succeeds = False
+def show_run(stream: Iterable[RunEvent], *, as_json: bool) -> int:
+    """Show a run in the terminal, or its events if asked to, and return its exit code."""
+    if as_json:
+        return record_run(_printed(stream)).exit_code
+    return TerminalReport(Console(highlight=False)).show(stream).exit_code
+
+
+def _printed(stream: Iterable[RunEvent]) -> Iterator[RunEvent]:
     for event in stream:
         click.echo(encode_event(event))
-        succeeds = isinstance(event, RunFinished) and event.succeeds
-    return succeeds
+        yield event

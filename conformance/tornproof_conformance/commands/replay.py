@@ -20,15 +20,15 @@ from tornproof_conformance.adapter.diagnosis import Diagnosis
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import MachineCase, ProgramCase
 from tornproof_conformance.events import ViolationFound
-from tornproof_conformance.machines import MachineTarget, make_machine
-from tornproof_conformance.narration import describe_recovery, narrate
-from tornproof_conformance.power.target import for_case
-from tornproof_conformance.report.record import (
+from tornproof_conformance.exit_codes import (
     BROKEN_ADAPTER,
     CONFORMS,
     DOES_NOT_CONFORM,
     USAGE,
 )
+from tornproof_conformance.machines import MachineTarget, make_machine
+from tornproof_conformance.narration import describe_recovery, narrate
+from tornproof_conformance.power.target import for_case
 from tornproof_conformance.report.terminal import render_violation
 from tornproof_conformance.reproducer import Reproducer
 from tornproof_conformance.shrinking import repeat

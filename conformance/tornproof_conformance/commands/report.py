@@ -8,7 +8,6 @@ import click
 
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
 from tornproof_conformance.event_file import read_events
-from tornproof_conformance.report.record import record_run
 
 
 @click.command("report")
@@ -22,6 +21,4 @@ def command(events: Path, outputs: Outputs, as_json: bool) -> None:
     Exit codes are those of the run: 0 if it succeeded, 1 if not, 3 if the adapter is
     broken, 4 if it is inconclusive or was cut off.
     """
-    stream = tuple(outputs.keep(read_events(events)))
-    show_run(stream, as_json=as_json)
-    raise SystemExit(record_run(stream).exit_code)
+    raise SystemExit(show_run(outputs.keep(read_events(events)), as_json=as_json))

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 
 from tornproof_conformance.events import ViolationFound
-from tornproof_conformance.report.record import CONFORMS, RunRecord
+from tornproof_conformance.exit_codes import CONFORMS
+from tornproof_conformance.report.record import RunRecord
 from tornproof_conformance.report.words import (
     SIGNS,
     diagnosis_lines,

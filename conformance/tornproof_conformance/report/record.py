@@ -20,9 +20,12 @@ from tornproof_conformance.events import (
     RunStarted,
     ViolationFound,
 )
-
-CONFORMS, DOES_NOT_CONFORM, USAGE, BROKEN_ADAPTER, INCONCLUSIVE = range(5)
-"""The exit codes of every command that gives a verdict."""
+from tornproof_conformance.exit_codes import (
+    BROKEN_ADAPTER,
+    CONFORMS,
+    DOES_NOT_CONFORM,
+    INCONCLUSIVE,
+)
 
 FIGURES: Mapping[str, str] = {
     "vectors": "frozen vectors",

@@ -84,19 +84,19 @@ class TerminalReport:
         )
         self._task = TaskID(0)
 
-    def show(self, stream: Iterable[RunEvent]) -> bool:
-        """Consume a run's events, show them, and return whether it succeeds."""
+    def show(self, stream: Iterable[RunEvent]) -> RunRecord:
+        """Consume a run's events, show them, and return them taken together."""
         with self._progress:
             record = record_run(self._watch(stream))
         for violation in record.violations:
             self._console.print(render_violation(violation))
         if record.diagnosis is not None:
             self._console.print(render_diagnosis(record.diagnosis))
-            return False
+            return record
         self._console.print()
         self._console.print(_verdict_table(record))
         self._console.print(_sum_up(record))
-        return record.succeeds
+        return record
 
     def _watch(self, stream: Iterable[RunEvent]) -> Iterator[RunEvent]:
         for event in stream:
