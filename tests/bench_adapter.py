@@ -1,0 +1,165 @@
+"""
+How fast an adapter can be judged: `python -m tests.bench_adapter`.
+
+The adapter is a journal of one file in C (`conformance/recorded/log.c`), so what is
+measured is this suite and not the journal.  Rows take turns, round after round, and the
+best of each counts.  Time on the wall depends on who else is at work, so beside it stands
+the processor time that this process has spent.
+
+Images per second is what a search is bounded by; recording is paid for once a program.
+"""
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from attrs import define, field
+from rich.console import Console
+from rich.table import Table
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.power.resident import Resident
+from tornproof_conformance.power.target import RecordedTarget
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.profiles import PROFILES
+from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import Image
+from tornproof_models.explore.workload import Append, Options, Sync, run
+
+SOURCE = Path(__file__).parent / "conformance" / "recorded" / "log.c"
+ROUNDS = 5
+IMAGES = 2_000
+"""Distinct images that a resident recovers in each round."""
+
+SPAWNED = 150
+"""Images that get a process each."""
+
+CALLS = 500
+"""Appends that are made one after the other."""
+
+OPTIONS = Options(4096, "eventual")
+
+
+@define
+class Row:
+    """Something that is done many times a second."""
+
+    name: str
+    act: Callable[[], object]
+    times: int
+    best: float = float("inf")
+    """Seconds on the wall for one time."""
+
+    processor: float = float("inf")
+    """Seconds of this process's processor time for one time."""
+
+    def turn(self) -> None:
+        """Measure it once."""
+        wall, processor = time.perf_counter(), time.process_time()
+        self.act()
+        self.best = min(self.best, (time.perf_counter() - wall) / self.times)
+        self.processor = min(self.processor, (time.process_time() - processor) / self.times)
+
+
+@define
+class Bench:
+    """Adapters at work."""
+
+    command: tuple[str, ...]
+    plain: AdapterTarget
+    recorded: RecordedTarget
+    root: Path
+    images: list[Image] = field(factory=list)
+
+    def prepare(self) -> None:
+        """Make distinct images: all that a crash may leave of some appends, and more appends."""
+        seen: set[bytes] = set()
+        for length in range(2, 12):
+            program = tuple(Append(480 + 7 * length) for _ in range(length))
+            trace = run(program, self.recorded, OPTIONS).filesystem.trace
+            registers = Registers.of(trace.initial, PROFILES["adversarial"].floors)
+            registers.replay(trace.events)
+            space = ImageSpace(registers, PROFILES["adversarial"])
+            for choice in space.sample(IMAGES, seed=length):
+                image = space.builder.build(choice)
+                if image.digest not in seen:
+                    seen.add(image.digest)
+                    self.images.append(image)
+            if len(self.images) >= IMAGES:
+                break
+        del self.images[IMAGES:]
+
+    def resident(self) -> None:
+        """Recover every image in one process."""
+        resident = Resident(self.command, self.root)
+        resident.recover(self.images, OPTIONS)
+        resident.stop()
+
+    def spawned(self) -> None:
+        """Recover some images in a process each."""
+        for image in self.images[:SPAWNED]:
+            resident = Resident(self.command, self.root)
+            resident.recover([image], OPTIONS)
+            resident.stop()
+
+    def append(self, target: AdapterTarget) -> None:
+        """Append, one after the other."""
+        disk = cast("ModelFilesystem", target.new_disk())
+        journal = target.open(disk, OPTIONS)
+        for _ in range(CALLS):
+            journal.append(bytes(64))
+        journal.close()
+
+    def program(self, target: AdapterTarget) -> None:
+        """Run a small program on a fresh directory."""
+        run((Append(5), Sync(), Append(600)), target, OPTIONS)
+
+
+def main() -> None:
+    """Measure and print one table."""
+    with tempfile.TemporaryDirectory() as scratch:
+        binary = Path(scratch, "log")
+        subprocess.run(["gcc", "-O2", "-o", str(binary), str(SOURCE), "-lpthread"], check=True)
+        command = (str(binary),)
+        memory = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+        with (
+            tempfile.TemporaryDirectory(dir=memory) as root,
+            AdapterTarget.running(command) as plain,
+            RecordedTarget.of(plain) as recorded,
+        ):
+            bench = Bench(command, plain, recorded, Path(root))
+            bench.prepare()
+            count = len(bench.images)
+            rows = [
+                Row("image recovered by a resident process", bench.resident, count),
+                Row("image recovered by a process of its own", bench.spawned, SPAWNED),
+                Row("append over the protocol", lambda: bench.append(plain), CALLS),
+                Row("append over the protocol, recorded", lambda: bench.append(recorded), CALLS),
+                Row("small program, recorded and checked", lambda: bench.program(recorded), 1),
+            ]
+            for _ in range(ROUNDS):
+                for row in rows:
+                    row.turn()
+            _print(rows)
+
+
+def _print(rows: list[Row]) -> None:
+    table = Table(title="an adapter in C, each as often as it can be done", title_justify="left")
+    table.add_column("what")
+    for heading in ("a second", "µs on the wall", "µs of this process"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(
+            row.name,
+            f"{1 / row.best:,.0f}",
+            f"{row.best * 1e6:,.0f}",
+            f"{row.processor * 1e6:,.0f}",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
