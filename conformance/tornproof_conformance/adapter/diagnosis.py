@@ -144,13 +144,6 @@ class TwoReplies(AdapterBroken):
     hint = "Write one line for each request, also after an error."
 
 
-class Unasked(AdapterBroken):
-    """Something was written before anything was asked."""
-
-    kind = "unasked"
-    hint = "Write nothing before the first request; print banners on standard error."
-
-
 class WrongProtocol(AdapterBroken):
     """The adapter speaks another version of the protocol, or claims what does not exist."""
 

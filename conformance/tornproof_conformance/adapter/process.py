@@ -36,7 +36,7 @@ class Ended(Exception):
     """The process has closed its end, which mostly means that it has ended."""
 
 
-@define
+@define(eq=False)
 class LineProcess:
     """A running command, its lines, and its log."""
 

@@ -61,6 +61,9 @@ class AdapterTarget:
     _root: Path = field(init=False)
     _disks: int = 0
     _idle: list[Session] = field(factory=list)
+    _lent: list[Session] = field(factory=list)
+    """Processes that somebody has taken, to be ended if they are not given back."""
+
     _spare: Session | None = None
     """A process that starts while the others work, and has not said hello."""
 
@@ -169,8 +172,12 @@ class AdapterTarget:
 
     def take_session(self) -> Session:
         """Return a process that has nothing to do; whoever takes it gives it back, or kills it."""
-        if self._idle:
-            return self._idle.pop()
+        session = self._idle.pop() if self._idle else self._start_another()
+        self._lent = [each for each in self._lent if not each.process.is_released]
+        self._lent.append(session)
+        return session
+
+    def _start_another(self) -> Session:
         session = self._spare or Session.start(self.command, timeout=self.timeout)
         self._spare = Session.start(self.command, timeout=self.timeout)
         try:
@@ -183,6 +190,8 @@ class AdapterTarget:
     def give_back(self, session: Session) -> None:
         """Keep a process for the next one who needs it."""
         self._idle.append(session)
+        if session in self._lent:
+            self._lent.remove(session)
 
     def forget(self, opened: "AdapterJournal | AdapterReader") -> bool:
         """Note that a journal or reader is not open any more, and say whether it was."""
@@ -193,11 +202,12 @@ class AdapterTarget:
 
     def stop(self) -> None:
         """End every process."""
-        for session in [*self._idle, *(opened.session for opened in self._open)]:
+        spare = [self._spare] if self._spare else []
+        opened = [each.session for each in self._open]
+        for session in (*self._idle, *self._lent, *opened, *spare):
             session.kill()
-        if self._spare is not None:
-            self._spare.kill()
         self._idle.clear()
+        self._lent.clear()
         self._open.clear()
 
     def _abandon_others(self, disk: DirectoryDisk) -> None:

@@ -1,0 +1,91 @@
+"""The exercises of audit indexes and drainers convict those that are wrong."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from tornproof_conformance.adapter.audits import audit_vectors
+from tornproof_conformance.adapter.deliveries import faults_of, programs_of
+from tornproof_conformance.adapter.exercises import exercise
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.pytest_plugin import requirement
+from tornproof_models.contract.delivery import Profile
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = [sys.executable, str(ROOT / "conformance" / "adapters" / "python")]
+
+
+def wrong(name: str) -> list[str]:
+    """Return the command of a subject that is wrong in this way."""
+    return [sys.executable, str(Path(__file__).with_name("wrong_subjects.py")), name]
+
+
+@requirement("DRN-1", "DRN-12", "DRN-13", "CHN-3")
+@pytest.mark.parametrize(
+    ("name", "faults", "expected"),
+    [
+        ("VolatileInDisguise", ("die at commit, visit 1",), "DRN-1"),
+        ("SaysDrained", (), "DRN-12"),
+        ("ShownTwice", (), "DRN-1"),
+        ("CountsRefusals", (), "DRN-13"),
+        ("FindsBreaks", (), "CHN-3"),
+    ],
+)
+def test_a_wrong_queue_is_found_out(name: str, faults: tuple[str, ...], expected: str) -> None:
+    """By counting what is there, what is said, and what is verified."""
+    with AdapterTarget.running(wrong(name)) as target:
+        found = exercise("delivery", target, ("drainer/durable", *faults))
+
+    assert expected in {violation.requirement for violation in found}
+
+
+@requirement("AUD-7", "AUD-13", "AUD-15")
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("OldestFirst", "AUD-7"), ("NothingKept", "AUD-13"), ("LimitIgnored", "AUD-15")],
+)
+def test_a_wrong_index_is_found_out(name: str, expected: str) -> None:
+    """By the machine that judges indexes in this process as well."""
+    with AdapterTarget.running(wrong(name)) as target:
+        found = exercise("audit-programs", target, ("1", "12", "15"))
+
+    assert expected in {violation.requirement for violation in found}
+
+
+def test_a_vector_is_enough_for_an_order() -> None:
+    """Oldest first fails the frozen question for the three most recent."""
+    with AdapterTarget.running(wrong("OldestFirst")) as target:
+        found = exercise("audit-vector", target, ("aud/recent-three-of-five",))
+
+    assert {violation.requirement for violation in found} == {"AUD-7"}
+
+
+def test_the_reference_passes_what_the_wrong_ones_fail() -> None:
+    """Out of process, with the same words."""
+    with AdapterTarget.running(REFERENCE) as target:
+        asked = [
+            ("delivery", ("drainer/durable",)),
+            ("delivery", ("drainer/durable", "die at commit, visit 1")),
+            ("delivery", ("drainer/volatile", "panic at insert, visit 1")),
+            ("delivery", ("drainer/durable", "commit_ambiguous at commit, visit 1")),
+            ("delivery", ("drainer/durable", "unique_race at insert, visit 1")),
+            ("audit-programs", ("1", "12", "15")),
+            ("audit-vector", ("aud/recent-three-of-five",)),
+        ]
+        found = [exercise(name, target, words) for name, words in asked]
+
+        assert len(audit_vectors(target)) == 26
+
+    assert found == [[]] * len(asked)
+
+
+def test_every_fault_is_armed_alone_and_in_pairs() -> None:
+    """Seven points, six actions where they make sense, two visits; two faults never at one."""
+    with AdapterTarget.running(REFERENCE) as target:
+        faults = faults_of(target)
+    programs = list(programs_of(faults, Profile.DURABLE))
+
+    assert len({fault.point for fault in faults}) == 7
+    assert len(faults) == (4 * 7 + 2) * 2
+    assert [len(program) for program in programs].count(2) == len(faults)
+    assert len(programs) == len(set(programs))
