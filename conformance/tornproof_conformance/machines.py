@@ -26,6 +26,7 @@ from tornproof_models.machines.group_commit import ReferenceBatcher
 from tornproof_models.machines.group_commit_journal import GroupCommitMachine
 from tornproof_models.machines.group_commit_random import batcher_machine
 from tornproof_models.machines.reader import ReferenceReader, reader_machine
+from tornproof_models.machines.system import system_machine
 from tornproof_models.miniatures import drainer as drainer_miniatures
 from tornproof_models.miniatures.audit import INDEXERS, MINIATURES
 
@@ -64,6 +65,7 @@ MACHINES: Mapping[str, Mapping[str, Callable[[], Machine]]] = {
         },
     },
     "volatile-drainer-machine": {"reference": partial(_drainer, Profile.VOLATILE)},
+    "system-machine": {"reference": system_machine},
 }
 """Each machine, with what it can judge: by the name of a target, what makes it."""
 

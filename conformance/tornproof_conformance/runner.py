@@ -51,8 +51,8 @@ CHECKS: tuple[Check, ...] = (*JOURNAL_CHECKS, *QUEUE_CHECKS)
 FAMILIES = ("FRM", "JRN", "REC", "SEG")
 """The families of requirements on which a journal is judged."""
 
-BESIDE = ("RDR", "CUR", "EVT", "CHN", "DRN")
-"""Those on which it is judged if it has readers and cursors, a chain, a queue."""
+BESIDE = ("RDR", "CUR", "EVT", "CHN", "DRN", "SYS")
+"""Those on which it is judged if it has readers and cursors, a chain, a queue, all of it."""
 
 CLAIMS: Mapping[str, tuple[str, ...]] = {
     "journal/core": ("JRN", "REC"),

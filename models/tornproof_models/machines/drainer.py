@@ -9,6 +9,7 @@ chooses.
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -71,11 +72,14 @@ that cannot be read.
 class ReferenceQueue:
     """The reference, paused, on a database and a disk in memory."""
 
+    spool_segment_bytes = 512
+    """Small, so that segments of the spool are removed while a program runs."""
+
     def __init__(self, profile: Profile) -> None:
         self.name = f"the reference, {profile.value}"
         self.profile = profile
         self.database = MemoryDatabase(_tables())
-        self._disk = ModelFilesystem()
+        self.disk = ModelFilesystem()
         self._queue: DeferredAuditQueue | None = None
         self._slept = 0.0
         self._read_at = (0, 0)
@@ -93,13 +97,17 @@ class ReferenceQueue:
             "memory",
             spool=SPOOL if self.profile is Profile.DURABLE else None,
             max_restarts=2,
-            spool_segment_bytes=512,
+            spool_segment_bytes=self.spool_segment_bytes,
             paused=True,
-            filesystem=self._disk,
-            connect=lambda: configure(self.database.connect()),
+            filesystem=self.disk,
+            connect=self.connect,
             clock=lambda: 0,
             sleep=self._sleep,
         )
+
+    def connect(self) -> sqlite3.Connection:
+        """Open a connection of the drainer's."""
+        return configure(self.database.connect())
 
     def submit(self, event: Mapping[str, Any]) -> Outcome:
         """Submit, and translate the receipt."""
@@ -146,21 +154,21 @@ class ReferenceQueue:
 
     def fail_disk(self, nth: int, fault: DiskFault) -> None:
         """Arm a fault of the spool's disk."""
-        self._disk.fail(nth, fault)
+        self.disk.fail(nth, fault)
 
     def disarm(self) -> None:
         """Let database and disk work again."""
         self.database.plan.strikes.clear()
-        self._disk.disarm()
+        self.disk.disarm()
 
     def kill(self, power: int | None) -> None:
         """Drop the process; keep what the kernel, or the disk, still has."""
         self._queue = None
         self.disarm()
         self.database.kill(power=power is not None)
-        self._disk.release_locks()
+        self.disk.release_locks()
         if power is not None:
-            self._disk = ModelFilesystem(image_after(self._disk, power))
+            self.disk = ModelFilesystem(image_after(self.disk, power))
 
     def look(self) -> Look:
         """Read the tables and the segments, and ask for the counters."""
@@ -188,9 +196,9 @@ class ReferenceQueue:
 
     def _spooled(self) -> list[tuple[int, str]]:
         """Read the spool's files, again only if they have changed."""
-        if self._read_at != (id(self._disk), len(self._disk.events)):
-            self._read_at = id(self._disk), len(self._disk.events)
-            self._records = list(spooled(self._disk))
+        if self._read_at != (id(self.disk), len(self.disk.events)):
+            self._read_at = id(self.disk), len(self.disk.events)
+            self._records = list(spooled(self.disk))
         return self._records
 
     @property
@@ -228,7 +236,9 @@ def image_after(disk: ModelFilesystem, number: int) -> Any:
 def spooled(disk: ModelFilesystem) -> Iterator[tuple[int, str]]:
     """Read the ids of the events in the spool, with their offsets, from the files themselves."""
     files = disk.image.files
-    for path in sorted(path for path in files if path.endswith(".wal")):
+    for path in sorted(files):
+        if not (path.startswith(f"{SPOOL}/") and path.endswith(".wal")):
+            continue
         base = int(path.rpartition("/")[2][:16], 16)
         for at, found in scan(files[path]):
             if isinstance(found, Damage):
