@@ -1,16 +1,23 @@
 """The commands around events: check, report, matrix, diff."""
 
 import json
+import os
+import signal
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 from click.testing import CliRunner, Result
 from tornproof_conformance.cli import main
+from tornproof_conformance.commands.outputs import Outputs
+from tornproof_conformance.event_file import read_events
+from tornproof_conformance.events import RunEvent
 from tornproof_conformance.report.difference import compare
 from tornproof_conformance.report.matrix import make_matrix
 
-from tests.conformance.report_runs import FAILING, PASSING, record_of
+from tests.conformance.report_runs import FAILING, PASSING, events_of, record_of
 
 
 def tornproof(*arguments: str | Path) -> Result:
@@ -38,6 +45,24 @@ def test_check_writes_every_report(tmp_path: Path) -> None:
     for path in sorted(later.iterdir()):
         assert path.read_text() == (now / path.name).read_text()
     assert len(list(later.iterdir())) == 4
+
+
+def test_a_run_that_is_terminated_leaves_what_it_has_said(tmp_path: Path) -> None:
+    """SIGTERM ends a run as Ctrl-C does: events and reports are written, without a verdict."""
+    started, *others = events_of(FAILING)
+    events, page = tmp_path / "run.ndjson", tmp_path / "run.html"
+    outputs = Outputs(events, {"html": page}, known={}, today=date(2026, 11, 21))
+
+    def stream() -> Iterator[RunEvent]:
+        yield started
+        yield from others[:4]
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield from others[4:]
+
+    with pytest.raises(KeyboardInterrupt):
+        list(outputs.keep(stream()))
+    assert read_events(events) == (started, *others[:4])
+    assert "was not judged to the end" in page.read_text()
 
 
 def test_report_ends_as_the_run_did(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import date
 from functools import wraps
 from pathlib import Path
+from signal import SIGTERM, default_int_handler, signal
 from typing import Any
 
 import click
@@ -64,10 +65,12 @@ class Outputs:
         Pass a run on, and write all that was asked for.
 
         The events are written as they come, the reports at the end, also if the
-        end is Ctrl-C: a run that was cut off says so.
+        end is Ctrl-C or SIGTERM, which is how a service ends what takes too long: a
+        run that was cut off says so.
         """
         taken: list[RunEvent] = []
         with ExitStack() as stack:
+            stack.callback(signal, SIGTERM, signal(SIGTERM, default_int_handler))
             stream = excuse(stream, self.known, self.today) if self.known else stream
             if self.events:
                 file = stack.enter_context(_writable(self.events).open("w", encoding="utf-8"))
