@@ -1,0 +1,54 @@
+"""
+The adapters conform, and one that leaves a sync out does not.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tornproof_conformance.cli import main
+
+from tests.adapters.driver import ADAPTERS
+
+needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+
+
+@needs_strace
+def test_conforms(executable: Path, tmp_path: Path) -> None:
+    """Everything that it claims holds, in every image of every profile that there is time for."""
+    arguments = ["check", "--budget=2", f"--reproducers={tmp_path}", "--", str(executable)]
+
+    outcome = CliRunner().invoke(main, arguments)
+
+    assert outcome.exit_code == 0, outcome.output
+    assert "requirements hold, 0 are violated" in outcome.output
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    ("start", "call", "requirement"),
+    [
+        ("/* barrier */\n    journal->active = file;", "fsync(journal->directory)", "JRN-3"),
+        ("static bool make_durable(", "fdatasync(file)", "REC-8"),
+    ],
+    ids=["directory", "recovery"],
+)
+def test_a_missing_sync_is_found(start: str, call: str, requirement: str, tmp_path: Path) -> None:
+    """Without one of the C adapter's syncs some image breaks a promise."""
+    if shutil.which("cc") is None:
+        pytest.skip("cc is not installed, so the C adapter is not tested")
+    wrong = tmp_path / "c"
+    shutil.copytree(ADAPTERS / "c", wrong, ignore=shutil.ignore_patterns("build"))
+    before, found, rest = (wrong / "journal.c").read_text().partition(start)
+    assert call in rest
+    (wrong / "journal.c").write_text(before + found + rest.replace(call, "0", 1))
+    subprocess.run(["make", "--silent", "-C", wrong], check=True)
+    arguments = ["check", "--only=power-loss", "--budget=6", f"--reproducers={tmp_path}", "--"]
+
+    outcome = CliRunner().invoke(main, [*arguments, str(wrong / "build" / "adapter")])
+
+    assert outcome.exit_code == 1, outcome.output
+    violated = [line for line in outcome.output.splitlines() if "  violated  " in line]
+    assert any(requirement in line for line in violated)
