@@ -10,7 +10,7 @@ chooses.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any, ClassVar
@@ -256,7 +256,8 @@ ODDS = st.sampled_from([1, 2, 0])
 """One in three."""
 
 
-def strikes(kinds: Sequence[Kind]) -> st.SearchStrategy[Strike]:
+@cache
+def strikes(kinds: tuple[Kind, ...]) -> st.SearchStrategy[Strike]:
     """Strikes of the given kinds, at every point and moment that they can happen at."""
     several = st.sampled_from([1, 1, 2, SEVERAL])
     number = st.sampled_from([1, 1, 1, 2, 3])
@@ -286,7 +287,7 @@ class DrainerMachine(RuleBasedStateMachine):
     requirements: ClassVar[frozenset[str] | None] = None
     """Whose violations count; none: all."""
 
-    kinds: ClassVar[Sequence[Kind]] = tuple(Kind)
+    kinds: ClassVar[tuple[Kind, ...]] = tuple(Kind)
     steps: ClassVar[frozenset[type[Step]]] = frozenset(
         {Submit, Move, Arm, Sibling, Kill, Watch, AskDrain, Close, Hold, Replay, FailDisk}
     )
