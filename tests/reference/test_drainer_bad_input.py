@@ -22,6 +22,7 @@ from tornproof.errors import (
 )
 from tornproof.filesystem import OsFilesystem
 from tornproof.journal import Journal
+from tornproof.journal.segments import segment_name
 from tornproof.journal.watermark import WATERMARK_NAME
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_models.disk.filesystem import Fault, ModelFilesystem
@@ -100,6 +101,37 @@ def test_an_older_database_whose_events_were_cleaned_up_is_refused(tmp_path: Pat
 
     with pytest.raises(ForeignSpool, match="older copy"):
         open_queue(tmp_path)
+
+
+@requirement("DRN-7", "DRN-17")
+def test_a_spool_that_the_database_has_forgotten_is_drained_again(tmp_path: Path) -> None:
+    """While all of it is there: what has landed is found where it is, and landed no second time."""
+    with open_queue(tmp_path) as queue:
+        queue.submit(event(event_id="a"))
+    forget_spools(tmp_path)
+    with open_queue(tmp_path) as queue:
+        assert queue.metrics.recovered == 1
+
+    assert ids(tmp_path) == ["a"]
+
+
+@requirement("DRN-17")
+def test_a_forgotten_spool_that_was_cleaned_up_is_refused(tmp_path: Path) -> None:
+    """Nobody can say any more what the database has missed."""
+    for name in ("a", "b", "c"):
+        with open_queue(tmp_path) as queue:
+            queue.submit(event(event_id=name))
+    assert not (tmp_path / "spool" / segment_name(0)).exists()
+    forget_spools(tmp_path)
+
+    with pytest.raises(ForeignSpool, match="not know it now"):
+        open_queue(tmp_path)
+
+
+def forget_spools(directory: Path) -> None:
+    """Let the database be as it was before the first spool."""
+    with closing(connect(directory / "audit.db")) as database:
+        database.execute("DELETE FROM signed_events_spools")
 
 
 @requirement("DRN-17")
