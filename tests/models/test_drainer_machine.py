@@ -100,7 +100,7 @@ def test_the_v07_design_keeps_what_little_it_promises() -> None:
     "name",
     [
         "drops-what-the-dead-letter-queue-refuses",
-        "loses-the-event-in-flight-on-a-panic",
+        "loses-the-buffer-on-a-panic",
         "lets-others-overtake-a-retry",
         "moves-the-cursor-before-the-commit",
         "does-not-re-read-the-head",
