@@ -56,6 +56,7 @@ CONVERSATION: Sequence[Asked] = (
     _asked("journal.read", SEGMENTS, offset=0),
     _asked("journal.rotate", SEGMENTS),
     _asked("journal.segments", SEGMENTS),
+    _asked("journal.cleanup", SEGMENTS, cursor=0),
     _asked("reader.open", READER),
     _asked("reader.scan", READER),
     _asked("reader.read", READER, offset=0),

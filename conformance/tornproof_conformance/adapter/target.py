@@ -147,6 +147,11 @@ class AdapterTarget:
         return journal
 
     @property
+    def is_told_of_cursors(self) -> bool:
+        """Whether its cleanup is told how far consumers have got."""
+        return "journal/segments" in self.claims
+
+    @property
     def takes_many(self) -> bool:
         """Whether it has group commit."""
         return "journal/group-commit" in self.claims
@@ -254,6 +259,10 @@ class AdapterJournal:
     def rotate(self) -> int:
         """Start a new segment."""
         return to_integer(self._call("journal.rotate").get("base", 0))
+
+    def clean_up(self, cursor: int) -> int:
+        """Remove the segments that lie wholly below a cursor."""
+        return to_integer(self._call("journal.cleanup", cursor=cursor)["first"])
 
     def read(self, offset: int) -> bytes:
         """Read a record; what has no segments need not have reads, and is scanned."""

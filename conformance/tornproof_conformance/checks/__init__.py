@@ -22,7 +22,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import TypeAlias
 
 from attrs import field, frozen
-from tornproof_models.explore.explorer import Coverage
+from tornproof_models.explore.findings import Coverage
 from tornproof_models.explore.workload import Target
 
 from tornproof_conformance.cases import Problem
@@ -44,6 +44,9 @@ class Budget:
 
     seconds: int = 60
     """About how long the checks of an adapter may take, all together."""
+
+    seed: int = 0
+    """Which random programs an adapter is given."""
 
     queue_events: int = 2
     """Events in every schedule of a drainer; with three, everything else is tried too."""

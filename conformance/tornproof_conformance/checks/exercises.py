@@ -49,15 +49,15 @@ def _audits(target: Target, budget: Budget) -> Findings:
         yield from try_case(ExerciseCase("audit-vector", (case["id"],)), target)
     clock = Clock.start(budget, AUDIT_SHARE)
     programs, steps = (2, 20) if target.is_slow else (10, 40)
-    seed = 0
-    while seed == 0 or clock.has_time:
-        yield clock.progress("audits", f"{seed * programs} random programs")
-        words = (str(seed), str(programs), str(steps))
-        yield from try_case(ExerciseCase("audit-programs", words), target)
-        seed += 1
-    words_covered = f"{len(vectors)} frozen vectors, {seed * programs} random programs with kills"
-    counts = {"vectors": len(vectors), "random_programs": seed * programs}
-    return Covered(words_covered, counts, ("process-kill",))
+    rounds = 0
+    while rounds == 0 or clock.has_time:
+        yield clock.progress("audits", f"{rounds * programs} random programs")
+        arguments = (str(budget.seed + rounds), str(programs), str(steps))
+        yield from try_case(ExerciseCase("audit-programs", arguments), target)
+        rounds += 1
+    words = f"{len(vectors)} frozen vectors, {rounds * programs} random programs with kills"
+    counts = {"vectors": len(vectors), "random_programs": rounds * programs}
+    return Covered(words, counts, ("process-kill",))
 
 
 AUDITS = Check(
@@ -84,7 +84,7 @@ def _deliveries(target: Target, budget: Budget) -> Findings:
     programs = [program for profile in profiles for program in programs_of(faults, profile)]
     alone = [program for program in programs if len(program) < 3]
     pairs = [program for program in programs if len(program) == 3]
-    random.Random(0).shuffle(pairs)
+    random.Random(budget.seed).shuffle(pairs)
     tried = 0
     for number, program in enumerate([*alone, *pairs]):
         if number >= len(alone) and not clock.has_time:

@@ -51,7 +51,7 @@ def pace_of(target: AdapterTarget) -> Pace:
 
 
 MINIMUM = 2
-"""Seeds that are tried however slow the adapter is."""
+"""Rounds that are tried however slow the adapter is."""
 
 
 def steps_of(target: AdapterTarget) -> frozenset[type[Step]]:
@@ -81,13 +81,13 @@ def _kills(target: Target, budget: Budget) -> Findings:
     assert isinstance(target, AdapterTarget)
     known: set[str] = set()
     clock = Clock.start(budget, SHARE)
-    seed, pace = 0, pace_of(target)
-    while seed < MINIMUM or clock.has_time:
-        durability = DURABILITIES[seed % len(DURABILITIES)]
-        yield clock.progress("kills", f"{durability}: {seed * pace.programs} programs")
-        yield from _search(target, durability, seed, known)
-        seed += 1
-    count = seed * pace.programs
+    rounds, pace = 0, pace_of(target)
+    while rounds < MINIMUM or clock.has_time:
+        durability = DURABILITIES[rounds % len(DURABILITIES)]
+        yield clock.progress("kills", f"{durability}: {rounds * pace.programs} programs")
+        yield from _search(target, durability, budget.seed + rounds, known)
+        rounds += 1
+    count = rounds * pace.programs
     words = f"{count} random programs of up to {pace.steps} steps, killed at any moment"
     return Covered(words, {"random_programs": count}, ("process-kill",))
 

@@ -75,6 +75,13 @@ CHECKS = {check.name: check for check in BUILT_IN} | {
     help="About how many seconds an adapter may be judged for.",
 )
 @click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Which random programs an adapter is given.",
+)
+@click.option(
     "--timeout",
     default=TIMEOUT,
     show_default=True,
@@ -99,6 +106,7 @@ def command(
     queue_events: int,
     only: tuple[str, ...],
     seconds: int,
+    seed: int,
     timeout: float,
     reproducers: Path,
     outputs: Outputs,
@@ -114,7 +122,14 @@ def command(
     failure has expired or holds again. 3: the adapter is broken. 4: interrupted, or
     what it does to its files cannot be recorded.
     """
-    budget = Budget(operations, fault_operations, examples, seconds, queue_events)
+    budget = Budget(
+        operations=operations,
+        fault_operations=fault_operations,
+        examples=examples,
+        seconds=seconds,
+        seed=seed,
+        queue_events=queue_events,
+    )
     chosen = [check for check in CHECKS.values() if check.name in only]
     if adapter:
         stream = check_adapter(

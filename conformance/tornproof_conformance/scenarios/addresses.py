@@ -4,6 +4,7 @@ Scenarios about offsets and segments.
 
 import re
 from collections.abc import Iterator
+from typing import Protocol, cast
 
 from tornproof_models.contract.journal import Record, Violation
 from tornproof_models.disk.trace import (
@@ -177,3 +178,36 @@ def trimmed_is_not_beyond(target: Target) -> Iterator[Violation]:
             yield Violation("SEG-8", f"reading at {offset}, below 1000, gives {code}, not trimmed")
     if tuple(journal.scan()) != ((1000, b"first kept"),):
         yield Violation("JRN-1", "a journal whose first segment is 1000 does not begin there")
+
+
+class Cleaning(Protocol):
+    """A journal that is told by its caller how far the slowest consumer has got."""
+
+    def clean_up(self, cursor: int) -> int:
+        """Remove the segments that lie wholly below a cursor; return the first offset kept."""
+        ...
+
+
+def is_told_of_cursors(target: Target) -> bool:
+    """Tell whether a target's journals know of consumers what their caller says."""
+    return getattr(target, "is_told_of_cursors", False) is True
+
+
+@scenario("SEG-7", profile=SEGMENTS, where=is_told_of_cursors)
+def cleanup_keeps_what_a_cursor_needs(target: Target) -> Iterator[Violation]:
+    """Whole segments below the cursor go, nothing else does, and offsets stay what they were."""
+    for cursor_at in range(len(SIZES)):
+        situation, records = _filled(target)
+        journal = situation.open()
+        cursor = records[cursor_at][0]
+        bases = [int(name[:16], 16) for name in situation.segments]
+        expected = max(base for base in bases if base <= cursor)
+        first = cast("Cleaning", journal).clean_up(cursor)
+        journal.close()
+        kept = list(situation.open().scan())
+        if kept != [record for record in records if record[0] >= first]:
+            yield Violation("SEG-7", f"cleaned up to {cursor}, and other records are gone")
+            return
+        if first != expected:
+            yield Violation("SEG-7", f"cleaned up to {cursor}: {first} is first, not {expected}")
+            return
