@@ -13,21 +13,27 @@ from tornproof_models.disk.filesystem import Fault
 from tornproof_models.explore import workload
 from tornproof_models.explore.workload import Program, Step
 
-SYNTAX = "append:BYTES, sync, rotate, reopen, kill, fail:NTH:FAULT"
+SYNTAX = "append:BYTES, sync, rotate, reopen, kill, fail:NTH:FAULT; STEP*N repeats one"
 
 LARGEST_PAYLOAD_BYTES = 1 << 20
 """What a step may append, 1 MiB: more sectors than anybody waits for."""
 
+MOST_REPETITIONS = 1 << 10
+"""How often a step may be repeated by `*`."""
+
 
 def parse_program(text: str) -> Program:
     """Read a program.  Raises `Invalid`, naming the step that is none."""
-    return tuple(_step(word) for word in text.split())
+    return tuple(step for word in text.split() for step in _steps(word))
 
 
-def _step(word: str) -> Step:
-    name, *arguments = word.split(":")
+def _steps(word: str) -> list[Step]:
+    single, star, times = word.partition("*")
+    name, *arguments = single.split(":")
     try:
-        return _STEPS[name](*arguments)
+        if star and not 1 <= int(times) <= MOST_REPETITIONS:
+            raise ValueError
+        return [_STEPS[name](*arguments)] * (int(times) if star else 1)
     except (KeyError, TypeError, ValueError):
         faults = ", ".join(_FAULTS)
         raise Invalid(

@@ -1,6 +1,7 @@
 """The commands around the explorer, as a person or a script uses them."""
 
 import json
+import re
 from pathlib import Path
 
 import click
@@ -47,10 +48,18 @@ def test_a_program_is_read_step_by_step() -> None:
     )
 
 
+def test_a_step_may_be_repeated() -> None:
+    """A star and a number after a step stand for so many of it."""
+    assert parse_program("append:5*3 sync") == (Append(5), Append(5), Append(5), Sync())
+
+
 @pytest.mark.parametrize(
     "word",
     [
         "fly",
+        "append:5*",
+        "append:5*0",
+        "append:5*9999",
         "append",
         "append:x",
         "append:-1",
@@ -63,7 +72,7 @@ def test_a_program_is_read_step_by_step() -> None:
 )
 def test_a_step_that_is_none_is_named(word: str) -> None:
     """The message quotes the step and lists those that there are."""
-    with pytest.raises(Invalid, match=f"no step '{word}': there are append:BYTES"):
+    with pytest.raises(Invalid, match=re.escape(f"no step '{word}': there are append:BYTES")):
         parse_program(f"append:5 {word}")
 
 

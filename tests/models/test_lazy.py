@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import islice, product
 
 import pytest
-from attrs import frozen
+from attrs import define, field, frozen
 from tornproof_conformance.checks.exploration import ALPHABET
 from tornproof_conformance.targets import find_target
 from tornproof_models.contract.journal import History, Violation
@@ -18,6 +18,7 @@ from tornproof_models.disk.trace import Image, Trace, Write
 from tornproof_models.explore import explorer as explorer_module
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage
+from tornproof_models.explore.questions import Ending
 from tornproof_models.explore.recovering import Outcome, recover
 from tornproof_models.explore.workload import Append, Kill, Options, Program, Reopen, Target, run
 
@@ -76,9 +77,30 @@ def shown_by_brute_force(number: int, profile: str, target: Target) -> set[objec
     return shown
 
 
+@define
+class Seen:
+    """Keeps what recoveries show."""
+
+    shown: set[object] = field(factory=set)
+
+    def decide(self, asked: object, part: object, ending: Ending) -> None:
+        """Keep what one showed."""
+        del asked, part
+        self.shown.add(ending.outcome.records)
+
+    def crash(self, point: int, space: ImageSpace, history: History) -> None:
+        """Pass over where it was crashed."""
+
+    def begin(self, ending: Ending, trace: Trace) -> None:
+        """Pass over that a recovery is crashed."""
+
+    def end(self, *, complete: bool) -> None:
+        """Pass over its end."""
+
+
 def shown_by_the_explorer(trace: Trace, profile: str, target: Target, *, lazy: bool) -> set[object]:
     """Explore the end of a trace, and collect what recoveries show."""
-    shown: set[object] = set()
+    observer = Seen()
     explorer = Explorer(
         target,
         Options(),
@@ -86,12 +108,12 @@ def shown_by_the_explorer(trace: Trace, profile: str, target: Target, *, lazy: b
         depth=1,
         sector_bytes=SECTOR,
         lazy=lazy,
-        observer=lambda _point, _space, _part, outcome: shown.add(outcome.records),
+        observer=observer,
     )
     explorer.explore(trace, since=len(trace.events))
     assert explorer.coverage.complete
     assert explorer.coverage.recovered <= explorer.coverage.judged
-    return shown
+    return observer.shown
 
 
 @pytest.mark.parametrize("profile", CLAIMED)

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 from tornproof.errors import Invalid
-from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.profiles import CLAIMED
-from tornproof_models.disk.trace import Image
+from tornproof_models.disk.trace import Event, Image
 from tornproof_models.disk.trace_file import load_trace
 from tornproof_models.explore.certificate import certify as certify_trace
 from tornproof_models.explore.certificate import encode_certificate, write_outcome
 from tornproof_models.explore.check_certificate import Recovery, check_certificate
 from tornproof_models.explore.recovering import recover
+from tornproof_models.explore.watching import WatchedFilesystem
 from tornproof_models.explore.workload import Options, run
 
 from tornproof_conformance.exit_codes import CONFORMS, DOES_NOT_CONFORM
@@ -65,6 +65,13 @@ from tornproof_conformance.targets import find_target
     help="The size of a segment.",
 )
 @click.option(
+    "--crashes",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 2),
+    help="How many in a row: the second strikes the recovery from the first.",
+)
+@click.option(
     "-o",
     "--output",
     required=True,
@@ -78,29 +85,33 @@ def certify(
     profile: str,
     durability: str,
     segment_bytes: int,
+    crashes: int,
     output: Path,
 ) -> None:
     """
     Crash a program everywhere, and write down what that rests on.
 
     The certificate holds the trace, the number of images at each crash point, the parts
-    into which they fall, and what recovery does with each. Exit code 1 means that a
-    promise is broken; the certificate then says where.
+    into which they fall, and what recovery does with each; and the same again for each
+    distinct recovery. Exit code 1 means that a promise is broken; the certificate then
+    says where.
     """
     target, options = find_target(name), Options(segment_bytes, durability)
     if trace_path is not None:
         trace = load_trace(trace_path)
     else:
         trace = run(parse_program(program), target, options).filesystem.trace
-    document, findings = certify_trace(target, options, trace, profile)
+    document, findings = certify_trace(target, options, trace, profile, crashes=crashes)
     try:
         output.write_bytes(encode_certificate(document))
     except OSError as error:
         raise Invalid(f"cannot write {output}: {error.strerror}") from None
+    points = len(document["crash_points"])
+    points += sum(len(each["crash_points"]) for each in document["recoveries"])
     click.echo(
-        f"{output}: {int(document['images']):,} images at {len(document['crash_points'])} crash "
-        f"points in {profile}, decided in {document['parts']:,} parts by "
-        f"{document['recoveries']:,} recoveries"
+        f"{output}: {int(document['images']):,} images at {points:,} crash points in {profile}, "
+        f"{'two crashes' if crashes == 2 else 'one crash'} deep, decided in "
+        f"{document['parts']:,} parts by {document['ran']:,} recoveries"
     )
     for finding in findings:
         click.echo(f"✗ {finding.violation.requirement} {finding.violation.message}")
@@ -144,7 +155,9 @@ def _recovery(document: Any) -> Recovery:
     except (KeyError, TypeError) as error:
         raise Invalid(f"no target, or no options: {error}") from None
 
-    def recovery(image: Image) -> dict[str, Any]:
-        return write_outcome(recover(target, options, ModelFilesystem(image)).outcome)
+    def recovery(image: Image) -> tuple[dict[str, Any], list[Event]]:
+        disk = WatchedFilesystem(image, document["sector_bytes"])
+        recovered = recover(target, options, disk)
+        return write_outcome(recovered.outcome), disk.events
 
     return recovery

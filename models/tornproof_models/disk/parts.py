@@ -99,7 +99,11 @@ def split(space: ImageSpace, part: Part, register: Register) -> list[Part]:
 def by_names(space: ImageSpace) -> list[Part]:
     """Return the disjoint parts in each of which all names are decided."""
     found = [Part()]
-    for register in space.histories:
-        if isinstance(register, Name):
-            found = [piece for part in found for piece in split(space, part, register)]
+    for register in names(space):
+        found = [piece for part in found for piece in split(space, part, register)]
     return found
+
+
+def names(space: ImageSpace) -> list[Name]:
+    """List the names of which something is pending."""
+    return [register for register in space.histories if isinstance(register, Name)]

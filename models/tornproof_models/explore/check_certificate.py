@@ -2,10 +2,10 @@
 Check a certificate, taking nothing from whoever wrote it.
 
 Shares with the enumerator the form of a trace, and not a line more.  The disk is
-`plain_disk`, as short as this.  From it come the places where a crash matters, the
-number of images, the size of each part, and what was owed.  A certificate is good if it
-says the same, if its parts are disjoint and make up the whole, and if every outcome
-pays what was owed.
+`plain_disk`, what a crash may leave of it `plain_crash`.  From them come the places where
+a crash matters, the number of images, the size of each part, and what was owed.  A
+certificate is good if it says the same, if its parts make up the whole, and if every
+outcome pays what was owed.
 
 Whether recovery really does what the outcomes say, only recovery can tell.  Given one,
 the check runs it on the two ends of each part: its image that loses least, and its
@@ -13,34 +13,28 @@ image that loses most.
 """
 
 from collections.abc import Callable, Iterator
-from functools import reduce
 from hashlib import sha256
-from itertools import combinations, pairwise
-from math import prod
-from random import Random
+from itertools import pairwise
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 from tornproof.errors import Invalid
 
 from tornproof_models.disk import trace as t
-from tornproof_models.disk.trace_file import hash_trace, trace_of
-from tornproof_models.explore.plain_disk import BLOCK, Disk, Register, state_of
+from tornproof_models.disk.trace_file import hash_trace, trace_document, trace_of
+from tornproof_models.explore.plain_crash import Crash, Refuted
+from tornproof_models.explore.plain_disk import BLOCK, Disk
 
 PROFILES = ("process-kill", "prefix", "ext4-ordered", "adversarial")
-Recovery = Callable[[t.Image], dict[str, Any]]
-"""Recovers an image and returns an outcome, as it stands in a certificate."""
+Recovery = Callable[[t.Image], tuple[dict[str, Any], list[t.Event]]]
+"""Recovers an image; returns an outcome, as in a certificate, and what was asked of the disk."""
 
 
-class Refuted(Exception):
-    """A certificate says what is not so."""
-
-
-@frozen
+@define
 class Checked:
     """What a certificate is worth."""
 
-    refutation: str
+    refutation: str = ""
     """The first thing in it that is not so; empty if all is."""
 
     images: int = 0
@@ -53,9 +47,11 @@ class Checked:
 def check_certificate(document: Any, recovery: Recovery | None = None) -> Checked:
     """Check a certificate; raises `Invalid` for what is none."""
     try:
-        if document["format"] != "tornproof-certificate/1":
-            raise Invalid(f"the format is {document['format']!r}, not 'tornproof-certificate/1'")
-        return _check(document, recovery)
+        if document["format"] != "tornproof-certificate/2":
+            raise Invalid(f"the format is {document['format']!r}, not 'tornproof-certificate/2'")
+        if document["profile"] not in PROFILES or not 1 <= document["sector_bytes"] <= BLOCK:
+            raise Invalid(f"no profile {document['profile']!r}, or no such sector size")
+        return Check(document, recovery).run()
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise Invalid(f"the certificate is damaged, or none: {reason}") from None
@@ -63,39 +59,96 @@ def check_certificate(document: Any, recovery: Recovery | None = None) -> Checke
         return Checked(str(refuted))
 
 
-def _check(document: Any, recovery: Recovery | None) -> Checked:
-    trace, profile = trace_of(document["trace"]), document["profile"]
-    _same("the trace's hash", document["trace_sha256"], hash_trace(trace))
-    if profile not in PROFILES or not 1 <= document["sector_bytes"] <= BLOCK:
-        raise Invalid(f"no profile {profile!r}, or no sector size {document['sector_bytes']!r}")
-    disk, debt, images, recovered = Disk(profile, document["sector_bytes"]), Debt(), 0, 0
-    disk.begin(trace.initial)
-    points = {point["event"]: point for point in document["crash_points"]}
-    needed = [n for n, event in enumerate(trace.events) if matters(profile, event)]
-    _same("the crash points", list(points), [*needed, len(trace.events)])
-    for number, event in enumerate((*trace.events, None)):
-        if number in points:
-            crash, where = Crash(disk), f"crash point {number}"
-            _same(f"what is owed at {where}", points[number]["owed"], debt.owed)
-            images += crash.check(where, points[number])
-            for part in points[number]["parts"]:
-                outcome = document["outcomes"][part["outcome"]]
-                if problem := debt.judge(outcome):
-                    raise Refuted(f"at {where} the promises do not hold: {problem}")
-                if recovery is not None:
-                    for image in crash.ends(part):
-                        recovered += 1
-                        _same(f"what an image of {where} recovers to", outcome, recovery(image))
-        if event is not None:
-            disk.replay(event)
-            debt.note(event)
-    parts = sum(len(point["parts"]) for point in points.values())
-    _same("the number of all images", int(document["images"]), images)
-    _same("the number of parts", document["parts"], parts)
-    return Checked("", images, parts, len(points), recovered)
+@define
+class Check:
+    """A check on its way through a certificate."""
+
+    document: Any
+    recovery: Recovery | None
+    checked: Checked = field(factory=Checked)
+    recovered: dict[int, tuple[t.Image, Any]] = field(factory=dict)
+    """For each recovery that is crashed as well: from what image, and how it ends."""
+
+    def run(self) -> Checked:
+        """Check the first crash, then the second ones."""
+        document, checked = self.document, self.checked
+        trace, twice = trace_of(document["trace"]), document["crashes"] == 2
+        same("the trace's hash", document["trace_sha256"], hash_trace(trace))
+        self.check_trace("", trace, Debt(), document["crash_points"], twice=twice)
+        same("the recoveries", sorted(self.recovered), list(range(len(document["recoveries"]))))
+        for number, (image, outcome) in self.recovered.items():
+            written, where = document["recoveries"][number], f" of recovery {number}"
+            inner = self.events(image, written["events"])
+            if self.recovery is not None:
+                again = self.recovery(image)[1]
+                shown = [e for e in again if not isinstance(e, t.Observed)]
+                told = [e for e in inner.events if not isinstance(e, t.Observed)]
+                same(f"the number of events{where}", len(told), len(shown))
+                same(f"the events{where}", told == shown, True)
+            debt = Debt(list(outcome["records"]))
+            self.check_trace(where, inner, debt, written["crash_points"], twice=False)
+        same("the number of all images", int(document["images"]), checked.images)
+        same("the number of parts", document["parts"], checked.parts)
+        return checked
+
+    def events(self, image: t.Image, events: Any) -> t.Trace:
+        """Read what a recovery asked of the disk; contents are given by their numbers."""
+        initial = trace_document(t.Trace(image, ()))
+        listed = [dict(event) for event in events]
+        for event in listed:
+            if event["event"] == "write":
+                event["data"] = self.document["contents"][event["data"]]
+        return trace_of({**initial, "events": listed})
+
+    def check_trace(
+        self, of: str, trace: t.Trace, debt: "Debt", written: Any, *, twice: bool
+    ) -> None:
+        """Check all crashes of a trace; in a recovery, what it shows is what is owed."""
+        profile, checked = self.document["profile"], self.checked
+        disk = Disk(profile, self.document["sector_bytes"])
+        disk.begin(trace.initial)
+        points = {point["event"]: point for point in written}
+        needed = [n for n, event in enumerate(trace.events) if matters(profile, event)]
+        same(f"the crash points{of}", list(points), [*needed, len(trace.events)])
+        for number, event in enumerate((*trace.events, None)):
+            if number in points:
+                crash, where = Crash(disk), f"crash point {number}{of}"
+                same(f"what is owed at {where}", points[number].get("owed", debt.owed), debt.owed)
+                total, whole = crash.count(crash.all), 0
+                for leaf, kept, lost, settled in crash.parts(points[number]["parts"], 0, 0, {}):
+                    size = crash.weigh(lost, settled) * crash.count(crash.all & ~kept & ~lost)
+                    same(f"the images in a part of {where}", int(leaf["images"]), size)
+                    whole += size
+                    self.checked.parts += 1
+                    self.check_leaf(where, leaf, debt, crash.ends(kept, lost, settled), twice)
+                same(f"the number of images at {where}", int(points[number]["images"]), total)
+                same(f"the images in all parts of {where}", whole, total)
+                checked.images += total
+                checked.crash_points += 1
+            if event is not None:
+                disk.replay(event)
+                if not (of and isinstance(event, t.Observed)):
+                    debt.note(event)
+
+    def check_leaf(
+        self, where: str, leaf: Any, debt: "Debt", ends: Iterator[t.Image], twice: bool
+    ) -> None:
+        """Check what recovery does with a part."""
+        outcome = self.document["outcomes"][leaf["outcome"]]
+        if problem := debt.judge(outcome):
+            raise Refuted(f"at {where} the promises do not hold: {problem}")
+        if twice and outcome["records"] is not None:
+            image, number = next(ends), leaf["recovery"]
+            first = self.recovered.setdefault(number, (image, outcome))
+            same(f"how recovery {number} ends", first[1], outcome)
+            ends = (each for each in (image, *ends))
+        if self.recovery is not None:
+            for image in ends:
+                self.checked.recovered += 1
+                same(f"what an image of {where} recovers to", outcome, self.recovery(image)[0])
 
 
-def _same(what: str, claimed: Any, found: Any) -> None:
+def same(what: str, claimed: Any, found: Any) -> None:
     if claimed != found:
         raise Refuted(f"{what}: the certificate says {claimed!s:.200}, and it is {found!s:.200}")
 
@@ -105,127 +158,6 @@ def matters(profile: str, event: t.Event) -> bool:
     if profile == "process-kill":  # whatever is written is durable: syncs change nothing
         return not isinstance(event, (*t.SYNCS, t.SyncFailed, t.Invoked, t.Failed))
     return isinstance(event, (*t.SYNCS, t.Acked, t.Flushed, t.Observed))
-
-
-# One crash
-
-
-class Crash:
-    """The versions that a crash may keep or lose, as positions in bit masks."""
-
-    def __init__(self, disk: Disk) -> None:
-        self.disk, self.versions = disk, disk.pending()
-        self.durable = state_of(version for version in disk.versions if version in disk.durable)
-        self.all, self.counts = (1 << len(self.versions)) - 1, dict[int, int]()
-        self.below = [
-            sum(1 << j for j, b in enumerate(self.versions) if disk.forces(a, b))
-            for a in self.versions
-        ]
-        closed: list[int] = []
-        while closed != self.below:
-            closed = self.below
-            self.below = [reduce(int.__or__, (closed[j] for j in bits(m)), m) for m in closed]
-        self.above = [
-            sum(1 << j for j, mask in enumerate(self.below) if mask >> i & 1)
-            for i in range(len(self.versions))
-        ]
-        self.histories: dict[Register, list[int]] = {}
-        for i, version in enumerate(self.versions):
-            self.histories.setdefault(version.register, []).append(i)
-        self.unwritten = {h[0]: self.contents(r) for r, h in self.histories.items()}
-
-    def contents(self, register: Register) -> list[Any]:
-        """What a register may hold of which no version was kept."""
-        kind, inode, *rest = register
-        if kind != "data":
-            return [self.durable.get(register)]
-        size = self.disk.sector
-        found = [self.durable.get(register, bytes(size))]
-        if self.disk.profile == "adversarial" and rest[0] * size >= self.durable["size", inode]:
-            garbage = Random(rest[0]).randbytes(size)
-            cut = [old for owner, n, old in self.disk.cut if [owner, n] == [inode, *rest]]
-            found += dict.fromkeys(content for content in (garbage, *cut) if any(content))
-        return found
-
-    def weigh(self, lost: int, settled: dict[int, Any]) -> int:
-        """Count what sectors may hold that have lost all, but for those that are settled."""
-        return prod(len(self.unwritten.get(i, " ")) for i in bits(lost) if i not in settled)
-
-    def count(self, remaining: int) -> int:
-        """Count what may be kept of some versions, the others being decided."""
-        total = 1
-        while remaining:
-            group, reached = 0, remaining & -remaining  # that nothing relates to the rest
-            while reached != group:
-                group = reached
-                reached = reduce(int.__or__, (self.below[i] | self.above[i] for i in bits(group)))
-                reached &= remaining
-            remaining &= ~group
-            if group not in self.counts:
-                self.counts[group] = self.count_group(group)
-            total *= self.counts[group]
-        return total
-
-    def count_group(self, group: int) -> int:
-        """Count with one version lost, then with it kept: one that halves the group."""
-        sides = {i: (self.below[i] & group, self.above[i] & group) for i in bits(group)}
-        below, above = max(sides.values(), key=lambda s: min(m.bit_count() for m in s))
-        return self.weigh(above, {}) * self.count(group & ~above) + self.count(group & ~below)
-
-    def region(self, part: Any) -> tuple[int, int, dict[int, Any]]:
-        """Return what a part keeps, what it loses, and what sectors hold that lost all."""
-        kept = lost = 0
-        settled: dict[int, Any] = {}
-        for register, least, most, content in part["decided"]:
-            history = self.histories.get(tuple(register), [])
-            if not 0 <= least <= most <= len(history):
-                raise Refuted(f"there are no {least} to {most} versions of {register}")
-            kept |= reduce(int.__or__, (self.below[i] for i in history[:least]), 0)
-            lost |= reduce(int.__or__, (self.above[i] for i in history[most:]), 0)
-            if content is not None:
-                hashes = [sha256(each).hexdigest() for each in self.unwritten[history[0]]]
-                if most or content not in hashes:
-                    raise Refuted(f"{register} cannot hold {content}")
-                settled[history[0]] = self.unwritten[history[0]][hashes.index(content)]
-        if kept & lost:
-            raise Refuted(f"no image is in a part that decides {part['decided']}")
-        return kept, lost, settled
-
-    def check(self, where: str, point: Any) -> int:
-        """Check that the parts are what they claim, overlap nowhere and leave nothing out."""
-        total, whole = self.count(self.all), 0
-        regions = [self.region(part) for part in point["parts"]]
-        for part, (kept, lost, settled) in zip(point["parts"], regions, strict=True):
-            size = self.weigh(lost, settled) * self.count(self.all & ~kept & ~lost)
-            _same(f"the images in a part of {where}", int(part["images"]), size)
-            whole += size
-        for (kept, lost, one), (others, gone, other) in combinations(regions, 2):
-            apart = any(other.get(i, content) != content for i, content in one.items())
-            if not (kept & gone or others & lost or apart):
-                raise Refuted(f"two parts of {where} overlap")
-        _same(f"the number of images at {where}", int(point["images"]), total)
-        _same(f"the images in all parts of {where}", whole, total)
-        return total
-
-    def ends(self, part: Any) -> Iterator[t.Image]:
-        """Build the images of a part that lose the least and the most."""
-        kept, lost, settled = self.region(part)
-        for keep, filling in ((self.all & ~lost, 0), (kept, -1)):
-            state = dict(self.durable)
-            for register, history in self.histories.items():
-                held = [self.versions[i].value for i in history if keep >> i & 1]
-                unheld = settled.get(history[0], self.unwritten[history[0]][filling])
-                state[register] = held[-1] if held else unheld
-            tree = dict(self.disk.tree(state))
-            files = {path: content for path, content in tree.items() if content is not None}
-            yield t.Image(files, frozenset(tree) - frozenset(files))
-            if self.all & ~kept & ~lost == 0 and self.weigh(lost, settled) == 1:
-                return
-
-
-def bits(mask: int) -> Iterator[int]:
-    """Yield the positions of a mask."""
-    return (i for i in range(mask.bit_length()) if mask >> i & 1)
 
 
 # What is owed

@@ -15,7 +15,7 @@ from tornproof_models.disk import parts
 from tornproof_models.disk.building import Tree
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.parts import Part
-from tornproof_models.disk.registers import Data, Register, Registers, Size
+from tornproof_models.disk.registers import Data, Name, Register, Registers, Size
 from tornproof_models.disk.trace import Image, number_inodes
 from tornproof_models.explore.watching import Answer, Place
 
@@ -75,11 +75,11 @@ def answers_of(
     `place` is in the image, whose names are `tree`; `sizes` are those of its files that
     are known.  Raises `Undecided` if the answer is not known.
     """
-    inode = tree.inodes[place.inode]
-    register = Size(inode) if isinstance(place, Size) else Data(inode, place.sector)
+    register = register_of(place, tree)
     if doubts and doubts.concern(register, space.builder.registers):
         history = space.histories.get(register)
         if not history or not part.kept >> history[0] & 1:
+            assert not isinstance(register, Name)  # all names are known
             raise Undecided(register)
     for piece in parts.split(space, part, register):
         value = parts.value(space, piece, register)
@@ -90,6 +90,12 @@ def answers_of(
         else:
             assert value is not None
             yield value, piece
+
+
+def register_of(place: Place, tree: Tree) -> Register:
+    """Return the register that a place of an image with these names shows."""
+    inode = tree.inodes[place.inode]
+    return Size(inode) if isinstance(place, Size) else Data(inode, place.sector)
 
 
 def state_of(registers: Registers, doubts: Doubts | None, numbers: dict[bytes, int]) -> Hashable:

@@ -24,9 +24,9 @@ traced, followed by one append, and explored in the same way.  Where two recover
 have come to the same state of the disk, with the same debt, one crash does for both.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import TypeAlias, cast
+from typing import Protocol, TypeAlias, cast
 
 from attrs import define, evolve, field
 
@@ -37,7 +37,7 @@ from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.parts import Part
 from tornproof_models.disk.profiles import Profile
-from tornproof_models.disk.registers import SECTOR_BYTES, Registers
+from tornproof_models.disk.registers import SECTOR_BYTES, Register, Registers
 from tornproof_models.disk.trace import (
     SYNCS,
     Acked,
@@ -49,7 +49,7 @@ from tornproof_models.disk.trace import (
     SyncFailed,
     Trace,
 )
-from tornproof_models.explore.doubts import Doubts, Undecided, answers_of, state_of
+from tornproof_models.explore.doubts import Doubts, Undecided, answers_of, register_of, state_of
 from tornproof_models.explore.findings import Coverage, Finding, relabel
 from tornproof_models.explore.questions import Conversation, Ending, Question, Recoveries
 from tornproof_models.explore.recovering import Outcome, RecoversElsewhere, judge, recover
@@ -72,8 +72,25 @@ AT_ONCE = 256
 Decided: TypeAlias = tuple[Choice, Outcome, tuple[Finding, ...]]
 """An image, or the least lossy one of a part; what recovery does; what crashing that shows."""
 
-Observer: TypeAlias = Callable[[int, ImageSpace, Part, Outcome], None]
-"""Takes a crash point, its images, a part of them, and what recovery does with all in it."""
+
+class Observer(Protocol):
+    """Told of everything that an exploration decides, from the first crash to the last."""
+
+    def crash(self, point: int, space: ImageSpace, history: History) -> None:
+        """Take note of a crash after so many events, its images, and what is owed."""
+        ...
+
+    def decide(self, asked: Sequence[Register], part: Part, ending: Ending) -> None:
+        """Take note of what recovery does with a part, and of what that takes to be known."""
+        ...
+
+    def begin(self, ending: Ending, trace: Trace) -> None:
+        """Take note that what comes now is about crashes of a recovery."""
+        ...
+
+    def end(self, *, complete: bool) -> None:
+        """Take note that this is over, or of no account: it will come again, in parts."""
+        ...
 
 
 @define
@@ -102,7 +119,7 @@ class Explorer:
     """
 
     observer: Observer | None = None
-    """Told of everything that is decided about the first of several crashes."""
+    """Told of everything; what recoveries come to is then explored for each by itself."""
 
     coverage: Coverage = field(factory=Coverage)
     _recoveries: Recoveries = field(init=False)
@@ -178,9 +195,11 @@ class Explorer:
         space = ImageSpace(registers, self.profile)
         self.coverage.crash_points += 1
         self.coverage.images += space.count()
+        if self.observer:
+            self.observer.crash(point, space, history)
         judged: dict[Outcome, list[Violation]] = {}
         decide = self._parts if self.lazy else self._images
-        for choice, outcome, inner_findings in decide(space, point, depth, doubts):
+        for choice, outcome, inner_findings in decide(space, depth, doubts):
             if outcome not in judged:
                 judged[outcome] = judge(history, outcome)
             violations = judged[outcome]
@@ -203,21 +222,21 @@ class Explorer:
 
     # All images, by what recovery looks at
 
-    def _parts(
-        self, space: ImageSpace, point: int, depth: int, doubts: Doubts | None
-    ) -> Iterator[Decided]:
+    def _parts(self, space: ImageSpace, depth: int, doubts: Doubts | None) -> Iterator[Decided]:
         """
         Split the images until recovery does the same on all of each part.
 
         Raises `Undecided` for a doubt about the image with which the trace began:
         that is for whoever explores the trace before to decide.
         """
+        asked: tuple[Register, ...]
+        sizes: dict[int, int]
         for named in parts.by_names(space):
             tree = space.builder.tree(named.kept)
-            sizes: dict[int, int] = {}
-            pending = [(named, *self._recoveries.begin(tree), sizes)]
+            asked, sizes = tuple(parts.names(space)), {}
+            pending = [(named, *self._recoveries.begin(tree), asked, sizes)]
             while pending:
-                part, known, answer, sizes = pending.pop()
+                part, known, answer, asked, sizes = pending.pop()
                 if answer not in known:
                     image = space.builder.build(parts.representative(space, part))
                     self._recoveries.learn(image, remember=depth > 1)
@@ -228,19 +247,21 @@ class Explorer:
                     if isinstance(crashed, tuple):
                         self.coverage.parts += 1
                         self.coverage.judged += parts.count(space, part)
-                        if self.observer and depth == self.depth:
-                            self.observer(point, space, part, found.outcome)
+                        if self.observer:
+                            self.observer.decide(asked, part, found)
                         yield parts.representative(space, part), found.outcome, crashed
                         continue
                     question, ending = crashed, found
                 else:
                     question, ending = found, None
-                for value, piece in answers_of(question.place, space, part, tree, sizes, doubts):
+                place = question.place
+                for value, piece in answers_of(place, space, part, tree, sizes, doubts):
                     if ending:
-                        question.answers.setdefault(value, ending.told(question.place, value))
+                        question.answers.setdefault(value, ending.told(place, value))
                     if isinstance(value, int):
-                        sizes = {**sizes, question.place.inode: value}
-                    pending.append((piece, question.answers, value, sizes))
+                        sizes = {**sizes, place.inode: value}
+                    told = (*asked, register_of(place, tree))
+                    pending.append((piece, question.answers, value, told, sizes))
 
     def _crash_recovery(
         self, ending: Ending, space: ImageSpace, part: Part, depth: int
@@ -255,12 +276,16 @@ class Explorer:
                 conversation = self._recoveries.repeat(image, ending)
             ending.crashed[depth] = ()  # recovering an image may lead back to the same image
             covered = evolve(self.coverage)
+            if self.observer:
+                self.observer.begin(ending, conversation.trace)
             try:
                 ending.crashed[depth] = self._explore_recovery(conversation, ending.outcome, depth)
             except Undecided as undecided:
                 # what was covered so far will be covered again, in smaller parts
                 self.coverage = evolve(covered, recovered=self.coverage.recovered)
                 ending.crashed[depth] = Question(undecided.place)
+            if self.observer:
+                self.observer.end(complete=isinstance(ending.crashed[depth], tuple))
             if self.lazy:
                 ending.conversation = None
         return ending.crashed[depth]
@@ -277,7 +302,7 @@ class Explorer:
         found: list[Finding] = []
         for point, owed in self._crash_points(trace, registers, history):
             key = state_of(registers, doubts, self._numbers), owed, depth
-            if key not in self._crashes:
+            if key not in self._crashes or self.observer:
                 before = evolve(self.coverage)
                 findings = tuple(self._crash(registers, owed, point, depth, doubts))
                 covered = evolve(self.coverage, recovered=before.recovered)
@@ -293,9 +318,7 @@ class Explorer:
 
     # All images, one by one
 
-    def _images(
-        self, space: ImageSpace, point: int, depth: int, _doubts: Doubts | None
-    ) -> Iterator[Decided]:
+    def _images(self, space: ImageSpace, depth: int, _doubts: Doubts | None) -> Iterator[Decided]:
         """Build every image, up to the bound; recover each distinct one once."""
         seen: set[bytes] = set()
         for choices in _chunks(self._choices(space), AT_ONCE):
@@ -306,12 +329,12 @@ class Explorer:
                 self.coverage.parts += 1
                 ending = self._endings[digest]
                 whole = parts.single(space, choice)
-                if self.observer and depth == self.depth:
-                    self.observer(point, space, whole, ending.outcome)
+                crashed = self._crash_recovery(ending, space, whole, depth - 1)
+                assert isinstance(crashed, tuple)  # nothing of a whole image is in doubt
+                if self.observer:
+                    self.observer.decide(tuple(space.histories), whole, ending)
                 if digest not in seen:
                     seen.add(digest)
-                    crashed = self._crash_recovery(ending, space, whole, depth - 1)
-                    assert isinstance(crashed, tuple)  # nothing of a whole image is in doubt
                     yield choice, ending.outcome, crashed
 
     def _recover_all(self, space: ImageSpace, choices: Mapping[bytes, Choice]) -> None:
