@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from datetime import date
@@ -18,6 +19,8 @@ from tornproof_conformance.report.difference import compare
 from tornproof_conformance.report.matrix import make_matrix
 
 from tests.conformance.report_runs import FAILING, PASSING, events_of, record_of
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def tornproof(*arguments: str | Path) -> Result:
@@ -178,3 +181,16 @@ def test_diff_ends_with_1_if_something_is_worse() -> None:
     assert "REC-2 broken: holds, now violated" in result.output
     document = json.loads(tornproof("diff", "--json", PASSING, FAILING).output)
     assert document["worse"] is True
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("action.yml", "check"), (".github/workflows/nightly.yml", "fuzz")]
+)
+def test_workflows_use_options_that_there_are(path: str, name: str) -> None:
+    """Nobody is there at night to read that an option was renamed."""
+    text = (CHECKOUT / path).read_text(encoding="utf-8")
+    (call,) = re.findall(rf'tornproof"? {name} (.+?) \|', text, re.S)
+    used = set(re.findall(r"(?<=\s)--[a-z]+", f" {call}"))
+    known = {option for each in main.commands[name].params for option in each.opts}
+    assert len(used) > 3
+    assert used <= known

@@ -115,6 +115,18 @@ def test_the_exit_code_says_what_came_out(record: RunRecord, code: int) -> None:
     assert record.exit_code == code
 
 
+def test_profiles_are_told_from_mild_to_harsh() -> None:
+    """Whichever check came first; one that is not known comes last."""
+    record = record_of(PASSING)
+    crashed = (("adversarial", "of-tomorrow"), ("process-kill",))
+    checks = tuple(
+        evolve(check, profiles=profiles)
+        for check, profiles in zip(record.checks, crashed, strict=True)
+    )
+    told = evolve(record, checks=checks).profiles
+    assert told == ("process-kill", "adversarial", "of-tomorrow")
+
+
 def test_junit_survives_hostile_names() -> None:
     """What XML cannot hold is replaced, the rest comes back as it was."""
     root = junit(hostile(record_of(FAILING)))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 from tornproof.errors import Invalid
+from tornproof_models.disk.profiles import PROFILES
 
 from tornproof_conformance.events import (
     CheckFinished,
@@ -93,7 +94,9 @@ class RunRecord:
     @property
     def profiles(self) -> tuple[str, ...]:
         """The profiles in which anything was crashed, from mild to harsh."""
-        return tuple(dict.fromkeys(name for check in self.checks for name in check.profiles))
+        names = {name for check in self.checks for name in check.profiles}
+        known = [name for name in PROFILES if name in names]
+        return (*known, *sorted(names - set(known)))
 
     def verdict(self, requirement: str) -> RequirementJudged | None:
         """Return the verdict on a requirement; none if the run did not get there."""
