@@ -23,7 +23,8 @@ from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.trace import Trace
 from tornproof_models.explore import deliveries, workload
-from tornproof_models.explore.explorer import Explorer, Finding
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.hunting import violations_of
 from tornproof_models.explore.workload import Options, Program, Step, Target, run
 
@@ -190,6 +191,7 @@ _STEPS: Mapping[str, Callable[..., Step]] = {
     "rotate": workload.Rotate,
     "reopen": workload.Reopen,
     "kill": workload.Kill,
+    "submit": lambda sizes: workload.Submit(tuple(sizes)),
     "interrupt": lambda sizes, answers, microseconds: workload.Interrupt(
         tuple(sizes), answers, microseconds
     ),

@@ -8,9 +8,10 @@ import json
 import shutil
 import subprocess
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import cast
 
 import pytest
 from click.testing import CliRunner
@@ -26,6 +27,7 @@ from tornproof_conformance.recorder.marks import Conversation
 from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.strace import find_strace
 from tornproof_conformance.shrinking import shrink_problem
+from tornproof_conformance.targets import find_target
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import (
@@ -49,11 +51,13 @@ from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.workload import (
     Append,
     Fail,
+    JournalUnderTest,
     Kill,
     Options,
     Program,
     Reopen,
     Run,
+    Submit,
     grow_payload,
     run,
 )
@@ -156,6 +160,30 @@ def test_what_cannot_be_traced_gives_no_trace(recorded: Callable[..., RecordedTa
 
     with pytest.raises(CannotTrace, match="maps log as writable shared memory"):
         _ = running.filesystem.trace
+
+
+def test_records_handed_over_together_are_noted_in_the_order_they_were_taken() -> None:
+    """Which was first only the offsets tell; all were handed over before anything was done."""
+
+    class Journal:
+        def submit(self, payloads: Sequence[bytes]) -> list[int]:
+            running.filesystem.events.append(Write(1, 0, b"".join(payloads)))
+            return [6, 0]
+
+    running = Run(find_target("reference"), OPTIONS)
+    running.journal = cast("JournalUnderTest", Journal())
+
+    running.step(Submit((5, 6)))
+
+    first, second = grow_payload(5, 0), grow_payload(6, 1)
+    assert running.filesystem.events == [
+        Invoked(1, "append", second),
+        Invoked(0, "append", first),
+        Write(1, 0, first + second),
+        Acked(1, 0, True),
+        Acked(0, 6, True),
+    ]
+    assert running.history.owed == ((0, second), (6, first))
 
 
 # Judged

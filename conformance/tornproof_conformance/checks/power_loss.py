@@ -17,7 +17,16 @@ from attrs import define, evolve, field
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.workload import Append, Options, Program, Rotate, Step, Target, run
+from tornproof_models.explore.workload import (
+    Append,
+    Options,
+    Program,
+    Rotate,
+    Step,
+    Submit,
+    Target,
+    run,
+)
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import Problem, ProgramCase
@@ -41,6 +50,12 @@ BOUND = 1 << 12
 RECORDINGS = 8
 """Recoveries that are recorded and crashed again, for each second of the time."""
 
+TOGETHER: tuple[tuple[Program, ...], ...] = (
+    ((Submit((5, 24)),), (Submit((472, 24, 5)),)),
+    ((Append(5), Submit((24, 472))), (Submit((5, 24)), Submit((24, 472, 5)))),
+)
+"""Programs of one and of two operations for those who have group commit."""
+
 NO_TRACE = (CannotRecord, CannotTrace, RecordingDiffers, Unreadable)
 """Why nothing can be said of an implementation."""
 
@@ -53,6 +68,8 @@ def programs_of(target: AdapterTarget, length: int) -> Iterator[tuple[Options, P
             for durability in DURABILITIES:
                 if any(isinstance(step, Append) for step in program):
                     yield Options(segment_bytes, durability), program
+    if target.takes_many and length <= len(TOGETHER):
+        yield from ((Options(4096), program) for program in TOGETHER[length - 1])
 
 
 def _can_take(target: AdapterTarget, step: Step) -> bool:

@@ -21,6 +21,7 @@ from tornproof_models.explore.workload import (
     Program,
     Run,
     Step,
+    Submit,
     Target,
     run,
 )
@@ -44,6 +45,9 @@ def simpler_steps(
     match program[position]:
         case Append(size):
             yield from (Append(smaller) for smaller in SIZES if smaller < size)
+        case Submit(sizes) if len(sizes) > 1:
+            yield Append(sizes[0])
+            yield Submit(sizes[: len(sizes) - 1])
         case Interrupt(sizes, answers, microseconds):
             yield Kill()
             if microseconds:

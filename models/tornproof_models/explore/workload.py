@@ -98,6 +98,14 @@ class Interruptible(Protocol):
         ...
 
 
+class TakesMany(Protocol):
+    """A journal that takes records of many callers at the same time."""
+
+    def submit(self, payloads: Sequence[bytes]) -> Sequence[int]:
+        """Append records at the same time, all durably, and return their offsets."""
+        ...
+
+
 def new_disk(target: Target, image: Image | None = None) -> ModelFilesystem:
     """
     Make a disk with an image on it: a simulated one, unless the target brings its own.
@@ -155,6 +163,16 @@ class Kill:
 
 
 @frozen
+class Submit:
+    """Hand over appends of these sizes at the same time, and wait for all answers."""
+
+    sizes: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"append({', '.join(map(str, self.sizes))} bytes) at the same time"
+
+
+@frozen
 class Interrupt:
     """
     Hand over appends of these sizes without waiting, and kill the process on the way.
@@ -200,7 +218,7 @@ class Crash:
         return f"crash({self.profile}, event {self.point}, image {self.image}); open()"
 
 
-Step: TypeAlias = Append | Sync | Rotate | Reopen | Kill | Interrupt | Fail | Crash
+Step: TypeAlias = Append | Sync | Rotate | Reopen | Kill | Submit | Interrupt | Fail | Crash
 Program: TypeAlias = tuple[Step, ...]
 
 
@@ -291,6 +309,8 @@ class Run:
             case Kill():
                 self.filesystem.release_locks()
                 self.open()
+            case Submit(sizes):
+                self.submit(sizes)
             case Interrupt():
                 self.interrupt(step)
             case Fail(nth, fault):
@@ -310,6 +330,35 @@ class Run:
             return
         self._acknowledge(call, offset)
         self.appended.append((offset, payload))
+
+    def submit(self, sizes: Sequence[int]) -> None:
+        """
+        Append fresh payloads at the same time, and record what is promised about them.
+
+        In which order they were taken, only the offsets tell; the calls are noted in
+        that order, as of the moment at which they were handed over.
+        """
+        events = self.filesystem.events
+        began, first = len(events), self.calls
+        self.calls += len(sizes)
+        calls = range(first, self.calls)
+        payloads = [grow_payload(size, call) for size, call in zip(sizes, calls, strict=True)]
+        failure, offsets = None, [0] * len(sizes)
+        try:
+            offsets = list(cast("TakesMany", self.journal).submit(payloads))
+        except Exception as error:
+            failure = error
+        taken = sorted(zip(offsets, calls, payloads, strict=True))
+        events[began:began] = [Invoked(call, "append", payload) for _, call, payload in taken]
+        for _, call, payload in taken:
+            self.history = self.history.invoke(call, payload)
+        for offset, call, payload in taken:
+            if failure is not None:
+                self._fail(call, failure)
+                continue
+            events.append(Acked(call, offset, True))
+            self.history = self.history.acknowledge(call, offset, durable=True)
+            self.appended.append((offset, payload))
 
     def interrupt(self, step: Interrupt) -> None:
         """Append several records, die on the way, and open what that leaves."""
