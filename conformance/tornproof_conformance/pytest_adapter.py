@@ -32,7 +32,7 @@ from tornproof_conformance.checks.situations import (
 )
 from tornproof_conformance.events import ViolationFound
 from tornproof_conformance.report.record import RunRecord, record_run
-from tornproof_conformance.report.terminal import render_diagnosis, render_violation
+from tornproof_conformance.report.violation import render_diagnosis, render_violation
 from tornproof_conformance.runner import check_target
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.vectors import image_vectors

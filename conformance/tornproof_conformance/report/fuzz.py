@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRe
 
 from tornproof_conformance.events import ViolationFound
 from tornproof_conformance.fuzzing import FuzzEvent, FuzzFinished, FuzzProgress, FuzzStarted
-from tornproof_conformance.report.terminal import render_violation
+from tornproof_conformance.report.violation import render_violation
 
 
 class FuzzReport:
