@@ -397,8 +397,10 @@ def test_record_and_explore(log: Path, tmp_path: Path) -> None:
     shown = runner.invoke(main, ["explore", "--json", str(path)])
     kept = runner.invoke(main, ["explore", str(path), "--", str(log)])
     broken = runner.invoke(main, ["explore", str(path), "--", str(log), "forgetful"])
+    syncs = runner.invoke(main, ["barriers", "--json", "--program", "append:5", "--", str(log)])
 
-    assert [each.exit_code for each in (made, shown, kept, broken)] == [0, 0, 0, 1]
+    assert [each.exit_code for each in (made, shown, kept, broken, syncs)] == [0, 0, 0, 1, 0]
+    assert json.loads(syncs.stdout)["score"] == pytest.approx(2 / 3)
     counts = {each["profile"]: each["images"] for each in json.loads(shown.stdout)["profiles"]}
     assert counts["prefix"] == "10"
     assert "every promise is kept" in kept.output

@@ -54,7 +54,7 @@ STRUCK: tuple[Step, ...] = (Append(5), Append(600), Sync(), Rotate(), Reopen())
 AFTER: tuple[Program, ...] = ((Append(6), Append(7)), (Append(6), Kill(), Append(7)))
 """What may follow an error: go on, or die and start again."""
 
-LATE = "--inject=fsync,fdatasync,syncfs,sync_file_range:delay_exit=20000"
+LATE = "-einject=fsync,fdatasync,syncfs,sync_file_range:delay_exit=20000"
 """Lets syncs return 20 ms late."""
 
 WAITING: tuple[Program, ...] = (

@@ -44,7 +44,7 @@ def inject(performed: Performed, fault: Fault) -> Injection:
     """Say how a call is made to fail; not at all, if no real process can be made to meet it."""
     if fault in ERRORS:
         what = f"{performed.name}:error={ERRORS[fault]}:when={performed.nth}"
-        return Injection(options=(f"--inject={what}",))
+        return Injection(options=(f"-einject={what}",))
     if fault is Fault.SHORT_THEN_NO_SPACE and isinstance(performed.operation, Write):
         write = performed.operation
         return Injection(limit=write.offset + max(len(write.data) // 2, 1))

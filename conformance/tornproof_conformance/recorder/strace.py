@@ -7,7 +7,6 @@ by side.  strace stops a process twice in each call that it writes down, and a f
 in the kernel (`--seccomp-bpf`) lets all other calls pass.
 """
 
-import os
 import shutil
 import subprocess
 import time
@@ -65,16 +64,16 @@ def prefix(log: Path, *options: str) -> list[str]:
     calls = ",".join(f"?{name}" for name in sorted({*HANDLERS, *CLONES}))
     return [
         find_strace(),
-        "--follow-forks",
+        "-f",  # follow threads and children
         "--seccomp-bpf",
-        "--quiet=attach,personality,path-resolution,thread-execve",
-        "--decode-fds=path",
-        "--strings-in-hex=all",
-        f"--string-limit={LONGEST_STRING}",
-        "--signal=none",
-        f"--trace={calls}",
+        "-q",
+        "-y",  # the path of every descriptor
+        "-xx",  # strings in hexadecimal
+        f"-s{LONGEST_STRING}",
+        "-esignal=none",
+        f"-etrace={calls}",
         *options,
-        f"--output={log}",
+        f"-o{log}",
         "--",
     ]
 
@@ -143,7 +142,6 @@ def record(
         [*prefix(log, *options), *command],
         input=standard_input,
         check=False,
-        env={**os.environ, "TMPDIR": str(directory)},
     )
     if not log.exists():
         raise CannotRecord("strace has written no log; may this user trace processes (ptrace)?")
