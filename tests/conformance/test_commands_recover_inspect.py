@@ -76,6 +76,19 @@ def test_inspect_shows_a_sound_journal(journal: Path) -> None:
     assert snapshot(journal) == before
 
 
+def test_inspect_says_the_same_to_programs(journal: Path) -> None:
+    """With --json there is one object; damage is in it, and in the exit code."""
+    document = json.loads(tornproof("inspect", journal, "--json").output)
+    assert (document["sound"], document["problem"], document["records"]) == (True, None, 5)
+    assert [segment["sealed"] for segment in document["segments"]] == [True, True, False]
+    flip(segments(journal)[0], 45)
+    result = tornproof("inspect", journal, "--json")
+    document = json.loads(result.output)
+    assert (result.exit_code, document["sound"]) == (1, False)
+    assert "CRC32C mismatch" in document["problem"]
+    assert document["segments"][0]["damage"] == "CRC32C mismatch"
+
+
 def test_inspect_shows_cursors_and_what_is_not_the_journals(journal: Path) -> None:
     """By name and position; what a crash left unfinished apart from what is somebody's."""
     Cursor.open(str(journal), "kitchen").advance(89)
