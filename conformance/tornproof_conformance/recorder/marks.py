@@ -11,10 +11,13 @@ a close their promise, and the first scan after an opening what recovery has sho
 """
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from attrs import define, field
+from tornproof.errors import Invalid
 from tornproof_models.disk.trace import (
     Acked,
     Event,
@@ -26,7 +29,13 @@ from tornproof_models.disk.trace import (
     Trace,
 )
 
-from tornproof_conformance.adapter.messages import Unreadable, decode_ok, decode_reply, to_bytes
+from tornproof_conformance.adapter.messages import (
+    Reply,
+    Unreadable,
+    decode_arguments,
+    decode_ok,
+    decode_reply,
+)
 from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.result import Recorded
 
@@ -48,18 +57,32 @@ def mark(recorded: Recorded) -> Trace:
 
 @define
 class _Request:
+    identifier: Any
     op: str
     args: Mapping[str, Any]
-    call: int | None = None
-    """The number of the append, if it is one."""
+    call: int = -1
+    """The number of the append, if it is one, once it has begun."""
+
+
+def _request(said: Mapping[str, Any]) -> _Request | None:
+    """Read a request; none for what is none of the protocol's."""
+    try:
+        return _Request(said["id"], said["op"], decode_arguments(said["op"], said["args"]))
+    except (KeyError, TypeError, Invalid):
+        return None
 
 
 @define
 class Conversation:
-    """What was said so far, in either direction."""
+    """
+    What was said so far, in either direction.
+
+    Requests are answered in order.  One that was handed over before another was answered
+    begins when that is.
+    """
 
     _pending: dict[Stream, bytes] = field(factory=lambda: dict.fromkeys(Stream, b""))
-    _requests: dict[Any, _Request] = field(factory=dict)
+    _requests: deque[_Request] = field(factory=deque)
     _calls: int = 0
     _is_fresh: bool = False
     """Whether a journal was opened, and nothing was shown or appended since."""
@@ -68,30 +91,36 @@ class Conversation:
         """Take bytes of one direction, and yield the marks of the lines that they end."""
         *lines, self._pending[stream] = (self._pending[stream] + data).split(b"\n")
         for line in lines:
-            if stream is Stream.REQUESTS:
-                yield from self._ask(line)
-            else:
-                yield from self._answer(line)
+            try:
+                said = json.loads(line)
+            except ValueError:
+                continue  # it speaks something else
+            if not isinstance(said, dict) or "id" not in said:
+                continue
+            if stream is Stream.REPLIES:
+                yield from self._answer(said, line)
+            elif request := _request(said):
+                self._requests.append(request)
+                if len(self._requests) == 1:
+                    yield from self._begin()
 
-    def _ask(self, line: bytes) -> Iterator[Mark]:
-        try:
-            data = json.loads(line)
-            request = _Request(data["op"], data["args"])
-            self._requests[data["id"]] = request
-        except (ValueError, TypeError, KeyError):
-            return  # it speaks something else
-        if request.op == "journal.append":
+    def _begin(self) -> Iterator[Mark]:
+        """Let the next request begin."""
+        if self._requests and self._requests[0].op == "journal.append":
+            request = self._requests[0]
             request.call, self._calls = self._calls, self._calls + 1
-            yield Invoked(request.call, "append", to_bytes(request.args["payload"]))
+            yield Invoked(request.call, "append", request.args["payload"])
 
-    def _answer(self, line: bytes) -> Iterator[Mark]:
-        try:
-            identifier = json.loads(line)["id"]
-            request = self._requests.pop(identifier)
-            reply = decode_reply(line, request.op)
-        except (ValueError, TypeError, KeyError, Unreadable):
+    def _answer(self, said: Mapping[str, Any], line: bytes) -> Iterator[Mark]:
+        if not self._requests or self._requests[0].identifier != said["id"]:
             return
-        if request.call is not None:
+        request = self._requests.popleft()
+        with suppress(Unreadable):  # of a broken reply, nothing is known
+            yield from self._outcome(request, decode_reply(line, request.op))
+        yield from self._begin()
+
+    def _outcome(self, request: _Request, reply: Reply) -> Iterator[Mark]:
+        if request.op == "journal.append":
             self._is_fresh = False
             if reply.ok is None:
                 yield Failed(request.call, bool(reply.error and reply.error.get("definite")))
