@@ -141,12 +141,14 @@ def repeat(threads: int, act: Callable[[], object], result: Result) -> None:
 SUBMITTING: dict[str, Way] = {
     "group commit, 1 thread": partial(grouped, 1),
     "submit, 1 thread": partial(submitted, 1, False),
+    "submit, 1 thread, database locked": partial(submitted, 1, True),
     "group commit, 64 threads": partial(grouped, THREADS),
     "submit, 64 threads": partial(submitted, THREADS, False),
     "submit, 64 threads, database locked": partial(submitted, THREADS, True),
 }
 FLOORS_OF_SUBMITTING: Floors = {
     "submit, 1 thread": ["group commit, 1 thread"],
+    "submit, 1 thread, database locked": ["group commit, 1 thread"],
     "submit, 64 threads": ["group commit, 64 threads"],
     "submit, 64 threads, database locked": ["group commit, 64 threads"],
 }
