@@ -1,4 +1,4 @@
-"""The exercises of audit indexes and drainers convict those that are wrong."""
+"""Scenarios and exercises convict journals, audit indexes and drainers that are wrong."""
 
 import sys
 from pathlib import Path
@@ -9,6 +9,7 @@ from tornproof_conformance.adapter.deliveries import faults_of, programs_of
 from tornproof_conformance.adapter.exercises import exercise
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_models.contract.delivery import Profile
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +19,24 @@ REFERENCE = [sys.executable, str(ROOT / "conformance" / "adapters" / "python")]
 def wrong(name: str) -> list[str]:
     """Return the command of a subject that is wrong in this way."""
     return [sys.executable, str(Path(__file__).with_name("wrong_subjects.py")), name]
+
+
+@requirement("RDR-2", "RDR-5", "GRP-4", "SEG-7")
+@pytest.mark.parametrize(
+    ("name", "scenario", "expected"),
+    [
+        ("FollowsFromTheStart", "a-reader-keeps-up", "RDR-5"),
+        ("ReadersLeaveMarks", "a-reader-leaves-no-trace", "RDR-2"),
+        ("OffsetsTurnedRound", "each-is-told-its-own-offset", "GRP-4"),
+        ("CleansNothing", "cleanup-keeps-what-a-cursor-needs", "SEG-7"),
+    ],
+)
+def test_a_wrong_journal_is_found_out(name: str, scenario: str, expected: str) -> None:
+    """By the situations that only an adapter, or a reader, is put into."""
+    with AdapterTarget.running(wrong(name)) as target:
+        found = SCENARIOS[scenario].judge(target)
+
+    assert expected in {violation.requirement for violation in found}
 
 
 @requirement("DRN-1", "DRN-12", "DRN-13", "CHN-3")

@@ -1,5 +1,5 @@
 """
-Audit indexes and deferred queues that are wrong, each in one way, as adapters.
+Journals, audit indexes and deferred queues that are wrong, each in one way, as adapters.
 
     python wrong_subjects.py NAME
 
@@ -12,11 +12,46 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "conformance" / "adapters" / "python"))
 
+import log
 from audit_index import AuditIndex
 from deferred_queue import DeferredQueue
+from log import Log
 from tornproof.audit import AuditStore
 from tornproof.kv import MemoryKeyValueStore
 from tornproof_conformance.kit import Adapter
+
+
+class FollowsFromTheStart(Log):
+    """A reader that forgets where it was."""
+
+    def reader_scan(self, start: int | None = None) -> dict[str, Any]:  # noqa: ARG002
+        """Begin again."""
+        return super().reader_scan(None)
+
+
+class ReadersLeaveMarks(Log):
+    """A reader that notes that it was here."""
+
+    def reader_open(self, dir: str, durable_only: bool = True) -> dict[str, Any]:  # noqa: A002
+        """Write a file."""
+        (Path(dir) / "last-reader").write_text("me")
+        return super().reader_open(dir, durable_only)
+
+
+class OffsetsTurnedRound(Log):
+    """Tells each of many the offset of another."""
+
+    def journal_append_many(self, payloads: list[bytes]) -> dict[str, Any]:
+        """Turn the offsets round."""
+        return {"offsets": super().journal_append_many(payloads)["offsets"][::-1]}
+
+
+class CleansNothing(Log):
+    """Leaves every segment where it is."""
+
+    def journal_cleanup(self, cursor: int) -> dict[str, Any]:  # noqa: ARG002
+        """Do nothing."""
+        return {"first": self._journal().first}
 
 
 class OldestFirst(AuditIndex):
@@ -100,13 +135,13 @@ class FindsBreaks(DeferredQueue):
 
 if __name__ == "__main__":
     subject = globals()[sys.argv[1]]()
-    claims = (
-        ["audit/core", "audit/keys"]
-        if isinstance(subject, AuditIndex)
-        else ["drainer/durable", "chain/v1"]
-    )
+    claims = {
+        "Log": log.PROFILES,
+        "AuditIndex": ("audit/core", "audit/keys"),
+        "DeferredQueue": ("drainer/durable", "chain/v1"),
+    }[type(subject).__mro__[1].__name__]
     adapter = Adapter(sys.argv[1], claims)
     for name in dir(subject):
-        if name.startswith(("audit_", "drainer_", "fault_")):
+        if name.startswith(("journal_", "reader_", "audit_", "drainer_", "fault_")):
             adapter.operation(getattr(subject, name))
     adapter.serve()
