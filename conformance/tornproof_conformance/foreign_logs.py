@@ -5,9 +5,10 @@ Logs that nobody here wrote, and what power loss does to them.
 every program of a short list runs once, recorded, and is crashed everywhere it
 matters, in one profile after the other.
 
-Two times of a log's life are told apart.  While it is being *created* nothing was
+Three times of a log's life are told apart.  While it is being *created* nothing was
 acknowledged, so nothing can be lost; but a crash may leave something that never
-opens again.  *Later* there are records that somebody relies on.
+opens again.  *Later* there are records that somebody relies on.  And *after a failed
+sync*, when the log has been opened again, what it shows may be in memory alone.
 """
 
 import shutil
@@ -19,14 +20,23 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from attrs import frozen
+from attrs import define, field, frozen
 from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Violation
+from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import Acked, Trace
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.workload import Append, Options, Program, Reopen, run
+from tornproof_models.explore.workload import (
+    Append,
+    Fail,
+    Kill,
+    Options,
+    Program,
+    Reopen,
+    run,
+)
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.power.target import RecordedTarget
@@ -41,10 +51,15 @@ PROGRAMS: tuple[Program, ...] = (
 )
 """Records within a sector and over several, one behind the other and after a reopening."""
 
+OPTIONS = Options(segment_bytes=4096)
+
 BOUND, SAMPLE = 512, 64
 """Images of a crash point up to which all are judged, and others that are; a database has many."""
 
-CREATED, LATER = "while it is created", "later"
+CREATED, LATER, FAILED = "while it is created", "later", "after a failed sync"
+
+FIRST, SECOND = Append(5), Append(20)
+"""Records before and in the failure; the kernel then holds as clean what is not on disk."""
 
 
 @frozen
@@ -153,41 +168,61 @@ def _run(command: list[str], log: ForeignLog) -> None:
 def examine(log: ForeignLog) -> Iterator[Program | Examined]:
     """Yield each program when it begins, and what was found out at the end."""
     mildest: dict[tuple[str, str], Harm] = {}
-    coverage = Coverage()
+    search = _Search()
     with AdapterTarget.running(log.runnable) as adapter, RecordedTarget.of(adapter) as target:
-        for program in PROGRAMS:
+        for program in (*PROGRAMS, *_failing(target)):
             yield program
-            for harm in _harms(target, program, coverage):
+            for harm in search.run(target, program):
                 key = harm.time, harm.violation.requirement
                 if key not in mildest or _harshness(harm) < _harshness(mildest[key]):
                     mildest[key] = harm
         version = target.implementation.version
-    yield Examined(version, tuple(sorted(mildest.values(), key=_harshness)), coverage)
+    yield Examined(version, tuple(sorted(mildest.values(), key=_harshness)), search.coverage)
 
 
-def _harms(target: RecordedTarget, program: Program, coverage: Coverage) -> Iterator[Harm]:
-    """Crash a program, in each time until a profile shows that it does harm."""
-    options = Options(segment_bytes=4096)
-    running = run(program, target, options)
-    trace = running.filesystem.trace
-    for violation in running.violations:
-        yield Harm(LATER, violation, "none", program, ())
-    acknowledged = next(n for n, event in enumerate(trace.events) if isinstance(event, Acked))
-    times = {
-        CREATED: (Trace(trace.initial, trace.events[:acknowledged]), 0),
-        LATER: (trace, acknowledged + 1),
-    }
-    for time, (part, since) in times.items():
+def _failing(target: RecordedTarget) -> Iterator[Program]:
+    """Rehearse an append, and let each of its syncs fail and the process die."""
+    rehearsed = target.rehearse((FIRST, Fail(1, Fault.ERROR), SECOND), OPTIONS)
+    for number, performed in enumerate(rehearsed, start=1):
+        if performed.name in ("fsync", "fdatasync"):
+            yield FIRST, Fail(number, Fault.ERROR), SECOND, Kill()
+
+
+@define
+class _Search:
+    """Runs programs and crashes them."""
+
+    coverage: Coverage = field(factory=Coverage)
+
+    def run(self, target: RecordedTarget, program: Program) -> Iterator[Harm]:
+        """Run a program, and crash it in each time of the log's life."""
+        running = run(program, target, OPTIONS)
+        trace = running.filesystem.trace
+        fails = any(isinstance(step, Fail) for step in program)
+        for violation in running.violations:
+            yield Harm(FAILED if fails else LATER, violation, "none", program, ())
+        if fails:
+            yield from self._crash(target, program, FAILED, trace, running.armed_after)
+            return
+        acknowledged = next(n for n, event in enumerate(trace.events) if isinstance(event, Acked))
+        created = Trace(trace.initial, trace.events[:acknowledged])
+        yield from self._crash(target, program, CREATED, created, 0)
+        yield from self._crash(target, program, LATER, trace, acknowledged + 1)
+
+    def _crash(
+        self, target: RecordedTarget, program: Program, time: str, trace: Trace, since: int
+    ) -> Iterator[Harm]:
+        """Crash a trace in one profile after the other, until one does harm."""
         for profile in CLAIMED:
             explorer = Explorer(
-                target, options, PROFILES[profile], depth=1, bound=BOUND, sample=SAMPLE
+                target, OPTIONS, PROFILES[profile], depth=1, bound=BOUND, sample=SAMPLE
             )
-            found = explorer.explore(part, since=since)
-            coverage.add(explorer.coverage)
+            found = explorer.explore(trace, since=since)
+            self.coverage.add(explorer.coverage)
             for finding in found:
                 yield Harm(time, finding.violation, profile, program, finding.lost)
             if found:
-                break  # what is harsher allows the same
+                return  # what is harsher allows the same
 
 
 def _harshness(harm: Harm) -> int:

@@ -10,6 +10,7 @@ from tornproof.errors import Invalid
 
 from tornproof_conformance.foreign_logs import (
     CREATED,
+    FAILED,
     LATER,
     Examined,
     ForeignLog,
@@ -76,7 +77,7 @@ def _tell(log: ForeignLog, *, as_json: bool) -> None:
 
 def _tell_findings(examined: Examined) -> None:
     click.echo(f"  covered    {examined.coverage}")
-    for time in (CREATED, LATER):
+    for time in (CREATED, LATER, FAILED):
         harms = [harm for harm in examined.harms if harm.time == time]
         if not harms:
             click.secho(f"  {time}: no harm in any profile", fg="green")
