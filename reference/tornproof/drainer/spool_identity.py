@@ -51,6 +51,7 @@ def require_ours(filesystem: Filesystem, directory: str, database: str) -> Ident
 
 
 def read_identity(filesystem: Filesystem, directory: str) -> Identity:
+    """Read the file.  Raises `Corrupt` if it is not as it was written, or the disk's error."""
     path = f"{directory}/{IDENTITY_NAME}"
     try:
         file = filesystem.open_for_reading(path)
