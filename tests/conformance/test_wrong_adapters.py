@@ -121,6 +121,22 @@ def test_the_exit_code_says_which_it_is(name: str, code: int, tmp_path: Path) ->
     assert result.exit_code == code, result.output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--only", "kills"], "kills"),
+        (["--only", "exploration", "--", *broken("Journal")], "exploration"),
+        (["--target", "no-lock", "--", *broken("Journal")], "one of them"),
+    ],
+)
+def test_what_does_not_go_together_is_a_mistake(arguments: list[str], word: str) -> None:
+    """A check of adapters without one, and the other way round."""
+    result = CliRunner().invoke(main, ["check", *arguments])
+
+    assert result.exit_code == 2
+    assert word in result.output
+
+
 def test_run_takes_a_selection(tmp_path: Path) -> None:
     """A command in one argument, and what to look at; what matches nothing is a mistake."""
     command = " ".join(broken("Journal"))

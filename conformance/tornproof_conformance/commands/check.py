@@ -2,15 +2,16 @@
 `tornproof check`: everything, and a verdict.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import click
+from tornproof.errors import Invalid
 
 from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter_checks import ADAPTER_CHECKS, check_adapter
-from tornproof_conformance.checks import Budget
+from tornproof_conformance.checks import Budget, Check
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
 from tornproof_conformance.events import RunEvent
 from tornproof_conformance.exit_codes import INCONCLUSIVE
@@ -18,9 +19,8 @@ from tornproof_conformance.runner import CHECKS as BUILT_IN
 from tornproof_conformance.runner import check_target, checks_of
 from tornproof_conformance.targets import find_target
 
-CHECKS = {check.name: check for check in BUILT_IN} | {
-    name: check for name, (check, _) in ADAPTER_CHECKS.items()
-}
+OF_BUILT_IN = {check.name: check for check in BUILT_IN}
+OF_ADAPTERS = {name: check for name, (check, _) in ADAPTER_CHECKS.items()}
 
 
 @click.command("check")
@@ -63,7 +63,7 @@ CHECKS = {check.name: check for check in BUILT_IN} | {
     "--only",
     multiple=True,
     metavar="CHECK",
-    type=click.Choice(list(CHECKS)),
+    type=click.Choice(list(OF_BUILT_IN | OF_ADAPTERS)),
     help="Run this check alone; may be given more than once.  `tornproof list checks` names them.",
 )
 @click.option(
@@ -130,7 +130,9 @@ def command(
         seed=seed,
         queue_events=queue_events,
     )
-    chosen = [check for check in CHECKS.values() if check.name in only]
+    if adapter and name != "reference":
+        raise Invalid("there is a target and a command: judge one of them")
+    chosen = _chosen(only, OF_ADAPTERS if adapter else OF_BUILT_IN, "adapter" if adapter else name)
     if adapter:
         stream = check_adapter(
             adapter,
@@ -144,6 +146,14 @@ def command(
         checks = chosen or checks_of(target)
         stream = check_target(target, budget=budget, reproducers=reproducers, checks=checks)
     finish(stream, outputs, as_json=as_json)
+
+
+def _chosen(only: tuple[str, ...], checks: Mapping[str, Check], judged: str) -> list[Check]:
+    """Look the checks up that were asked for; raise `Invalid` for one that is for others."""
+    for name in only:
+        if name not in checks:
+            raise Invalid(f"{name} is no check of this ({judged}): {', '.join(checks)} are")
+    return [checks[name] for name in checks if name in only]
 
 
 def finish(stream: Iterator[RunEvent], outputs: Outputs, *, as_json: bool) -> NoReturn:
