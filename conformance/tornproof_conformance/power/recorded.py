@@ -33,6 +33,8 @@ from tornproof_conformance.recorder.tree import Tree
 SETTLING = 0.5
 """Seconds that a process gets to come to rest, if it works on after it has answered."""
 
+NO_LIMIT = resource.RLIM_INFINITY
+
 NOWHERE = "/nonexistent"
 """The directory that is recorded while a process has none."""
 
@@ -95,7 +97,7 @@ class RecordedSession(Session):
             if self.is_alive:
                 self._listen(request)
                 if self.recording.injected:
-                    self.limit_files(resource.RLIM_INFINITY)
+                    self.limit_files(NO_LIMIT)
 
     def _listen(self, request: int) -> None:
         """
@@ -112,14 +114,15 @@ class RecordedSession(Session):
 
     def limit_files(self, size: int) -> None:
         """
-        Let no file grow beyond a size, in bytes: the disk is full for this process alone.
+        Let no file grow beyond a size, in bytes: the disk is full for the adapter alone.
 
         A write that would cross the limit is short; one that begins there fails.
         """
-        if self.is_limited or size != resource.RLIM_INFINITY:
-            [first, *_] = self.recording.processes
-            resource.prlimit(first, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-            self.is_limited = size != resource.RLIM_INFINITY
+        if self.is_limited or size != NO_LIMIT:
+            for process in self.recording.processes:
+                with contextlib.suppress(ProcessLookupError):  # it has ended since
+                    resource.prlimit(process, resource.RLIMIT_FSIZE, (size, NO_LIMIT))
+            self.is_limited = size != NO_LIMIT
 
     def settle(self) -> None:
         """Take in what was done after the last reply."""
