@@ -9,4 +9,6 @@ started, spoken to, and told what is wrong with them.
 - `process`: a process group and its lines, with deadlines
 - `messages`: what the lines mean; requests and replies held to their schemas
 - `session`: a conversation, one call at a time
+- `disk`, `opened`, `target`: an adapter as a target among others
+- `conversation`, `audits`, `deliveries`: what it is put through besides
 """

@@ -19,8 +19,9 @@ from tornproof_models.explore.workload import Fail, Options, Step, Target, run
 
 from tornproof_conformance.adapter.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.disk import DirectoryDisk
+from tornproof_conformance.adapter.opened import AdapterJournal
 from tornproof_conformance.adapter.session import Session
-from tornproof_conformance.adapter.target import AdapterJournal, AdapterTarget, introduction
+from tornproof_conformance.adapter.target import AdapterTarget, introduction
 from tornproof_conformance.cases import Case, ProgramCase
 from tornproof_conformance.power.injected import Injection, inject
 from tornproof_conformance.power.recorded import RecordedDisk, RecordedSession
