@@ -218,7 +218,6 @@ def test_which_checks_a_target_is_put_through() -> None:
 @pytest.mark.parametrize(
     ("name", "requirement"),
     [
-        ("loses-the-event-in-flight-on-a-panic", "DRN-1"),
         ("moves-the-cursor-in-its-own-transaction", "DRN-17"),
         ("deferred-audit-v07", "DRN-11"),
     ],

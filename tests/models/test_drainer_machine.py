@@ -71,20 +71,20 @@ def reference(*steps: Step, profile: Profile = Profile.DURABLE) -> tuple[Run, Re
 @pytest.mark.parametrize("profile", Profile)
 def test_the_reference_is_acquitted(profile: Profile) -> None:
     """In both profiles, with every kind of fault, death and power cut."""
-    play(machine(partial(ReferenceQueue, profile), profile), examples=25)
+    play(machine(partial(ReferenceQueue, profile), profile), examples=10)
 
 
 @requirement("DRN-1")
 def test_the_twin_is_acquitted() -> None:
     """What the miniatures were made of is right."""
-    play(machine(SmallDrainer, Profile.DURABLE), examples=25)
+    play(machine(SmallDrainer, Profile.DURABLE), examples=10)
 
 
 @requirement("DRN-1")
 def test_the_v07_design_is_convicted() -> None:
     """Judged by what the durable profile promises, some program is enough."""
     with pytest.raises(Violated):
-        play(machine(DeferredAuditV07, Profile.DURABLE), examples=25)
+        play(machine(DeferredAuditV07, Profile.DURABLE), examples=10)
 
 
 @requirement("DRN-18")
@@ -92,7 +92,7 @@ def test_the_v07_design_keeps_what_little_it_promises() -> None:
     """Judged as volatile, in order and exactly once, whatever dies, while no statement fails."""
     steps = frozenset({Kill, Watch, Sibling})
     limits = {"steps": steps, "requirements": frozenset({"DRN-1", "DRN-9", "CHN-1"})}
-    play(machine(DeferredAuditV07, Profile.VOLATILE, **limits), examples=40)
+    play(machine(DeferredAuditV07, Profile.VOLATILE, **limits), examples=15)
 
 
 @requirement("DRN-1")

@@ -52,9 +52,14 @@ def test_counterexamples_are_small(kill_table: dict[str, Finding | None]) -> Non
 
 
 @requirement(*sorted(BROKEN))
-def test_the_twin_comes_out_clean() -> None:
-    """None of the programs that are tried against the miniatures finds anything wrong with it."""
-    assert hunt(SmallDrainer, Profile.DURABLE) is None
+def test_the_twin_comes_out_clean(kill_table: dict[str, Finding | None]) -> None:
+    """Neither what convicts a miniature nor one in five of all programs convicts it."""
+    tried = [
+        *list(programs(SmallDrainer))[::5],
+        *(each.program for each in kill_table.values() if each),
+    ]
+    assert [each for each in tried if violations_of(each, SmallDrainer, Profile.DURABLE)] == []
+    assert len(tried) > 200
 
 
 @requirement(*sorted(BROKEN))
