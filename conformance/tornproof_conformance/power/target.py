@@ -234,6 +234,12 @@ class InjectedTarget(RecordedTarget):
         """Return itself: it is prepared."""
         yield self
 
+    def _start(self) -> RecordedSession:
+        try:
+            return super()._start()
+        except ProcessFailed:  # the fault has struck what starts it; the next one meets none
+            return super()._start()
+
     def _options_of_next(self) -> tuple[str, ...]:
         return (*self.strace_options, *self.injection.options) if self._logs == 1 else ()
 
