@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from tornproof_models.disk.building import Choice
+from tornproof_models.disk.enumerating import digested
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers
@@ -110,6 +111,21 @@ def test_numbers_each_choice(trace: Trace, profile: str) -> None:
 
     assert len(set(numbered)) == len(numbered)
     assert set(numbered) == set(space.choices())
+
+
+@all_profiles
+def test_digests_tell_images_apart(profile: str) -> None:
+    """Two choices have equal digests if and only if they make the same image, however found."""
+    for trace in random_programs()[:SOME]:
+        space = space_of(trace, profile)
+
+        found = dict(digested(space))
+
+        images = {choice: space.builder.build(choice).key for choice in found}
+        pairs = {(digest, images[choice]) for choice, digest in found.items()}
+        assert len(found) == space.count()
+        assert len(pairs) == len(set(found.values())) == len(set(images.values()))
+        assert all(space.builder.digest(choice) == digest for choice, digest in found.items())
 
 
 @given(traces(), profiles, st.integers(0, 2**32))

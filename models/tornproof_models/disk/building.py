@@ -8,13 +8,14 @@ file in it.
 
 import random
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from hashlib import blake2b
 
 from attrs import define, field, frozen
 
 from tornproof_models.disk.profiles import Profile
 from tornproof_models.disk.registers import Data, Name, Register, Registers, Size, Version
-from tornproof_models.disk.trace import ROOT, Image, combine_digests, digest_content
+from tornproof_models.disk.trace import ROOT, Image
 
 REMEMBERED = 1 << 10
 """Contents of files that a builder remembers, at most."""
@@ -29,7 +30,7 @@ class Choice:
     """Pairs (first version of a sector, which filling), for sectors that kept no version."""
 
 
-@frozen(eq=False)
+@frozen(eq=False, slots=False)
 class Tree:
     """The names of an image."""
 
@@ -39,6 +40,11 @@ class Tree:
 
     inodes: tuple[int, ...]
     """The inode of every path in the order of the paths, as `number_inodes` has it; the root's."""
+
+    @cached_property
+    def digest(self) -> int:
+        """What the names contribute to the digest of an image."""
+        return sum(digest_sector(path, -2, b"") for path in self.directories)
 
     @property
     def names(self) -> tuple[frozenset[str], tuple[str, ...]]:
@@ -55,9 +61,10 @@ class Builder:
     fillings: dict[int, tuple[bytes, ...]]
     _names_mask: int = 0
     _file_masks: dict[int, int] = field(factory=dict)
-    _contents: dict[tuple[int, int, tuple[tuple[int, int], ...]], tuple[bytes, bytes]] = field(
-        factory=dict
-    )
+    _sizes: dict[int, list[int]] = field(factory=dict)
+    """The positions of the versions of each file's size."""
+
+    _contents: dict[tuple[int, int, tuple[tuple[int, int], ...]], bytes] = field(factory=dict)
     _trees: dict[int, Tree] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -66,21 +73,37 @@ class Builder:
                 self._names_mask |= 1 << i
             else:
                 inode = version.register.inode
+                if isinstance(version.register, Size):
+                    self._sizes.setdefault(inode, []).append(i)
                 self._file_masks[inode] = self._file_masks.get(inode, 0) | 1 << i
 
     def build(self, choice: Choice) -> Image:
         """Build the image of a choice."""
         tree = self.tree(choice.kept)
-        files = {path: self._content(inode, choice)[0] for path, inode in tree.files}
+        files = {path: self._content(inode, choice) for path, inode in tree.files}
         return Image(files, tree.directories)
 
-    def digest(self, choice: Choice) -> bytes:
-        """Return the digest of a choice's image without building it."""
+    def digest(self, choice: Choice) -> int:
+        """Return the digest of a choice's image: equal images have equal ones."""
         tree = self.tree(choice.kept)
-        return combine_digests(
-            tree.directories,
-            [(path, self._content(inode, choice)[1]) for path, inode in tree.files],
-        )
+        total, size = tree.digest, self.registers.sector_bytes
+        for path, inode in tree.files:
+            content = self._content(inode, choice)
+            total += digest_sector(path, -1, b"%d" % len(content))
+            for sector in range(-(-len(content) // size)):
+                visible = content[sector * size : (sector + 1) * size]
+                total += digest_sector(path, sector, visible)
+        return total % DIGESTS
+
+    def size(self, inode: int, kept: int) -> int:
+        """Return the size of a file if these versions were kept."""
+        size = self.registers.sizes[inode]
+        for i in self._sizes.get(inode, ()):
+            if kept >> i & 1:
+                value = self.versions[i].value
+                assert isinstance(value, int)
+                size = value
+        return size
 
     def tree(self, kept: int) -> Tree:
         """Return the names that are there if these versions were kept."""
@@ -130,16 +153,15 @@ class Builder:
             tuple(inode for _, inode in inodes),
         )
 
-    def _content(self, inode: int, choice: Choice) -> tuple[bytes, bytes]:
-        """Return a file's content and its digest."""
+    def _content(self, inode: int, choice: Choice) -> bytes:
+        """Return a file's content."""
         mask = self._file_masks.get(inode, 0)
         fillings = tuple(pair for pair in choice.fillings if mask >> pair[0] & 1)
         key = (inode, choice.kept & mask, fillings)
         if key not in self._contents:
             if len(self._contents) >= REMEMBERED:
                 self._contents.clear()
-            content = self._build_content(*key)
-            self._contents[key] = content, digest_content(content)
+            self._contents[key] = self._build_content(*key)
         return self._contents[key]
 
     def _build_content(self, inode: int, kept: int, fillings: tuple[tuple[int, int], ...]) -> bytes:
@@ -161,6 +183,22 @@ class Builder:
         zeros = bytes(sector_bytes)
         count = -(-size // sector_bytes)
         return b"".join(sectors.get(n, zeros) for n in range(count))[:size]
+
+
+DIGESTS = 1 << 128
+"""How many digests of images there are."""
+
+
+@lru_cache(1 << 14)
+def digest_sector(path: str, sector: int, content: bytes) -> int:
+    """
+    Return what a sector contributes to the digest of an image, which is the sum of all.
+
+    Sector -1 stands for the size, and -2 for the name of a directory.
+    """
+    state = blake2b(f"{path}\0{sector}\0".encode(), digest_size=16)
+    state.update(content)
+    return int.from_bytes(state.digest(), "big")
 
 
 @lru_cache(1 << 12)

@@ -63,9 +63,13 @@ class ImageSpace:
 
     def choices(self) -> Iterator[Choice]:
         """Yield every choice once; all-lost comes first, all-kept last."""
-        parts = [list(self._down_sets(component)) for component in self.components]
+        yield from self.down_sets(self.components)
+
+    def down_sets(self, components: Sequence[int]) -> Iterator[Choice]:
+        """Yield every choice among the versions of some components, the others being lost."""
+        parts = [list(self._down_sets(component)) for component in components]
         for combination in product(*parts):
-            yield _join(combination)
+            yield join(combination)
 
     def within(self, deviations: int) -> Iterator[Choice]:
         """
@@ -99,7 +103,7 @@ class ImageSpace:
         for component in self.components:
             index, remainder = divmod(index, self._count(component))
             parts.append(self._unrank(component, remainder))
-        return _join(parts)
+        return join(parts)
 
     @property
     def all_kept(self) -> Choice:
@@ -251,13 +255,14 @@ class ImageSpace:
         return components
 
 
-def _join(parts: Sequence[Choice]) -> Choice:
+def join(parts: Sequence[Choice]) -> Choice:
+    """Put choices among different versions together."""
     kept = 0
     fillings: tuple[tuple[int, int], ...] = ()
     for part in parts:
         kept |= part.kept
         fillings += part.fillings
-    return Choice(kept, tuple(sorted(fillings)))
+    return Choice(kept, tuple(sorted(fillings)) if len(fillings) > 1 else fillings)
 
 
 def _closure(edges: Sequence[Sequence[int]], order: Sequence[int]) -> list[int]:

@@ -33,6 +33,7 @@ from attrs import define, evolve, field
 from tornproof_models.contract.journal import History, Violation
 from tornproof_models.disk import parts
 from tornproof_models.disk.building import Choice
+from tornproof_models.disk.enumerating import digested
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.parts import Part
@@ -123,7 +124,7 @@ class Explorer:
 
     coverage: Coverage = field(factory=Coverage)
     _recoveries: Recoveries = field(init=False)
-    _endings: dict[bytes, Ending] = field(factory=dict)
+    _endings: dict[int, Ending] = field(factory=dict)
     """How the recovery of each image ends that was built as a whole."""
 
     _crashes: dict[Hashable, tuple[tuple[Finding, ...], Coverage]] = field(factory=dict)
@@ -320,15 +321,15 @@ class Explorer:
 
     def _images(self, space: ImageSpace, depth: int, _doubts: Doubts | None) -> Iterator[Decided]:
         """Build every image, up to the bound; recover each distinct one once."""
-        seen: set[bytes] = set()
-        for choices in _chunks(self._choices(space), AT_ONCE):
-            digests = [space.builder.digest(choice) for choice in choices]
-            self._recover_all(space, dict(zip(digests, choices, strict=True)))
-            for choice, digest in zip(choices, digests, strict=True):
-                self.coverage.judged += 1
-                self.coverage.parts += 1
-                ending = self._endings[digest]
-                whole = parts.single(space, choice)
+        seen: set[int] = set()
+        for chosen in _chunks(self._choices(space), AT_ONCE):
+            self._recover_all(space, {digest: choice for choice, digest in chosen})
+            self.coverage.judged += len(chosen)
+            self.coverage.parts += len(chosen)
+            for choice, digest in chosen:
+                if digest in seen and not self.observer:
+                    continue
+                ending, whole = self._endings[digest], parts.single(space, choice)
                 crashed = self._crash_recovery(ending, space, whole, depth - 1)
                 assert isinstance(crashed, tuple)  # nothing of a whole image is in doubt
                 if self.observer:
@@ -337,7 +338,7 @@ class Explorer:
                     seen.add(digest)
                     yield choice, ending.outcome, crashed
 
-    def _recover_all(self, space: ImageSpace, choices: Mapping[bytes, Choice]) -> None:
+    def _recover_all(self, space: ImageSpace, choices: Mapping[int, Choice]) -> None:
         """Recover the images of choices, given by their digests, as far as they are new."""
         new = {
             digest: space.builder.build(choice)
@@ -354,13 +355,17 @@ class Explorer:
             self._endings[digest] = Ending(recovered.outcome, conversation=conversation)
         self.coverage.recovered += len(new)
 
-    def _choices(self, space: ImageSpace) -> Iterator[Choice]:
+    def _choices(self, space: ImageSpace) -> Iterator[tuple[Choice, int]]:
+        """Yield choices with the digests of their images."""
         if space.count() <= self.bound:
+            if not self.fewest_first:
+                return digested(space)
             choices = space.choices()
         else:
             near = islice(space.within(DEVIATIONS), self.bound)
             choices = iter(dict.fromkeys(chain(near, space.sample(self.sample, seed=0))))
-        yield from sorted(choices, key=space.deviations) if self.fewest_first else choices
+        ordered = sorted(choices, key=space.deviations) if self.fewest_first else choices
+        return ((choice, space.builder.digest(choice)) for choice in ordered)
 
 
 def is_crash_point(event: Event, profile: Profile) -> bool:
@@ -370,6 +375,8 @@ def is_crash_point(event: Event, profile: Profile) -> bool:
     return isinstance(event, (*SYNCS, Acked, Flushed, Observed))
 
 
-def _chunks(choices: Iterator[Choice], size: int) -> Iterator[tuple[Choice, ...]]:
-    while chunk := tuple(islice(choices, size)):
+def _chunks(
+    chosen: Iterator[tuple[Choice, int]], size: int
+) -> Iterator[tuple[tuple[Choice, int], ...]]:
+    while chunk := tuple(islice(chosen, size)):
         yield chunk
