@@ -381,8 +381,23 @@ def test_a_disk_can_be_full(recorded: Callable[..., RecordedTarget]) -> None:
     nothing = run((Fail(1, Fault.NO_SPACE), Append(6)), target, OPTIONS)
     half = run((Fail(1, Fault.SHORT_THEN_NO_SPACE), Append(6)), target, OPTIONS)
 
+    assert nothing.filesystem.struck_since(0)
+    assert half.filesystem.struck_since(0)
     assert operations(nothing)[-1] == SyncDirectory(JOURNAL)
     assert operations(half)[-1] == Write(2, 0, frame(grow_payload(6, 0))[:7])
+
+
+def test_an_opening_that_failed_with_the_disk_may_be_tried_again(
+    recorded: Callable[..., RecordedTarget],
+) -> None:
+    """Recovery could not write; that is no violation if it can be opened afterwards."""
+    program = (Append(6), Fail(3, Fault.SHORT_THEN_NO_SPACE), Reopen())
+
+    running = run(program, recorded(), OPTIONS)
+
+    assert running.violations == []
+    assert running.filesystem.struck_since(0)
+    assert running.history.settled == ((0, grow_payload(6, 0)),)
 
 
 # Commands

@@ -96,7 +96,7 @@ class RecordedSession(Session):
         finally:
             if self.is_alive:
                 self._listen(request)
-                if self.recording.injected:
+                if self.recording.struck:
                     self.limit_files(NO_LIMIT)
 
     def _listen(self, request: int) -> None:
@@ -185,7 +185,7 @@ class RecordedDisk(DirectoryDisk):
         self.limit: int | None = None
         """The size in bytes beyond which no file grows, once a fault is armed."""
 
-        self._injected = 0
+        self._strikes = 0
         self._struck: list[int] = []
 
     def notice(self, recording: Recording) -> None:
@@ -195,8 +195,8 @@ class RecordedDisk(DirectoryDisk):
         if recording is self._first:
             self.performed = tuple(recording.performed)
         self.operations += 1
-        if recording.injected > self._injected:
-            self._injected = recording.injected
+        if recording.struck > self._strikes:
+            self._strikes = recording.struck
             self._struck.append(self.operations)
 
     def fail(self, nth: int, fault: Fault) -> None:  # noqa: ARG002

@@ -88,8 +88,8 @@ class Recording:
     replies: int = 0
     """How many whole lines were written on standard output."""
 
-    injected: int = 0
-    """How many calls were made to fail, or met a limit on the size of files."""
+    struck: int = 0
+    """How many calls met a fault: were made to fail, were short, or found the disk full."""
 
     performed: list[Performed] = field(factory=list)
     """The calls that changed or synced the tree, in the order of their ends."""
@@ -167,7 +167,7 @@ class Recording:
                     self._tasks.pop(process, None)
 
     def _observe(self, call: Call) -> None:
-        self.injected += call.is_injected or call.error == "EFBIG"
+        self.struck += call.is_injected or call.error == "EFBIG"
         self._counts[call.process, call.name] += 1
         before = len(self.items)
         handler = self.handlers.get(call.name)

@@ -54,6 +54,7 @@ def _write(recording: Recording, task: Task, call: Call) -> None:
         recording.note_reply(call, data[:count])
     elif description.inode is not None:
         offset = _offset(recording, description, None)
+        recording.struck += count < len(data)
         put(recording, call, description, offset, data[:count])
         description.position = offset + count
 
@@ -71,6 +72,7 @@ def _pwrite(recording: Recording, task: Task, call: Call) -> None:
     if "RWF_APPEND" in given:
         where = recording.tree.size(description.inode)
     offset = _offset(recording, description, where)
+    recording.struck += count < len(data)
     synced = not given.isdisjoint({"RWF_DSYNC", "RWF_SYNC"})
     put(recording, call, description, offset, data[:count], synced=synced)
     if asked == -1:
