@@ -11,6 +11,7 @@ Programs are made up from one seed after the other until the time is over.
 
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import product
 
 from attrs import frozen
 from hypothesis.errors import Flaky
@@ -19,11 +20,13 @@ from tornproof_models.explore.workload import (
     Interrupt,
     Kill,
     Options,
+    Program,
     Reopen,
     Rotate,
     Step,
     Sync,
     Target,
+    run,
 )
 from tornproof_models.machines.journal import mortal_journal_machine
 
@@ -50,6 +53,14 @@ def pace_of(target: AdapterTarget) -> Pace:
     return Pace(3, 12) if target.is_slow else Pace(10, 50)
 
 
+FIRST: tuple[Program, ...] = (
+    (Append(5), Append(600), Kill()),
+    (Append(5), Sync(), Append(600), Kill(), Append(24), Kill()),
+    (Append(5), Reopen(), Interrupt((5, 600, 5, 600), 1, 200), Append(24), Kill()),
+    (Append(5), Rotate(), Append(600), Kill(), Rotate(), Interrupt((600, 600, 600), 0, 500)),
+)
+"""What is tried before anything is made up: where a kill has most to find."""
+
 MINIMUM = 2
 """Rounds that are tried however slow the adapter is."""
 
@@ -58,6 +69,18 @@ def steps_of(target: AdapterTarget) -> frozenset[type[Step]]:
     """Choose the steps that an adapter can take."""
     steps: set[type[Step]] = {Append, Sync, Reopen, Kill, Interrupt}
     return frozenset(steps | {Rotate} if "journal/segments" in target.claims else steps)
+
+
+def _begin(target: AdapterTarget, known: set[str]) -> Iterator[Problem]:
+    """Try the first programs; a step that the adapter does not have is left out."""
+    steps = steps_of(target)
+    for durability, planned in product(DURABILITIES, FIRST):
+        options = Options(durability=durability)
+        program = tuple(step for step in planned if type(step) in steps)
+        for violation in run(program, target, options).violations:
+            if violation.requirement not in known:
+                known.add(violation.requirement)
+                yield Problem(violation, ProgramCase(program, options))
 
 
 def _search(
@@ -81,15 +104,18 @@ def _kills(target: Target, budget: Budget) -> Findings:
     assert isinstance(target, AdapterTarget)
     known: set[str] = set()
     clock = Clock.start(budget, SHARE)
+    yield clock.progress("kills", "where a kill has most to find")
+    yield from _begin(target, known)
     rounds, pace = 0, pace_of(target)
     while rounds < MINIMUM or clock.has_time:
         durability = DURABILITIES[rounds % len(DURABILITIES)]
         yield clock.progress("kills", f"{durability}: {rounds * pace.programs} programs")
         yield from _search(target, durability, budget.seed + rounds, known)
         rounds += 1
-    count = rounds * pace.programs
-    words = f"{count} random programs of up to {pace.steps} steps, killed at any moment"
-    return Covered(words, {"random_programs": count}, ("process-kill",))
+    begun, count = len(FIRST) * len(DURABILITIES), rounds * pace.programs
+    words = f"{begun} programs and {count} random ones of up to {pace.steps} steps, killed at any "
+    counts = {"programs": begun, "random_programs": count}
+    return Covered(f"{words}moment", counts, ("process-kill",))
 
 
 KILLS = Check(
