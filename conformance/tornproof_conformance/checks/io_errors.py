@@ -50,6 +50,9 @@ NAME = "io-errors"
 SHARE = 0.2
 """Part of the budget's time."""
 
+MINIMUM = 8
+"""Faults that are tried however slow the adapter is: all of a durable append, and more."""
+
 STRUCK: tuple[Step, ...] = (Append(5), Append(600), Sync(), Rotate(), Reopen())
 AFTER: tuple[Program, ...] = ((Append(6), Append(7)), (Append(6), Kill(), Append(7)))
 """What may follow an error: go on, or die and start again."""
@@ -157,7 +160,7 @@ def _search(target: RecordedTarget, late: RecordedTarget, seconds: float) -> Fin
         yield from search.wait(late, program, Options(4096, durability))
     for injected in injections(target):
         elapsed = time.monotonic() - began
-        if elapsed > seconds and search.faults:
+        if elapsed > seconds and search.faults >= MINIMUM:
             rest = ", as far as the time went"
             break
         if search.faults % 5 == 0:
