@@ -17,7 +17,7 @@ from attrs import frozen
 from joblib import Parallel, delayed, parallel_config
 from tornproof.errors import Invalid
 
-Task = TypeVar("Task")
+Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 PATIENCE = 10
@@ -34,7 +34,7 @@ class Workers:
     _parallel: Callable[[], Parallel] | None = None
     """Begins a round of work elsewhere; none for work in this process."""
 
-    def run(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+    def run(self, function: Callable[[Argument], Result], tasks: Iterable[Argument]) -> Iterator[Result]:
         """
         Yield the result of each task as it is done, which is in any order.
 
