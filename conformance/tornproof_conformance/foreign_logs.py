@@ -17,7 +17,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from attrs import define, field, frozen
@@ -154,8 +154,11 @@ def prepare(log: ForeignLog) -> None:
 
 
 def _is_installed(requirement: str) -> bool:
-    name = requirement.partition("==")[0].replace("-", "")
-    return find_spec(name) is not None
+    name, _, pinned = requirement.partition("==")
+    try:
+        return version(name) == pinned
+    except PackageNotFoundError:
+        return False
 
 
 def _run(command: list[str], log: ForeignLog) -> None:
@@ -176,8 +179,8 @@ def examine(log: ForeignLog) -> Iterator[Program | Examined]:
                 key = harm.time, harm.violation.requirement
                 if key not in mildest or _harshness(harm) < _harshness(mildest[key]):
                     mildest[key] = harm
-        version = target.implementation.version
-    yield Examined(version, tuple(sorted(mildest.values(), key=_harshness)), search.coverage)
+        said = target.implementation.version
+    yield Examined(said, tuple(sorted(mildest.values(), key=_harshness)), search.coverage)
 
 
 def _failing(target: RecordedTarget) -> Iterator[Program]:

@@ -70,12 +70,14 @@ def _tell(log: ForeignLog, *, as_json: bool) -> None:
             click.echo(f"  running    {'; '.join(map(str, step))}", err=True)
         elif as_json:
             harms = [_harm_entry(harm) for harm in step.harms]
-            click.echo(json.dumps({**_entry(log), "harms": harms}, ensure_ascii=False))
+            entry = {**_entry(log), "found": step.version, "harms": harms}
+            click.echo(json.dumps(entry, ensure_ascii=False))
         else:
             _tell_findings(step)
 
 
 def _tell_findings(examined: Examined) -> None:
+    click.echo(f"  calls itself version {examined.version}")
     click.echo(f"  covered    {examined.coverage}")
     for time in (CREATED, LATER, FAILED):
         harms = [harm for harm in examined.harms if harm.time == time]
