@@ -5,11 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from attrs import define
 from click.testing import CliRunner
 from tornproof_conformance.adapter.diagnosis import Diagnosis
-from tornproof_conformance.adapter.disk import DirectoryDisk
-from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.adapter_checks import check_adapter, select
 from tornproof_conformance.checks import Budget, Check
 from tornproof_conformance.checks.exercises import CONVERSATION
@@ -17,8 +14,9 @@ from tornproof_conformance.cli import main
 from tornproof_conformance.events import Diagnosed, RunEvent, RunFinished, ViolationFound
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_conformance.runner import check_target
-from tornproof_models.disk.trace import Image
 from tornproof_models.miniatures.journal import MINIATURES
+
+from tests.conformance.named_adapter import NamedAdapter
 
 HERE = Path(__file__).parent
 TIMEOUT = 0.5
@@ -195,26 +193,12 @@ def test_a_process_that_ends_in_recovery_does_not_recover(tmp_path: Path) -> Non
     assert "panicked at 'unexpected end of file'" in found.message
 
 
-@define(eq=False)
-class MiniatureAdapter(AdapterTarget):
-    """One process that serves every miniature; the path says which."""
-
-    miniature: str = ""
-
-    def new_disk(self, image: Image | None = None) -> DirectoryDisk:
-        """Make a directory with the miniature's name in its path."""
-        self._disks += 1
-        root = self._root / self.miniature / str(self._disks)
-        root.parent.mkdir(exist_ok=True)
-        return DirectoryDisk(root, self._kill_on, image)
-
-
 @pytest.fixture(scope="module")
-def served() -> Iterator[MiniatureAdapter]:
+def served() -> Iterator[NamedAdapter]:
     """Every miniature, behind one command."""
     command = [sys.executable, str(HERE / "miniature_adapter.py")]
-    with MiniatureAdapter.running(command) as target:
-        assert isinstance(target, MiniatureAdapter)
+    with NamedAdapter.running(command) as target:
+        assert isinstance(target, NamedAdapter)
         yield target
 
 
@@ -240,13 +224,13 @@ def served() -> Iterator[MiniatureAdapter]:
     ],
 )
 def test_a_miniature_out_of_process_is_found_out(
-    name: str, selection: Sequence[str], served: MiniatureAdapter, tmp_path: Path
+    name: str, selection: Sequence[str], served: NamedAdapter, tmp_path: Path
 ) -> None:
     """The same checks convict it as convict it in this process; its twin passes them."""
     checks = select(selection)
-    served.miniature = name
+    served.serves = name
     wrong = violated(check_target(served, budget=Budget(), reproducers=tmp_path, checks=checks))
-    served.miniature = "small-journal"
+    served.serves = "small-journal"
     right = violated(check_target(served, budget=Budget(), reproducers=tmp_path, checks=checks))
 
     assert wrong & MINIATURES[name].breaks

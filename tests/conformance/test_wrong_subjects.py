@@ -1,24 +1,27 @@
 """Scenarios and exercises convict journals, audit indexes and drainers that are wrong."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tornproof_conformance.adapter.audits import audit_vectors
 from tornproof_conformance.adapter.deliveries import faults_of, programs_of
 from tornproof_conformance.adapter.exercises import exercise
-from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_models.contract.delivery import Profile
 
-ROOT = Path(__file__).parents[2]
-REFERENCE = [sys.executable, str(ROOT / "conformance" / "adapters" / "python")]
+from tests.conformance.named_adapter import NamedAdapter
 
 
-def wrong(name: str) -> list[str]:
-    """Return the command of a subject that is wrong in this way."""
-    return [sys.executable, str(Path(__file__).with_name("wrong_subjects.py")), name]
+@pytest.fixture(scope="module")
+def served() -> Iterator[NamedAdapter]:
+    """Every wrong subject, and the right ones, behind one command."""
+    command = [sys.executable, str(Path(__file__).with_name("wrong_subjects.py"))]
+    with NamedAdapter.running(command) as target:
+        assert isinstance(target, NamedAdapter)
+        yield target
 
 
 @requirement("RDR-2", "RDR-5", "GRP-4", "SEG-7")
@@ -31,10 +34,12 @@ def wrong(name: str) -> list[str]:
         ("CleansNothing", "cleanup-keeps-what-a-cursor-needs", "SEG-7"),
     ],
 )
-def test_a_wrong_journal_is_found_out(name: str, scenario: str, expected: str) -> None:
+def test_a_wrong_journal_is_found_out(
+    name: str, scenario: str, expected: str, served: NamedAdapter
+) -> None:
     """By the situations that only an adapter, or a reader, is put into."""
-    with AdapterTarget.running(wrong(name)) as target:
-        found = SCENARIOS[scenario].judge(target)
+    served.serves = name
+    found = SCENARIOS[scenario].judge(served)
 
     assert expected in {violation.requirement for violation in found}
 
@@ -50,10 +55,12 @@ def test_a_wrong_journal_is_found_out(name: str, scenario: str, expected: str) -
         ("FindsBreaks", (), "CHN-3"),
     ],
 )
-def test_a_wrong_queue_is_found_out(name: str, faults: tuple[str, ...], expected: str) -> None:
+def test_a_wrong_queue_is_found_out(
+    name: str, faults: tuple[str, ...], expected: str, served: NamedAdapter
+) -> None:
     """By counting what is there, what is said, and what is verified."""
-    with AdapterTarget.running(wrong(name)) as target:
-        found = exercise("delivery", target, ("drainer/durable", *faults))
+    served.serves = name
+    found = exercise("delivery", served, ("drainer/durable", *faults))
 
     assert expected in {violation.requirement for violation in found}
 
@@ -63,45 +70,44 @@ def test_a_wrong_queue_is_found_out(name: str, faults: tuple[str, ...], expected
     ("name", "expected"),
     [("OldestFirst", "AUD-7"), ("NothingKept", "AUD-13"), ("LimitIgnored", "AUD-15")],
 )
-def test_a_wrong_index_is_found_out(name: str, expected: str) -> None:
+def test_a_wrong_index_is_found_out(name: str, expected: str, served: NamedAdapter) -> None:
     """By the machine that judges indexes in this process as well."""
-    with AdapterTarget.running(wrong(name)) as target:
-        found = exercise("audit-programs", target, ("1", "12", "15"))
+    served.serves = name
+    found = exercise("audit-programs", served, ("1", "12", "15"))
 
     assert expected in {violation.requirement for violation in found}
 
 
-def test_a_vector_is_enough_for_an_order() -> None:
+def test_a_vector_is_enough_for_an_order(served: NamedAdapter) -> None:
     """Oldest first fails the frozen question for the three most recent."""
-    with AdapterTarget.running(wrong("OldestFirst")) as target:
-        found = exercise("audit-vector", target, ("aud/recent-three-of-five",))
+    served.serves = "OldestFirst"
+    found = exercise("audit-vector", served, ("aud/recent-three-of-five",))
 
     assert {violation.requirement for violation in found} == {"AUD-7"}
 
 
-def test_the_reference_passes_what_the_wrong_ones_fail() -> None:
+def test_the_reference_passes_what_the_wrong_ones_fail(served: NamedAdapter) -> None:
     """Out of process, with the same words."""
-    with AdapterTarget.running(REFERENCE) as target:
-        asked = [
-            ("delivery", ("drainer/durable",)),
-            ("delivery", ("drainer/durable", "die at commit, visit 1")),
-            ("delivery", ("drainer/volatile", "panic at insert, visit 1")),
-            ("delivery", ("drainer/durable", "commit_ambiguous at commit, visit 1")),
-            ("delivery", ("drainer/durable", "unique_race at insert, visit 1")),
-            ("audit-programs", ("1", "12", "15")),
-            ("audit-vector", ("aud/recent-three-of-five",)),
-        ]
-        found = [exercise(name, target, words) for name, words in asked]
+    served.serves = "right"
+    asked = [
+        ("delivery", ("drainer/durable",)),
+        ("delivery", ("drainer/durable", "die at commit, visit 1")),
+        ("delivery", ("drainer/volatile", "panic at insert, visit 1")),
+        ("delivery", ("drainer/durable", "commit_ambiguous at commit, visit 1")),
+        ("delivery", ("drainer/durable", "unique_race at insert, visit 1")),
+        ("audit-programs", ("1", "12", "15")),
+        ("audit-vector", ("aud/recent-three-of-five",)),
+    ]
+    found = [exercise(name, served, words) for name, words in asked]
 
-        assert len(audit_vectors(target)) == 26
+    assert len(audit_vectors(served)) == 26
 
     assert found == [[]] * len(asked)
 
 
-def test_every_fault_is_armed_alone_and_in_pairs() -> None:
+def test_every_fault_is_armed_alone_and_in_pairs(served: NamedAdapter) -> None:
     """Seven points, six actions where they make sense, two visits; two faults never at one."""
-    with AdapterTarget.running(REFERENCE) as target:
-        faults = faults_of(target)
+    faults = faults_of(served)
     programs = list(programs_of(faults, Profile.DURABLE))
 
     assert len({fault.point for fault in faults}) == 7

@@ -1,12 +1,13 @@
 """
 Journals, audit indexes and deferred queues that are wrong, each in one way, as adapters.
 
-    python wrong_subjects.py NAME
-
-Each is the reference's adapter with one operation replaced.
+Each is the reference's adapter with one operation replaced.  One process serves them
+all: which one it is stands in the path of the directory that it is given.
 """
 
+import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -133,15 +134,58 @@ class FindsBreaks(DeferredQueue):
         return {"breaks": ["sequence 1: hash mismatch"]}
 
 
+SUBJECTS = {
+    kind.__name__: kind
+    for base in (Log, AuditIndex, DeferredQueue)
+    for kind in (base, *base.__subclasses__())
+}
+GROUPS = {"journal": "Log", "reader": "Log", "audit": "AuditIndex"}
+
+
+class Served:
+    """Whatever was opened last, for each group of operations."""
+
+    def __init__(self) -> None:
+        self.subjects: dict[str, Any] = {}
+
+    def choose(self, group: str, directory: str) -> None:
+        """Begin with the subject that the path names, or with the right one."""
+        named = {each for each in SUBJECTS if each in Path(directory).parts}
+        base = SUBJECTS[GROUPS.get(group, "DeferredQueue")]
+        wanted = next((SUBJECTS[name] for name in named if issubclass(SUBJECTS[name], base)), base)
+        if type(self.subjects.get(base.__name__)) is not wanted:
+            self.subjects[base.__name__] = wanted()
+
+    def operation(self, name: str) -> Callable[..., Any]:
+        """Make the operation of a name."""
+        group = name.partition("_")[0]
+        base = GROUPS.get(group, "DeferredQueue")
+
+        def carry_out(**arguments: Any) -> Any:
+            if "dir" in arguments or base not in self.subjects:
+                self.choose(group, arguments.get("dir", ""))
+            return getattr(self.subjects[base], name)(**arguments)
+
+        # the kit leaves out what an operation does not ask for
+        carry_out.__signature__ = inspect.signature(getattr(SUBJECTS[base](), name))  # type: ignore[attr-defined]
+        return carry_out
+
+
 if __name__ == "__main__":
-    subject = globals()[sys.argv[1]]()
-    claims = {
-        "Log": log.PROFILES,
-        "AuditIndex": ("audit/core", "audit/keys"),
-        "DeferredQueue": ("drainer/durable", "chain/v1"),
-    }[type(subject).__mro__[1].__name__]
-    adapter = Adapter(sys.argv[1], claims)
-    for name in dir(subject):
-        if name.startswith(("journal_", "reader_", "audit_", "drainer_", "fault_")):
-            adapter.operation(getattr(subject, name))
+    served = Served()
+    adapter = Adapter(
+        "wrong subjects",
+        [
+            *log.PROFILES,
+            "audit/core",
+            "audit/keys",
+            "drainer/durable",
+            "drainer/volatile",
+            "chain/v1",
+        ],
+    )
+    for base in (Log, AuditIndex, DeferredQueue):
+        for name in dir(base):
+            if name.startswith(("journal_", "reader_", "audit_", "drainer_", "fault_")):
+                adapter.operations[name.replace("_", ".", 1)] = served.operation(name)
     adapter.serve()
