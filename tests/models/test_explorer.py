@@ -117,6 +117,18 @@ def test_a_bound_is_reported() -> None:
     assert " of " in str(explorer.coverage)
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_record_of_many_sectors_comes_to_an_end(depth: int) -> None:
+    """A recovery that asks about more than can be answered is sampled, and the coverage says so."""
+    target, options = ReferenceTarget(), Options(durability="eventual", segment_bytes=1 << 16)
+    trace = run((Append(32 << 10),), target, options).filesystem.trace
+    profile = PROFILES["adversarial"]
+    explorer = Explorer(target, options, profile, bound=20, sample=20, depth=depth)
+    assert explorer.explore(trace) == []
+    assert explorer.coverage.images > 3**64
+    assert not explorer.coverage.complete
+
+
 @requirement("REC-8")
 def test_recovery_must_write_again_what_a_failed_sync_left(
     monkeypatch: pytest.MonkeyPatch,

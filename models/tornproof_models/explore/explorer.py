@@ -58,7 +58,7 @@ from tornproof_models.explore.workload import Options, Target, advance
 
 BOUND = 1 << 16
 """
-Images of one crash point up to which all are judged, if each must be built: 65,536.
+Parts of one crash point up to which all are judged, or images if each is built: 65,536.
 
 Above it come those within `DEVIATIONS` of losing nothing and of losing all, and
 a sample.
@@ -232,12 +232,18 @@ class Explorer:
         """
         asked: tuple[Register, ...]
         sizes: dict[int, int]
+        decided = 0
         for named in parts.by_names(space):
             tree = space.builder.tree(named.kept)
             asked, sizes = tuple(parts.names(space)), {}
             pending = [(named, *self._recoveries.begin(tree), asked, sizes)]
             while pending:
                 part, known, answer, asked, sizes = pending.pop()
+                if decided >= self.bound:
+                    # too many questions; a sample says more than the first answers to them
+                    if doubts is None and self.observer is None:
+                        yield from self._images(space, depth, None)
+                    return
                 if answer not in known:
                     image = space.builder.build(parts.representative(space, part))
                     self._recoveries.learn(image, remember=depth > 1)
@@ -246,6 +252,7 @@ class Explorer:
                 if isinstance(found, Ending):
                     crashed = self._crash_recovery(found, space, part, depth - 1)
                     if isinstance(crashed, tuple):
+                        decided += 1
                         self.coverage.parts += 1
                         self.coverage.judged += parts.count(space, part)
                         if self.observer:
