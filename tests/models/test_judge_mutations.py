@@ -16,7 +16,7 @@ from tornproof_models.disk import images, profiles, registers
 from tornproof_models.disk.building import Choice
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.disk.registers import Data, Name, Registers, Version
+from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import (
     ROOT,
     Create,
@@ -32,6 +32,7 @@ from tornproof_models.disk.trace import (
     Unlink,
     Write,
 )
+from tornproof_models.disk.versions import Data, Name, Register, Version
 
 from tests.models import brute_force
 from tests.models.brute_force import Key
@@ -156,7 +157,7 @@ def a_sync_of_a_directory_covers_all_directories(monkeypatch: pytest.MonkeyPatch
     """Take every name to be the root's."""
     owner = registers._owner
 
-    def owned_by_root(register: registers.Register) -> int:
+    def owned_by_root(register: Register) -> int:
         return ROOT if isinstance(register, Name) else owner(register)
 
     monkeypatch.setattr(registers, "_owner", owned_by_root)
@@ -272,7 +273,7 @@ def a_truncation_is_not_atomic(monkeypatch: pytest.MonkeyPatch) -> None:
     add = Registers._add
 
     def apart(
-        self: Registers, register: registers.Register, value: Any, *, namespace: bool = False
+        self: Registers, register: Register, value: Any, *, namespace: bool = False
     ) -> Version:
         return add(self, register, value, namespace=namespace and isinstance(register, Name))
 

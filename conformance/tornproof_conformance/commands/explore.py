@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import CLAIMED, PROFILES, Profile
-from tornproof_models.disk.registers import SECTOR_BYTES, Registers
+from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import MARKS, Trace
 from tornproof_models.disk.trace_file import load_trace
+from tornproof_models.disk.versions import SECTOR_BYTES
 from tornproof_models.explore.explorer import Explorer, is_crash_point
 from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.workload import Options

@@ -14,8 +14,9 @@ from hashlib import blake2b
 from attrs import define, field, frozen
 
 from tornproof_models.disk.profiles import Profile
-from tornproof_models.disk.registers import Data, Name, Register, Registers, Size, Version
+from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import ROOT, Image
+from tornproof_models.disk.versions import Data, Name, Register, Size, Version
 
 REMEMBERED = 1 << 10
 """Contents of files that a builder remembers, at most."""

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from tornproof_models.disk.building import DIGESTS, Choice, Tree, bits, digest_sector
 from tornproof_models.disk.images import ImageSpace, join
-from tornproof_models.disk.registers import Data
+from tornproof_models.disk.versions import Data
 
 
 @frozen

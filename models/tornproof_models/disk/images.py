@@ -22,7 +22,8 @@ from math import prod
 
 from tornproof_models.disk.building import Builder, Choice, bits, unwritten_contents
 from tornproof_models.disk.profiles import Profile
-from tornproof_models.disk.registers import Register, Registers, Version
+from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.versions import Register, Version
 
 
 class ImageSpace:

@@ -18,7 +18,7 @@ from attrs import frozen
 
 from tornproof_models.disk.building import Choice, bits
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.registers import Name, Register
+from tornproof_models.disk.versions import Name, Register
 
 UNFILLED = -1
 """The filling of a lost sector that leaves it as its floor is."""

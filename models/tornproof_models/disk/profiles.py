@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from tornproof_models.disk.registers import Floors, Register, Version
+from tornproof_models.disk.versions import Floors, Register, Version
 
 Edges: TypeAlias = Iterable[tuple[int, int]]
 """Pairs (i, j) of positions in a list of versions: if version i is on disk, so is j."""

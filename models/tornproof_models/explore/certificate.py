@@ -29,9 +29,9 @@ from tornproof_models.contract.journal import History, Record
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.parts import Part, count
 from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.disk.registers import Data, Name, Register, Size
 from tornproof_models.disk.trace import Trace
 from tornproof_models.disk.trace_file import hash_trace, trace_document
+from tornproof_models.disk.versions import Data, Name, Register, Size
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.questions import Ending

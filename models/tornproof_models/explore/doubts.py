@@ -15,8 +15,9 @@ from tornproof_models.disk import parts
 from tornproof_models.disk.building import Tree
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.parts import Part
-from tornproof_models.disk.registers import Data, Name, Register, Registers, Size
+from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, number_inodes
+from tornproof_models.disk.versions import Data, Name, Register, Size
 from tornproof_models.explore.watching import Answer, Place
 
 

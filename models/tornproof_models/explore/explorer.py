@@ -38,7 +38,7 @@ from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.parts import Part
 from tornproof_models.disk.profiles import Profile
-from tornproof_models.disk.registers import SECTOR_BYTES, Register, Registers
+from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import (
     SYNCS,
     Acked,
@@ -50,6 +50,7 @@ from tornproof_models.disk.trace import (
     SyncFailed,
     Trace,
 )
+from tornproof_models.disk.versions import SECTOR_BYTES, Register
 from tornproof_models.explore.doubts import Doubts, Undecided, answers_of, register_of, state_of
 from tornproof_models.explore.findings import Coverage, Finding, relabel
 from tornproof_models.explore.questions import Conversation, Ending, Question, Recoveries

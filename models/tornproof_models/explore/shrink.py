@@ -25,7 +25,7 @@ from attrs import define, evolve, field, frozen
 
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.disk.registers import SECTOR_BYTES
+from tornproof_models.disk.versions import SECTOR_BYTES
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.simpler import simpler_steps

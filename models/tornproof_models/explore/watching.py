@@ -14,8 +14,8 @@ names differ are taken for different from the first.
 from typing import TypeAlias
 
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.disk.registers import Data, Size
 from tornproof_models.disk.trace import Image, number_inodes
+from tornproof_models.disk.versions import Data, Size
 
 Place: TypeAlias = Size | Data
 """A size or a sector of an image, whose files are numbered by `number_inodes`."""
