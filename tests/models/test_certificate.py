@@ -14,9 +14,12 @@ from tornproof.errors import Invalid
 from tornproof_conformance.targets import find_target
 from tornproof_models.contract.journal import History
 from tornproof_models.disk import images, parts, profiles
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.parts import Part
 from tornproof_models.disk.profiles import CLAIMED
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Acked, Event, Image, Sync
+from tornproof_models.disk.versions import Register
 from tornproof_models.explore import (
     certificate,
     doubts,
@@ -365,6 +368,12 @@ def same_answers(*arguments: Any) -> list[tuple[Any, Any]]:
     return [(given[-1][0], piece) for _, piece in given]
 
 
+def splits_too_often(space: ImageSpace, part: Part, register: Register) -> list[Part]:
+    """Return a piece twice of what has not been split before."""
+    pieces = WHOLE_SPLIT(space, part, register)
+    return [*pieces, pieces[0]] if part == Part() else pieces
+
+
 def takes_down_little(writer: certificate.Writer, asked: Any, part: Any, ending: Any) -> None:
     """Leave out the part that loses nothing, if there is another."""
     if not asked or part.lost:
@@ -379,7 +388,7 @@ IS_CRASH_POINT = Explorer._is_crash_point
 
 BUGS: dict[str, tuple[Any, str, Any]] = {
     "splitter drops a part": (parts, "split", lambda *a: list(WHOLE_SPLIT(*a))[1:]),
-    "splitter repeats a part": (parts, "split", lambda *a: [*(s := [*WHOLE_SPLIT(*a)]), s[0]]),
+    "splitter repeats a part": (parts, "split", splits_too_often),
     "parts are counted without fillings": (
         certificate,
         "count",

@@ -67,6 +67,10 @@ def test_lazy_and_plain_exploration_judge_the_same(
         assert lazy == plain, program
 
 
+PLAINLY = 5
+"""One trace in so many is enumerated too: that its images are right is tested elsewhere."""
+
+
 def shown_by_brute_force(number: int, profile: str, target: Target) -> set[object]:
     """Recover every image that brute force finds."""
     shown: set[object] = set()
@@ -132,7 +136,8 @@ def test_every_outcome_is_found_on_a_thousand_random_traces(
         target = Wanderer(number % 256)
         expected = shown_by_brute_force(number, profile, target)
         assert shown_by_the_explorer(trace, profile, target, lazy=True) == expected, number
-        assert shown_by_the_explorer(trace, profile, target, lazy=False) == expected, number
+        if number % PLAINLY == 0:
+            assert shown_by_the_explorer(trace, profile, target, lazy=False) == expected, number
 
 
 def judged_twice_crashed(
@@ -156,7 +161,7 @@ def judged_twice_crashed(
 def test_a_second_crash_is_judged_the_same(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On random traces, lazy and plain exploration find the same two crashes deep."""
     small = (each for each in random_programs() if space_of(each, "adversarial").count() <= 8)
-    for number, trace in enumerate(islice(small, 100)):
+    for number, trace in enumerate(islice(small, 40)):
         target = Wanderer(number, shows=1)
         lazy = judged_twice_crashed(trace, profile, target, lazy=True, monkeypatch=monkeypatch)
         plain = judged_twice_crashed(trace, profile, target, lazy=False, monkeypatch=monkeypatch)
