@@ -256,6 +256,19 @@ def test_the_volatile_profile_forgives_what_a_death_or_a_panic_took() -> None:
     assert broken((A, Died((), ())), doubled, Profile.VOLATILE) == ["DRN-1"]
 
 
+@requirement("DRN-13", "DRN-18")
+def test_who_gave_up_in_a_commit_cannot_count_what_came_of_it() -> None:
+    """What is counted as lost may have landed, after a panic and not otherwise."""
+    panic = Struck(Fault.PANIC)
+    counters = evolve(COUNTERS, chained=0, lost=1)
+    counted = evolve(COUNTED, counters=counters)
+    wrong = evolve(COUNTED, counters=evolve(counters, lost=2, dead_lettered=0, chained=1))
+
+    assert broken((*HISTORY, GONE, PERMANENT, panic), counted, Profile.VOLATILE) == []
+    assert set(broken((*HISTORY, GONE, PERMANENT), counted, Profile.VOLATILE)) == {"DRN-13"}
+    assert "DRN-13" in broken((*HISTORY, GONE, PERMANENT, panic), wrong, Profile.VOLATILE)
+
+
 @requirement("DRN-12")
 def test_a_drain_says_what_is_the_case() -> None:
     """Drained, or not, with the names of what is left."""

@@ -34,7 +34,9 @@ class Workers:
     _parallel: Callable[[], Parallel] | None = None
     """Begins a round of work elsewhere; none for work in this process."""
 
-    def run(self, function: Callable[[Argument], Result], tasks: Iterable[Argument]) -> Iterator[Result]:
+    def run(
+        self, function: Callable[[Argument], Result], tasks: Iterable[Argument]
+    ) -> Iterator[Result]:
         """
         Yield the result of each task as it is done, which is in any order.
 
