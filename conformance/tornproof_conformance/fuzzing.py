@@ -114,7 +114,7 @@ FuzzEvent: TypeAlias = FuzzStarted | FuzzProgress | ViolationFound | FuzzFinishe
 
 
 @frozen
-class Task:
+class FuzzingTask:
     """One play of one hunt."""
 
     hunt: str
@@ -129,7 +129,7 @@ def rounds(fuzzing: Fuzzing) -> Iterator[int]:
     return count(fuzzing.shard, fuzzing.shards)
 
 
-def seed_of(fuzzing: Fuzzing, task: Task) -> int | None:
+def seed_of(fuzzing: Fuzzing, task: FuzzingTask) -> int | None:
     """Derive the seed of a task; the same whichever shard it falls to."""
     if task.round is None:
         return None
@@ -137,7 +137,7 @@ def seed_of(fuzzing: Fuzzing, task: Task) -> int | None:
     return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
 
 
-def play(fuzzing: Fuzzing, task: Task) -> tuple[Task, Catch]:
+def play(fuzzing: Fuzzing, task: FuzzingTask) -> tuple[FuzzingTask, Catch]:
     """Do a task, in whatever process."""
     (hunt,) = (hunt for hunt in hunts_of(fuzzing.target) if hunt.name == task.hunt)
     database = open_database(fuzzing.database)
@@ -167,7 +167,7 @@ class _Run:
     def rounds(self) -> int:
         return max(self.tasks // len(self.hunts) - 1, 0)
 
-    def take(self, task: Task, catch: Catch) -> None:
+    def take(self, task: FuzzingTask, catch: Catch) -> None:
         """Add what a task came back with."""
         before = len(self.total.outcomes)
         self.total.add(catch)
@@ -235,12 +235,12 @@ def _waves(fuzzing: Fuzzing, running: _Run, workers: Workers) -> Iterator[list[P
         yield problems
 
 
-def _tasks(fuzzing: Fuzzing, running: _Run) -> Iterator[Task]:
+def _tasks(fuzzing: Fuzzing, running: _Run) -> Iterator[FuzzingTask]:
     for hunt in running.hunts:
-        yield Task(hunt, None)
+        yield FuzzingTask(hunt, None)
     for number in rounds(fuzzing):
         for hunt in running.hunts:
-            yield Task(hunt, number, running.known.get(hunt, frozenset()))
+            yield FuzzingTask(hunt, number, running.known.get(hunt, frozenset()))
 
 
 def _told(

@@ -33,7 +33,7 @@ from tornproof_conformance.fuzzing import (
     Fuzzing,
     FuzzProgress,
     FuzzStarted,
-    Task,
+    FuzzingTask,
     fuzz,
     play,
     rounds,
@@ -85,14 +85,14 @@ def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
     names = {hunt.name for hunt in hunts_of("reference")}
     assert {"explorer", "journal-immediate", "audit-machine", "drainer-machine"} <= names
     for name in names:
-        _, catch = play(search, Task(name, 0))
+        _, catch = play(search, FuzzingTask(name, 0))
         assert catch.problems == []
         assert catch.programs >= 3
 
 
 def test_the_outcomes_of_recoveries_are_told_apart(tmp_path: Path) -> None:
     """A search sees more than one thing that a recovery can do, and counts the images."""
-    _, catch = play(fuzzing(tmp_path, "reference"), Task("explorer", 0))
+    _, catch = play(fuzzing(tmp_path, "reference"), FuzzingTask("explorer", 0))
     assert len(catch.outcomes) > 3
     assert catch.images > 50
 
@@ -171,7 +171,7 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> list[ProgramCase]:
 def tried_by(programs: list[ProgramCase], search: Fuzzing, number: int) -> list[ProgramCase]:
     """Play one round of the explorer and return the programs it tried."""
     programs.clear()
-    play(search, Task("explorer", number))
+    play(search, FuzzingTask("explorer", number))
     return list(programs)
 
 
@@ -195,7 +195,7 @@ def test_shards_share_the_rounds_out(tmp_path: Path) -> None:
     """Each round belongs to one shard of three, and every hunt has a seed of its own in it."""
     search = fuzzing(tmp_path)
     shares = [list(islice(rounds(evolve(search, shard=shard, shards=3)), 4)) for shard in range(3)]
-    seeds = {seed_of(search, Task(hunt, 0)) for hunt in ("explorer", "journal-immediate")}
+    seeds = {seed_of(search, FuzzingTask(hunt, 0)) for hunt in ("explorer", "journal-immediate")}
 
     assert sorted(number for share in shares for number in share) == list(range(12))
     assert len(seeds) == 2
@@ -327,10 +327,10 @@ def test_ctrl_c_while_something_is_shown_ends_it_too(tmp_path: Path) -> None:
 def test_an_example_that_failed_is_tried_first(tmp_path: Path) -> None:
     """A second run, of another seed, finds in the database what the first one left there."""
     search = fuzzing(tmp_path)
-    from_database = Task("explorer", None)
+    from_database = FuzzingTask("explorer", None)
 
     _, before = play(search, from_database)
-    play(search, Task("explorer", 0))
+    play(search, FuzzingTask("explorer", 0))
     _, after = play(evolve(search, seed=99), from_database)
     _, elsewhere = play(evolve(search, target="reference"), from_database)
 
@@ -367,9 +367,9 @@ def redis_server(tmp_path: Path) -> Iterator[str]:
 def test_a_fleet_shares_examples_through_redis(tmp_path: Path, redis_server: str) -> None:
     """What one machine found, another finds at once, through a real server."""
     search = evolve(fuzzing(tmp_path), database=redis_server)
-    play(search, Task("explorer", 0))
+    play(search, FuzzingTask("explorer", 0))
 
-    _, elsewhere = play(evolve(search, seed=99), Task("explorer", None))
+    _, elsewhere = play(evolve(search, seed=99), FuzzingTask("explorer", None))
 
     with Redis.from_url(redis_server) as server:
         keys = list(server.scan_iter("tornproof:*"))

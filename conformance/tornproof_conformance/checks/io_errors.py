@@ -92,6 +92,9 @@ class _Search:
     """What was found and covered so far."""
 
     target: RecordedTarget
+    until: float
+    """When to stop, by the monotonic clock in seconds."""
+
     faults: int = 0
     struck: int = 0
     """Faults that did strike: a thread may do in another order what it was to fail in."""
@@ -140,6 +143,7 @@ class _Search:
                 PROFILES[profile],
                 depth=1,
                 bound=BOUND,
+                until=self.until,
                 coverage=self.coverage,
             )
         return self._explorers[key]
@@ -155,7 +159,8 @@ def _io_errors(target: Target, budget: Budget) -> Findings:
 
 
 def _search(target: RecordedTarget, late: RecordedTarget, seconds: float) -> Findings:
-    search, began, rest = _Search(target), time.monotonic(), ""
+    began, rest = time.monotonic(), ""
+    search = _Search(target, until=began + seconds)
     for program, durability in product(WAITING, DURABILITIES):
         yield from search.wait(late, program, Options(4096, durability))
     for injected in injections(target):

@@ -81,6 +81,9 @@ class _Search:
     """What was found and covered so far."""
 
     target: RecordedTarget
+    until: float
+    """When to stop, by the monotonic clock in seconds."""
+
     best: dict[str, Problem] = field(factory=dict)
     """For each requirement the problem in the mildest profile, and of those the first."""
 
@@ -125,7 +128,9 @@ class _Search:
     def _explorer(self, options: Options, profile: str) -> Explorer:
         key = options, profile
         if key not in self._explorers:
-            self._explorers[key] = Explorer(self.target, options, PROFILES[profile], bound=BOUND)
+            self._explorers[key] = Explorer(
+                self.target, options, PROFILES[profile], bound=BOUND, until=self.until
+            )
         return self._explorers[key]
 
 
@@ -146,9 +151,9 @@ def _power_loss(target: Target, budget: Budget) -> Findings:
 
 
 def _search(target: RecordedTarget, operations: int, seconds: float) -> Findings:
-    search = _Search(target)
-    target.recordings = int(seconds * RECORDINGS)
     began, whole, rest = time.monotonic(), 0, ""
+    search = _Search(target, until=began + seconds)
+    target.recordings = int(seconds * RECORDINGS)
     for length in range(1, operations + 1):
         todo: Sequence[tuple[Options, Program]] = list(programs_of(target, length))
         done = 0

@@ -24,6 +24,7 @@ traced, followed by one append, and explored in the same way.  Where two recover
 have come to the same state of the disk, with the same debt, one crash does for both.
 """
 
+import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Protocol, TypeAlias, cast
@@ -105,6 +106,13 @@ class Explorer:
     depth: int = 2
     bound: int = BOUND
     sample: int = SAMPLE
+    until: float | None = None
+    """
+    When to stop building images, by the monotonic clock in seconds.
+
+    What is left then counts as not judged.
+    """
+
     sector_bytes: int = SECTOR_BYTES
     lazy: bool = True
     """
@@ -330,7 +338,10 @@ class Explorer:
     def _images(self, space: ImageSpace, depth: int, _doubts: Doubts | None) -> Iterator[Decided]:
         """Build every image, up to the bound; recover each distinct one once."""
         seen: set[int] = set()
-        for chosen in _chunks(self._choices(space), AT_ONCE):
+        choices = iter(()) if self._is_late else self._choices(space)
+        for chosen in _chunks(choices, AT_ONCE):
+            if self._is_late:
+                return
             self._recover_all(space, {digest: choice for choice, digest in chosen})
             self.coverage.judged += len(chosen)
             self.coverage.parts += len(chosen)
@@ -362,6 +373,10 @@ class Explorer:
             conversation = Conversation(recovered.trace, None)
             self._endings[digest] = Ending(recovered.outcome, conversation=conversation)
         self.coverage.recovered += len(new)
+
+    @property
+    def _is_late(self) -> bool:
+        return self.until is not None and time.monotonic() > self.until
 
     def _choices(self, space: ImageSpace) -> Iterator[tuple[Choice, int]]:
         """Yield choices with the digests of their images."""
