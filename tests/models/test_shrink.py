@@ -117,6 +117,8 @@ FOUND: tuple[tuple[str, str, Options, str | None, Program], ...] = (
     ("temporary-files-left", "REC-4", IMMEDIATE, "process-kill", (Append(5),)),
     ("lock-outlives-its-holder", "REC-1", IMMEDIATE, "process-kill", (Append(5),)),
     ("shown-before-durable", "REC-8", EVENTUAL, "prefix", (Append(5), Kill())),
+    ("watermark-ahead-of-the-sync", "REC-1", IMMEDIATE, "ext4-ordered", (Append(5),)),
+    ("watermark-on-trust", "REC-1", IMMEDIATE, "process-kill", (Append(5),)),
     ("damage-skipped", "JRN-4", ROOMY_EVENTUAL, "adversarial", (Append(472), Append(472))),
     ("zero-length-is-the-end", "JRN-3", IMMEDIATE, None, (Append(256), Reopen())),
     ("offsets-per-segment", "JRN-1", IMMEDIATE, None, (Append(5), Rotate(), Append(5))),
