@@ -10,7 +10,6 @@ use.  `Journal` itself does nothing wrong to the protocol.
 
 import fcntl
 import json
-import random
 import sys
 import time
 from pathlib import Path
@@ -235,11 +234,12 @@ class ClaimsTooMuch(Journal):
 
 
 class Undecided(Journal):
-    """Recovers the same files to something else each time."""
+    """Recovers the same files to something else in each directory, by its number."""
 
     def lines(self) -> list[str]:
         lines = super().lines()
-        return lines[: random.randint(1, len(lines))] if len(lines) > 4 else lines
+        number = next(int(part) for part in reversed(self.path.parts) if part.isdecimal())
+        return lines[: 1 + number % 4] if len(lines) > 4 else lines
 
 
 class ForgetsOnKill(Journal):
