@@ -27,20 +27,24 @@ class Language:
     name: str
     tool: str
     output: str
+    fetch: tuple[str, ...] = ()
+    """What fetches its libraries, if it has any."""
 
     def build(self) -> Path:
         """Build the adapter and return it; skip the test that asked if nothing can build it."""
         if shutil.which(self.tool) is None:
             pytest.skip(f"{self.tool} is not installed, so the {self.name} adapter is not tested")
         directory = ADAPTERS / self.name
+        if self.fetch and subprocess.run(self.fetch, cwd=directory, check=False).returncode:
+            pytest.skip(f"{' '.join(self.fetch)} fails, so the {self.name} adapter is not tested")
         subprocess.run(["make", "--silent", "-C", directory], check=True)
         return directory / self.output
 
 
 LANGUAGES = (
     Language("c", "cc", "build/adapter"),
-    Language("go", "go", "build/adapter"),
-    Language("rust", "cargo", "build/release/adapter"),
+    Language("go", "go", "build/adapter", ("go", "mod", "download")),
+    Language("rust", "cargo", "build/release/adapter", ("cargo", "fetch", "--quiet", "--locked")),
 )
 
 
