@@ -18,6 +18,11 @@ from tornproof_models.explore.findings import Coverage, Finding
 from tornproof_models.explore.workload import DIRECTORY, Options, Target, run
 
 from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.commands.options import (
+    durability_option,
+    segment_bytes_option,
+    target_option,
+)
 from tornproof_conformance.exit_codes import CONFORMS, DOES_NOT_CONFORM
 from tornproof_conformance.power.target import RecordedTarget
 from tornproof_conformance.programs import SYNTAX, parse_program
@@ -76,28 +81,10 @@ class Outcome:
 
 
 @click.command("barriers")
-@click.option(
-    "--target",
-    "name",
-    default="reference",
-    show_default=True,
-    help="What to look at: the built-in reference, or a miniature with a known bug.",
-)
+@target_option("look at")
 @click.option("--program", help=f"Look at this program instead; its steps: {SYNTAX}.")
-@click.option(
-    "--durability",
-    default="immediate",
-    show_default=True,
-    type=click.Choice(["immediate", "eventual"]),
-    help="For --program: when an append is promised to last.",
-)
-@click.option(
-    "--segment-bytes",
-    default=512,
-    show_default=True,
-    type=click.IntRange(1),
-    help="For --program: the size of a segment.",
-)
+@durability_option("For --program: when an append is promised to last.")
+@segment_bytes_option(512, "For --program: the size of a segment.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def command(

@@ -10,6 +10,11 @@ from tornproof_models.explore.engine import Engine
 
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.campaign import Course, campaign_check
+from tornproof_conformance.commands.options import (
+    events_json_option,
+    reproducers_option,
+    target_option,
+)
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
 from tornproof_conformance.exit_codes import INCONCLUSIVE
 from tornproof_conformance.runner import check_target
@@ -17,13 +22,7 @@ from tornproof_conformance.targets import find_target
 
 
 @click.command("campaign")
-@click.option(
-    "--target",
-    "name",
-    default="reference",
-    show_default=True,
-    help="What to judge: the built-in reference, or a miniature with a known bug.",
-)
+@target_option("judge")
 @click.option(
     "--operations",
     default=5,
@@ -59,15 +58,9 @@ from tornproof_conformance.targets import find_target
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep finished shards here, and go on from those that are here already.",
 )
-@click.option(
-    "--reproducers",
-    default=Path(".tornproof"),
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where to save what `tornproof replay` takes.",
-)
+@reproducers_option
 @output_options()
-@click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object a line.")
+@events_json_option
 def command(
     name: str,
     operations: int,

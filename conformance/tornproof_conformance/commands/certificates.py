@@ -18,19 +18,18 @@ from tornproof_models.explore.recovering import recover
 from tornproof_models.explore.watching import WatchedFilesystem
 from tornproof_models.explore.workload import Options, run
 
+from tornproof_conformance.commands.options import (
+    durability_option,
+    segment_bytes_option,
+    target_option,
+)
 from tornproof_conformance.exit_codes import CONFORMS, DOES_NOT_CONFORM
 from tornproof_conformance.programs import SYNTAX, parse_program
 from tornproof_conformance.targets import find_target
 
 
 @click.command("certify")
-@click.option(
-    "--target",
-    "name",
-    default="reference",
-    show_default=True,
-    help="What to judge: the built-in reference, or a miniature with a known bug.",
-)
+@target_option("judge")
 @click.option(
     "--program",
     default="append:5 append:600 reopen append:5",
@@ -50,20 +49,8 @@ from tornproof_conformance.targets import find_target
     type=click.Choice(CLAIMED),
     help="What a crash may do.",
 )
-@click.option(
-    "--durability",
-    default="immediate",
-    show_default=True,
-    type=click.Choice(["immediate", "eventual"]),
-    help="When an append is promised to last.",
-)
-@click.option(
-    "--segment-bytes",
-    default=4096,
-    show_default=True,
-    type=click.IntRange(1),
-    help="The size of a segment.",
-)
+@durability_option("When an append is promised to last.")
+@segment_bytes_option(4096, "The size of a segment.")
 @click.option(
     "--crashes",
     default=2,

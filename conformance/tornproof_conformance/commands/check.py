@@ -9,9 +9,15 @@ from typing import NoReturn
 import click
 from tornproof.errors import Invalid
 
-from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter_checks import ADAPTER_CHECKS, check_adapter
 from tornproof_conformance.checks import Budget, Check
+from tornproof_conformance.commands.options import (
+    budget_option,
+    events_json_option,
+    reproducers_option,
+    target_option,
+    timeout_option,
+)
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
 from tornproof_conformance.events import RunEvent
 from tornproof_conformance.exit_codes import INCONCLUSIVE
@@ -24,13 +30,7 @@ OF_ADAPTERS = {name: check for name, (check, _) in ADAPTER_CHECKS.items()}
 
 
 @click.command("check")
-@click.option(
-    "--target",
-    "name",
-    default="reference",
-    show_default=True,
-    help="What to judge: the built-in reference, or a miniature with a known bug.",
-)
+@target_option("judge")
 @click.option(
     "--operations",
     default=4,
@@ -66,14 +66,7 @@ OF_ADAPTERS = {name: check for name, (check, _) in ADAPTER_CHECKS.items()}
     type=click.Choice(list(OF_BUILT_IN | OF_ADAPTERS)),
     help="Run this check alone; may be given more than once.  `tornproof list checks` names them.",
 )
-@click.option(
-    "--budget",
-    "seconds",
-    default=60,
-    show_default=True,
-    type=click.IntRange(1),
-    help="About how many seconds an adapter may be judged for.",
-)
+@budget_option
 @click.option(
     "--seed",
     default=0,
@@ -81,22 +74,10 @@ OF_ADAPTERS = {name: check for name, (check, _) in ADAPTER_CHECKS.items()}
     type=click.IntRange(0),
     help="Which random programs an adapter is given.",
 )
-@click.option(
-    "--timeout",
-    default=TIMEOUT,
-    show_default=True,
-    type=click.FloatRange(0.01),
-    help="How many seconds an adapter may take for a reply.",
-)
-@click.option(
-    "--reproducers",
-    default=Path(".tornproof"),
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where to save what `tornproof replay` takes.",
-)
+@timeout_option
+@reproducers_option
 @output_options()
-@click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object a line.")
+@events_json_option
 @click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def command(
     name: str,

@@ -21,6 +21,10 @@ from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.workload import Options
 
 from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.commands.options import (
+    durability_option,
+    segment_bytes_option,
+)
 from tornproof_conformance.exit_codes import CONFORMS, DOES_NOT_CONFORM
 from tornproof_conformance.power.target import RecordedTarget
 
@@ -82,20 +86,8 @@ def survey(trace: Trace, profile: Profile, sector_bytes: int) -> Survey:
     type=click.IntRange(1, 4096),
     help="What a disk writes in one piece.",
 )
-@click.option(
-    "--durability",
-    default="immediate",
-    show_default=True,
-    type=click.Choice(["immediate", "eventual"]),
-    help="For a command: when an append is promised to last.",
-)
-@click.option(
-    "--segment-bytes",
-    default=512,
-    show_default=True,
-    type=click.IntRange(1),
-    help="For a command: the size of a segment.",
-)
+@durability_option("For a command: when an append is promised to last.")
+@segment_bytes_option(512, "For a command: the size of a segment.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def command(

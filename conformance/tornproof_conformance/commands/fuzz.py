@@ -12,8 +12,14 @@ import click
 from rich.console import Console
 from tornproof_models.explore.engine import Engine
 
+from tornproof_conformance.commands.options import (
+    events_json_option,
+    reproducers_option,
+    target_option,
+)
 from tornproof_conformance.events import ViolationFound, encode_event
 from tornproof_conformance.examples import DIRECTORY
+from tornproof_conformance.exit_codes import CONFORMS, DOES_NOT_CONFORM
 from tornproof_conformance.fuzzing import FuzzEvent, Fuzzing, fuzz
 from tornproof_conformance.report.fuzz import FuzzReport, consume
 
@@ -34,12 +40,7 @@ class Share(click.ParamType[tuple[int, int]]):
 
 
 @click.command("fuzz")
-@click.option(
-    "--target",
-    default="reference",
-    show_default=True,
-    help="What to search: the built-in reference, or a miniature with a known bug.",
-)
+@target_option("search")
 @click.option(
     "--minutes",
     default=1.0,
@@ -77,16 +78,10 @@ class Share(click.ParamType[tuple[int, int]]):
     metavar="DIRECTORY|redis://HOST:PORT/N|github:OWNER/REPOSITORY",
     help="Where examples that once failed are kept and shared.",
 )
-@click.option(
-    "--reproducers",
-    default=Path(".tornproof"),
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where to save what `tornproof replay` takes.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object a line.")
+@reproducers_option
+@events_json_option
 def command(
-    target: str,
+    name: str,
     minutes: float,
     seed: int | None,
     shard: tuple[int, int],
@@ -104,7 +99,7 @@ def command(
     """
     if seed is None:
         seed = SystemRandom().getrandbits(32)
-    fuzzing = Fuzzing(target, seed, *shard, database=database)
+    fuzzing = Fuzzing(name, seed, *shard, database=database)
     stream = fuzz(
         fuzzing, minutes=minutes, reproducers=reproducers, engine=Engine.parse(engine, jobs)
     )
@@ -116,5 +111,6 @@ def command(
             found.append(isinstance(event, ViolationFound))
 
         consume(stream, take)
-        raise SystemExit(1 if any(found) else 0)
-    raise SystemExit(1 if FuzzReport(Console(highlight=False)).show(stream) else 0)
+        raise SystemExit(DOES_NOT_CONFORM if any(found) else CONFORMS)
+    found_any = FuzzReport(Console(highlight=False)).show(stream)
+    raise SystemExit(DOES_NOT_CONFORM if found_any else CONFORMS)

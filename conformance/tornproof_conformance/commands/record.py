@@ -13,6 +13,10 @@ from tornproof_models.disk.trace_file import save_trace
 from tornproof_models.explore.workload import Options, run
 
 from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.commands.options import (
+    durability_option,
+    segment_bytes_option,
+)
 from tornproof_conformance.power.recorded import CannotTrace
 from tornproof_conformance.power.target import RecordedTarget
 from tornproof_conformance.programs import SYNTAX, parse_program
@@ -38,20 +42,8 @@ from tornproof_conformance.recorder.strace import record
     "--program",
     help=f"Let the command, an adapter, run this program; its steps: {SYNTAX}.",
 )
-@click.option(
-    "--durability",
-    default="immediate",
-    show_default=True,
-    type=click.Choice(["immediate", "eventual"]),
-    help="For --program: when an append is promised to last.",
-)
-@click.option(
-    "--segment-bytes",
-    default=512,
-    show_default=True,
-    type=click.IntRange(1),
-    help="For --program: the size of a segment.",
-)
+@durability_option("For --program: when an append is promised to last.")
+@segment_bytes_option(512, "For --program: the size of a segment.")
 @click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
 def command(
     output: Path,

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from tornproof_conformance.commands.options import (
+    events_json_option,
+)
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
 from tornproof_conformance.event_file import read_events
 
@@ -13,7 +16,7 @@ from tornproof_conformance.event_file import read_events
 @click.command("report")
 @click.argument("events", type=click.Path(dir_okay=False, path_type=Path))
 @output_options(events=False)
-@click.option("--json", "as_json", is_flag=True, help="Print the events, one JSON object a line.")
+@events_json_option
 def command(events: Path, outputs: Outputs, as_json: bool) -> None:
     """
     Report on a run from its file of EVENTS, in the terminal and in files.

@@ -1,0 +1,76 @@
+"""
+Options that several commands share, so that they mean the same everywhere.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import click
+
+from tornproof_conformance.adapter.session import TIMEOUT
+
+Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def target_option(purpose: str) -> Decorator:
+    """Give a command the name of a target that is built in, as `name`."""
+    return click.option(
+        "--target",
+        "name",
+        default="reference",
+        show_default=True,
+        help=f"What to {purpose}: the built-in reference, or a miniature with a known bug.",
+    )
+
+
+def durability_option(help_text: str) -> Decorator:
+    """Give a command the durability with which a program's journal is opened."""
+    return click.option(
+        "--durability",
+        default="immediate",
+        show_default=True,
+        type=click.Choice(["immediate", "eventual"]),
+        help=help_text,
+    )
+
+
+def segment_bytes_option(default: int, help_text: str) -> Decorator:
+    """Give a command the size of a segment in a program's journal."""
+    return click.option(
+        "--segment-bytes",
+        default=default,
+        show_default=True,
+        type=click.IntRange(1),
+        help=help_text,
+    )
+
+
+budget_option = click.option(
+    "--budget",
+    "seconds",
+    default=60,
+    show_default=True,
+    type=click.IntRange(1),
+    help="About how many seconds an adapter may be judged for.",
+)
+
+timeout_option = click.option(
+    "--timeout",
+    default=TIMEOUT,
+    show_default=True,
+    type=click.FloatRange(0.01),
+    help="How many seconds an adapter may take for a reply.",
+)
+
+reproducers_option = click.option(
+    "--reproducers",
+    default=Path(".tornproof"),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to save what `tornproof replay` takes.",
+)
+
+events_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the events, one JSON object a line."
+)
