@@ -1,5 +1,6 @@
 """A conversation with a process: lines, deadlines, groups, and what they mean."""
 
+import fcntl
 import json
 import os
 import sys
@@ -37,6 +38,18 @@ import os, sys, time
 if os.fork() == 0:
     time.sleep(60)
 print(os.getpid(), file=sys.stderr, flush=True)
+time.sleep(60)
+"""
+
+
+HOLDER = """
+import fcntl, json, os, sys, time
+path = sys.stdin.readline().rstrip()
+if os.fork() == 0:
+    ballast = bytearray(os.urandom(1) * (128 << 20))  # to be given back before the files are
+    lock = open(path, "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    print("held", flush=True)
 time.sleep(60)
 """
 
@@ -91,6 +104,20 @@ def test_a_kill_takes_the_children_along() -> None:
             return
         time.sleep(0.005)
     pytest.fail("a child is still there two seconds after the kill")
+
+
+def test_after_a_kill_no_child_holds_a_lock(tmp_path: Path) -> None:
+    """The first of a group may be gone before the others have let go of their files."""
+    path = tmp_path / "lock"
+    with running(HOLDER) as session:
+        soon = time.monotonic() + 10
+        session.process.send(f"{path}\n".encode(), soon)
+        session.process.receive(soon)
+
+        session.kill()
+
+        with path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_what_was_answered_before_a_kill_is_heard() -> None:

@@ -28,6 +28,10 @@ LOG_BYTES = 8 << 10
 """Bytes of standard error that are looked at, from the end."""
 
 
+DYING = 5.0
+"""Seconds that a killed process may take to end: one that the kernel holds up takes longer."""
+
+
 class Deadline(Exception):
     """The time for a line is over."""
 
@@ -184,15 +188,40 @@ class LineProcess:
             return None
 
     def kill(self) -> None:
-        """End the whole group with SIGKILL; nothing more is read or written."""
+        """
+        End the whole group with SIGKILL, and wait until it has; nothing more is read or written.
+
+        A wrapper is gone before what it wraps, which may hold its locks a moment longer.
+        """
         if self.is_released:
             return  # its number may be another's by now
         with contextlib.suppress(ProcessLookupError):  # the group is gone already
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        deadline = time.monotonic() + DYING
+        while has_living(self.pid) and time.monotonic() < deadline:
+            time.sleep(0.0005)
 
     def release(self) -> None:
         """Let go of the pipes and the log, once it has ended."""
         for pipe in (self._process.stdin, self._process.stdout, self._log):
             if pipe is not None and not pipe.closed:
                 pipe.close()
+
+
+def has_living(group: int) -> bool:
+    """
+    Tell whether any process of a group still runs, and so has files open.
+
+    One that has ended and was not waited for counts as gone.
+    """
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended since
+            state, _, number = status.read_text().rpartition(")")[2].split()[:3]
+            if int(number) == group and state not in "ZX":
+                return True
+    return False
