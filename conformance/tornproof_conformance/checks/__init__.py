@@ -98,10 +98,15 @@ class Clock:
         """Whether some of it is left."""
         return self.spent < self.seconds
 
-    def progress(self, check: str, detail: str) -> Progress:
+    @property
+    def until(self) -> float:
+        """When it is over, by the monotonic clock."""
+        return self.began + self.seconds
+
+    def progress(self, check: str, detail: str, images: int | None = None) -> Progress:
         """Say how much of it is over."""
         total = max(int(self.seconds), 1)
-        return Progress(check, min(int(self.spent), total), total, detail)
+        return Progress(check, min(int(self.spent), total), total, detail, images)
 
 
 Findings: TypeAlias = Generator[Progress | Problem, None, Covered]

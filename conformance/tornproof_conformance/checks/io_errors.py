@@ -11,7 +11,6 @@ take any; so some programs run with syncs that return late, which shows an answe
 does not wait for them.
 """
 
-import time
 from collections.abc import Iterator
 from itertools import product
 
@@ -37,11 +36,10 @@ from tornproof_models.explore.workload import (
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import Problem, ProgramCase
-from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
+from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, count_images
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.checks.faults import FAULTS
-from tornproof_conformance.checks.power_loss import BOUND, NO_TRACE
-from tornproof_conformance.events import Progress
+from tornproof_conformance.checks.power_loss import BOUND, NO_TRACE, can_take
 from tornproof_conformance.power.injected import faults_of
 from tornproof_conformance.power.target import RecordedTarget
 
@@ -78,7 +76,7 @@ class Injected:
 
 def injections(target: RecordedTarget) -> Iterator[Injected]:
     """Yield every program with a fault, rehearsing each program once."""
-    steps = [s for s in STRUCK if not isinstance(s, Rotate) or "journal/segments" in target.claims]
+    steps = [step for step in STRUCK if can_take(target, step)]
     for step, after, durability in product(steps, AFTER, DURABILITIES):
         options = Options(4096, durability)
         rehearsed = (Append(5), Fail(1, Fault.ERROR), step)
@@ -153,25 +151,23 @@ def _io_errors(target: Target, budget: Budget) -> Findings:
     assert isinstance(target, AdapterTarget)
     try:
         with RecordedTarget.of(target) as recorded, RecordedTarget.of(target, LATE) as late:
-            return (yield from _search(recorded, late, budget.seconds * SHARE))
+            return (yield from _search(recorded, late, Clock.start(budget, SHARE)))
     except NO_TRACE as reason:
         return Covered(f"nothing: {reason}", is_conclusive=False)
 
 
-def _search(target: RecordedTarget, late: RecordedTarget, seconds: float) -> Findings:
-    began, rest = time.monotonic(), ""
-    search = _Search(target, until=began + seconds)
+def _search(target: RecordedTarget, late: RecordedTarget, clock: Clock) -> Findings:
+    rest = ""
+    search = _Search(target, until=clock.until)
     for program, durability in product(WAITING, DURABILITIES):
         yield from search.wait(late, program, Options(4096, durability))
     for injected in injections(target):
-        elapsed = time.monotonic() - began
-        if elapsed > seconds and search.faults >= MINIMUM:
+        if not clock.has_time and search.faults >= MINIMUM:
             rest = ", as far as the time went"
             break
         if search.faults % 5 == 0:
             detail = f"{injected.options.durability}: {search.faults:,} faults"
-            done = int(elapsed)
-            yield Progress(NAME, done, int(seconds), detail, search.coverage.judged)
+            yield clock.progress(NAME, detail, search.coverage.judged)
         yield from search.fail(injected)
     words = (
         f"{search.faults:,} faults{rest}, of which {search.struck:,} struck, each followed by a "

@@ -9,7 +9,6 @@ Programs come in order of length until the time is over.  What is told of each r
 is the violation in the mildest profile, and of those the one with the shortest program.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from itertools import product
 
@@ -30,9 +29,8 @@ from tornproof_models.explore.workload import (
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import Problem, ProgramCase
-from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
+from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, count_images
 from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES, EXPLORATION, ROOMY
-from tornproof_conformance.events import Progress
 from tornproof_conformance.power.recorded import CannotTrace
 from tornproof_conformance.power.target import RecordedTarget
 from tornproof_conformance.recorder.lines import Unreadable
@@ -63,7 +61,7 @@ NO_TRACE = (CannotRecord, CannotTrace, RecordingDiffers, Unreadable)
 def programs_of(target: AdapterTarget, length: int) -> Iterator[tuple[Options, Program]]:
     """Yield the programs of a length that an adapter can run, with what to open it with."""
     for segment_bytes, alphabet in ((512, ALPHABET), (4096, ROOMY)):
-        steps = [step for step in alphabet if _can_take(target, step)]
+        steps = [step for step in alphabet if can_take(target, step)]
         for program in product(steps, repeat=length):
             for durability in DURABILITIES:
                 if any(isinstance(step, Append) for step in program):
@@ -72,7 +70,8 @@ def programs_of(target: AdapterTarget, length: int) -> Iterator[tuple[Options, P
         yield from ((Options(4096), program) for program in TOGETHER[length - 1])
 
 
-def _can_take(target: AdapterTarget, step: Step) -> bool:
+def can_take(target: AdapterTarget, step: Step) -> bool:
+    """Tell whether a step is among what an adapter claims."""
     return not isinstance(step, Rotate) or "journal/segments" in target.claims
 
 
@@ -145,26 +144,25 @@ def _power_loss(target: Target, budget: Budget) -> Findings:
     assert isinstance(target, AdapterTarget)
     try:
         with RecordedTarget.of(target) as recorded:
-            return (yield from _search(recorded, budget.operations, budget.seconds * SHARE))
+            return (yield from _search(recorded, budget.operations, Clock.start(budget, SHARE)))
     except NO_TRACE as reason:
         return Covered(f"nothing: {reason}", is_conclusive=False)
 
 
-def _search(target: RecordedTarget, operations: int, seconds: float) -> Findings:
-    began, whole, rest = time.monotonic(), 0, ""
-    search = _Search(target, until=began + seconds)
-    target.recordings = int(seconds * RECORDINGS)
+def _search(target: RecordedTarget, operations: int, clock: Clock) -> Findings:
+    whole, rest = 0, ""
+    search = _Search(target, until=clock.until)
+    target.recordings = int(clock.seconds * RECORDINGS)
     for length in range(1, operations + 1):
         todo: Sequence[tuple[Options, Program]] = list(programs_of(target, length))
         done = 0
         for options, program in todo:
-            elapsed = time.monotonic() - began
-            if elapsed > seconds and (whole or done > 0):
+            if not clock.has_time and (whole or done > 0):
                 break
             if done % 10 == 0:
                 coverage = search.coverage
                 detail = f"programs of {length} operations: {coverage.judged:,} images"
-                yield Progress(NAME, int(elapsed), int(seconds), detail, coverage.judged)
+                yield clock.progress(NAME, detail, coverage.judged)
             search.run(program, options)
             done += 1
         if done < len(todo):
