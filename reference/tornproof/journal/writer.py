@@ -6,22 +6,16 @@ state, *rotate* if the segment is full, *write* the frame, and pass the
 *barrier*, an fsync, before the offset is returned.  The returned offset is the
 acknowledgement (JRN-3).
 
-Two rules keep failures simple:
-
-**The bytes of a segment are written once.**  If a write fails, the fragment is
-cut off and the segment is finished; the next record goes to a fresh segment, so
-it never lies behind a fragment, nor where one has been (JRN-8).
-
-**A failed fsync is final.**  The kernel reports it once and may forget the
-pages, so the writer refuses everything from then on; opening the journal again
-recovers it (JRN-7).
-
-The second rule is a state machine of three states: see `states`.
+Two rules keep failures simple.  The bytes of a segment are written once: see
+`active`.  And **a failed fsync is final.**  The kernel reports it once and may
+forget the pages, so the writer refuses everything from then on; opening the
+journal again recovers it (JRN-7).  That is a state machine of three states: see
+`states`.
 """
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -32,12 +26,13 @@ from tornproof.errors import (
     TornproofError,
     from_os_error,
 )
-from tornproof.filesystem import File, Filesystem, OsFilesystem
+from tornproof.filesystem import Filesystem, OsFilesystem
 from tornproof.journal.access import SegmentAccess
+from tornproof.journal.active import ActiveSegment, create_segment
 from tornproof.journal.cursor import read_cursors
 from tornproof.journal.locking import hold_writer_lock
 from tornproof.journal.recovery import RecoveryReport, ensure_directory, recover_locked
-from tornproof.journal.segments import Segment, removable_segments, resolve, temporary_name
+from tornproof.journal.segments import Segment, removable_segments, resolve
 from tornproof.journal.states import TRANSITIONS, Durability, Event, State
 from tornproof.journal.watermark import Watermark
 from tornproof.record import MAX_PAYLOAD_BYTES, check_size, encode
@@ -82,9 +77,7 @@ class Journal:
         self._bases = [segment.base for segment in report.segments]
         self._end = report.end
         self._durable = report.end
-        self._active: File | None = None
-        self._finished = False
-        self._dirty = False
+        self._active: ActiveSegment | None = None
         self._access = SegmentAccess(filesystem, report.directory, max_payload)
         self._watermark = watermark
 
@@ -196,15 +189,14 @@ class Journal:
         # write, segment by segment
         offsets = []
         while frames:
-            if self._must_rotate(len(frames[0])):
-                self._start_segment()
+            active = self._segment_for(len(frames[0]))
             group = [frames.popleft()]
-            size = len(group[0])
-            while frames and size + len(frames[0]) <= self._room:
-                size += len(frames[0])
+            room = active.base + self._segment_bytes - self._end - len(group[0])
+            while frames and len(frames[0]) <= room:
+                room -= len(frames[0])
                 group.append(frames.popleft())
-            self._write(b"".join(group))
-            self._access.index(self._bases[-1]).note(self._end - self._bases[-1])
+            self._write(active, b"".join(group))
+            self._access.index(active.base).note(self._end - active.base)
             for frame in group:
                 offsets.append(self._end)
                 self._end += len(frame)
@@ -225,18 +217,12 @@ class Journal:
         Raises `InputOutput` if the disk refuses, and the journal is poisoned.
         """
         self._require_open()
-        if self._active is None or not self._dirty:
+        if self._active is None or not self._active.dirty:
             return
-        try:
+        with self._poisoned_by_failing_to(f"sync {self._active.path}"):
             self._active.sync()
-            self._dirty = False
             self._durable = self._end
             self._watermark.advance(self._durable)
-        except OSError as error:
-            self._move(Event.SYNC_FAILED)
-            raise from_os_error(
-                error, f"sync {self._active_path}, so the journal is poisoned"
-            ) from error
 
     def rotate(self) -> int:
         """
@@ -311,7 +297,7 @@ class Journal:
         self._require_open()
         cursors = read_cursors(self._filesystem, self._directory)
         removable = removable_segments(self.segments, cursors.values())
-        try:
+        with self._poisoned_by_failing_to(f"remove segments of {self._directory}"):
             # a cursor that was renamed into place may not be durable yet (CUR-3)
             if removable:
                 self._filesystem.sync_directory(self._directory)
@@ -320,108 +306,60 @@ class Journal:
                 self._filesystem.sync_directory(self._directory)
                 self._bases.remove(segment.base)
                 self._access.forget(segment.base)
-        except OSError as error:
-            self._move(Event.SYNC_FAILED)
-            raise from_os_error(
-                error, f"remove segments of {self._directory}, so the journal is poisoned"
-            ) from error
         return self.first
 
     # Segments
 
-    def _start_segment(self) -> None:
-        """
-        Seal the active segment and make the next one, durable in name (SEG-4).
+    def _segment_for(self, size: int) -> ActiveSegment:
+        """Return a segment with room for a frame; an empty one takes any (SEG-6)."""
+        active = self._active
+        if active is None or active.finished:
+            return self._start_segment()
+        if active.base < self._end and self._end + size > active.base + self._segment_bytes:
+            return self._start_segment()
+        return active
 
-        The file gets its name by a rename, so an empty segment of the same name,
-        left by a crash or a full disk, is replaced by a file that nobody ever
-        wrote to.
-        """
+    def _start_segment(self) -> ActiveSegment:
+        """Seal the active segment and make the next one, durable in name (SEG-4)."""
         # seal
         self.sync()
         self._sync_watermark()
         self._close_active()
 
         # make
-        temporary = f"{self._directory}/{temporary_name(self._end)}"
-        try:
-            file = self._filesystem.open(temporary, create=True, exclusive=True)
-        except OSError as error:
-            raise from_os_error(error, f"create {temporary}") from error
-        try:
-            self._filesystem.rename(temporary, self._access.path(self._end))
-        except OSError as error:
-            file.close()
-            with suppress(OSError):  # recovery removes it otherwise (REC-10)
-                self._filesystem.unlink(temporary)
-            raise from_os_error(error, f"rename {temporary}") from error
+        active = create_segment(self._filesystem, self._directory, self._end)
+        self._active = active
 
         # barrier
-        try:
+        with self._poisoned_by_failing_to(f"sync {self._directory}"):
             self._filesystem.sync_directory(self._directory)
-        except OSError as error:
-            file.close()
-            self._move(Event.SYNC_FAILED)
-            raise from_os_error(
-                error, f"sync {self._directory}, so the journal is poisoned"
-            ) from error
-        self._active, self._finished = file, False
         if not self._bases or self._bases[-1] != self._end:
             self._bases.append(self._end)
+        return active
+
+    def _write(self, active: ActiveSegment, frames: bytes) -> None:
+        """Write frames at the end, wholly or not at all, or be poisoned (JRN-8)."""
+        try:
+            active.write(self._end, frames)
+        finally:
+            if active.torn:
+                self._move(Event.ROLLBACK_FAILED)
 
     def _sync_watermark(self) -> None:
         """Make the watermark exact where it is cheap: between segments, and at the end."""
-        try:
+        with self._poisoned_by_failing_to(f"sync the watermark of {self._directory}"):
             self._watermark.sync()
-        except OSError as error:
-            self._move(Event.SYNC_FAILED)
-            raise from_os_error(
-                error, f"sync the watermark of {self._directory}, so the journal is poisoned"
-            ) from error
-
-    def _must_rotate(self, size: int) -> bool:
-        """Tell whether the next frame needs a fresh segment; an empty one takes any (SEG-6)."""
-        if self._active is None or self._finished:
-            return True
-        return self._end > self._bases[-1] and size > self._room
-
-    @property
-    def _active_path(self) -> str:
-        return self._access.path(self._bases[-1])
-
-    @property
-    def _room(self) -> int:
-        """Bytes that the active segment still takes."""
-        return self._bases[-1] + self._segment_bytes - self._end
-
-    def _write(self, frames: bytes) -> None:
-        """Write frames at the end, wholly or not at all (JRN-8)."""
-        assert self._active is not None
-        position = self._end - self._bases[-1]
-        written = 0
-        self._dirty = True
-        try:
-            while written < len(frames):
-                written += self._active.write_at(position + written, frames[written:])
-        except BaseException as error:
-            self._roll_back(position)
-            if isinstance(error, OSError):
-                raise from_os_error(
-                    error,
-                    f"write {len(frames)} bytes at {self._access.path(self._bases[-1])}:{position}",
-                ) from error
-            raise
-
-    def _roll_back(self, size: int) -> None:
-        """Cut a fragment off and finish with the segment, or poison the journal."""
-        assert self._active is not None
-        try:
-            self._active.truncate(size)
-            self._finished = True
-        except OSError:
-            self._move(Event.ROLLBACK_FAILED)
 
     # State
+
+    @contextmanager
+    def _poisoned_by_failing_to(self, action: str) -> Iterator[None]:
+        """Let an error of the disk poison the journal: what is durable is unknown then (JRN-7)."""
+        try:
+            yield
+        except OSError as error:
+            self._move(Event.SYNC_FAILED)
+            raise from_os_error(error, f"{action}, so the journal is poisoned") from error
 
     def _move(self, event: Event) -> None:
         self._state = TRANSITIONS[self._state, event]
