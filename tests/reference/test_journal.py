@@ -14,6 +14,7 @@ from tornproof.errors import (
     TooLarge,
     Trimmed,
 )
+from tornproof.filesystem import OsFilesystem
 from tornproof.journal import Journal, recover
 from tornproof_conformance.pytest_plugin import requirement
 
@@ -202,3 +203,31 @@ def test_many_records_take_one_write(tmp_path: Path) -> None:
         many = journal.append_many(payloads)
     assert many == one
     assert segments(tmp_path / "many") == segments(tmp_path / "one")
+
+
+class Interrupted(OsFilesystem):
+    """A disk whose user presses Ctrl-C while the first directory is being synced."""
+
+    def __init__(self) -> None:
+        self.synced: list[str] = []
+        self.armed = False
+
+    def sync_directory(self, path: str) -> None:
+        """Sync a directory, unless armed."""
+        if self.armed:
+            self.armed = False
+            raise KeyboardInterrupt
+        self.synced.append(path)
+        super().sync_directory(path)
+
+
+@requirement("SEG-4")
+def test_an_interrupted_rotation_does_not_leave_a_name_unsynced(tmp_path: Path) -> None:
+    """What is appended after Ctrl-C in a rotation is acknowledged after a sync of its name."""
+    filesystem = Interrupted()
+    with Journal.open(str(tmp_path / "j"), filesystem=filesystem) as journal:
+        filesystem.armed, filesystem.synced = True, []
+        with pytest.raises(KeyboardInterrupt):
+            journal.append(b"interrupted")
+        assert journal.append(b"next") == 0
+    assert filesystem.synced == [str(tmp_path / "j")]

@@ -328,11 +328,15 @@ class Journal:
 
         # make
         active = create_segment(self._filesystem, self._directory, self._end)
-        self._active = active
 
         # barrier
-        with self._poisoned_by_failing_to(f"sync {self._directory}"):
-            self._filesystem.sync_directory(self._directory)
+        try:
+            with self._poisoned_by_failing_to(f"sync {self._directory}"):
+                self._filesystem.sync_directory(self._directory)
+        except BaseException:
+            active.close()
+            raise
+        self._active = active
         if not self._bases or self._bases[-1] != self._end:
             self._bases.append(self._end)
         return active
