@@ -7,35 +7,14 @@ codes of a verdict are those of the adapter protocol.
 """
 
 import sys
-from typing import Any
+from collections.abc import MutableMapping
+from typing import Any, cast
 
 import click
 from tornproof.errors import TornproofError
 
 from tornproof_conformance.adapter.diagnosis import Diagnosis
-from tornproof_conformance.commands import (
-    audit,
-    barriers,
-    campaign,
-    certificates,
-    chain,
-    check,
-    diff,
-    dlq,
-    explain,
-    explore,
-    fuzz,
-    inspect,
-    listing,
-    matrix,
-    record,
-    recover,
-    replay,
-    report,
-    run,
-    targets,
-    vectors,
-)
+from tornproof_conformance.commands import TABLE, Commands
 from tornproof_conformance.exit_codes import (
     BROKEN_ADAPTER,
     DOES_NOT_CONFORM,
@@ -62,7 +41,21 @@ class Tornproof(click.Group):
             context.exit(EXIT_CODES.get(error.code, USAGE))
 
 
-@click.group(cls=Tornproof, context_settings={"help_option_names": ["-h", "--help"]})
+class CommandLine(Tornproof):
+    """Every command of the suite, of which a run imports one."""
+
+    def __init__(self, **settings: Any) -> None:
+        # nothing is ever added to them
+        commands = cast("MutableMapping[str, click.Command]", Commands())
+        super().__init__(commands=commands, **settings)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands by what the table says of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, listed.summary) for name, listed in TABLE.items()])
+
+
+@click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tornproof")
 def main() -> None:
     """
@@ -72,32 +65,6 @@ def main() -> None:
     4 inconclusive.
     """
 
-
-for module in (
-    check,
-    replay,
-    run,
-    report,
-    matrix,
-    diff,
-    campaign,
-    fuzz,
-    barriers,
-    record,
-    explore,
-    vectors,
-    recover,
-    inspect,
-    audit,
-    chain,
-    dlq,
-    explain,
-    listing,
-    targets,
-):
-    main.add_command(module.command)
-main.add_command(certificates.certify)
-main.add_command(certificates.verify_certificate)
 
 if __name__ == "__main__":
     sys.exit(main())

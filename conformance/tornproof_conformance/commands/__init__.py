@@ -1,3 +1,102 @@
 """
-The commands of `tornproof`, one module each.
+The commands of the command line, one module each, and the table of them.
+
+Some commands need everything that the suite has, and some next to nothing: who looks
+into a journal should not wait for what judges one.  So the module of a command is
+imported when the command is asked for, and the table says what a list of all commands
+has to say.
 """
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+
+import click
+from attrs import frozen
+
+
+@frozen
+class Listed:
+    """A command that has not been imported."""
+
+    place: str
+    """Its module in this package; and after a colon its name there, if that is not `command`."""
+
+    summary: str
+    """What the first paragraph of its help says."""
+
+
+TABLE: Mapping[str, Listed] = {
+    "audit": Listed(
+        "audit", "Look into the audit index in PATH: the most recent, an agent's, or one."
+    ),
+    "barriers": Listed("barriers", "Take away each sync of a program, and crash it everywhere."),
+    "campaign": Listed("campaign", "Crash every program of up to so many operations, in shards."),
+    "certify": Listed(
+        "certificates:certify",
+        "Crash a program everywhere, and write down what that rests on.",
+    ),
+    "chain": Listed("chain", "Verify a chain of signed events, or print its head to be saved."),
+    "check": Listed("check", "Judge a target by every check, and say what the verdict rests on."),
+    "diff": Listed("diff", "Compare two files of events: what is BEFORE and AFTER."),
+    "dlq": Listed("dlq", "Look at dead letters, and replay them."),
+    "explain": Listed(
+        "explain", "Explain SUBJECT: a requirement such as REC-2, a profile, or a miniature."
+    ),
+    "explore": Listed("explore", "Say what a crash may leave of a trace, in every profile."),
+    "fuzz": Listed("fuzz", "Search for violations with random programs until the time is up."),
+    "inspect": Listed(
+        "inspect", "Show what the journal in DIRECTORY holds, and any damage; change nothing."
+    ),
+    "list": Listed(
+        "listing",
+        "List requirements, checks, scenarios, machines, vectors, profiles or miniatures.",
+    ),
+    "matrix": Listed("matrix", "Put the runs of several files of EVENTS side by side."),
+    "record": Listed("record", "Run a command and write down what it does to its files."),
+    "recover": Listed(
+        "recover", "Recover the journal in DIRECTORY: cut a torn tail, make the rest durable."
+    ),
+    "replay": Listed(
+        "replay", "Run a reproducer again and say FIXED, FAILED or ERROR, step by step."
+    ),
+    "report": Listed(
+        "report", "Report on a run from its file of EVENTS, in the terminal and in files."
+    ),
+    "run": Listed(
+        "run",
+        "Judge an adapter by what is selected: requirements, vectors, scenarios or checks.",
+    ),
+    "targets": Listed("targets", "List foreign logs, or cut the power of those that are NAMED."),
+    "vectors": Listed("vectors", "Look after the frozen test vectors."),
+    "verify-certificate": Listed(
+        "certificates:verify_certificate",
+        "Check the certificate in FILE by code that shares nothing with what wrote it.",
+    ),
+}
+"""Every command by name."""
+
+
+@cache
+def load(name: str) -> click.Command:
+    """Import a command.  Raises `KeyError` if there is none of this name."""
+    module, _, attribute = TABLE[name].place.partition(":")
+    imported = import_module(f"{__name__}.{module}")
+    command: click.Command = getattr(imported, attribute or "command")
+    return command
+
+
+class Commands(Mapping[str, click.Command]):
+    """Every command by name, each imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        return load(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in TABLE
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TABLE)
+
+    def __len__(self) -> int:
+        return len(TABLE)
