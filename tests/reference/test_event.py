@@ -11,25 +11,20 @@ import rfc8785
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from tornproof.drainer.event import (
+from tornproof.drainer.action import (
     Allow,
     Bash,
     Custom,
     Escalate,
-    Event,
     FilesystemWrite,
     NetworkRequest,
     ProcessSpawn,
     ReadAction,
     Refuse,
     Warn,
-    decode,
-    encode,
-    format_timestamp,
-    from_json,
-    mint_id,
-    parse_timestamp,
 )
+from tornproof.drainer.event import Event, decode, encode, from_json, mint_id
+from tornproof.drainer.timestamp import format_timestamp, parse_timestamp
 from tornproof.errors import Invalid, Unencodable
 from tornproof_conformance.pytest_plugin import requirement
 

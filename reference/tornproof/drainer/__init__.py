@@ -18,25 +18,23 @@ The modules, in the order in which to read them:
 
 import logging
 
-from tornproof.drainer.event import (
+from tornproof.drainer.action import (
     Allow,
     Bash,
     Custom,
-    Encoded,
     Escalate,
-    Event,
     FilesystemWrite,
     NetworkRequest,
     ProcessSpawn,
     ReadAction,
     Refuse,
     Warn,
-    encode,
-    parse_timestamp,
 )
+from tornproof.drainer.event import Encoded, Event, encode
 from tornproof.drainer.metrics import Metrics
 from tornproof.drainer.queue import DeferredAuditQueue, Drained, Receipt
 from tornproof.drainer.replay import DeadLetter, Replay, dead_letters, dlq_size, replay_dlq
+from tornproof.drainer.timestamp import parse_timestamp
 
 logging.getLogger("tornproof").addHandler(logging.NullHandler())
 

@@ -12,17 +12,30 @@ of an event does not depend on who computes it (EVT-2, EVT-3).
 """
 
 import json
-import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any
 
 import rfc8785
-from attrs import Attribute, asdict, field, fields, frozen
+from attrs import field, frozen
 
+from tornproof.drainer.action import (
+    ACTIONS,
+    DECISIONS,
+    OPTIONAL_TEXT,
+    TEXT,
+    Action,
+    Custom,
+    Decision,
+    FilesystemWrite,
+    Refuse,
+    checked,
+    tagged,
+    untagged,
+)
+from tornproof.drainer.timestamp import format_timestamp, parse_timestamp
 from tornproof.errors import Invalid, Unencodable
 
 EVENT_TYPE = "governance.refusal"
@@ -30,152 +43,7 @@ EVENT_TYPE = "governance.refusal"
 MAX_EVENT_BYTES = 16 << 20
 """Largest canonical form accepted: what a record of the spool may hold (FRM-8)."""
 
-_SECOND = 1_000_000_000
-_EPOCH = datetime(1970, 1, 1)
-_RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?"
-    r"(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))",
-    re.ASCII,
-)
-
 _TEXTS = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-_TYPE_NAMES: Mapping[type, str] = {str: "text", int: "an integer", tuple: "a list of texts"}
-
-
-def _checked(kind: type, *, optional: bool = False) -> Callable[[Any, "Attribute[Any]", Any], None]:
-    """Make a validator that insists on a type; a bool is not an integer here."""
-
-    def check(owner: object, attribute: "Attribute[Any]", value: object) -> None:
-        right = isinstance(value, kind) and not isinstance(value, bool)
-        if isinstance(value, tuple):
-            right = right and all(isinstance(item, str) for item in value)
-        if not right and not (optional and value is None):
-            raise Invalid(
-                f"{attribute.name} of {type(owner).__name__} must be {_TYPE_NAMES[kind]}, "
-                f"not {value!r}"
-            )
-
-    return check
-
-
-def _frozen_list(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-_TEXT = _checked(str)
-_OPTIONAL_TEXT = _checked(str, optional=True)
-
-
-# Actions
-
-
-@frozen
-class Bash:
-    """A shell command."""
-
-    kind: ClassVar = "bash"
-    command: str = field(validator=_TEXT)
-    cwd: str | None = field(default=None, validator=_OPTIONAL_TEXT)
-
-
-@frozen
-class FilesystemWrite:
-    """A write to a file, with the bytes it may come to."""
-
-    kind: ClassVar = "filesystem_write"
-    path: str = field(validator=_TEXT)
-    byte_estimate: int | None = field(default=None, validator=_checked(int, optional=True))
-
-
-@frozen
-class NetworkRequest:
-    """A request over the network."""
-
-    kind: ClassVar = "network_request"
-    host: str = field(validator=_TEXT)
-    scheme: str = field(validator=_TEXT)
-
-
-@frozen
-class ProcessSpawn:
-    """A process that is started without a shell."""
-
-    kind: ClassVar = "process_spawn"
-    binary: str = field(validator=_TEXT)
-    args: tuple[str, ...] = field(default=(), converter=_frozen_list, validator=_checked(tuple))
-
-
-@frozen
-class Custom:
-    """Anything else; `payload` is any JSON value."""
-
-    kind: ClassVar = "custom"
-    custom_kind: str = field(validator=_TEXT)
-    payload: Any
-
-
-@frozen
-class ReadAction:
-    """A read through one of the system's surfaces."""
-
-    kind: ClassVar = "read_action"
-    surface: str = field(validator=_TEXT)
-    namespace: str | None = field(default=None, validator=_OPTIONAL_TEXT)
-    query: str | None = field(default=None, validator=_OPTIONAL_TEXT)
-
-
-Action = Bash | FilesystemWrite | NetworkRequest | ProcessSpawn | Custom | ReadAction
-ACTIONS: Mapping[str, type[Action]] = {
-    action.kind: action
-    for action in (Bash, FilesystemWrite, NetworkRequest, ProcessSpawn, Custom, ReadAction)
-}
-
-
-# Decisions
-
-
-@frozen
-class Allow:
-    """The action may go on."""
-
-    kind: ClassVar = "allow"
-
-
-@frozen
-class Refuse:
-    """The action must not go on: the one decision that makes an event."""
-
-    kind: ClassVar = "refuse"
-    rule_id: str = field(validator=_TEXT)
-    reason: str = field(validator=_TEXT)
-
-
-@frozen
-class Warn:
-    """The action may go on, and somebody should look at it."""
-
-    kind: ClassVar = "warn"
-    rule_id: str = field(validator=_TEXT)
-    reason: str = field(validator=_TEXT)
-
-
-@frozen
-class Escalate:
-    """Somebody else decides."""
-
-    kind: ClassVar = "escalate"
-    rule_id: str = field(validator=_TEXT)
-    reason: str = field(validator=_TEXT)
-
-
-Decision = Allow | Refuse | Warn | Escalate
-DECISIONS: Mapping[str, type[Decision]] = {
-    decision.kind: decision for decision in (Allow, Refuse, Warn, Escalate)
-}
-
-
-# Events
 
 
 @frozen
@@ -189,11 +57,11 @@ class Event:
     event instead of a second.
     """
 
-    agent_id: str = field(validator=_TEXT)
+    agent_id: str = field(validator=TEXT)
     action: Action
     decision: Decision
-    timestamp: int = field(validator=_checked(int))
-    event_id: str | None = field(default=None, validator=_OPTIONAL_TEXT)
+    timestamp: int = field(validator=checked(int))
+    event_id: str | None = field(default=None, validator=OPTIONAL_TEXT)
 
     @property
     def is_refusal(self) -> bool:
@@ -244,9 +112,9 @@ def encode(event: Event) -> Encoded:
         raise Unencodable("only a refusal with an id has a canonical form")
     timestamp = format_timestamp(event.timestamp)
     value: dict[str, Any] = {
-        "action": _tagged("kind", event.action),
+        "action": tagged("kind", event.action),
         "agent_id": event.agent_id,
-        "decision": _tagged("decision", event.decision),
+        "decision": tagged("decision", event.decision),
         "event_id": event.event_id,
         "timestamp": timestamp,
     }
@@ -289,8 +157,8 @@ def from_json(value: Mapping[str, Any]) -> Event:
     try:
         return Event(
             agent_id=value["agent_id"],
-            action=_untagged("kind", ACTIONS, value["action"]),
-            decision=_untagged("decision", DECISIONS, value["decision"]),
+            action=untagged("kind", ACTIONS, value["action"]),
+            decision=untagged("decision", DECISIONS, value["decision"]),
             timestamp=parse_timestamp(value["timestamp"]),
             event_id=value.get("event_id"),
         )
@@ -310,58 +178,3 @@ def _canonical(value: Mapping[str, Any], *, plain: bool) -> bytes:
         with suppress(UnicodeEncodeError):  # the library says better what is wrong
             return _TEXTS.encode(value).encode()
     return rfc8785.dumps(dict(value))
-
-
-def _tagged(tag: str, value: Action | Decision) -> dict[str, Any]:
-    """Write a variant as an object whose `tag` says which one it is; none is left out."""
-    members = asdict(value, recurse=False)
-    for attribute in fields(type(value)):
-        if attribute.default is None and members[attribute.name] is None:
-            del members[attribute.name]
-    return {tag: value.kind, **members}
-
-
-def _untagged(tag: str, variants: Mapping[str, type[Any]], value: Any) -> Any:
-    """Read such an object back."""
-    if not isinstance(value, Mapping) or value.get(tag) not in variants:
-        raise Invalid(f"{tag} must be one of {', '.join(variants)}, in {value!r}")
-    try:
-        return variants[value[tag]](**{name: value[name] for name in value if name != tag})
-    except TypeError as error:
-        raise Invalid(f"{value[tag]}: {error}") from None
-
-
-# Time
-
-
-def format_timestamp(nanoseconds: int) -> str:
-    """
-    Write a moment as RFC 3339 with exactly nine fractional digits and `Z` (EVT-2).
-
-    Raises `Unencodable` outside the years 1 to 9999.
-    """
-    seconds, fraction = divmod(nanoseconds, _SECOND)
-    try:
-        moment = _EPOCH + timedelta(seconds=seconds)
-    except OverflowError:
-        raise Unencodable(f"timestamp {nanoseconds} lies outside the years 1 to 9999") from None
-    return f"{moment.isoformat()}.{fraction:09d}Z"
-
-
-def parse_timestamp(text: object) -> int:
-    """
-    Read RFC 3339 with any offset and up to nine fractional digits, as nanoseconds since 1970.
-
-    Raises `Invalid` for anything else, a leap second included.
-    """
-    found = _RFC3339.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
-        raise Invalid(f"timestamp {text!r} is not RFC 3339, such as 2026-01-31T12:00:00.5Z")
-    date, time, fraction, sign, hours, minutes = found.groups()
-    try:
-        moment = datetime.fromisoformat(f"{date}T{time}+00:00")
-    except ValueError as error:
-        raise Invalid(f"timestamp {text!r}: {error}") from None
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-    since = moment - _EPOCH.replace(tzinfo=UTC) + (offset if sign == "-" else -offset)
-    return (since.days * 86_400 + since.seconds) * _SECOND + int((fraction or "").ljust(9, "0"))

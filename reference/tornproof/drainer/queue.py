@@ -29,9 +29,10 @@ from tornproof.chain import database as chain_database
 from tornproof.chain.append import Signer
 from tornproof.chain.database import Connect, translated
 from tornproof.drainer import replay
+from tornproof.drainer.action import Action, Decision
 from tornproof.drainer.buffer import CAPACITY, Buffer
 from tornproof.drainer.driver import Driver
-from tornproof.drainer.event import Action, Decision, Encoded, Event, encode, mint_id
+from tornproof.drainer.event import Encoded, Event, encode, mint_id
 from tornproof.drainer.metrics import Counters, Metrics
 from tornproof.drainer.sink import Sink
 from tornproof.drainer.spool import SEGMENT_BYTES, Spool

@@ -23,7 +23,8 @@ from attrs import frozen
 from tornproof.chain.append import Signer, insert, read_head
 from tornproof.chain.database import immediate
 from tornproof.chain.row import AttestLevel, Entry
-from tornproof.drainer.event import EVENT_TYPE, Encoded, format_timestamp
+from tornproof.drainer.event import EVENT_TYPE, Encoded
+from tornproof.drainer.timestamp import format_timestamp
 from tornproof.errors import ForeignSpool
 
 
