@@ -9,24 +9,17 @@ is not as `spec/schema/events.schema.json` has it is refused, with its number.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from pathlib import Path
-from typing import Any, TextIO, cast, get_args
+from typing import Any, TextIO, get_args
 
-import jsonschema_rs
 from cattrs import Converter
 from cattrs.errors import BaseValidationError, StructureHandlerNotFoundError
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 from tornproof.errors import Invalid
 
 from tornproof_conformance.events import FORMAT, RunEvent, RunStarted, encode_event
-from tornproof_conformance.specification import specification_directory
+from tornproof_conformance.schemas import complaint
 
 KINDS: Mapping[str, type[RunEvent]] = {kind.__name__: kind for kind in get_args(RunEvent)}
-
-LONGEST_REASON = 200
-"""Characters of a schema's complaint that are passed on; it may quote a whole event."""
 
 
 def write_events(stream: Iterable[RunEvent], file: TextIO) -> Iterator[RunEvent]:
@@ -70,8 +63,8 @@ def _events(path: Path, lines: list[str]) -> Iterator[RunEvent]:
         found = document.get("format", FORMAT) if isinstance(document, dict) else FORMAT
         if found != FORMAT:
             raise Invalid(f"{place}: the file is of {found!r}; this version reads {FORMAT!r}")
-        if not _validator().is_valid(document):
-            raise Invalid(f"{place} is no event: {_complaint(document)}")
+        if reason := complaint(document, "events.schema.json"):
+            raise Invalid(f"{place} is no event: {reason}")
         if kind := KINDS.get(document["event"]):
             yield decode_event(kind, document)
 
@@ -87,24 +80,3 @@ def decode_event(kind: type[RunEvent], document: Mapping[str, Any]) -> RunEvent:
 _CONVERTER = Converter()
 _CONVERTER.register_structure_hook(float | str, lambda value, _: value)
 _CONVERTER.register_structure_hook(bool | None, lambda value, _: value)
-
-
-def _complaint(document: Any) -> str:
-    """Say in a line what keeps a document from being an event."""
-    found = best_match(Draft202012Validator(_schema()).iter_errors(document))
-    reason = (
-        " ".join(f"{found.json_path}: {found.message}".split()) if found else "not as described"
-    )
-    return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…"
-
-
-@cache
-def _schema() -> Mapping[str, Any]:
-    schema = specification_directory() / "schema" / "events.schema.json"
-    return cast("Mapping[str, Any]", json.loads(schema.read_text(encoding="utf-8")))
-
-
-@cache
-def _validator() -> jsonschema_rs.Validator:
-    """Return the fast one; the other says better what is wrong."""
-    return jsonschema_rs.validator_for(dict(_schema()))

@@ -29,12 +29,11 @@ from pathlib import Path
 from typing import Any
 
 from attrs import evolve, frozen
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 from tornproof.errors import Invalid
 
 from tornproof_conformance import specification
 from tornproof_conformance.events import Excuse, RequirementJudged, RunEvent, RunFinished
+from tornproof_conformance.schemas import complaint
 
 
 @frozen
@@ -72,10 +71,8 @@ def read_known(path: Path) -> Mapping[str, KnownFailure]:
         raise Invalid(f"cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Invalid(f"{path} is not TOML: {error}") from None
-    schema = specification.specification_directory() / "schema" / "known-failures.schema.json"
-    validator = Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
-    if complaint := best_match(validator.iter_errors(_with_plain_dates(document))):
-        raise Invalid(f"{path}: {complaint.json_path}: {complaint.message}")
+    if reason := complaint(_with_plain_dates(document), "known-failures.schema.json"):
+        raise Invalid(f"{path}: {reason}")
     known: dict[str, KnownFailure] = {}
     for entry in document["known"]:
         specification.requirement(entry["id"])

@@ -19,15 +19,12 @@ is `spec/schema/reproducer.schema.json`.
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Record
 from tornproof_models.disk.trace import Image, Trace
@@ -35,13 +32,10 @@ from tornproof_models.disk.trace_file import trace_document, trace_of
 from tornproof_models.explore.findings import Finding
 
 from tornproof_conformance.cases import Case, Problem, decode_case, encode_case
+from tornproof_conformance.schemas import complaint
 from tornproof_conformance.shrinking import profile_of
-from tornproof_conformance.specification import specification_directory
 
 FORMAT = "tornproof-reproducer/2"
-
-LONGEST_REASON = 200
-"""Characters of a schema's complaint that are passed on; it may quote half the file."""
 
 
 @frozen
@@ -138,10 +132,7 @@ def load(path: Path) -> Reproducer:
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
         raise Invalid(f"{path} has format {found!r}; this version reads {FORMAT!r}")
-    if complaint := best_match(_validator().iter_errors(document)):
-        reason = " ".join(f"{complaint.json_path}: {complaint.message}".split())
-        if len(reason) > LONGEST_REASON:
-            reason = f"{reason[:LONGEST_REASON]}…"
+    if reason := complaint(document, "reproducer.schema.json"):
         raise Invalid(f"{path} is damaged: {reason}")
     try:
         return _decode(document)
@@ -149,12 +140,6 @@ def load(path: Path) -> Reproducer:
         raise Invalid(f"{path} is damaged: {type(error).__name__}: {error}") from None
     except Invalid as error:
         raise Invalid(f"{path} is damaged: {error}") from None
-
-
-@cache
-def _validator() -> Draft202012Validator:
-    schema = specification_directory() / "schema" / "reproducer.schema.json"
-    return Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
 
 
 def _decode(document: Mapping[str, Any]) -> Reproducer:

@@ -13,11 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 from tornproof.errors import Invalid
 
 from tornproof_conformance.reading import MAXIMUM, read_directory
+from tornproof_conformance.schemas import complaint
 from tornproof_conformance.specification import (
     UnknownRequirement,
     requirement,
@@ -179,9 +178,7 @@ def _schema_complaint(document: Mapping[str, Any]) -> str | None:
     path = specification_directory() / "schema" / name
     if not path.exists():
         return f"names a schema that there is not: {name}"
-    validator = Draft202012Validator(json.loads(path.read_text(encoding="utf-8")))
-    error = best_match(validator.iter_errors(document))
-    return f"{error.json_path}: {error.message}" if error else None
+    return complaint(document, path) or None
 
 
 def _published(directory: Path) -> dict[str, str]:

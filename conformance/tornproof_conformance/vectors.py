@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
 from tornproof_conformance import specification
+from tornproof_conformance.schemas import complaint
 from tornproof_conformance.specification import Level, SpecificationError
 
 
@@ -106,9 +105,8 @@ def _checked(path: Path) -> Mapping[str, Any]:
     """Read a file of vectors that keeps to the schema it names."""
     document: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     schema = path.parent / document.get("$schema", "../schema/vector.schema.json")
-    validator = Draft202012Validator(json.loads(schema.read_text(encoding="utf-8")))
-    if error := best_match(validator.iter_errors(document)):
-        raise SpecificationError(f"{path}: {error.json_path}: {error.message}")
+    if reason := complaint(document, schema.resolve()):
+        raise SpecificationError(f"{path}: {reason}")
     return document
 
 

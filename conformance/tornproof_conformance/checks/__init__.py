@@ -118,10 +118,18 @@ class Check:
 
     name: str
     title: str
-    requirements: frozenset[str]
+    _requirements: frozenset[str] | Callable[[], frozenset[str]]
+    """The requirements, or what finds out, where that takes reading files."""
+
     run: Callable[[Target, Budget], Findings]
     leaves_out: Callable[[Target], frozenset[str]] | None = None
     """Which of the requirements it does not look at in a target, if not all concern all."""
+
+    @property
+    def requirements(self) -> frozenset[str]:
+        """The ids of the requirements that it can find violated."""
+        known = self._requirements
+        return known if isinstance(known, frozenset) else known()
 
     def covers(self, target: Target) -> frozenset[str]:
         """Name the requirements that it can find violated in a target."""

@@ -17,14 +17,18 @@ from tornproof_conformance.vectors import ImageVector, image_vectors
 FIRST = "0" * 16 + ".wal"
 
 
-def vectors_check(chosen: Sequence[ImageVector]) -> Check:
-    """Make the check of these frozen images."""
+def vectors_check(chosen: Sequence[ImageVector] | None = None) -> Check:
+    """Make the check of these frozen images, or of all: they are read when first needed."""
+
+    def choose() -> Sequence[ImageVector]:
+        return image_vectors() if chosen is None else chosen
+
     return Check(
         "vectors",
         "frozen images, and what recovery must make of them",
-        _exercised(chosen),
-        partial(_vectors, chosen),
-        lambda target: _exercised(chosen) - _exercised(_applicable(chosen, target)),
+        lambda: _exercised(choose()),
+        lambda target, _: _vectors(choose(), target),
+        lambda target: _exercised(choose()) - _exercised(_applicable(choose(), target)),
     )
 
 
@@ -39,7 +43,7 @@ def scenarios_check(chosen: Sequence[Scenario]) -> Check:
     )
 
 
-def _vectors(chosen: Sequence[ImageVector], target: Target, _: Budget) -> Findings:
+def _vectors(chosen: Sequence[ImageVector], target: Target) -> Findings:
     vectors = _applicable(chosen, target)
     for number, vector in enumerate(vectors):
         yield Progress("vectors", number, len(vectors), vector.id)
@@ -77,5 +81,5 @@ def _exercised(chosen: Iterable[Scenario | ImageVector]) -> frozenset[str]:
     return frozenset(name for each in chosen for name in each.requirements)
 
 
-VECTORS = vectors_check(image_vectors())
+VECTORS = vectors_check()
 SCENARIOS_CHECK = scenarios_check(tuple(SCENARIOS.values()))
