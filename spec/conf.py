@@ -21,6 +21,7 @@ extensions = [
     "protocol_operations",
     "requirement_marks",
     "state_machine",
+    "unseen_requirements",
 ]
 exclude_patterns = ["_*", "vectors", "schema"]
 default_role = "code"  # docstrings write code between single backticks

@@ -194,6 +194,8 @@ class RequirementJudged:
     """What the verdict rests on: those that found it violated, or those that tried in vain."""
 
     excuse: Excuse | None = None
+    reason: str = ""
+    """Why no check looks at it, where that lies in what it is and not in the run."""
 
 
 @frozen

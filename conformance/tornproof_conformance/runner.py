@@ -10,6 +10,7 @@ conforms if no MUST is violated.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from attrs import asdict
@@ -40,6 +41,7 @@ from tornproof_conformance.shrinking import shrink_problem
 from tornproof_conformance.specification import Level, requirements
 from tornproof_conformance.stories import tell
 from tornproof_conformance.targets import QueueMiniature
+from tornproof_conformance.unseen import why_unseen
 from tornproof_conformance.versions import current_versions
 
 JOURNAL_CHECKS: tuple[Check, ...] = (VECTORS, SCENARIOS_CHECK, EXPLORATION, FAULTS, MACHINE)
@@ -64,6 +66,7 @@ CLAIMS: Mapping[str, tuple[str, ...]] = {
     "drainer/durable": ("DRN",),
     "drainer/volatile": ("DRN",),
     "chain/v1": ("CHN",),
+    "chain/pairwise": ("CHN",),
 }
 """The families of requirements that an adapter takes upon itself by claiming a profile."""
 
@@ -127,7 +130,9 @@ def check_target(
         yield diagnosed(broken)
         return
     judges = _known if selected else _judges(target)
-    yield from _verdicts(violated, covered, judges, clock() - began)
+    yield from _verdicts(
+        violated, covered, judges, partial(why_unseen, target=target), clock() - began
+    )
 
 
 def checks_of(target: Target) -> tuple[Check, ...]:
@@ -172,6 +177,7 @@ def _verdicts(
     violated: dict[str, str],
     covered: dict[str, list[str]],
     judges: Callable[[str, bool], bool],
+    why_not: Callable[[str], str],
     seconds: float,
 ) -> Iterator[RunEvent]:
     counts = {"holds": 0, "violated": 0, "not covered": 0}
@@ -189,6 +195,11 @@ def _verdicts(
             verdict, checks = "not covered", []
         counts[verdict] += 1
         yield RequirementJudged(
-            requirement.id, requirement.level.value, verdict, requirement.sentence, tuple(checks)
+            requirement.id,
+            requirement.level.value,
+            verdict,
+            requirement.sentence,
+            tuple(checks),
+            reason="" if checks else why_not(requirement.id),
         )
     yield RunFinished(conforms, counts["holds"], counts["violated"], counts["not covered"], seconds)
