@@ -11,12 +11,10 @@ check did.
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeAlias
 
 import hypothesis
 from attrs import asdict, evolve, frozen
-from tornproof.errors import Invalid
 from tornproof_models.contract.delivery import Profile as DeliveryProfile
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import Fault
@@ -25,12 +23,16 @@ from tornproof_models.disk.trace import Trace
 from tornproof_models.explore import deliveries, workload
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Finding
-from tornproof_models.explore.hunting import violations_of
 from tornproof_models.explore.workload import Options, Program, Step, Target, run
 
 from tornproof_conformance.adapter.exercises import EXERCISES, exercise
 from tornproof_conformance.machines import make_machine
-from tornproof_conformance.queues import HasQueue, HasSchedules, decode_program, encode_program
+from tornproof_conformance.queues import (
+    decode_program,
+    encode_program,
+    judge_delivery,
+    judge_schedules,
+)
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.searching import repeat_machine
 from tornproof_conformance.vector_check import judge_vector
@@ -145,28 +147,6 @@ def try_case(case: Case, target: Target) -> list[Problem]:
             caught = repeat_machine(make_machine(machine, target.name), b64decode(choices))
             found = list(caught.violations) if caught else []
     return [Problem(violation, case) for violation in found]
-
-
-def judge_delivery(
-    target: Target, profile: DeliveryProfile, program: deliveries.Program
-) -> list[Violation]:
-    """Run a program through a target's queue.  Raises `Invalid` if it has none."""
-    if not isinstance(target, HasQueue):
-        raise Invalid(f"{target.name} has no deferred queue")
-    found = violations_of(program, partial(target.open_queue, profile), profile)
-    return [Violation(each.requirement, each.message) for each in found]
-
-
-def judge_schedules(target: Target, events: int, falls: int, faults: int) -> list[Violation]:
-    """Walk the schedules of a target's drainer.  Raises `Invalid` if it has none to walk."""
-    if not isinstance(target, HasSchedules):
-        raise Invalid(f"{target.name} has no drainer that can be moved step by step")
-    seen = target.walk_schedules(events=events, falls=falls, faults=faults)
-    return [
-        Violation(violation.requirement, violation.message)
-        for counterexample in seen.counterexamples
-        for violation in counterexample.violations
-    ]
 
 
 def _try_program(case: ProgramCase, target: Target) -> list[Problem]:

@@ -9,15 +9,20 @@ are turned into JSON's types and back.
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from attrs import asdict
+from tornproof.errors import Invalid
 from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.journal import Violation
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.explore import deliveries
 from tornproof_models.explore.deliveries import Arm, FailDisk, Program, Step
+from tornproof_models.explore.hunting import violations_of
 from tornproof_models.explore.schedules import Exploration
+from tornproof_models.explore.workload import Target
 
 
 @runtime_checkable
@@ -74,6 +79,29 @@ class HasChain(Protocol):
     def open_chain(self) -> ChainUnderTest:
         """Make an empty chain."""
         ...
+
+
+# Judging
+
+
+def judge_delivery(target: Target, profile: Profile, program: Program) -> list[Violation]:
+    """Run a program through a target's queue.  Raises `Invalid` if it has none."""
+    if not isinstance(target, HasQueue):
+        raise Invalid(f"{target.name} has no deferred queue")
+    found = violations_of(program, partial(target.open_queue, profile), profile)
+    return [Violation(each.requirement, each.message) for each in found]
+
+
+def judge_schedules(target: Target, events: int, falls: int, faults: int) -> list[Violation]:
+    """Walk the schedules of a target's drainer.  Raises `Invalid` if it has none to walk."""
+    if not isinstance(target, HasSchedules):
+        raise Invalid(f"{target.name} has no drainer that can be moved step by step")
+    seen = target.walk_schedules(events=events, falls=falls, faults=faults)
+    return [
+        Violation(violation.requirement, violation.message)
+        for counterexample in seen.counterexamples
+        for violation in counterexample.violations
+    ]
 
 
 # JSON
