@@ -225,19 +225,42 @@ def tests_of(identifier: str) -> tuple[str, ...]:
 
     Only a checkout has tests; without one the answer is empty.
     """
-    return marked_tests(Path(__file__).resolve().parents[2]).get(identifier, ())
+    checkout = Path(__file__).resolve().parents[2]
+    marked = (
+        name
+        for path in _test_files(checkout)
+        if identifier in _source(path)  # most files say nothing of it, and parsing takes a while
+        for name, identifiers in _marked_in(path, checkout)
+        if identifier in identifiers
+    )
+    return tuple(dict.fromkeys(marked))
 
 
-@cache
 def marked_tests(checkout: Path) -> Mapping[str, tuple[str, ...]]:
     """Map each id to the tests below `checkout` that carry it, in the order of their source."""
     found: dict[str, list[str]] = {}
-    for path in sorted((checkout / "tests").rglob("test_*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-        for name, identifiers in _marks(tree.body, path.relative_to(checkout).as_posix()):
+    for path in _test_files(checkout):
+        for name, identifiers in _marked_in(path, checkout):
             for identifier in identifiers:
                 found.setdefault(identifier, []).append(name)
     return {identifier: tuple(dict.fromkeys(names)) for identifier, names in found.items()}
+
+
+@cache
+def _test_files(checkout: Path) -> tuple[Path, ...]:
+    return tuple(sorted((checkout / "tests").rglob("test_*.py")))
+
+
+@cache
+def _source(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def _marked_in(path: Path, checkout: Path) -> tuple[tuple[str, list[str]], ...]:
+    """Return each marked test of a file with the ids it carries itself."""
+    tree = ast.parse(_source(path), filename=str(path))
+    return tuple(_marks(tree.body, path.relative_to(checkout).as_posix()))
 
 
 def _marks(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, list[str]]]:
