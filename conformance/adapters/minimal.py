@@ -2,22 +2,18 @@
 A journal in one file: the least that Tornproof can judge.
 
     tornproof check -- python conformance/adapters/minimal.py
-
-What a crash left is copied, as far as it is valid, to a new file that takes the old
-one's place.  No byte of a file is ever written twice.
 """
 
-import fcntl
 import os
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-from tornproof_conformance.kit import Adapter, refusal
+from attrs import frozen
+from tornproof_conformance.kit import Adapter, exclusive, sync_directory
 
 adapter = Adapter("minimal", ["journal/core"])
-state: dict[str, Any] = {}
 
 
 def frame(payload: bytes) -> bytes:
@@ -31,68 +27,49 @@ def records(data: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
     while at < len(data):
         payload = data[at + 8 : at + 8 + int.from_bytes(data[at : at + 4], "little")]
-        if data[at : at + 8 + len(payload)] != frame(payload):
+        if not data.startswith(frame(payload), at):
             return
         yield at, payload
         at += 8 + len(payload)
 
 
-@adapter.operation
-def journal_open(dir: str) -> dict[str, Any]:  # noqa: A002
-    """Lock the directory, recover what is in it, and begin a new file."""
-    directory, path = Path(dir), Path(dir) / "log"
-    lock = (directory / "lock").open("w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise refusal("locked", f"another process writes to {dir}") from None
-    data = path.read_bytes() if path.exists() else b""
-    kept = b"".join(frame(payload) for _, payload in records(data))
-    (directory / "log.new").unlink(missing_ok=True)  # a file that was cut may show its old bytes
-    file = (directory / "log.new").open("xb", buffering=0)
-    file.write(kept)
-    os.fsync(file)
-    (directory / "log.new").rename(path)
-    names = os.open(dir, os.O_RDONLY)
-    os.fsync(names)
-    os.close(names)
-    state.update(lock=lock, path=path, file=file, end=len(kept), poisoned=False)
-    return {"first": 0, "end": len(kept), "discarded_bytes": len(data) - len(kept)}
+@frozen
+class Log:
+    """A file of frames."""
+
+    path: Path
+    file: BinaryIO
+    discarded_bytes: int
+
+    def append(self, payload: bytes, durable: bool) -> int:
+        """Write a record, and make it durable before it is acknowledged."""
+        offset = self.file.tell()
+        self.file.write(frame(payload))
+        self.file.flush()
+        if durable:
+            os.fsync(self.file)
+        return offset
+
+    def scan(self) -> Iterator[tuple[int, bytes]]:
+        """Read everything back."""
+        return records(self.path.read_bytes())
 
 
-@adapter.operation
-def journal_append(payload: bytes, durable: bool = True) -> dict[str, Any]:
-    """Write a record, and make it durable before it is acknowledged."""
-    if not state:
-        raise refusal("closed", "the journal is not open")
-    if state["poisoned"]:
-        raise refusal("poisoned", "an earlier write or sync failed: open the journal again")
-    data, offset = frame(payload), state["end"]
-    state["poisoned"] = True  # unless all of it succeeds
-    if state["file"].write(data) < len(data):
-        raise refusal("no_space", "a record was written in part", definite=False)
-    if durable:
-        os.fsync(state["file"])
-    state.update(poisoned=False, end=offset + len(data))
-    return {"offset": offset}
-
-
-@adapter.operation
-def journal_scan() -> dict[str, Any]:
-    """Read everything back."""
-    found = records(state["path"].read_bytes())
-    return {"records": [{"offset": at, "payload": data} for at, data in found], "end": "clean"}
-
-
-@adapter.operation
-def journal_close() -> None:
-    """Make everything durable and let go; closing twice is closing once."""
-    if state:
-        file, lock, poisoned = state["file"], state["lock"], state["poisoned"]
-        state.clear()
-        with lock, file:
-            if poisoned:
-                raise refusal("poisoned", "the last append may be lost", definite=False)
+@adapter.journal
+def opened(directory: Path) -> Iterator[Log]:
+    """Copy what is whole to a new file, which takes the old one's place."""
+    path, new = directory / "log", directory / "log.new"
+    with exclusive(directory):
+        data = path.read_bytes() if path.exists() else b""
+        kept = b"".join(frame(payload) for _, payload in records(data))
+        new.unlink(missing_ok=True)  # a file that was cut may show its old bytes
+        with new.open("xb") as file:
+            file.write(kept)
+            file.flush()
+            os.fsync(file)
+            new.rename(path)
+            sync_directory(directory)
+            yield Log(path, file, len(data) - len(kept))
             os.fsync(file)
 
 

@@ -3,13 +3,21 @@ What an adapter in Python needs, and no more.
 
     adapter = Adapter("my log", ["journal/core"])
 
-    @adapter.operation
-    def journal_append(payload: bytes, durable: bool = True) -> dict: ...
+    @adapter.journal
+    def opened(directory: Path) -> Iterator[Log]:
+        with exclusive(directory), Log(directory) as log:
+            yield log
 
     adapter.serve()
 
-An operation is a function with the operation's name, an underscore for the dot,
-and its arguments by their names (`from`, which Python keeps for itself, is
+A journal is a generator: what stands before its `yield` opens, what it yields
+appends and scans, what stands behind closes.  That is all of `journal/core`.
+
+    @adapter.operation
+    def journal_rotate() -> dict: ...
+
+Any other operation is a function with the operation's name, an underscore for the
+dot, and its arguments by their names (`from`, which Python keeps for itself, is
 `start`).  Bytes and large integers arrive as such and may be returned as such.
 What is asked and has no function is answered with `unsupported`.
 
@@ -18,13 +26,16 @@ an `OSError` one of the operating system.  Any other exception is a defect of th
 adapter: it ends the process, with its traceback on standard error.
 """
 
+import fcntl
 import inspect
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
 
 from attrs import define, field
 from tornproof.errors import TornproofError, from_os_error
@@ -40,6 +51,26 @@ from tornproof_conformance.adapter.messages import (
 Operation = Callable[..., Mapping[str, Any] | None]
 
 
+class Journal(Protocol):
+    """A journal that is open."""
+
+    @property
+    def discarded_bytes(self) -> int:
+        """What recovery has cut."""
+        ...
+
+    def append(self, payload: bytes, durable: bool) -> int:
+        """Append a record, return when it is durable if it is to be, and return its offset."""
+        ...
+
+    def scan(self) -> Iterable[tuple[int, bytes]]:
+        """Read back every record and its offset."""
+        ...
+
+
+Opening = Callable[[Path], Iterator[Journal]]
+
+
 def refusal(code: str, message: str, *, definite: bool = True) -> Refusal:
     """
     Make the error of a code of the protocol, to be raised.
@@ -52,6 +83,30 @@ def refusal(code: str, message: str, *, definite: bool = True) -> Refusal:
 def die() -> None:
     """End this process at once, as a crash would: the fault action `die`."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def exclusive(directory: Path) -> Iterator[None]:
+    """
+    Keep everybody else out of a directory, while this lasts or the process lives (JRN-9).
+
+    Refuses with `locked` if somebody is in it.
+    """
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise refusal("locked", f"another process writes to {directory}") from None
+        yield
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable: the sync of a file does not cover its name."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @define
@@ -71,6 +126,20 @@ class Adapter:
         """Take a function for the operation of its name (decorator)."""
         self.operations[function.__name__.replace("_", ".", 1)] = function
         return function
+
+    def journal(self, opening: Opening) -> Opening:
+        """
+        Take a generator for the operations of `journal/core` (decorator).
+
+        When an append ends with an `OSError` the journal is poisoned (JRN-7): whatever is asked
+        of it then is refused, and the generator ends with that error instead of a close.  One
+        that can go on after a failure raises a `refusal`.
+        """
+        served = _Served(contextmanager(opening))
+        for function in (served.journal_open, served.journal_append, served.journal_scan):
+            self.operation(function)
+        self.operation(served.journal_close)
+        return opening
 
     def serve(
         self, requests: BinaryIO = sys.stdin.buffer, replies: BinaryIO = sys.stdout.buffer
@@ -108,6 +177,56 @@ class Adapter:
             "profiles": list(self.profiles),
             **self.more,
         }
+
+
+@define
+class _Served:
+    """The journal that is open in this process, if any, and what has poisoned it."""
+
+    opening: Callable[[Path], AbstractContextManager[Journal]]
+    context: AbstractContextManager[Journal] | None = None
+    journal: Journal | None = None
+    poison: OSError | None = None
+
+    def journal_open(self, dir: str) -> Mapping[str, Any]:  # noqa: A002
+        """Open; a second journal is a second process's business."""
+        if self.context is not None:
+            raise refusal("locked", "a journal is open in this process: close it first")
+        context = self.opening(Path(dir))
+        self.journal, self.context, self.poison = context.__enter__(), context, None
+        return {"discarded_bytes": self.journal.discarded_bytes}
+
+    def journal_append(self, payload: bytes, durable: bool = True) -> Mapping[str, Any]:
+        """Append, unless an append has failed."""
+        journal = self._open_journal()
+        if self.poison:
+            raise refusal("poisoned", f"an append has failed: {self.poison}; open it again")
+        try:
+            return {"offset": journal.append(payload, durable)}
+        except OSError as error:
+            self.poison = error
+            raise
+
+    def journal_scan(self) -> Mapping[str, Any]:
+        """Read everything back."""
+        records = [{"offset": at, "payload": data} for at, data in self._open_journal().scan()]
+        return {"records": records, "end": "clean"}
+
+    def journal_close(self) -> None:
+        """Close, or end with what has poisoned the journal; closing twice is closing once."""
+        context, self.context, self.journal = self.context, None, None
+        if context is None:
+            return
+        if self.poison is None:
+            context.__exit__(None, None, None)
+        else:
+            context.__exit__(type(self.poison), self.poison, self.poison.__traceback__)
+            raise self.poison
+
+    def _open_journal(self) -> Journal:
+        if self.journal is None:
+            raise refusal("closed", "no journal is open: open one first")
+        return self.journal
 
 
 def _wanted(function: Operation, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -21,7 +21,6 @@ from tornproof_conformance.adapter.diagnosis import (
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.messages import Refusal, Unreadable, Unsupported
 from tornproof_conformance.adapter.session import Session
-from tornproof_conformance.kit import Adapter, refusal
 from tornproof_models.disk.trace import Image
 
 ECHO = """
@@ -241,34 +240,6 @@ def test_every_operation_has_arguments_and_an_ok() -> None:
 
     assert len(operations) == 36
     assert all(form["description"].endswith((".", "?")) for form in operations.values())
-
-
-# The kit
-
-
-def test_the_kit_calls_functions_by_their_names() -> None:
-    """It leaves out what they do not ask for, and says `unsupported` for what is not there."""
-    adapter = Adapter("test", ["journal/core"])
-
-    @adapter.operation
-    def journal_scan(start: int = 0) -> dict[str, object]:
-        return {"records": [{"offset": start, "payload": b"x"}], "end": "clean"}
-
-    @adapter.operation
-    def journal_append(payload: bytes) -> None:
-        raise refusal("no_space", f"no room for {payload!r}", definite=False)
-
-    scanned = adapter.answer("journal.scan", {"from": "7"})
-    refused = adapter.answer("journal.append", {"payload": "AA==", "durable": True})
-
-    assert scanned["ok"]["records"][0]["offset"] == 7
-    assert refused["error"] == {
-        "code": "no_space",
-        "definite": False,
-        "message": "no room for b'\\x00'",
-    }
-    assert adapter.answer("journal.rotate", {}) == {"unsupported": "journal.rotate"}
-    assert adapter.answer("hello", {"protocol": 1})["ok"]["profiles"] == ["journal/core"]
 
 
 # Directories
