@@ -73,5 +73,4 @@ def opened(directory: Path) -> Iterator[Log]:
             os.fsync(file)
 
 
-if __name__ == "__main__":
-    adapter.serve()
+adapter.serve()
