@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import jsonschema_rs
 
-from tornproof_conformance.specification import specification_directory
+from tornproof_conformance.places import specification_directory
 
 LONGEST_REASON = 200
 """Characters of a complaint that are passed on; it may quote half the document."""

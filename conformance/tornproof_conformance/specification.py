@@ -31,6 +31,8 @@ from types import MappingProxyType
 from attrs import frozen
 from tornproof.errors import TornproofError
 
+from tornproof_conformance.places import specification_directory
+
 FAMILIES: Mapping[str, str] = MappingProxyType(
     {
         "FRM": "Frame",
@@ -95,22 +97,6 @@ class Requirement:
     def number(self) -> int:
         """The number within the family."""
         return int(self.id.partition("-")[2])
-
-
-def specification_directory() -> Path:
-    """
-    Find the chapters: beside this module in a wheel, at the top of a checkout.
-
-    Raises `SpecificationError` if neither is there.
-    """
-    here = Path(__file__).resolve()
-    for directory in (here.parent / "spec", here.parents[2] / "spec"):
-        if (directory / "index.md").is_file():
-            return directory
-    raise SpecificationError(
-        f"the chapters of the specification are neither beside {here.parent} nor in a checkout "
-        "around it: install the package again"
-    )
 
 
 @cache

@@ -15,12 +15,12 @@ from typing import Any, TypeAlias
 
 from tornproof.errors import Invalid
 
+from tornproof_conformance.places import specification_directory
 from tornproof_conformance.reading import MAXIMUM, read_directory
 from tornproof_conformance.schemas import complaint
 from tornproof_conformance.specification import (
     UnknownRequirement,
     requirement,
-    specification_directory,
 )
 from tornproof_conformance.vectors import Recovered, Refused
 

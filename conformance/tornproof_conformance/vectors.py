@@ -19,6 +19,7 @@ from typing import Any
 from attrs import frozen
 
 from tornproof_conformance import specification
+from tornproof_conformance.places import specification_directory
 from tornproof_conformance.schemas import complaint
 from tornproof_conformance.specification import Level, SpecificationError
 
@@ -78,7 +79,7 @@ def cases(directory: Path | None = None) -> tuple[Mapping[str, Any], ...]:
     Raises `SpecificationError` for a file that breaks the schema it names, an id
     given twice, or a requirement that no chapter states.
     """
-    root = directory or specification.specification_directory()
+    root = directory or specification_directory()
     found: dict[str, Mapping[str, Any]] = {}
     for path in sorted((root / "vectors").glob("*.json")):
         for case in _checked(path)["cases"]:

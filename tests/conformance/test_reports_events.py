@@ -15,8 +15,8 @@ from tornproof_conformance.events import (
     ViolationFound,
     encode_event,
 )
+from tornproof_conformance.places import specification_directory
 from tornproof_conformance.report.record import record_run
-from tornproof_conformance.specification import specification_directory
 from tornproof_conformance.versions import SPECIFICATION, VECTORS
 
 from tests.conformance.report_runs import FAILING, PASSING, events_of, record_of

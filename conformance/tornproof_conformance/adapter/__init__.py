@@ -7,6 +7,7 @@ started, spoken to, and told what is wrong with them.
 
 - `diagnosis`: everything that an adapter can do wrong to the protocol itself
 - `process`: a process group and its lines, with deadlines
+- `wire`: the values in the lines
 - `messages`: what the lines mean; requests and replies held to their schemas
 - `session`: a conversation, one call at a time
 - `disk`, `opened`, `target`: an adapter as a target among others

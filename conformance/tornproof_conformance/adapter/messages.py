@@ -1,8 +1,7 @@
 """
 Requests and replies, and what they mean.
 
-Pure functions between lines and values.  Bytes are standard base64 strings, and
-integers above 2^53 are decimal strings: both in either direction.
+Pure functions between lines and what they say; `wire` has the values in them.
 
 Every request and every reply is held to `spec/schema/protocol.schema.json`, with a
 validator for each operation that is compiled once, so that it costs microseconds
@@ -10,29 +9,48 @@ and can be done for every message there is.
 """
 
 import json
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from base64 import b64decode
+from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import jsonschema_rs
 from attrs import frozen
 from tornproof.errors import Invalid, TornproofError
 
+from tornproof_conformance.adapter import wire
 from tornproof_conformance.adapter.diagnosis import AdapterBroken, BreaksSchema, NotJson
-from tornproof_conformance.specification import specification_directory
+from tornproof_conformance.adapter.wire import (
+    EXACT_INTEGERS,
+    PROTOCOL,
+    Refusal,
+    decode_ok,
+    encode,
+    refusal_of,
+    schema,
+)
 
-PROTOCOL = 1
+__all__ = [
+    "EXACT_INTEGERS",
+    "PROTOCOL",
+    "Refusal",
+    "Reply",
+    "Unreadable",
+    "Unsupported",
+    "decode_arguments",
+    "decode_ok",
+    "decode_reply",
+    "encode",
+    "encode_request",
+    "profiles",
+    "refusal_of",
+    "schema",
+    "to_bytes",
+    "to_integer",
+]
 
 LONGEST_COMPLAINT = 200
 """Characters of a schema's complaint that are passed on; it may quote a whole message."""
-
-EXACT_INTEGERS = 1 << 53
-"""Up to here a JSON number is exact everywhere; above, integers are strings of digits."""
-
-
-class Refusal(TornproofError):
-    """An implementation answered with an error; its code and definiteness are the adapter's."""
 
 
 class Unsupported(TornproofError):
@@ -81,23 +99,6 @@ def encode_request(identifier: int, op: str, arguments: Mapping[str, Any]) -> by
     return (json.dumps({"id": identifier, "op": op, "args": args}) + "\n").encode()
 
 
-def encode(value: Any) -> Any:
-    """Put a value into the protocol's JSON: bytes and large integers become strings."""
-    match value:
-        case bytes():
-            return b64encode(value).decode()
-        case bool():
-            return value
-        case int() if value > EXACT_INTEGERS:
-            return str(value)
-        case list() | tuple():
-            return [encode(each) for each in value]
-        case dict():
-            return {name: encode(each) for name, each in value.items()}
-        case _:
-            return value
-
-
 def decode_reply(line: bytes, op: str) -> Reply:
     """Read a line as the reply to an operation.  Raises `Unreadable`."""
     try:
@@ -111,9 +112,6 @@ def decode_reply(line: bytes, op: str) -> Reply:
     return Reply(data["id"], data.get("ok"), data.get("error"), data.get("unsupported"))
 
 
-Decoder: TypeAlias = Callable[[Any], Any]
-
-
 def decode_arguments(op: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     Turn the strings among the arguments of a request into the bytes and integers they stand for.
@@ -122,57 +120,7 @@ def decode_arguments(op: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]
     """
     if complaint := _complaint(_validator(op, "args"), arguments):
         raise Invalid(f"no request {op} of protocol {PROTOCOL}: {complaint}")
-    decoded: Mapping[str, Any] = _decoder(op, "args")(arguments)
-    return decoded
-
-
-def decode_ok(op: str, ok: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Do the same for what a valid reply holds."""
-    decoded: Mapping[str, Any] = _decoder(op, "ok")(ok)
-    return decoded
-
-
-@cache
-def _decoder(op: str, part: str) -> Decoder:
-    return _decoder_of(schema()["$defs"][op]["properties"][part]) or dict
-
-
-def _decoder_of(form: Mapping[str, Any]) -> Decoder | None:
-    """Make the decoder of whatever has this form; none if there is nothing to decode in it."""
-    match form:
-        case {"$ref": "#/$defs/bytes" | "#/$defs/identifier"}:
-            return b64decode
-        case {"$ref": "#/$defs/integer" | "#/$defs/any-integer"}:
-            return int
-        case {"$ref": str(name)}:
-            return _decoder_of(schema()["$defs"][name.rpartition("/")[2]])
-        case {"anyOf": [inner, {"type": "null"}]}:
-            return _optional(_decoder_of(inner))
-        case {"items": inner}:
-            return _listed(_decoder_of(inner))
-        case {"properties": properties}:
-            return _members({name: _decoder_of(inner) for name, inner in properties.items()})
-        case _:
-            return None
-
-
-def _optional(decode: Decoder | None) -> Decoder | None:
-    return decode and (lambda value: None if value is None else decode(value))
-
-
-def _listed(decode: Decoder | None) -> Decoder | None:
-    return decode and (lambda values: [decode(value) for value in values])
-
-
-def _members(decoders: Mapping[str, Decoder | None]) -> Decoder:
-    def decode(values: Mapping[str, Any]) -> Mapping[str, Any]:
-        decoded = dict(values)
-        for name, value in values.items():
-            if (decoder := decoders.get(name)) is not None:
-                decoded[name] = decoder(value)
-        return decoded
-
-    return decode
+    return wire.decode_arguments(op, arguments)
 
 
 def to_bytes(text: str) -> bytes:
@@ -185,26 +133,7 @@ def to_integer(value: int | str) -> int:
     return int(value)
 
 
-def refusal_of(code: str, message: str, *, definite: bool) -> Refusal:
-    """Make the exception of an error reply."""
-    return _refusal_class(code, definite)(message)
-
-
-@cache
-def _refusal_class(code: str, definite: bool) -> type[Refusal]:
-    """Make the class of a code: callers ask exceptions for `code` and `definite`."""
-    return type("Refusal", (Refusal,), {"code": code, "definite": definite})
-
-
 # The schema
-
-
-@cache
-def schema() -> Mapping[str, Any]:
-    """Read the schema of the protocol."""
-    path = specification_directory() / "schema" / "protocol.schema.json"
-    document: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return document
 
 
 @cache

@@ -8,8 +8,8 @@ import click
 from tornproof.errors import Invalid
 
 from tornproof_conformance import reproducer
+from tornproof_conformance.places import specification_directory
 from tornproof_conformance.promotion import make_case
-from tornproof_conformance.specification import specification_directory
 from tornproof_conformance.targets import find_target
 from tornproof_conformance.vector_check import judge_vector
 from tornproof_conformance.vector_files import append_case, lint
