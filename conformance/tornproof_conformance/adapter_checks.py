@@ -18,7 +18,8 @@ from tornproof_conformance.adapter.diagnosis import Diagnosis
 from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.checks import Budget, Check
-from tornproof_conformance.checks.exercises import AUDITS, CONVERSATION, DELIVERIES
+from tornproof_conformance.checks.audits import ADAPTER_AUDITS
+from tornproof_conformance.checks.exercises import CONVERSATION, DELIVERIES
 from tornproof_conformance.checks.io_errors import IO_ERRORS
 from tornproof_conformance.checks.kills import KILLS
 from tornproof_conformance.checks.power_loss import POWER_LOSS
@@ -39,8 +40,8 @@ ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
     for check, needed in (
         (CONVERSATION, ()),
         (VECTORS, ("journal/format-v2",)),
-        (SCENARIOS_CHECK, ("journal/core",)),
-        (AUDITS, ("audit/core",)),
+        (SCENARIOS_CHECK, ("journal/core", "chain/v1", "chain/pairwise")),
+        (ADAPTER_AUDITS, ("audit/core",)),
         (DELIVERIES, ("drainer/durable", "drainer/volatile")),
         (KILLS, ("journal/core",)),
         (POWER_LOSS, ("journal/core",)),

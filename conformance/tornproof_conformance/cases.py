@@ -24,8 +24,11 @@ from tornproof_models.explore import deliveries, workload
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.workload import Options, Program, Step, Target, run
+from tornproof_models.machines.group_commit import SITUATIONS
 
 from tornproof_conformance.adapter.exercises import EXERCISES, exercise
+from tornproof_conformance.group_commits import judge_batches
+from tornproof_conformance.indexes import KINDS, LocalIndex, audit_cases, judge_case
 from tornproof_conformance.machines import make_machine
 from tornproof_conformance.queues import (
     decode_program,
@@ -36,7 +39,7 @@ from tornproof_conformance.queues import (
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.searching import repeat_machine
 from tornproof_conformance.vector_check import judge_vector
-from tornproof_conformance.vectors import image_vectors
+from tornproof_conformance.vectors import cases, image_vectors
 
 
 @frozen
@@ -95,6 +98,15 @@ class DeliveryCase:
 
 
 @frozen
+class BatchCase:
+    """Let everything happen again that can happen to a group commit in a situation."""
+
+    situation: str
+    steps: tuple[str, ...]
+    """The story that was found, for people."""
+
+
+@frozen
 class ScheduleCase:
     """Walk every schedule of a drainer within these bounds again."""
 
@@ -113,6 +125,7 @@ Case: TypeAlias = (
     | ExerciseCase
     | DeliveryCase
     | ScheduleCase
+    | BatchCase
 )
 
 
@@ -135,18 +148,27 @@ def try_case(case: Case, target: Target) -> list[Problem]:
         case ScenarioCase(name):
             found = SCENARIOS[name].judge(target)
         case VectorCase(name):
-            vector = next(vector for vector in image_vectors() if vector.id == name)
-            found = judge_vector(vector, target)
+            found = _judge_frozen(name, target)
         case ExerciseCase(name, arguments):
             found = exercise(name, target, arguments)
         case DeliveryCase(profile, delivered):
             found = judge_delivery(target, profile, delivered)
         case ScheduleCase(events, falls, faults):
             found = judge_schedules(target, events, falls, faults)
+        case BatchCase(situation):
+            found = judge_batches(target, situation)
         case MachineCase(machine, _, choices):
             caught = repeat_machine(make_machine(machine, target.name), b64decode(choices))
             found = list(caught.violations) if caught else []
     return [Problem(violation, case) for violation in found]
+
+
+def _judge_frozen(name: str, target: Target) -> list[Violation]:
+    for case in audit_cases(*KINDS):
+        if case["id"] == name:
+            return judge_case(case, LocalIndex.of(target))
+    vector = next(vector for vector in image_vectors() if vector.id == name)
+    return judge_vector(vector, target)
 
 
 def _try_program(case: ProgramCase, target: Target) -> list[Problem]:
@@ -202,6 +224,8 @@ def encode_case(case: Case) -> dict[str, Any]:
             return {"kind": "delivery", "profile": promised.value, "program": steps}
         case ScheduleCase():
             return {"kind": "schedule", **asdict(case)}
+        case BatchCase():
+            return {"kind": "batch", **asdict(case)}
         case ExerciseCase():
             return {"kind": "exercise", **asdict(case)}
 
@@ -222,7 +246,7 @@ def decode_case(data: Mapping[str, Any]) -> Case:
                 raise ValueError(f"no scenario {data['scenario']!r}")
             return ScenarioCase(data["scenario"])
         case "vector":
-            if data["vector"] not in {vector.id for vector in image_vectors()}:
+            if data["vector"] not in {vector["id"] for vector in cases()}:
                 raise ValueError(f"no vector {data['vector']!r}")
             return VectorCase(data["vector"])
         case "delivery":
@@ -231,6 +255,10 @@ def decode_case(data: Mapping[str, Any]) -> Case:
         case "schedule":
             events, falls, faults = (int(data[name]) for name in ("events", "falls", "faults"))
             return ScheduleCase(events, falls, faults, tuple(data["steps"]))
+        case "batch":
+            if data["situation"] not in SITUATIONS:
+                raise ValueError(f"no situation {data['situation']!r}")
+            return BatchCase(data["situation"], tuple(data["steps"]))
         case "machine":
             if data["hypothesis"] != hypothesis.__version__:
                 raise ValueError(

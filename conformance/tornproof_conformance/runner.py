@@ -20,8 +20,10 @@ from tornproof_conformance import reproducer
 from tornproof_conformance.adapter.diagnosis import Diagnosis
 from tornproof_conformance.cases import Problem
 from tornproof_conformance.checks import Budget, Check, Covered
+from tornproof_conformance.checks.audits import AUDITS
 from tornproof_conformance.checks.exploration import EXPLORATION
 from tornproof_conformance.checks.faults import FAULTS
+from tornproof_conformance.checks.group_commit import GROUP_COMMIT
 from tornproof_conformance.checks.machine import MACHINE
 from tornproof_conformance.checks.queues import QUEUE_CHECKS, queue_checks_of
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK, VECTORS
@@ -36,25 +38,27 @@ from tornproof_conformance.events import (
     RunFinished,
     RunStarted,
 )
+from tornproof_conformance.group_commits import HasBatcher
+from tornproof_conformance.indexes import HasAudits
 from tornproof_conformance.power.target import for_case
 from tornproof_conformance.shrinking import shrink_problem
 from tornproof_conformance.specification import Level, requirements
 from tornproof_conformance.stories import tell
-from tornproof_conformance.targets import QueueMiniature
+from tornproof_conformance.targets import NoJournal
 from tornproof_conformance.unseen import why_unseen
 from tornproof_conformance.versions import current_versions
 
 JOURNAL_CHECKS: tuple[Check, ...] = (VECTORS, SCENARIOS_CHECK, EXPLORATION, FAULTS, MACHINE)
 """What a journal is put through, the quick and telling first."""
 
-CHECKS: tuple[Check, ...] = (*JOURNAL_CHECKS, *QUEUE_CHECKS)
+CHECKS: tuple[Check, ...] = (*JOURNAL_CHECKS, GROUP_COMMIT, AUDITS, *QUEUE_CHECKS)
 """Every check of what runs in this process."""
 
 FAMILIES = ("FRM", "JRN", "REC", "SEG")
 """The families of requirements on which a journal is judged."""
 
-BESIDE = ("RDR", "CUR", "EVT", "CHN", "DRN", "SYS")
-"""Those on which it is judged if it has readers and cursors, a chain, a queue, all of it."""
+BESIDE = ("RDR", "CUR", "GRP", "AUD", "EVT", "CHN", "DRN", "SYS")
+"""Those on which it is judged if it has readers, group commit, an index, a queue, all of it."""
 
 CLAIMS: Mapping[str, tuple[str, ...]] = {
     "journal/core": ("JRN", "REC"),
@@ -137,8 +141,12 @@ def check_target(
 
 def checks_of(target: Target) -> tuple[Check, ...]:
     """Choose the checks that a target in this process can be put through."""
-    of_a_journal = (SCENARIOS_CHECK,) if isinstance(target, QueueMiniature) else JOURNAL_CHECKS
-    return of_a_journal + queue_checks_of(target)
+    checks = [SCENARIOS_CHECK] if isinstance(target, NoJournal) else [*JOURNAL_CHECKS]
+    if isinstance(target, HasBatcher):
+        checks.append(GROUP_COMMIT)
+    if isinstance(target, HasAudits):
+        checks.append(AUDITS)
+    return (*checks, *queue_checks_of(target))
 
 
 def diagnosed(found: Diagnosis) -> Diagnosed:

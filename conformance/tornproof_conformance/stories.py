@@ -17,6 +17,7 @@ from tornproof_models.explore.recovering import recover
 from tornproof_models.explore.workload import DIRECTORY, Target, run
 
 from tornproof_conformance.cases import (
+    BatchCase,
     DeliveryCase,
     ExerciseCase,
     MachineCase,
@@ -81,7 +82,7 @@ def _program(problem: Problem) -> tuple[str, ...]:
             return (name, *arguments)
         case DeliveryCase(profile, steps):
             return (f"open a queue ({profile.value})", *map(str, steps))
-        case ScheduleCase():
+        case ScheduleCase() | BatchCase():
             return problem.case.steps
 
 
@@ -102,7 +103,8 @@ def _tell_case(problem: Problem, target: Target) -> _Told:
         case ProgramCase():
             return _tell_program(problem, problem.case, target)
         case VectorCase(name):
-            return _tell_vector(next(each for each in image_vectors() if each.id == name), target)
+            images = {vector.id: vector for vector in image_vectors()}
+            return _tell_vector(images[name], target) if name in images else _Told()
         case _:
             return _Told()
 

@@ -4,21 +4,31 @@ What is judged: the built-in reference, a miniature, and later any adapter.
 
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from pathlib import Path
+from typing import TypeAlias
 
 from attrs import frozen
 from tornproof.errors import Invalid
 from tornproof.filesystem import Filesystem
-from tornproof.journal import Cursor, Journal, JournalReader
+from tornproof.journal import Cursor, GroupCommitBuffer, Journal, JournalReader
 from tornproof.journal.cursor import read_cursors
+from tornproof.kv import KeyValueStore
 from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.group_commit import Bounds
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.explore import deliveries
 from tornproof_models.explore.schedules import Exploration
 from tornproof_models.explore.workload import DIRECTORY, JournalUnderTest, Options, Target
-from tornproof_models.machines.chain import ReferenceChain
+from tornproof_models.machines.audit import ReferenceStore, StoreFactory, StoreUnderTest
+from tornproof_models.machines.chain import OldVerification, ReferenceChain, verify_old_chain
 from tornproof_models.machines.drainer import ReferenceQueue
 from tornproof_models.machines.drainer_schedules import explore_drainer
-from tornproof_models.miniatures import drainer
+from tornproof_models.machines.group_commit import (
+    BatcherFactory,
+    BatcherUnderTest,
+    ReferenceBatcher,
+)
+from tornproof_models.miniatures import audit, drainer, group_commit
 from tornproof_models.miniatures.deferred_audit_v07 import DeferredAuditV07
 from tornproof_models.miniatures.journal import MINIATURES, MiniatureTarget
 
@@ -66,9 +76,30 @@ class ReferenceTarget:
         """Walk every schedule of the drainer within these bounds."""
         return explore_drainer(events=events, falls=falls, faults=faults)
 
+    def make_audits(self, store: KeyValueStore) -> ReferenceStore:
+        """Put an audit index on a store."""
+        return ReferenceStore(store)
+
+    def make_batcher(self, bounds: Bounds) -> ReferenceBatcher:
+        """Make the part of group commit that decides."""
+        return ReferenceBatcher.of(bounds)
+
+    def open_group(
+        self, filesystem: Filesystem, *, max_records: int, queue_records: int, block: bool
+    ) -> GroupCommitBuffer:
+        """Open the journal for group commit."""
+        journal = Journal.open(DIRECTORY, durability="batched", filesystem=filesystem)
+        return GroupCommitBuffer(
+            journal, max_records=max_records, queue_records=queue_records, block=block
+        )
+
     def open_chain(self) -> ReferenceChain:
         """Make a chain in a database in memory."""
         return ReferenceChain()
+
+    def verify_pairwise(self, database: Path) -> OldVerification:
+        """Verify a chain of v0.7."""
+        return verify_old_chain(database)
 
 
 @frozen
@@ -91,11 +122,56 @@ class QueueMiniature:
         return self._make()
 
 
+@frozen
+class AuditMiniature:
+    """An audit index that is wrong on purpose; it is no journal."""
+
+    name: str
+    _make: StoreFactory
+
+    claims: frozenset[str] = frozenset({"audit/core", "audit/keys"})
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
+        """Raise `Invalid`."""
+        del filesystem, options
+        raise Invalid(f"{self.name} is no journal")
+
+    def make_audits(self, store: KeyValueStore) -> StoreUnderTest:
+        """Put the index on a store."""
+        return self._make(store)
+
+
+@frozen
+class BatcherMiniature:
+    """A group commit that decides wrongly on purpose; it is no journal."""
+
+    name: str
+    _make: BatcherFactory
+
+    claims: frozenset[str] = frozenset({"journal/group-commit"})
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
+        """Raise `Invalid`."""
+        del filesystem, options
+        raise Invalid(f"{self.name} is no journal")
+
+    def make_batcher(self, bounds: Bounds) -> BatcherUnderTest:
+        """Make it."""
+        return self._make(bounds)
+
+
+NoJournal: TypeAlias = QueueMiniature | AuditMiniature | BatcherMiniature
+"""What is judged by itself, without a journal."""
+
 QUEUES: Mapping[str, Callable[[], deliveries.Target]] = {
     **drainer.MINIATURES,
     DeferredAuditV07.name: DeferredAuditV07,
 }
 """The miniatures of queues, and the design of v0.7, judged by what the durable profile asks."""
+
+
+GROUP_COMMIT = "group-commit/"
+"""What the name of a miniature may begin with, if one of another kind has the same."""
 
 
 def find_target(name: str) -> Target:
@@ -110,6 +186,10 @@ def find_target(name: str) -> Target:
         return MiniatureTarget(name, MINIATURES[name])
     if name in QUEUES:
         return QueueMiniature(name, QUEUES[name])
+    if name in audit.MINIATURES:
+        return AuditMiniature(name, audit.MINIATURES[name])
+    if (batcher := name.removeprefix(GROUP_COMMIT)) in group_commit.MINIATURES:
+        return BatcherMiniature(name, group_commit.MINIATURES[batcher])
     raise Invalid(
         f"no target {name!r}: it is `reference` or a miniature; `tornproof list miniatures` "
         "shows them"

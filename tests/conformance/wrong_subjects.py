@@ -68,7 +68,8 @@ class NothingKept(AuditIndex):
 
     def audit_open(self, dir: str) -> None:  # noqa: A002, ARG002
         """Begin with nothing."""
-        self.store = AuditStore(MemoryKeyValueStore())
+        self.stored = MemoryKeyValueStore()
+        self.store = AuditStore(self.stored)
 
 
 class LimitIgnored(AuditIndex):

@@ -8,7 +8,8 @@ from typing import Any
 from attrs import define
 from tornproof.audit import AuditStore, audit_from_fields, audit_to_fields
 from tornproof.errors import Closed
-from tornproof.kv import SqliteKeyValueStore
+from tornproof.keys import record_key
+from tornproof.kv import KeyValueStore, SqliteKeyValueStore
 from tornproof_conformance.kit import Adapter
 
 PROFILES = ("audit/core", "audit/keys")
@@ -19,19 +20,24 @@ class AuditIndex:
     """The index that is open in this process."""
 
     store: AuditStore | None = None
+    stored: KeyValueStore | None = None
+    """What the index lies on."""
 
     def audit_open(self, dir: str) -> None:  # noqa: A002
         """Open the index of a directory."""
-        self.store = AuditStore(SqliteKeyValueStore(Path(dir) / "audits.db"))
+        self.stored = SqliteKeyValueStore(Path(dir) / "audits.db")
+        self.store = AuditStore(self.stored)
 
     def audit_put(self, audit: dict[str, Any]) -> dict[str, Any]:
         """Store an audit."""
         return {"query_id": self._store().put(audit_from_fields(audit))}
 
     def audit_get(self, query_id: bytes) -> dict[str, Any]:
-        """Return an audit, or none."""
+        """Return an audit, and the bytes that are stored of it, or none."""
         audit = self._store().get(query_id)
-        return {"audit": None if audit is None else audit_to_fields(audit)}
+        if audit is None:
+            return {"audit": None}
+        return {"audit": audit_to_fields(audit), "record": self._stored().get(record_key(query_id))}
 
     def audit_by_agent(
         self, agent_id: bytes, limit: int, start: int = 0, to: int | None = None
@@ -62,6 +68,10 @@ class AuditIndex:
         if self.store is None:
             raise Closed("no audit index is open in this process")
         return self.store
+
+    def _stored(self) -> KeyValueStore:
+        assert self.stored is not None
+        return self.stored
 
 
 def plug_in(adapter: Adapter) -> None:

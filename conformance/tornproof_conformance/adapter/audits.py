@@ -7,29 +7,33 @@ contract.  Here a death is a SIGKILL, some time after a put was asked for.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from tornproof.errors import Conflict, Invalid
+from tornproof.errors import Conflict, Invalid, TornproofError
 from tornproof_models.contract.audit import Audit
 from tornproof_models.contract.journal import Violation
 from tornproof_models.machines.audit import AuditMachine
 from tornproof_models.machines.sqlite_process import Died
 
+from tornproof_conformance.adapter.conversation import AUDIT
 from tornproof_conformance.adapter.messages import Refusal, decode_ok, decode_reply
+from tornproof_conformance.adapter.resources import computing_time
 from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.indexes import audit_cases, judge_case
 from tornproof_conformance.searching import Order, search_machine
-from tornproof_conformance.vectors import cases
 
-KINDS = {"layout": "audit/keys", "query": "audit/core", "puts": "audit/core"}
+KINDS = {
+    "layout": "audit/keys",
+    "query": "audit/core",
+    "puts": "audit/core",
+    "record": "audit/keys",
+}
 """The kinds of vectors that can be tried from outside, and the profile each needs."""
 
 DEATH_SECONDS = 0.0002
 """How much later the process dies for each statement of a death."""
-
-BYTES = frozenset({"query_id", "agent_id", "result_hash", "assertion_hash", "source_hash"})
-INTEGERS = frozenset({"timestamp", "epoch", "from", "to", "limit"})
 
 
 class AdapterAudits:
@@ -56,6 +60,11 @@ class AdapterAudits:
         audit = self._ask("audit.get", query_id=query_id)["audit"]
         return None if audit is None else _completed(audit)
 
+    def record(self, query_id: bytes) -> bytes | None:
+        """Return the bytes that are stored of an audit, where the adapter shows them."""
+        record: bytes | None = self._ask("audit.get", query_id=query_id).get("record")
+        return record
+
     def by_agent(
         self, agent_id: bytes, earliest: int, latest: int | None, *, limit: int
     ) -> list[Audit]:
@@ -79,6 +88,11 @@ class AdapterAudits:
         return keys
 
     # The process
+
+    @property
+    def cost(self) -> int:
+        """Nanoseconds of computing so far."""
+        return computing_time(self._session.pid)
 
     @property
     def store(self) -> "AdapterAudits":
@@ -155,73 +169,27 @@ def _completed(audit: Mapping[str, Any]) -> Audit:
 
 def audit_vectors(target: AdapterTarget) -> list[Mapping[str, Any]]:
     """Choose the frozen vectors that an adapter can be held to."""
-    return [case for case in cases() if KINDS.get(case["kind"]) in target.claims]
+    kinds = {kind for kind, profile in KINDS.items() if profile in target.claims}
+    return audit_cases(*(kinds if shows_records(target) else kinds - {"record"}))
+
+
+def shows_records(target: AdapterTarget) -> bool:
+    """Tell whether an adapter shows the bytes that it stores, if anybody asks for an audit."""
+    index = AdapterAudits(target)
+    with suppress(TornproofError):  # whatever is wrong here, others say so
+        return index.record(index.put(AUDIT)) is not None
+    return False
 
 
 def try_audit_vector(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
     """Hold an adapter to the vector of a name."""
     (name,) = arguments
-    case = next(case for case in cases() if case["id"] == name)
+    case = next(case for case in audit_vectors(target) if case["id"] == name)
     index = AdapterAudits(target)
     try:
-        answer: Any = _answer(index, case)
-    except (Refusal, Conflict, Invalid) as error:
-        answer = {"error": error.code}
+        yield from judge_case(case, index)
     finally:
         index.close()
-    expected = [step["expect"] for step in case["steps"]] if "steps" in case else case["expect"]
-    if answer != _parsed(expected):
-        message = f"{name}: {case['comment']} Instead: {answer!r:.200}"
-        yield Violation(case["requirements"][0], message)
-
-
-def _answer(index: AdapterAudits, case: Mapping[str, Any]) -> Any:
-    """Do what a case says, and give the answer in the form in which it is expected."""
-    if case["kind"] == "puts":
-        return [_outcome(index, _parsed(step["audit"])) for step in case["steps"]]
-    for audit in case["audits"]:
-        index.put(_parsed(audit))
-    if case["kind"] == "layout":
-        return {"keys": [key.hex() for key in index.keys()]}  # noqa: SIM118
-    arguments = _parsed(case["query"]["args"])
-    match case["query"]["op"]:
-        case "audit.by_agent":
-            found = index.by_agent(
-                arguments["agent_id"],
-                arguments["from"],
-                arguments.get("to"),
-                limit=arguments["limit"],
-            )
-        case "audit.recent":
-            found = index.recent(arguments["limit"])
-        case "audit.has":
-            return {"has": index.has(arguments["agent_id"])}
-        case _:
-            return {"audit": index.get(arguments["query_id"])}
-    return {"audits": [audit["query_id"].hex() for audit in found]}
-
-
-def _outcome(index: AdapterAudits, audit: Audit) -> str:
-    try:
-        index.put(audit)
-    except Conflict:
-        return "conflict"
-    return "ok"
-
-
-def _parsed(value: Any, name: str = "") -> Any:
-    """Turn the hexadecimal and decimal digits of a case back into bytes and integers."""
-    match value:
-        case Mapping():
-            return {each: _parsed(content, each) for each, content in value.items()}
-        case list():
-            return [_parsed(each) for each in value]
-        case str() if name in BYTES:
-            return bytes.fromhex(value)
-        case str() if name in INTEGERS:
-            return int(value)
-        case _:
-            return value
 
 
 # Random programs

@@ -9,6 +9,8 @@ are CBOR, and the store below has three methods.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from ctypes import c_float
+from math import isfinite
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import cbor2
@@ -19,6 +21,16 @@ Batch: TypeAlias = dict[bytes, bytes | None]
 
 RECORDS, AGENTS, TIMES = b"\x00AUD:", b"\x00AUDA:", b"\x00AUDT:"
 POSITION = b"\x00AUDP"
+VERSION = 1
+FIELDS = {
+    "query_id",
+    "agent_id",
+    "timestamp",
+    "params",
+    "result_hash",
+    "result_confidence",
+    "contributing_assertions",
+}
 FRAME_HEADER_BYTES = 40
 
 
@@ -53,6 +65,11 @@ class Entry(NamedTuple):
 
     timestamp: int
     query_id: bytes
+
+
+def is_plain(number: float) -> bool:
+    """Tell whether a number is finite, fits 32 bits and is no negative zero."""
+    return isfinite(number) and c_float(number).value == number and str(number) != "-0.0"
 
 
 class SmallAuditStore:
@@ -142,13 +159,22 @@ class SmallAuditStore:
 
     def encode(self, audit: Audit) -> bytes:
         """Write a record."""
-        return cbor2.dumps({"version": 1, **audit}, canonical=True)
+        return cbor2.dumps({"version": VERSION, **audit}, canonical=True)
 
     def decode(self, record: bytes) -> Audit:
-        """Read a record."""
-        content: dict[str, Any] = cbor2.loads(record)
-        del content["version"]
-        return content
+        """Read a record; it is one only if writing what it says gives the same bytes."""
+        try:
+            content: dict[str, Any] = cbor2.loads(record)
+            if content.pop("version") > VERSION:
+                raise Invalid("a newer version wrote this record")
+            numbers = [content["result_confidence"]]
+            numbers += [each["weight"] for each in content["contributing_assertions"]]
+            is_whole = content.keys() == FIELDS and len(content["query_id"]) == 32
+            if is_whole and all(map(is_plain, numbers)) and self.encode(content) == record:
+                return content
+        except (cbor2.CBORDecodeError, AttributeError, KeyError, TypeError) as error:
+            raise Corrupt(f"no record: {error}") from error
+        raise Corrupt("the record is not in the one form that its audit has")
 
     def moment(self, timestamp: int) -> bytes:
         """Write a timestamp into a key."""
@@ -230,7 +256,7 @@ class SmallIndexer:
         for offset, payload in self.source.scan(self.position()):
             try:
                 audit = self.audits.decode(payload)
-            except (cbor2.CBORDecodeError, TypeError, KeyError) as error:
+            except (Corrupt, Invalid) as error:
                 self.cannot_read(offset, error)
                 continue
             for batch in self.batches(audit, offset + FRAME_HEADER_BYTES + len(payload)):

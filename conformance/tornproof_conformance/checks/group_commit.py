@@ -1,0 +1,69 @@
+"""
+Group commit: everything that can happen to a few records, and random crowds of them.
+
+The half that decides is tried in full, in small situations within the usual budget and in
+all of them with `--queue-events 3`.  The two machines go on from there: one with crowds
+too large to be listed, one with a journal on a disk that fails and crashes.
+"""
+
+from collections.abc import Mapping
+
+from tornproof_models.explore.workload import Target
+from tornproof_models.machines.group_commit import SITUATIONS
+
+from tornproof_conformance.cases import BatchCase, Problem
+from tornproof_conformance.checks import Budget, Check, Covered, Findings
+from tornproof_conformance.checks.queues import ALL_EVENTS
+from tornproof_conformance.events import Progress
+from tornproof_conformance.group_commits import explore_batches
+from tornproof_conformance.hunts import MachineHunt
+from tornproof_conformance.machines import machines_of
+from tornproof_conformance.searching import Order
+
+NAME = "group-commit"
+
+SMALL = ("hasty", "left", "slow", "heavy")
+"""Situations that are tried in a second; the others take a minute."""
+
+MACHINES = ("batcher-machine", "group-commit-machine")
+
+EXAMPLES_EACH = 10
+"""One random program of a group commit for so many of a journal."""
+
+
+def _group_commit(target: Target, budget: Budget) -> Findings:
+    situations = [*SITUATIONS] if budget.queue_events >= ALL_EVENTS else SMALL
+    counts = {"interleavings": 0, "states": 0}
+    known: set[str] = set()
+    for number, situation in enumerate(situations):
+        yield Progress(NAME, number, len(situations), f"every interleaving: {situation}")
+        exploration, findings = explore_batches(target, situation)
+        counts["interleavings"] += exploration.coverage.interleavings
+        counts["states"] += exploration.coverage.states
+        for found in findings:
+            if found.violation.requirement not in known:
+                known.add(found.violation.requirement)
+                yield Problem(found.violation, BatchCase(situation, found.story))
+    names = [name for name in MACHINES if name in machines_of(target.name)]
+    examples = budget.examples // EXAMPLES_EACH
+    for number, name in enumerate(names):
+        yield Progress(NAME, number, len(names), f"{name}: random programs")
+        yield from MachineHunt(name, target.name).play(Order(0, examples)).problems
+    return _covered(counts, len(situations), examples * len(names))
+
+
+def _covered(counts: Mapping[str, int], situations: int, programs: int) -> Covered:
+    words = (
+        f"all {counts['interleavings']:,} interleavings of {situations} situations, with a "
+        f"crash in each of {counts['states']:,} states, and {programs} random programs"
+    )
+    counts = {**counts, "random_programs": programs}
+    return Covered(words, counts, ("process-kill", "adversarial") if programs else ())
+
+
+GROUP_COMMIT = Check(
+    NAME,
+    "everything that can happen to a few records that share their syncs",
+    frozenset(f"GRP-{number}" for number in range(1, 8)),
+    _group_commit,
+)
