@@ -15,12 +15,12 @@ requirement that each difference violates.  It knows nothing of files, frames or
 crashes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import pairwise
 from typing import TypeAlias
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 Record: TypeAlias = tuple[int, bytes]
 """An offset and the payload found there."""
@@ -76,7 +76,7 @@ class History:
 
     def invoke(self, call: int, payload: bytes) -> "History":
         """Note that an append began."""
-        return evolve(self, attempts=(*self.attempts, Attempt(call, payload)))
+        return self._with((*self.attempts, Attempt(call, payload)))
 
     def acknowledge(self, call: int, offset: int, *, durable: bool) -> "History":
         """Note that an append returned its offset."""
@@ -89,14 +89,11 @@ class History:
 
     def flush(self, operation: str) -> "History":
         """Note that a sync or close promised that everything accepted so far will last."""
-        return evolve(
-            self,
-            attempts=tuple(
-                evolve(attempt, promise=Promise.DURABLE, promised_by=operation)
-                if attempt.promise is Promise.ACCEPTED
-                else attempt
-                for attempt in self.attempts
-            ),
+        return self._with(
+            Attempt(each.call, each.payload, Promise.DURABLE, each.offset, operation)
+            if each.promise is Promise.ACCEPTED
+            else each
+            for each in self.attempts
         )
 
     def observe(self, records: Sequence[Record]) -> "History":
@@ -106,13 +103,13 @@ class History:
         return History(settled=tuple(records), discarded=(self.discarded | lost) - shown)
 
     def _change(self, call: int, promise: Promise, offset: int | None) -> "History":
-        return evolve(
-            self,
-            attempts=tuple(
-                evolve(attempt, promise=promise, offset=offset) if attempt.call == call else attempt
-                for attempt in self.attempts
-            ),
+        return self._with(
+            Attempt(call, each.payload, promise, offset) if each.call == call else each
+            for each in self.attempts
         )
+
+    def _with(self, attempts: Iterable[Attempt]) -> "History":
+        return History(self.settled, tuple(attempts), self.discarded)
 
     # What is owed
 

@@ -18,8 +18,8 @@ from enum import StrEnum
 
 from attrs import define
 
+from tornproof_models.disk.names import Names, exists, is_a_directory, missing
 from tornproof_models.disk.trace import (
-    ROOT,
     Create,
     Event,
     Image,
@@ -32,7 +32,6 @@ from tornproof_models.disk.trace import (
     Truncate,
     Unlink,
     Write,
-    number_inodes,
 )
 
 
@@ -64,6 +63,9 @@ class Kind(StrEnum):
     NAME = "name"
 
 
+READ, WRITE, SYNC, NAME = Kind
+
+
 class ModelFilesystem:
     """
     The disk of a workload under judgement.
@@ -78,27 +80,25 @@ class ModelFilesystem:
     def __init__(self, image: Image | None = None) -> None:
         self.initial = image or Image()
         self.events: list[Event] = []
-        self.operations = 0
-        """Operations so far, failed ones included: what `fail` counts."""
         self.kinds: list[Kind] = []
-        """The sort of each operation so far."""
+        """The sort of each operation so far, failed ones included."""
         self.largest_read = 0
         """Bytes of the largest read that was asked for: what a reader would allocate."""
 
         self._faults: dict[int, Fault] = {}
         self._struck: list[int] = []
-        self._content: dict[int, bytearray] = {}
-        self._names: dict[int, dict[str, int]] = {ROOT: {}}
+        self._names = Names(self.initial)
+        self._content: dict[int, bytearray] = {
+            self._names.inodes[path]: bytearray(content)
+            for path, content in self.initial.files.items()
+        }
+        self._next_inode = len(self._names.inodes) + 1
         self._locks: dict[tuple[int, str], object] = {}
-        inodes = number_inodes(self.initial)
-        for path, inode in inodes.items():
-            parent, _, name = path.rpartition("/")
-            self._names[inodes.get(parent, ROOT)][name] = inode
-            if path in self.initial.files:
-                self._content[inode] = bytearray(self.initial.files[path])
-            else:
-                self._names[inode] = {}
-        self._next_inode = len(inodes) + 1
+
+    @property
+    def operations(self) -> int:
+        """How many operations there were: what `fail` counts."""
+        return len(self.kinds)
 
     @property
     def trace(self) -> Trace:
@@ -108,19 +108,11 @@ class ModelFilesystem:
     @property
     def image(self) -> Image:
         """The tree as a program sees it now."""
-        files: dict[str, bytes] = {}
-        directories: set[str] = set()
-        pending = [("", ROOT)]
-        while pending:
-            prefix, directory = pending.pop()
-            for name, inode in self._names[directory].items():
-                path = f"{prefix}/{name}"
-                if inode in self._names:
-                    directories.add(path)
-                    pending.append((path, inode))
-                else:
-                    files[path] = bytes(self._content[inode])
-        return Image(files, frozenset(directories))
+        found = list(self._names.walk())
+        return Image(
+            {path: bytes(self._content[inode]) for path, inode in found if inode in self._content},
+            frozenset(path for path, inode in found if inode not in self._content),
+        )
 
     def fail(self, nth: int, fault: Fault) -> None:
         """Arm a fault for the `nth` operation from now on, counted from 1."""
@@ -143,21 +135,21 @@ class ModelFilesystem:
 
     def open(self, path: str, *, create: bool = False, exclusive: bool = False) -> "ModelFile":
         """Open a file, making it if asked to."""
-        directory, name = self._parent(path)
-        inode = self._names[directory].get(name)
+        directory, name = self._names.parent(path)
+        inode = self._names.entries[directory].get(name)
         if inode is None:
             if not create:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-            self._strike(Kind.NAME)
+                raise missing(path)
+            self._strike(NAME)
             inode = self._next_inode
             self._next_inode += 1
-            self._names[directory][name] = inode
+            self._names.entries[directory][name] = inode
             self._content[inode] = bytearray()
             self.events.append(Create(directory, name, inode))
         elif create and exclusive:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-        elif inode in self._names:
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+            raise exists(path)
+        elif inode in self._names.entries:
+            raise is_a_directory(path)
         return ModelFile(self, inode)
 
     def open_for_reading(self, path: str) -> "ModelFile":
@@ -166,58 +158,58 @@ class ModelFilesystem:
 
     def list_directory(self, path: str) -> list[str]:
         """Return the names in a directory, sorted."""
-        self._strike(Kind.READ)
-        return sorted(self._names[self._directory(path)])
+        self._strike(READ)
+        return sorted(self._names.entries[self._names.directory(path)])
 
     def make_directory(self, path: str) -> None:
         """Create a directory."""
-        directory, name = self._parent(path)
-        if name in self._names[directory]:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
-        self._strike(Kind.NAME)
+        directory, name = self._names.parent(path)
+        if name in self._names.entries[directory]:
+            raise exists(path)
+        self._strike(NAME)
         inode = self._next_inode
         self._next_inode += 1
-        self._names[directory][name] = inode
-        self._names[inode] = {}
+        self._names.entries[directory][name] = inode
+        self._names.entries[inode] = {}
         self.events.append(MakeDirectory(directory, name, inode))
 
     def rename(self, source: str, target: str) -> None:
         """Give a file another name, replacing the file that bore it."""
-        source_directory, source_name = self._parent(source)
-        target_directory, target_name = self._parent(target)
-        if source_name not in self._names[source_directory]:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
-        inode = self._names[source_directory][source_name]
-        replaced = self._names[target_directory].get(target_name)
-        if inode in self._names or replaced in self._names:
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
-        self._strike(Kind.NAME)
+        source_directory, source_name = self._names.parent(source)
+        target_directory, target_name = self._names.parent(target)
+        if source_name not in self._names.entries[source_directory]:
+            raise missing(source)
+        inode = self._names.entries[source_directory][source_name]
+        replaced = self._names.entries[target_directory].get(target_name)
+        if inode in self._names.entries or replaced in self._names.entries:
+            raise is_a_directory(target)
+        self._strike(NAME)
         if replaced == inode:
             return
-        del self._names[source_directory][source_name]
-        self._names[target_directory][target_name] = inode
+        del self._names.entries[source_directory][source_name]
+        self._names.entries[target_directory][target_name] = inode
         self.events.append(Rename(source_directory, source_name, target_directory, target_name))
 
     def unlink(self, path: str) -> None:
         """Remove the name of a file."""
-        directory, name = self._parent(path)
-        if name not in self._names[directory]:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        if self._names[directory][name] in self._names:
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        self._strike(Kind.NAME)
-        del self._names[directory][name]
+        directory, name = self._names.parent(path)
+        if name not in self._names.entries[directory]:
+            raise missing(path)
+        if self._names.entries[directory][name] in self._names.entries:
+            raise is_a_directory(path)
+        self._strike(NAME)
+        del self._names.entries[directory][name]
         self.events.append(Unlink(directory, name))
 
     def sync_directory(self, path: str) -> None:
         """Record that a directory's names were synced, or that this failed."""
-        inode = self._directory(path)
+        inode = self._names.directory(path)
         self.sync_inode(inode, SyncDirectory(inode))
 
     @contextmanager
     def lock(self, path: str) -> Iterator[None]:
         """Hold a lock; the file is not part of the trace, since it is never written."""
-        directory, name = self._parent(path)
+        directory, name = self._names.parent(path)
         key = (directory, name)
         if key in self._locks:
             raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK), path)
@@ -245,14 +237,14 @@ class ModelFilesystem:
 
     def read_inode(self, inode: int, offset: int, size: int) -> bytes:
         """Read from the page cache."""
-        self._strike(Kind.READ)
-        self.largest_read = max(self.largest_read, size)
-        with memoryview(self._content[inode]) as content:
-            return bytes(content[offset : offset + size])
+        self._strike(READ)
+        if size > self.largest_read:
+            self.largest_read = size
+        return bytes(self._content[inode][offset : offset + size])
 
     def write_inode(self, inode: int, offset: int, data: bytes) -> int:
         """Write to the page cache, perhaps less than asked."""
-        fault = self._strike(Kind.WRITE)
+        fault = self._strike(WRITE)
         if fault in (Fault.SHORT_WRITE, Fault.SHORT_THEN_NO_SPACE):
             data = data[: max(len(data) // 2, 1)]
             if fault is Fault.SHORT_THEN_NO_SPACE:
@@ -268,7 +260,7 @@ class ModelFilesystem:
 
     def truncate_inode(self, inode: int, size: int) -> None:
         """Set a file's size in the page cache."""
-        self._strike(Kind.NAME)
+        self._strike(NAME)
         content = self._content[inode]
         content.extend(bytes(max(size - len(content), 0)))
         del content[size:]
@@ -276,47 +268,28 @@ class ModelFilesystem:
 
     def sync_inode(self, inode: int, success: Sync | SyncDirectory) -> None:
         """Record a sync, or its failure."""
-        if self._strike(Kind.SYNC) is not None:
+        if self._strike(SYNC) is not None:
             self.events.append(SyncFailed(inode))
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         self.events.append(success)
 
-    # Paths and faults
+    # Faults
 
     def _strike(self, kind: Kind) -> Fault | None:
         """Count an operation; raise its fault, or return one that the caller acts out."""
-        self.operations += 1
         self.kinds.append(kind)
         if not self._faults:
             return None
         fault = self._faults.pop(self.operations, None)
         if fault is not None:
             self._struck.append(self.operations)
-        if fault is None or kind is Kind.SYNC:
+        if fault is None or kind is SYNC:
             return fault
-        if fault is Fault.NO_SPACE and kind is not Kind.READ:
+        if fault is Fault.NO_SPACE and kind is not READ:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        if fault is Fault.ERROR or kind is not Kind.WRITE:
+        if fault is Fault.ERROR or kind is not WRITE:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return fault
-
-    def _directory(self, path: str) -> int:
-        inode = ROOT
-        for name in path.split("/"):
-            if name in ("", "."):
-                continue
-            if inode not in self._names:
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-            if name not in self._names[inode]:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-            inode = self._names[inode][name]
-        if inode not in self._names:
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-        return inode
-
-    def _parent(self, path: str) -> tuple[int, str]:
-        directory, _, name = path.rpartition("/")
-        return self._directory(directory), name
 
 
 @define

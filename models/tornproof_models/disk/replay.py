@@ -45,20 +45,20 @@ class Replay(ModelFilesystem):
         """Do what an event did, to the same inodes; marks and syncs are only recorded."""
         match event:
             case Create(directory, name, inode):
-                self._names[directory][name] = inode
+                self._names.entries[directory][name] = inode
                 self._content[inode] = bytearray()
                 self._next_inode = max(self._next_inode, inode + 1)
             case MakeDirectory(directory, name, inode):
-                self._names[directory][name] = inode
-                self._names[inode] = {}
+                self._names.entries[directory][name] = inode
+                self._names.entries[inode] = {}
                 self._next_inode = max(self._next_inode, inode + 1)
             case Link(directory, name, inode):
-                self._names[directory][name] = inode
+                self._names.entries[directory][name] = inode
             case Rename(source_directory, source, target_directory, target):
-                inode = self._names[source_directory].pop(source)
-                self._names[target_directory][target] = inode
+                inode = self._names.entries[source_directory].pop(source)
+                self._names.entries[target_directory][target] = inode
             case Unlink(directory, name):
-                del self._names[directory][name]
+                del self._names.entries[directory][name]
             case Write(inode, offset, data):
                 content = self._content[inode]
                 content.extend(bytes(max(offset - len(content), 0)))

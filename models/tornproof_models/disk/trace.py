@@ -13,7 +13,7 @@ name and a file as two things.  The inodes of the initial tree are numbered by
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import TypeAlias
 
@@ -84,10 +84,15 @@ def _path_of(entry: tuple[str, bytes | None]) -> str:
     return entry[0]
 
 
-def number_inodes(image: Image) -> dict[str, int]:
+def number_inodes(image: Image) -> Mapping[str, int]:
     """Number a tree's inodes from 1 in the order of their paths; the root is 0."""
-    paths = sorted([*image.directories, *image.files])
-    return {path: number for number, path in enumerate(paths, start=1)}
+    return _number((*image.directories, *image.files))
+
+
+@lru_cache(1 << 10)
+def _number(paths: tuple[str, ...]) -> Mapping[str, int]:
+    # images come by the thousand with the same names
+    return {path: number for number, path in enumerate(sorted(paths), start=1)}
 
 
 # Operations

@@ -14,7 +14,7 @@ names differ are taken for different from the first.
 from typing import TypeAlias
 
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.disk.trace import Image, number_inodes
+from tornproof_models.disk.trace import Image
 from tornproof_models.disk.versions import Data, Size
 
 Place: TypeAlias = Size | Data
@@ -38,34 +38,30 @@ class WatchedFilesystem(ModelFilesystem):
         """What was there, at every place that the program looked at, in that order."""
 
         self._sector_bytes = sector_bytes
-        inodes = number_inodes(image)
-        self._before = {inodes[path]: content for path, content in image.files.items()}
-        self._unseen: dict[int, int] = {}
-        """How many sectors of a file are still there to be seen, once its size has been."""
-
-        self._hidden: set[Data] = set()
-        """Sectors that were overwritten or cut off before they were looked at."""
+        self._before = {self._names.inodes[path]: image.files[path] for path in image.files}
+        self._unseen: dict[int, set[int]] = {}
+        """Sectors of a file that are still there to be seen, once its size has been."""
 
         self._cut: set[Data] = set()
-        """Those of them that were cut off."""
+        """Sectors that were cut off before they were looked at."""
 
     def worth_reading(self, inode: int) -> int:
         """Return how many bytes are worth reading at once: more, where all has been seen."""
-        unseen = inode in self._before and self._unseen.get(inode, 1)
+        unseen = self._unseen.get(inode, inode in self._before)
         return self._sector_bytes if unseen else self.read_ahead
 
     def content(self, inode: int) -> bytearray:
         """Look at a file's size."""
-        if inode in self._before and inode not in self._unseen:
-            size = len(self._before[inode])
-            self.answers[Size(inode)] = size
-            self._unseen[inode] = -(-size // self._sector_bytes)
-        return super().content(inode)
+        if inode not in self._unseen:
+            self._look_at_size(inode)
+        return self._content[inode]
 
     def read_inode(self, inode: int, offset: int, size: int) -> bytes:
         """Look at the sectors that are read."""
-        end = min(offset + size, len(self.content(inode)))
-        if self._unseen.get(inode):
+        if inode not in self._unseen:
+            self._look_at_size(inode)
+        if self._unseen[inode]:
+            end = min(offset + size, len(self._content[inode]))
             for sector in range(offset // self._sector_bytes, -(-end // self._sector_bytes)):
                 self._look(inode, sector)
         return super().read_inode(inode, offset, size)
@@ -76,49 +72,42 @@ class WatchedFilesystem(ModelFilesystem):
 
         Look also at what was cut off there: it may show through a write that is not synced.
         """
-        end = offset + len(data)
-        reach = max(end, len(self.content(inode)))
-        if self._cut or self._unseen.get(inode):
+        content, unseen = self.content(inode), self._unseen[inode]
+        if self._cut or unseen:
+            end = offset + len(data)
+            reach = max(end, len(content))
             for sector in range(offset // self._sector_bytes, -(-end // self._sector_bytes)):
                 start, register = sector * self._sector_bytes, Data(inode, sector)
                 if register in self._cut:
                     self._note(register)
                 elif start < offset or end < min(start + self._sector_bytes, reach):
                     self._look(inode, sector)
-                self._hide(register)
+                unseen.discard(sector)
         return super().write_inode(inode, offset, data)
 
     def truncate_inode(self, inode: int, size: int) -> None:
         """Look at the sector that is cut in two, and hide those behind it."""
-        old_size = len(self.content(inode))
-        if self._unseen.get(inode):
+        content, unseen = self.content(inode), self._unseen[inode]
+        if unseen:
             first = -(-size // self._sector_bytes)
             if size % self._sector_bytes:
                 self._look(inode, first - 1)
-            for sector in range(first, -(-old_size // self._sector_bytes)):
-                register = Data(inode, sector)
-                if self._hide(register):
-                    self._cut.add(register)
+            hidden = unseen.intersection(range(first, -(-len(content) // self._sector_bytes)))
+            unseen -= hidden
+            self._cut.update(Data(inode, sector) for sector in hidden)
         super().truncate_inode(inode, size)
 
+    def _look_at_size(self, inode: int) -> None:
+        self._unseen[inode] = set()
+        if inode in self._before:
+            size = len(self._before[inode])
+            self.answers[Size(inode)] = size
+            self._unseen[inode].update(range(-(-size // self._sector_bytes)))
+
     def _look(self, inode: int, sector: int) -> None:
-        register = Data(inode, sector)
-        if self._is_unseen(register):
-            self._note(register)
-            self._unseen[inode] -= 1
-
-    def _hide(self, register: Data) -> bool:
-        if not self._is_unseen(register):
-            return False
-        self._hidden.add(register)
-        self._unseen[register.inode] -= 1
-        return True
-
-    def _is_unseen(self, register: Data) -> bool:
-        if register in self.answers or register in self._hidden:
-            return False
-        size = len(self._before.get(register.inode, b""))
-        return register.sector * self._sector_bytes < size
+        if sector in self._unseen[inode]:
+            self._unseen[inode].remove(sector)
+            self._note(Data(inode, sector))
 
     def _note(self, register: Data) -> None:
         start = register.sector * self._sector_bytes

@@ -13,6 +13,7 @@ process lives must be what was appended.
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from typing import Protocol, TypeAlias, cast
 
 from attrs import Factory, define, evolve, field, frozen
@@ -222,6 +223,7 @@ Step: TypeAlias = Append | Sync | Rotate | Reopen | Kill | Submit | Interrupt | 
 Program: TypeAlias = tuple[Step, ...]
 
 
+@lru_cache(4)
 def grow_payload(size: int, seed: int) -> bytes:
     """Return a payload of `size` bytes that no other seed gives (from 4 bytes on)."""
     return random.Random(seed).randbytes(size)
