@@ -10,6 +10,7 @@ are turned into JSON's types and back.
 import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from attrs import asdict
@@ -43,6 +44,15 @@ class HasSchedules(Protocol):
         ...
 
 
+class Broken(Protocol):
+    """A break that a verification has found; its text says what it is."""
+
+    @property
+    def sequence(self) -> int | None:
+        """The row at which it shows, if it is one row's."""
+        ...
+
+
 class ChainUnderTest(Protocol):
     """A chain in a table `signed_events`, which others may write to as well."""
 
@@ -63,12 +73,21 @@ class ChainUnderTest(Protocol):
         """Return the hash that stands for the whole chain."""
         ...
 
-    def verify(self, *, head: bytes | None = None, with_key: bool = False) -> Sequence[str]:
+    def verify(self, *, head: bytes | None = None, with_key: bool = False) -> Sequence[Broken]:
         """Verify it, perhaps against a saved head, and name every break."""
         ...
 
     def close(self) -> None:
         """Let go of it."""
+        ...
+
+
+@runtime_checkable
+class VerifiesPairwise(Protocol):
+    """A target that verifies chains of v0.7."""
+
+    def verify_pairwise(self, database: Path) -> tuple[Sequence[object], Sequence[str]]:
+        """Verify the chain in a database: the breaks, and what such a verification cannot see."""
         ...
 
 

@@ -7,13 +7,15 @@ connection takes the number.  So is a death.
 """
 
 import sqlite3
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from attrs import define, field
-from tornproof.chain import Entry, append, verify
+from tornproof.chain import Break, Entry, append, verify
 from tornproof.chain.database import configure, connect
+from tornproof.chain.pairwise import BLIND_SPOTS, verify_pairwise
 from tornproof.drainer import DeferredAuditQueue, dead_letters
 from tornproof.drainer.event import from_json
 from tornproof.drainer.supervisor import MAX_RESTARTS
@@ -21,7 +23,7 @@ from tornproof.errors import Closed
 from tornproof_conformance.kit import Adapter, die, refusal
 from tornproof_models.database_faults import FaultyConnection, Kind, Plan, Strike, When
 
-PROFILES = ("drainer/durable", "drainer/volatile", "chain/v1")
+PROFILES = ("drainer/durable", "drainer/volatile", "chain/v1", "chain/pairwise")
 
 POINTS = ("begin", "residence", "head", "insert", "cursor", "commit", "dead letter")
 """The statements of a transaction, in their order; a dead letter takes the insert's place."""
@@ -35,6 +37,8 @@ ACTIONS = {
     "unique_race": (Kind.RACE, When.BEFORE, ("insert",)),
 }
 """What each action does, and at which points it makes sense."""
+
+COUNTERS = ("submitted", "refused", "pending", "chained", "dead_lettered", "lost", "race_retries")
 
 
 @define
@@ -52,8 +56,8 @@ class DeferredQueue:
         durable: bool,
         max_restarts: int = MAX_RESTARTS,
         paused: bool = False,
-    ) -> None:
-        """Open the queue of a directory."""
+    ) -> dict[str, Any]:
+        """Open the queue of a directory, and say where its database is."""
         self.database = Path(dir) / "chain.db"
         self.plan.sibling = self._append_as_sibling
         self.plan.on_strike = self._note_strike
@@ -64,6 +68,7 @@ class DeferredQueue:
             paused=paused,
             connect=self._connect,
         )
+        return {"database": self.database.name}
 
     def drainer_submit(self, **event: Any) -> dict[str, Any]:
         """Submit an event."""
@@ -81,8 +86,9 @@ class DeferredQueue:
     def drainer_metrics(self) -> dict[str, Any]:
         """Return the counters."""
         now = self._queue().metrics
-        names = ("submitted", "refused", "pending", "chained", "dead_lettered", "lost")
-        return {name: getattr(now, name) for name in names}
+        return {name: getattr(now, name) for name in COUNTERS} | {
+            "dlq_size": self._queue().dlq_size()
+        }
 
     def drainer_chain(self) -> dict[str, Any]:
         """Return the rows of the chain."""
@@ -103,10 +109,18 @@ class DeferredQueue:
             ]
         }
 
-    def drainer_verify(self) -> dict[str, Any]:
-        """Verify the chain."""
-        with closing(connect(self.database, read_only=True)) as connection:
-            return {"breaks": list(map(str, verify(connection).breaks))}
+    def drainer_verify(
+        self,
+        head: bytes | None = None,
+        keys: Sequence[bytes] = (),
+        pairwise: str | None = None,
+    ) -> dict[str, Any]:
+        """Verify the chain, or one of v0.7."""
+        with closing(connect(pairwise or self.database, read_only=True)) as connection:
+            if pairwise:
+                old = verify_pairwise(connection, keys=keys)
+                return {"breaks": _told(old.breaks), "cannot_see": list(BLIND_SPOTS)}
+            return {"breaks": _told(verify(connection, head=head, keys=keys).breaks)}
 
     def drainer_replay(self) -> dict[str, Any]:
         """Replay the dead letters."""
@@ -123,12 +137,12 @@ class DeferredQueue:
         """Name the points."""
         return {"points": list(POINTS)}
 
-    def fault_arm(self, point: str, nth: int, action: str) -> None:
+    def fault_arm(self, point: str, nth: int, action: str, times: int = 1) -> None:
         """Let something go wrong."""
         kind, when, points = ACTIONS[action]
         if point not in points:
             raise refusal("invalid", f"{action} makes no sense at {point}")
-        self.plan.strikes.append(Strike(kind, when, point, nth))
+        self.plan.strikes.append(Strike(kind, when, point, nth, times))
 
     def fault_disarm(self) -> None:
         """Let nothing go wrong any more."""
@@ -156,6 +170,10 @@ class DeferredQueue:
         if self.queue is None:
             raise Closed("no queue is open in this process")
         return self.queue
+
+
+def _told(breaks: Iterable[Break]) -> list[dict[str, Any]]:
+    return [{"sequence": each.sequence, "detail": str(each)} for each in breaks]
 
 
 def plug_in(adapter: Adapter) -> None:

@@ -19,10 +19,12 @@ from pathlib import Path
 
 from attrs import define, field
 from tornproof.errors import TornproofError
+from tornproof_models.contract.delivery import Profile
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 from tornproof_models.explore.workload import Options
 
+from tornproof_conformance.adapter.chains import AdapterChain, BreakSeen, open_queue
 from tornproof_conformance.adapter.diagnosis import Diagnosis, WrongProtocol
 from tornproof_conformance.adapter.disk import DirectoryDisk, scratch
 from tornproof_conformance.adapter.messages import PROTOCOL, profiles
@@ -136,6 +138,35 @@ class AdapterTarget:
         journal = AdapterJournal(self, session, disk, options, opened.get("discarded_bytes", 0))
         self._open.append(journal)
         return journal
+
+    def open_chain(self) -> AdapterChain:
+        """Open the chain of a drainer in a database of its own."""
+        return AdapterChain.open(self)
+
+    @property
+    def shows_its_database(self) -> bool:
+        """Whether it names the database of a drainer that it has opened."""
+        session, disk = self.take_session(), self.new_disk()
+        try:
+            path = open_queue(session, disk, self.best_drainer)
+            session.call("drainer.close")
+        except (TornproofError, Diagnosis):
+            session.kill()
+            return False
+        self.give_back(session)
+        return path is not None
+
+    def verify_pairwise(self, database: Path) -> tuple[list[BreakSeen], list[str]]:
+        """Let it verify a chain of v0.7: the breaks, and what it says it cannot see."""
+        session = self.take_session()
+        answer = session.call("drainer.verify", pairwise=str(database))
+        self.give_back(session)
+        return list(map(BreakSeen.read, answer["breaks"])), answer.get("cannot_see", [])
+
+    @property
+    def best_drainer(self) -> Profile:
+        """The profile in which its drainer promises most."""
+        return Profile.DURABLE if Profile.DURABLE.value in self.claims else Profile.VOLATILE
 
     @property
     def is_told_of_cursors(self) -> bool:

@@ -13,10 +13,12 @@ from tornproof_conformance.scenarios import (
     addresses,
     chain,
     consumers,
+    contending,
     delivery,
     following,
     framing,
     opening,
+    pairwise,
     submitting,
     watermark,
     writing,
@@ -35,6 +37,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         following,
         consumers,
         chain,
+        contending,
+        pairwise,
         delivery,
     )
     for found in vars(module).values()

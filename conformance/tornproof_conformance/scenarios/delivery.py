@@ -34,6 +34,16 @@ from tornproof_conformance.scenarios.scenario import error_code, scenario
 
 DURABLE, VOLATILE = Profile.DURABLE.value, Profile.VOLATILE.value
 
+KILLED: Program = (Submit(), Submit(), Kill())
+"""SIGKILL right behind the answer (DRN-3)."""
+
+RESTARTED: Program = (Submit(), Submit(), Kill(), Submit(), Move(30))
+"""Something is left for the next process, and something comes in (DRN-16)."""
+
+UNDISTURBED: Program = (Submit(), Submit(), Move(9))
+UNFLUSHED: Program = (Submit(), Move(9), Submit(), Kill(), Submit())
+"""Without a spool, a crash takes the second event and no other (DRN-18)."""
+
 REJECTED = Arm(Strike(Kind.NO_SUCH_COLUMN, point="insert"))
 
 
@@ -187,8 +197,8 @@ def an_attempt_does_not_change_the_id(target: Target) -> Iterator[Violation]:
 @scenario("DRN-3", profile=DURABLE, where=has_queue)
 def what_is_admitted_survives(target: Target) -> Iterator[Violation]:
     """After a kill or a power cut right behind the answer, the event lands."""
-    cuts = [(Submit(), Submit(), Kill(power)) for power in (None, *range(8))]
-    yield from _breaches(target, "DRN-3", *cuts)
+    cuts = [(Submit(), Submit(), Kill(power)) for power in range(8)]
+    yield from _breaches(target, "DRN-3", KILLED, *cuts)
 
 
 @scenario("DRN-7", profile=DURABLE, where=has_queue)
@@ -240,8 +250,7 @@ def dead_letters_are_counted_or_it_is_an_error(target: Target) -> Iterator[Viola
 @scenario("DRN-16", profile=DURABLE, where=has_queue)
 def the_next_process_begins_with_what_was_left(target: Target) -> Iterator[Violation]:
     """What is submitted after a restart lands behind what was in the spool."""
-    program = (Submit(), Submit(), Kill(), Submit(), Move(30))
-    with _running(target, Profile.DURABLE, program) as running:
+    with _running(target, Profile.DURABLE, RESTARTED) as running:
         order = [row.event_id for row in running.target.look().state.chain]
         if order != ["e1", "e2", "e3"]:
             yield Violation("DRN-16", f"after a restart the chain is {order}")
@@ -250,14 +259,13 @@ def the_next_process_begins_with_what_was_left(target: Target) -> Iterator[Viola
 @scenario("DRN-18", profile=VOLATILE, where=keeps_hashes)
 def without_a_spool_a_crash_takes_what_had_not_landed(target: Target) -> Iterator[Violation]:
     """The volatile profile loses the buffer and nothing else, and counts what a panic takes."""
-    lands = Move(9)
     panics = Arm(Strike(Kind.PANIC, point="begin", times=9))
     yield from _breaches(
         target,
         "DRN-18",
-        (Submit(), Submit(), lands),
-        (Submit(), lands, Submit(), Kill(), Submit()),
-        (Submit(), lands, panics, Submit(), Submit(), Move(30)),
+        UNDISTURBED,
+        UNFLUSHED,
+        (Submit(), Move(9), panics, Submit(), Submit(), Move(30)),
         profile=Profile.VOLATILE,
     )
     with _running(target, Profile.VOLATILE, (panics, Submit(), Submit(), Move(30))) as running:

@@ -3,11 +3,25 @@ A chain under test: the reference's, in a database in memory.
 """
 
 import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TypeAlias
 
-from tornproof.chain import Ed25519Signer, Entry, append, prepare, verify
+from tornproof.chain import Break, Ed25519Signer, Entry, append, connect, prepare, verify
 from tornproof.chain.append import read_head
+from tornproof.chain.pairwise import BLIND_SPOTS, verify_pairwise
 
 from tornproof_models.database_faults import MemoryDatabase
+
+OldVerification: TypeAlias = tuple[Sequence[Break], Sequence[str]]
+"""The breaks of a chain of v0.7, and what its verification cannot see."""
+
+
+def verify_old_chain(database: Path) -> OldVerification:
+    """Verify a chain of v0.7 with the reference."""
+    with closing(connect(database, read_only=True)) as connection:
+        return verify_pairwise(connection).breaks, BLIND_SPOTS
 
 
 class ReferenceChain:
@@ -35,10 +49,10 @@ class ReferenceChain:
         """Read the last hash."""
         return read_head(self.connection).hash
 
-    def verify(self, *, head: bytes | None = None, with_key: bool = False) -> list[str]:
-        """Verify, and put every break into words."""
+    def verify(self, *, head: bytes | None = None, with_key: bool = False) -> tuple[Break, ...]:
+        """Verify it, and name every break."""
         keys = [self._signer.public_key] if with_key else []
-        return [str(each) for each in verify(self.connection, head=head, keys=keys).breaks]
+        return verify(self.connection, head=head, keys=keys).breaks
 
     def close(self) -> None:
         """Forget the database."""

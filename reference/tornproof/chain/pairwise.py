@@ -28,6 +28,12 @@ from tornproof.errors import WrongSchema
 
 SEPARATOR = b"\x1f"
 
+BLIND_SPOTS = (
+    "fields that contain the separator, shifted into one another (H8)",
+    "a row that was rewritten, with the one link behind it repaired (H9)",
+)
+"""What a verification of such a chain passes and should not, for whoever relies on one."""
+
 
 @frozen
 class PairwiseRow:

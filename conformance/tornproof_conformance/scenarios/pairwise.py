@@ -1,0 +1,109 @@
+"""
+Scenarios about the chain of v0.7, which is read and never written.
+
+Such a chain is made here, row by row, tampered with, and given to whoever claims to
+verify it.  What that verification cannot see, nobody asks it to see; it is asked
+to say so.
+"""
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, cast
+
+from attrs import astuple, evolve
+from tornproof_models.contract.chain import PairwiseRow, pairwise_chain, pairwise_hash
+from tornproof_models.contract.journal import Violation
+from tornproof_models.explore.workload import Target
+
+from tornproof_conformance.queues import VerifiesPairwise
+from tornproof_conformance.scenarios.scenario import scenario
+
+PAIRWISE = "chain/pairwise"
+ROWS = 5
+
+
+def verifies_pairwise(target: Target) -> bool:
+    """Tell whether a target verifies chains of v0.7."""
+    return isinstance(target, VerifiesPairwise)
+
+
+def _verified(
+    target: Target, rows: Sequence[PairwiseRow]
+) -> tuple[Sequence[object], Sequence[str], bool]:
+    """Return the breaks, the blind spots, and whether the file is as it was."""
+    with tempfile.TemporaryDirectory(prefix="tornproof-v07-") as directory:
+        path = Path(directory) / "v07.db"
+        with closing(sqlite3.connect(path)) as connection, connection:
+            names = PairwiseRow.__annotations__
+            connection.execute(f"CREATE TABLE signed_events ({', '.join(names)})")
+            values = ", ".join("?" * len(names))
+            connection.executemany(
+                f"INSERT INTO signed_events VALUES ({values})", [astuple(row) for row in rows]
+            )
+        before = path.read_bytes()
+        breaks, blind = cast("VerifiesPairwise", target).verify_pairwise(path)
+        return breaks, blind, path.read_bytes() == before
+
+
+@scenario("CHN-9", profile=PAIRWISE, where=verifies_pairwise)
+def an_old_chain_is_verified_and_left_as_it_is(target: Target) -> Iterator[Violation]:
+    """One that holds has no breaks, and its file is not touched."""
+    breaks, _, untouched = _verified(target, pairwise_chain(ROWS))
+    if breaks:
+        yield Violation("CHN-9", f"a chain of v0.7 that holds is said to be broken: {breaks[0]}")
+    if not untouched:
+        yield Violation("CHN-9", "verifying a chain of v0.7 has changed its file")
+
+
+@scenario("CHN-9", profile=PAIRWISE, where=verifies_pairwise)
+def damage_to_an_old_chain_is_seen(target: Target) -> Iterator[Violation]:
+    """An edit, a deletion, a swap or a first row that follows something is a break."""
+    rows = pairwise_chain(ROWS)
+    for words, tampered in (
+        ("row 2 was edited", _with(rows, 2, agent_id="somebody else")),
+        ("the payload of row 3 was exchanged", _with(rows, 3, payload_hash=bytes(32))),
+        ("row 3 was deleted", [*rows[:2], *rows[3:]]),
+        ("row 1 was deleted", rows[1:]),
+        ("rows 2 and 3 have changed places", _swapped(rows)),
+        ("row 1 follows something", _with(rows, 1, prev_hash=bytes([1] * 32))),
+    ):
+        if not _verified(target, tampered)[0]:
+            yield Violation("CHN-9", f"{words}, in a chain of v0.7, and it is said to hold")
+
+
+@scenario("CHN-9", profile=PAIRWISE, where=verifies_pairwise)
+def what_an_old_chain_cannot_show_is_said(target: Target) -> Iterator[Violation]:
+    """A forgery that leaves every link whole passes, so whoever verifies says that it would."""
+    rows = pairwise_chain(ROWS)
+    forged = _with(rows, 2, agent_id="somebody else")
+    forged = _with(forged, 3, prev_hash=pairwise_hash(forged[1]))
+    for words, passing in (
+        ("a row rewritten, with its link repaired (H9)", forged),
+        ("bytes shifted across a separator (H8)", _shifted()),
+    ):
+        breaks, blind, _ = _verified(target, passing)
+        if breaks:
+            yield Violation("CHN-9", f"{words}: no link is broken, and it is said: {breaks[0]}")
+        if not blind:
+            yield Violation("CHN-9", f"{words}: it passes, and nothing says that it would")
+
+
+def _with(rows: Sequence[PairwiseRow], number: int, **changes: Any) -> list[PairwiseRow]:
+    changed = list(rows)
+    changed[number - 1] = evolve(changed[number - 1], **changes)
+    return changed
+
+
+def _swapped(rows: Sequence[PairwiseRow]) -> list[PairwiseRow]:
+    second, third = rows[1], rows[2]
+    return [rows[0], evolve(third, sequence=2), evolve(second, sequence=3), *rows[3:]]
+
+
+def _shifted() -> list[PairwiseRow]:
+    """Make a chain, and let the agent of a row take over the beginning of its type."""
+    rows = _with(pairwise_chain(2), 1, agent_id="a", event_type="b\x1fc")
+    rows = _with(rows, 2, prev_hash=pairwise_hash(rows[0]))
+    return _with(rows, 1, agent_id="a\x1fb", event_type="c")

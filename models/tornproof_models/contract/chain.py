@@ -1,0 +1,156 @@
+"""
+What the rows of a chain owe, worked out plainly.
+
+The bytes are those of the specification's chapter on chains, written a second time:
+field by field, each behind its length, with nothing of the implementation's.  Whoever
+judges a chain computes what each row should be, and whoever tampers with one
+computes what a clever forger would.
+
+The rows of v0.7 are here as well.  They are joined with a separator, and each keeps
+the hash of the one before alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+
+from attrs import evolve, frozen
+
+from tornproof_models.contract.journal import Violation
+
+TAG = b"tornproof/chain/row/v1"
+GENESIS = bytes(32)
+SEPARATOR = b"\x1f"
+
+
+@frozen
+class Row:
+    """A row, in the order of the table's columns."""
+
+    id: str
+    agent_id: str
+    event_type: str
+    payload_hash: bytes
+    signature: bytes | None
+    attest_level: str
+    timestamp: str
+    prev_hash: bytes
+    sequence: int
+    payload: bytes
+    public_key: bytes | None
+    row_hash: bytes
+
+
+COLUMNS = tuple(Row.__annotations__)
+"""The columns that a chain has to have; a table may have more."""
+
+
+def content_of(row: Row) -> bytes:
+    """Write down everything about a row but its signature: what a signature covers."""
+    return b"".join(
+        len(field).to_bytes(8, "big") + field
+        for field in (
+            TAG,
+            row.sequence.to_bytes(8, "big"),
+            row.prev_hash,
+            row.id.encode(),
+            row.agent_id.encode(),
+            row.event_type.encode(),
+            row.payload_hash,
+            row.attest_level.encode(),
+            row.timestamp.encode(),
+            row.public_key or b"",
+        )
+    )
+
+
+def hash_of(row: Row) -> bytes:
+    """Work out the hash of a row."""
+    signature = row.signature or b""
+    return sha256(content_of(row) + len(signature).to_bytes(8, "big") + signature).digest()
+
+
+def sealed(row: Row) -> Row:
+    """Give a row the hash that it should have: what a forger does, too."""
+    return evolve(row, row_hash=hash_of(row))
+
+
+def row_after(last: Row | None, event_id: str, agent_id: str, payload: bytes) -> Row:
+    """Make the row that follows another, or the first one, as somebody else would append it."""
+    return sealed(
+        Row(
+            id=event_id,
+            agent_id=agent_id,
+            event_type="sibling",
+            payload_hash=sha256(payload).digest(),
+            signature=None,
+            attest_level="unsigned",
+            timestamp="2026-01-31T12:00:00.000000000Z",
+            prev_hash=last.row_hash if last else GENESIS,
+            sequence=last.sequence + 1 if last else 1,
+            payload=payload,
+            public_key=None,
+            row_hash=b"",
+        )
+    )
+
+
+def judge_rows(rows: Sequence[Row]) -> Iterator[Violation]:
+    """Say what is wrong with the rows of a chain that nobody has touched."""
+    last: Row | None = None
+    for expected, row in enumerate(rows, start=1):
+        if row.sequence != expected:
+            yield Violation("CHN-1", f"row {expected} has the number {row.sequence}")
+        if last is None and row.prev_hash != GENESIS:
+            yield Violation("CHN-2", f"row 1 follows {row.prev_hash.hex()}, and not 32 zero bytes")
+        if last is not None and row.prev_hash != last.row_hash:
+            yield Violation("CHN-3", f"row {expected} does not keep the hash of the row before")
+        if row.payload_hash != sha256(row.payload).digest():
+            yield Violation("EVT-3", f"the payload of row {expected} does not have its hash")
+        if row.row_hash != hash_of(row):
+            message = f"the hash of row {expected} is not that of its fields behind their lengths"
+            yield Violation("CHN-4", message)
+        last = row
+
+
+# The rows of v0.7
+
+
+@frozen
+class PairwiseRow:
+    """A row of the v0.7 chain, in the order of the table's columns."""
+
+    id: str
+    agent_id: str
+    event_type: str
+    payload_hash: bytes
+    signature: bytes | None
+    attest_level: str
+    timestamp: str
+    prev_hash: bytes
+    sequence: int
+
+
+def pairwise_hash(row: PairwiseRow) -> bytes:
+    """Work out what the next row keeps of a row of v0.7."""
+    fields = (
+        row.id.encode(),
+        row.agent_id.encode(),
+        row.event_type.encode(),
+        row.payload_hash,
+        row.signature or b"",
+        row.attest_level.encode(),
+        row.timestamp.encode(),
+        row.sequence.to_bytes(8, "big"),
+    )
+    return sha256(SEPARATOR.join(fields)).digest()
+
+
+def pairwise_chain(rows: int) -> list[PairwiseRow]:
+    """Make a chain of v0.7 that holds."""
+    chain: list[PairwiseRow] = []
+    for number in range(1, rows + 1):
+        link = pairwise_hash(chain[-1]) if chain else GENESIS
+        digest = sha256(b"payload %d" % number).digest()
+        row = (f"id-{number}", "agent", "type", digest, None, "unsigned", "2026", link, number)
+        chain.append(PairwiseRow(*row))
+    return chain
