@@ -1,7 +1,8 @@
 // Package kit puts a log that nobody here wrote behind the adapter protocol.
 //
-// An adapter says how to open the log, append, read everything back and close;
-// requests and replies, one writer at a time and the words for errors are here.
+// An adapter says how to open the log, and how an entry is written and read where the
+// library has other words for it; requests and replies, one writer at a time and the
+// words for errors are here.
 package kit
 
 import (
@@ -15,12 +16,14 @@ import (
 	"syscall"
 )
 
-// A Log is a foreign log that is open.
+// A Log is a foreign log that is open.  Its entries have consecutive indexes from 1 on;
+// an index of 0 says that there are none.
 type Log interface {
-	// Append appends as durably as the log can and returns a number that only grows.
-	Append(payload []byte) (uint64, error)
-	// Records reads everything back.
-	Records(visit func(number uint64, payload []byte)) error
+	FirstIndex() (uint64, error)
+	LastIndex() (uint64, error)
+	Read(index uint64) ([]byte, error)
+	// Write appends an entry, whose index is the next, as durably as the log can.
+	Write(index uint64, payload []byte) error
 	Close() error
 }
 
@@ -31,6 +34,11 @@ type request struct {
 		Dir     string
 		Payload []byte
 	}
+}
+
+type record struct {
+	Offset  uint64 `json:"offset"`
+	Payload []byte `json:"payload"`
 }
 
 type object map[string]any
@@ -66,10 +74,7 @@ func Serve(name, module string, open func(directory string) (Log, error)) {
 		case "journal.open":
 			served.answer(reply, "corrupt", func() (object, error) { return served.begin(asked.Args.Dir) })
 		case "journal.append":
-			served.answer(reply, "io", func() (object, error) {
-				number, err := served.log.Append(asked.Args.Payload)
-				return object{"offset": number}, err
-			})
+			served.answer(reply, "io", func() (object, error) { return served.append(asked.Args.Payload) })
 		case "journal.scan":
 			served.answer(reply, "corrupt", served.scan)
 		case "journal.close":
@@ -130,17 +135,16 @@ func (a *adapter) begin(directory string) (_ object, err error) {
 	if err != nil {
 		return nil, err
 	}
-	first, end := uint64(0), uint64(0)
-	if err := log.Records(func(number uint64, _ []byte) {
-		if end == 0 {
-			first = number
-		}
-		end = number + 1
-	}); err != nil {
+	found, err := records(log)
+	if err != nil {
 		log.Close()
 		return nil, err
 	}
 	a.log, a.lock = log, lock
+	first, end := uint64(0), uint64(0)
+	if len(found) > 0 {
+		first, end = found[0].Offset, found[len(found)-1].Offset+1
+	}
 	return object{"first": first, "end": end, "discarded_bytes": 0}, nil
 }
 
@@ -158,12 +162,38 @@ func makePlace(directory, place string) error {
 	return parent.Sync()
 }
 
+func (a *adapter) append(payload []byte) (object, error) {
+	last, err := a.log.LastIndex()
+	if err != nil {
+		return nil, err
+	}
+	return object{"offset": last + 1}, a.log.Write(last+1, payload)
+}
+
 func (a *adapter) scan() (object, error) {
-	records := []object{}
-	err := a.log.Records(func(number uint64, payload []byte) {
-		records = append(records, object{"offset": number, "payload": append([]byte{}, payload...)})
-	})
-	return object{"records": records, "end": "clean"}, err
+	found, err := records(a.log)
+	return object{"records": found, "end": "clean"}, err
+}
+
+// records reads everything back.
+func records(log Log) ([]record, error) {
+	found := []record{}
+	first, err := log.FirstIndex()
+	if err != nil {
+		return nil, err
+	}
+	last, err := log.LastIndex()
+	if err != nil {
+		return nil, err
+	}
+	for index := first; index != 0 && index <= last; index++ {
+		payload, err := log.Read(index)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, record{index, append([]byte{}, payload...)})
+	}
+	return found, nil
 }
 
 func (a *adapter) end() (object, error) {

@@ -23,31 +23,14 @@ type log struct {
 
 func (l log) Close() error { return errors.Join(l.WAL.Close(), l.meta.Close()) }
 
-func (l log) Append(payload []byte) (uint64, error) {
-	last, err := l.LastIndex()
-	if err != nil {
-		return 0, err
-	}
-	return last + 1, l.StoreLog(&raft.Log{Index: last + 1, Data: payload})
+func (l log) Write(index uint64, payload []byte) error {
+	return l.StoreLog(&raft.Log{Index: index, Data: payload})
 }
 
-func (l log) Records(visit func(uint64, []byte)) error {
-	first, err := l.FirstIndex()
-	if err != nil {
-		return err
-	}
-	last, err := l.LastIndex()
-	if err != nil {
-		return err
-	}
-	for index := first; index != 0 && index <= last; index++ {
-		var entry raft.Log
-		if err := l.GetLog(index, &entry); err != nil {
-			return err
-		}
-		visit(index, entry.Data)
-	}
-	return nil
+func (l log) Read(index uint64) ([]byte, error) {
+	var entry raft.Log
+	err := l.GetLog(index, &entry)
+	return entry.Data, err
 }
 
 func open(directory string) (kit.Log, error) {
