@@ -9,7 +9,7 @@ recovery makes of half a record, and no missing fsync.
 Programs are made up from one seed after the other until the time is over.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from itertools import product
 
@@ -34,6 +34,7 @@ from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import Problem, ProgramCase
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
 from tornproof_conformance.checks.exploration import DURABILITIES
+from tornproof_conformance.events import Progress
 from tornproof_conformance.searching import Order, search_machine
 
 SHARE = 0.2
@@ -50,19 +51,16 @@ class Pace:
 
 def pace_of(target: AdapterTarget) -> Pace:
     """Choose longer programs, and more, where a kill costs little."""
-    return Pace(3, 12) if target.is_slow else Pace(10, 50)
+    return Pace(1, 12) if target.is_slow else Pace(10, 50)
 
 
 FIRST: tuple[Program, ...] = (
     (Append(5), Append(600), Kill()),
-    (Append(5), Sync(), Append(600), Kill(), Append(24), Kill()),
     (Append(5), Reopen(), Interrupt((5, 600, 5, 600), 1, 200), Append(24), Kill()),
+    (Append(5), Sync(), Append(600), Kill(), Append(24), Kill()),
     (Append(5), Rotate(), Append(600), Kill(), Rotate(), Interrupt((600, 600, 600), 0, 500)),
 )
 """What is tried before anything is made up: where a kill has most to find."""
-
-MINIMUM = 2
-"""Rounds that are tried however slow the adapter is."""
 
 
 def steps_of(target: AdapterTarget) -> frozenset[type[Step]]:
@@ -71,16 +69,28 @@ def steps_of(target: AdapterTarget) -> frozenset[type[Step]]:
     return frozenset(steps | {Rotate} if "journal/segments" in target.claims else steps)
 
 
-def _begin(target: AdapterTarget, known: set[str]) -> Iterator[Problem]:
-    """Try the first programs; a step that the adapter does not have is left out."""
-    steps = steps_of(target)
-    for durability, planned in product(DURABILITIES, FIRST):
+def _begin(
+    target: AdapterTarget, clock: Clock, known: set[str]
+) -> Generator[Progress | Problem, None, int]:
+    """
+    Try the first programs while there is time, and return how many.
+
+    The first of all is tried however slow the adapter is.  A step that it does not have
+    is left out.
+    """
+    steps, tried = steps_of(target), 0
+    for planned, durability in product(FIRST, DURABILITIES):
+        if not clock.has_time and planned is not FIRST[0]:
+            break
+        yield clock.progress("kills", f"{durability}: where a kill has most to find")
+        tried += 1
         options = Options(durability=durability)
         program = tuple(step for step in planned if type(step) in steps)
         for violation in run(program, target, options).violations:
             if violation.requirement not in known:
                 known.add(violation.requirement)
                 yield Problem(violation, ProgramCase(program, options))
+    return tried
 
 
 def _search(
@@ -104,15 +114,14 @@ def _kills(target: Target, budget: Budget) -> Findings:
     assert isinstance(target, AdapterTarget)
     known: set[str] = set()
     clock = Clock.start(budget, SHARE)
-    yield clock.progress("kills", "where a kill has most to find")
-    yield from _begin(target, known)
+    begun = yield from _begin(target, clock, known)
     rounds, pace = 0, pace_of(target)
-    while rounds < MINIMUM or clock.has_time:
+    while clock.has_time:
         durability = DURABILITIES[rounds % len(DURABILITIES)]
         yield clock.progress("kills", f"{durability}: {rounds * pace.programs} programs")
         yield from _search(target, durability, budget.seed + rounds, known)
         rounds += 1
-    begun, count = len(FIRST) * len(DURABILITIES), rounds * pace.programs
+    count = rounds * pace.programs
     words = f"{begun} programs and {count} random ones of up to {pace.steps} steps, killed at any "
     counts = {"programs": begun, "random_programs": count}
     return Covered(f"{words}moment", counts, ("process-kill",))

@@ -73,7 +73,8 @@ Line = Call | Cut | Ended
 
 _UNFINISHED = " <unfinished ...>"
 _RESUMED = re.compile(r"<\.\.\. (\w+) resumed>")
-_BRACKETS = re.compile(r"[\[\]{}(),]")
+_TOKENS = re.compile(r'"[^"]*"|[\[\]{}(),]')
+"""What separates arguments, and strings, which are passed over whole: most are long."""
 
 
 @define
@@ -150,13 +151,13 @@ def _cut(process: int, text: str, began: int, number: int) -> Cut:
 def split_arguments(text: str) -> tuple[str, ...]:
     """Split at the commas that stand in no brackets."""
     arguments, depth, start = [], 0, 0
-    for found in _BRACKETS.finditer(text):
+    for found in _TOKENS.finditer(text):
         character = found.group()
         if character in "[{(":
             depth += 1
         elif character in "]})":
             depth -= 1
-        elif depth == 0:
+        elif character == "," and depth == 0:
             arguments.append(text[start : found.start()].strip())
             start = found.end()
     if last := text[start:].strip():
