@@ -21,11 +21,11 @@ from tornproof_models.machines import drainer
 from tornproof_models.machines.audit import ReferenceStore, StoreFactory, audit_machine
 from tornproof_models.machines.audit_indexer import IndexerFactory, audit_indexer_machine
 from tornproof_models.machines.cursor import ReferenceConsumers, cursor_machine
-from tornproof_models.machines.drainer import ReferenceQueue
 from tornproof_models.machines.group_commit import ReferenceBatcher
 from tornproof_models.machines.group_commit_journal import GroupCommitMachine
 from tornproof_models.machines.group_commit_random import batcher_machine
 from tornproof_models.machines.reader import ReferenceReader, reader_machine
+from tornproof_models.machines.reference_queue import ReferenceQueue
 from tornproof_models.machines.system import system_machine
 from tornproof_models.miniatures import drainer as drainer_miniatures
 from tornproof_models.miniatures.audit import INDEXERS, MINIATURES

@@ -21,13 +21,13 @@ from tornproof_models.explore.schedules import Exploration
 from tornproof_models.explore.workload import DIRECTORY, JournalUnderTest, Options, Target
 from tornproof_models.machines.audit import ReferenceStore, StoreFactory, StoreUnderTest
 from tornproof_models.machines.chain import OldVerification, ReferenceChain, verify_old_chain
-from tornproof_models.machines.drainer import ReferenceQueue
 from tornproof_models.machines.drainer_schedules import explore_drainer
 from tornproof_models.machines.group_commit import (
     BatcherFactory,
     BatcherUnderTest,
     ReferenceBatcher,
 )
+from tornproof_models.machines.reference_queue import ReferenceQueue
 from tornproof_models.miniatures import audit, drainer, group_commit
 from tornproof_models.miniatures.deferred_audit_v07 import DeferredAuditV07
 from tornproof_models.miniatures.journal import MINIATURES, MiniatureTarget

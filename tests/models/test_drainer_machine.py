@@ -30,7 +30,8 @@ from tornproof_models.explore.deliveries import (
     payload_of,
     run,
 )
-from tornproof_models.machines.drainer import ReferenceQueue, machine
+from tornproof_models.machines.drainer import machine
+from tornproof_models.machines.reference_queue import ReferenceQueue
 from tornproof_models.machines.violated import Violated
 from tornproof_models.miniatures.deferred_audit_v07 import DeferredAuditV07
 from tornproof_models.miniatures.drainer import MINIATURES

@@ -41,7 +41,7 @@ from tornproof_models.contract.delivery import (
     judge,
 )
 from tornproof_models.explore.deliveries import event_id, payload_of
-from tornproof_models.machines.drainer import CHAIN, DEAD_LETTERS
+from tornproof_models.machines.reference_queue import CHAIN, DEAD_LETTERS
 
 from tests.reference import drainer_workers as workers
 from tests.reference.processes import PATIENCE, read, start

@@ -27,7 +27,7 @@ from tornproof_models.explore.deliveries import (
 )
 from tornproof_models.explore.hunting import Finding, hunt, violations_of
 from tornproof_models.machines.chain_holes import Story, tell_collision, tell_rewriting
-from tornproof_models.machines.drainer import ReferenceQueue
+from tornproof_models.machines.reference_queue import ReferenceQueue
 from tornproof_models.miniatures.deferred_audit_v07 import DeferredAuditV07
 
 

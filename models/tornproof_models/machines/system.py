@@ -36,7 +36,8 @@ from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.explore.deliveries import Arm, Kill, Move, Run, Step, Submit
 from tornproof_models.machines.audit import ReferenceStore
 from tornproof_models.machines.audit_indexer import IndexerUnderTest
-from tornproof_models.machines.drainer import SPOOL, ReferenceQueue, strikes
+from tornproof_models.machines.drainer import strikes
+from tornproof_models.machines.reference_queue import SPOOL, ReferenceQueue
 from tornproof_models.machines.sqlite_process import Died, SqliteProcess
 from tornproof_models.machines.violated import Named, Violated
 

@@ -1,0 +1,224 @@
+"""
+The reference's drainer, with no thread of its own, on a database and a disk in memory.
+
+It moves when it is told to.  What outlives a process, the database's pages and the
+files of the spool, outlives `kill` too; and what one sees of it is read from there,
+not from the queue.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+from tornproof.chain import Entry, append
+from tornproof.chain.database import configure, prepare
+from tornproof.drainer.event import from_json
+from tornproof.drainer.queue import DeferredAuditQueue
+from tornproof.drainer.supervisor import State as Life
+from tornproof.errors import TornproofError
+from tornproof.record import Damage, scan
+
+from tornproof_models.contract.delivery import (
+    ChainRow,
+    Counters,
+    DeadLetter,
+    Drain,
+    Outcome,
+    Profile,
+    State,
+)
+from tornproof_models.database_faults import MemoryDatabase
+from tornproof_models.disk.filesystem import Fault as DiskFault
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.profiles import PROFILES
+from tornproof_models.disk.registers import Registers
+from tornproof_models.explore.deliveries import Look
+
+SPOOL = "/spool"
+
+INJECTED = ("Panic:", "SQLITE_", "InputOutput:", "NoSpace:")
+"""
+How panics begin that were caused: a rollback that failed is one, and so is a spool
+that cannot be read.
+"""
+
+
+class ReferenceQueue:
+    """The reference, paused, on a database and a disk in memory."""
+
+    spool_segment_bytes = 512
+    """Small, so that segments of the spool are removed while a program runs."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.name = f"the reference, {profile.value}"
+        self.profile = profile
+        self.database = MemoryDatabase(_tables())
+        self.disk = ModelFilesystem()
+        self._queue: DeferredAuditQueue | None = None
+        self._slept = 0.0
+        self._read_at = (0, 0)
+        self._records: list[tuple[int, str]] = []
+
+    @property
+    def queue(self) -> DeferredAuditQueue:
+        """The queue of the process that lives now."""
+        assert self._queue is not None
+        return self._queue
+
+    def open(self) -> None:
+        """Open the queue, which recovers the spool first."""
+        self._queue = DeferredAuditQueue.open(
+            "memory",
+            spool=SPOOL if self.profile is Profile.DURABLE else None,
+            max_restarts=2,
+            spool_segment_bytes=self.spool_segment_bytes,
+            paused=True,
+            filesystem=self.disk,
+            connect=self.connect,
+            clock=lambda: 0,
+            sleep=self._sleep,
+        )
+
+    def connect(self) -> sqlite3.Connection:
+        """Open a connection of the drainer's."""
+        return configure(self.database.connect())
+
+    def submit(self, event: Mapping[str, Any]) -> Outcome:
+        """Submit, and translate the receipt."""
+        receipt = self.queue.submit(from_json(event))
+        if receipt:
+            return Outcome.ADMITTED
+        return Outcome.REFUSED if receipt.definite else Outcome.UNKNOWN
+
+    def move(self) -> bool:
+        """Make one of the supervisor's moves."""
+        return self.queue.step() is not None
+
+    def drain(self) -> Drain | None:
+        """Drain for a second of made-up time."""
+        hopeless, before = self.queue.state is Life.FAILED, self._slept
+        try:
+            answer = self.queue.drain_pending(1.0)
+        except TornproofError:
+            return None
+        return Drain(bool(answer), answer.pending, hopeless, self._slept == before)
+
+    def close(self) -> bool:
+        """Close, whoever holds a handle: they hold the same object."""
+        with suppress(TornproofError):
+            self.queue.close_and_flush()
+        return True
+
+    def hold(self) -> None:
+        """Do nothing: producers share the one queue."""
+
+    def replay(self) -> None:
+        """Replay, and ignore a typed error as an operator would who tries again."""
+        with suppress(TornproofError):
+            self.queue.replay_dlq()
+
+    def count_dead_letters(self) -> int:
+        """Count them in the database."""
+        return self.queue.dlq_size()
+
+    def append_as_sibling(self, event_id: str) -> None:
+        """Append with the reference's own chain, through a connection of its own."""
+        entry = Entry(event_id, "sibling", "type", "2026", b"sibling")
+        append(self.database.anchor, [entry])
+
+    def fail_disk(self, nth: int, fault: DiskFault) -> None:
+        """Arm a fault of the spool's disk."""
+        self.disk.fail(nth, fault)
+
+    def disarm(self) -> None:
+        """Let database and disk work again."""
+        self.database.plan.strikes.clear()
+        self.disk.disarm()
+
+    def kill(self, power: int | None) -> None:
+        """Drop the process; keep what the kernel, or the disk, still has."""
+        self._queue = None
+        self.disarm()
+        self.database.kill(power=power is not None)
+        self.disk.release_locks()
+        if power is not None:
+            self.disk = ModelFilesystem(image_after(self.disk, power))
+
+    def look(self) -> Look:
+        """Read the tables and the segments, and ask for the counters."""
+        records = self._spooled()
+        position = self.database.look("SELECT max(position) FROM signed_events_spools")[0][0] or 0
+        metrics = self.queue.metrics
+        state = State(
+            chain=tuple(ChainRow(*row) for row in self.database.look(CHAIN)),
+            dead_letters=tuple(DeadLetter(*row) for row in self.database.look(DEAD_LETTERS)),
+            quiescent=False,
+            counters=Counters(
+                submitted=metrics.submitted,
+                refused=metrics.refused,
+                pending=metrics.pending,
+                chained=metrics.chained,
+                dead_lettered=metrics.dead_lettered,
+                lost=metrics.lost,
+            ),
+            spool=tuple(event_id for _, event_id in records) if self._is_durable else None,
+            position=sum(1 for offset, _ in records if offset < position),
+        )
+        panic = self.queue.last_panic
+        defect = panic if panic and not panic.startswith(INJECTED) else ""
+        return Look(state, hopeless=self.queue.state is Life.FAILED, defect=defect)
+
+    def _spooled(self) -> list[tuple[int, str]]:
+        """Read the spool's files, again only if they have changed."""
+        if self._read_at != (id(self.disk), len(self.disk.events)):
+            self._read_at = id(self.disk), len(self.disk.events)
+            self._records = list(spooled(self.disk))
+        return self._records
+
+    @property
+    def _is_durable(self) -> bool:
+        return self.profile is Profile.DURABLE
+
+    def _sleep(self, seconds: float) -> None:
+        self._slept += seconds
+
+
+@cache
+def _tables() -> bytes:
+    database = MemoryDatabase()
+    prepare(database.anchor, "memory")
+    return database.save()
+
+
+CHAIN = (
+    "SELECT sequence, id, CASE agent_id WHEN 'sibling' THEN NULL ELSE payload END"
+    " FROM signed_events ORDER BY sequence"
+)
+DEAD_LETTERS = "SELECT id, payload, failure_reason FROM signed_events_dlq ORDER BY dlq_id"
+
+
+def image_after(disk: ModelFilesystem, number: int) -> Any:
+    """Return one of the images that a power cut may leave now, by any number."""
+    profile = PROFILES["adversarial"]
+    registers = Registers.of(disk.initial, profile.floors)
+    for event in disk.events:
+        registers.advance(event)
+    space = ImageSpace(registers, profile)
+    return space.builder.build(space.unrank(number % space.count()))
+
+
+def spooled(disk: ModelFilesystem) -> Iterator[tuple[int, str]]:
+    """Read the ids of the events in the spool, with their offsets, from the files themselves."""
+    files = disk.image.files
+    for path in sorted(files):
+        if not (path.startswith(f"{SPOOL}/") and path.endswith(".wal")):
+            continue
+        base = int(path.rpartition("/")[2][:16], 16)
+        for at, found in scan(files[path]):
+            if isinstance(found, Damage):
+                break
+            yield base + at, json.loads(found.payload)["event_id"]
