@@ -9,7 +9,6 @@ import json
 import shutil
 import subprocess
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,22 +26,28 @@ class Language:
     name: str
     tool: str
     output: str
-    fetch: tuple[str, ...] = ()
-    """What fetches its libraries, if it has any."""
+    libraries: tuple[str, ...] = ()
+    """What finds or fetches its libraries, if it has any."""
 
     def build(self) -> Path:
         """Build the adapter and return it; skip the test that asked if nothing can build it."""
-        if shutil.which(self.tool) is None:
-            pytest.skip(f"{self.tool} is not installed, so the {self.name} adapter is not tested")
+        untested = f"so the {self.name} adapter is not tested"
         directory = ADAPTERS / self.name
-        if self.fetch and subprocess.run(self.fetch, cwd=directory, check=False).returncode:
-            pytest.skip(f"{' '.join(self.fetch)} fails, so the {self.name} adapter is not tested")
-        subprocess.run(["make", "--silent", "-C", directory], check=True)
+        if shutil.which(self.tool) is None:
+            pytest.skip(f"{self.tool} is not installed, {untested}")
+        if self.libraries:
+            found = subprocess.run(
+                self.libraries, cwd=directory, capture_output=True, text=True, check=False
+            )
+            if found.returncode:
+                pytest.skip(f"{' '.join(self.libraries)} fails, {untested}: {found.stderr.strip()}")
+        if (directory / "Makefile").exists():
+            subprocess.run(["make", "--silent", "-C", directory], check=True)
         return directory / self.output
 
 
 LANGUAGES = (
-    Language("c", "cc", "build/adapter"),
+    Language("c", "cc", "build/adapter", ("make", "--silent", "libraries")),
     Language("go", "go", "build/adapter", ("go", "mod", "download")),
     Language("rust", "cargo", "build/release/adapter", ("cargo", "fetch", "--quiet", "--locked")),
 )
@@ -110,11 +115,6 @@ class Adapter:
         """Append a record and return its offset."""
         answer = self("journal.append", payload=b64encode(payload).decode(), durable=durable)
         return int(answer["offset"])
-
-    def append_many(self, payloads: Sequence[bytes]) -> list[int]:
-        """Append several records and return their offsets."""
-        encoded = [b64encode(payload).decode() for payload in payloads]
-        return [int(offset) for offset in self("journal.append_many", payloads=encoded)["offsets"]]
 
     def scan(self, **arguments: int | str) -> list[tuple[int, bytes]]:
         """Return all records from one on."""

@@ -37,7 +37,7 @@ def test_conforms(executable: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("start", "call"),
     [
-        ("/* barrier */\n    journal->active = file;", "fsync(journal->directory)"),
+        ("static bool start_segment(", "fsync(journal->directory)"),
         ("bool journal_sync(", "fdatasync(journal->active)"),
     ],
     ids=["directory", "append"],

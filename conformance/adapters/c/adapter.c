@@ -4,317 +4,236 @@
  * One process serves any number of journals, one after the other; each open is
  * a recovery, and each close lets go of the lock and of everything else.
  */
+#include "base64.h"
 #include "journal.h"
-#include "json.h"
 
+#include <cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static Journal *open_journal;
+static const uint64_t EXACT = UINT64_C(1) << 53; /* every integer up to here is a double */
 
-static bool refuse(Failure *failure, const char *code, const char *message)
-{
-    *failure = (Failure){.code = code, .definite = true};
-    strcpy(failure->message, message);
-    return false;
-}
+static Journal journal;
+static bool is_open;
 
-static bool require_journal(Failure *failure)
+/* Integers above 2^53 travel as decimal strings; either spelling is read. */
+
+static void put_number(cJSON *object, const char *name, uint64_t number)
 {
-    return open_journal || refuse(failure, "closed", "no journal is open: open one first");
+    char digits[24];
+    snprintf(digits, sizeof digits, number > EXACT ? "\"%" PRIu64 "\"" : "%" PRIu64, number);
+    cJSON_AddRawToObject(object, name, digits);
 }
 
 /* Read an optional number; what is not given stays as it is. */
-static bool number_of(Json arguments, const char *name, uint64_t least, uint64_t most,
-                      uint64_t *number, Failure *failure)
+static bool get_number(const cJSON *args, const char *name, uint64_t most, uint64_t *number)
 {
-    Json value = json_member(arguments, name);
-    if (!value.start)
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(args, name);
+    if (!value)
         return true;
-    if (json_unsigned(value, number) && *number >= least && *number <= most)
-        return true;
-    refuse(failure, "invalid", name);
-    strcat(failure->message, " is missing or out of range");
-    return false;
+    const char *text = cJSON_GetStringValue(value);
+    bool good = text ? *text && strspn(text, "0123456789") == strlen(text)
+                     : value->valuedouble >= 0 && value->valuedouble <= (double)EXACT;
+    *number = !good ? 0 : text ? strtoull(text, NULL, 10) : (uint64_t)value->valuedouble;
+    return (good && *number <= most) ||
+           refuse(&journal.failure, "invalid", "%s must be from 0 to %" PRIu64, name, most);
 }
 
-/* An operation writes the object of its answer, or fails and what it wrote is dropped. */
-
-typedef bool Operation(Json arguments, FILE *answer, Failure *failure);
-
-static bool hello(Json arguments, FILE *answer, Failure *failure)
+static const char *get_text(const cJSON *object, const char *name)
 {
-    (void)arguments, (void)failure;
-    fprintf(answer, "{\"protocol\":1,\"implementation\":{\"name\":\"tornproof-c\",\"version\":"
-                    "\"0.1.0\",\"language\":\"C\"},\"profiles\":[\"journal/core\","
-                    "\"journal/format-v2\",\"journal/segments\"],\"format\":{\"frame\":\"v2\","
-                    "\"crc_covers\":\"frame\"},\"limits\":{\"max_payload\":%d}}", FRAME_MAXIMUM);
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+static void put_payload(cJSON *object)
+{
+    char *text = base64_encode(journal.payload.bytes, journal.payload.size);
+    cJSON_AddStringToObject(object, "payload", text);
+    free(text);
+}
+
+/* The operations: each adds to what is answered, or fails and leaves its failure in `journal`. */
+
+static bool hello(const cJSON *args, cJSON *ok)
+{
+    put_number(ok, "protocol", 1);
+    cJSON_AddRawToObject(ok, "implementation",
+                         "{\"name\":\"tornproof-c\",\"version\":\"0.1.0\",\"language\":\"C\"}");
+    cJSON_AddRawToObject(ok, "profiles",
+                         "[\"journal/core\",\"journal/format-v2\",\"journal/segments\"]");
+    cJSON_AddRawToObject(ok, "format", "{\"frame\":\"v2\",\"crc_covers\":\"frame\"}");
+    put_number(cJSON_AddObjectToObject(ok, "limits"), "max_payload", FRAME_MAXIMUM);
     return true;
 }
 
-static bool do_open(Json arguments, FILE *answer, Failure *failure)
+static bool open_journal(const cJSON *args, cJSON *ok)
 {
     uint64_t segment_bytes = SEGMENT_BYTES, max_payload = FRAME_MAXIMUM;
-    if (!number_of(arguments, "segment_bytes", 1, UINT64_MAX, &segment_bytes, failure) ||
-        !number_of(arguments, "max_payload", 0, UINT32_MAX, &max_payload, failure))
-        return false;
-    if (open_journal)
-        return refuse(failure, "locked", "a journal is open here: close it first");
-    char *path = json_text(json_member(arguments, "dir"));
+    const char *path = get_text(args, "dir");
+    if (is_open)
+        return refuse(&journal.failure, "locked", "a journal is open here: close it first");
     if (!path)
-        return refuse(failure, "invalid", "dir must be a string");
-    open_journal = journal_open(path, segment_bytes, (uint32_t)max_payload, failure);
-    free(path);
-    if (!open_journal)
+        return refuse(&journal.failure, "invalid", "dir must be a string");
+    if (!get_number(args, "segment_bytes", UINT64_MAX, &segment_bytes) ||
+        !get_number(args, "max_payload", UINT32_MAX, &max_payload) ||
+        !journal_open(&journal, path, segment_bytes, (uint32_t)max_payload))
         return false;
-    fputs("{\"first\":", answer);
-    json_put_unsigned(answer, journal_first(open_journal));
-    fputs(",\"end\":", answer);
-    json_put_unsigned(answer, open_journal->end);
-    fputs(",\"discarded_bytes\":", answer);
-    json_put_unsigned(answer, open_journal->discarded);
-    if (open_journal->reason)
-        fprintf(answer, ",\"reason\":\"%s\"", open_journal->reason);
-    fputc('}', answer);
+    is_open = true;
+    put_number(ok, "first", journal_first(&journal));
+    put_number(ok, "end", journal.end);
+    put_number(ok, "discarded_bytes", journal.discarded);
+    if (journal.reason)
+        cJSON_AddStringToObject(ok, "reason", journal.reason);
     return true;
 }
 
-/* Append the payloads that are given, as one value or as an array of them. */
-static bool append(Json arguments, Json one, Json many, uint64_t **offsets, size_t *count,
-                   Failure *failure)
+static bool append(const cJSON *args, cJSON *ok)
 {
-    Payload *payloads = NULL;
-    Json next = one.start ? one : json_next(many, one);
-    bool good = require_journal(failure);
-    for (*count = 0; good && next.start; next = json_next(many, next)) {
-        Payload *more = realloc(payloads, (*count + 1) * sizeof *more);
-        payloads = more ? more : payloads;
-        uint8_t *bytes = more ? json_bytes(next, &more[*count].size) : NULL;
-        good = bytes || refuse(failure, "invalid", "a payload must be standard base64");
-        if (good)
-            payloads[(*count)++].bytes = bytes;
-    }
-    *offsets = malloc((*count + 1) * sizeof **offsets);
-    good = good && *offsets &&
-           journal_append(open_journal, payloads, *count,
-                          !json_is(json_member(arguments, "durable"), "false"), *offsets, failure);
-    for (size_t i = 0; i < *count; i++)
-        free((void *)payloads[i].bytes);
-    free(payloads);
-    return good;
-}
-
-static bool do_append(Json arguments, FILE *answer, Failure *failure)
-{
-    Json payload = json_member(arguments, "payload"), none = {NULL, NULL};
-    uint64_t *offsets = NULL;
-    size_t count;
-    if (!payload.start)
-        return refuse(failure, "invalid", "payload is missing");
-    bool appended = append(arguments, payload, none, &offsets, &count, failure);
-    if (appended) {
-        fputs("{\"offset\":", answer);
-        json_put_unsigned(answer, offsets[0]);
-        fputc('}', answer);
-    }
-    free(offsets);
+    const char *text = get_text(args, "payload");
+    bool durable = !cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(args, "durable"));
+    size_t size;
+    uint64_t offset;
+    uint8_t *payload = text ? base64_decode(text, &size) : NULL;
+    bool appended = payload ? journal_append(&journal, payload, size, durable, &offset)
+                            : refuse(&journal.failure, "invalid", "payload must be base64");
+    free(payload);
+    if (appended)
+        put_number(ok, "offset", offset);
     return appended;
 }
 
-static bool do_append_many(Json arguments, FILE *answer, Failure *failure)
+static bool sync_journal(const cJSON *args, cJSON *ok)
 {
-    Json payloads = json_member(arguments, "payloads"), none = {NULL, NULL};
-    uint64_t *offsets = NULL;
-    size_t count;
-    bool appended = append(arguments, none, payloads, &offsets, &count, failure);
-    fputs("{\"offsets\":[", answer);
-    for (size_t i = 0; appended && i < count; i++) {
-        fputs(i ? "," : "", answer);
-        json_put_unsigned(answer, offsets[i]);
-    }
-    fputs("]}", answer);
-    free(offsets);
-    return appended;
+    put_number(ok, "durable", journal.end);
+    return journal_sync(&journal);
 }
 
-static bool do_sync(Json arguments, FILE *answer, Failure *failure)
-{
-    (void)arguments;
-    if (!require_journal(failure) || !journal_sync(open_journal, failure))
-        return false;
-    fputs("{\"durable\":", answer);
-    json_put_unsigned(answer, open_journal->end);
-    fputc('}', answer);
-    return true;
-}
-
-static bool put_one(void *answer, uint64_t offset, const uint8_t *payload, uint32_t size)
-{
-    fputs("{\"payload\":", answer);
-    json_put_bytes(answer, payload, size);
-    fputs(",\"next\":", answer);
-    json_put_unsigned(answer, offset + FRAME_HEADER + size);
-    fputc('}', answer);
-    return false;
-}
-
-static bool do_read(Json arguments, FILE *answer, Failure *failure)
+static bool read_record(const cJSON *args, cJSON *ok)
 {
     uint64_t offset = 0;
-    return require_journal(failure) &&
-           number_of(arguments, "offset", 0, UINT64_MAX, &offset, failure) &&
-           journal_scan(open_journal, offset, put_one, answer, failure);
-}
-
-typedef struct {
-    FILE *answer;
-    bool any;
-} Records;
-
-static bool put_record(void *context, uint64_t offset, const uint8_t *payload, uint32_t size)
-{
-    Records *records = context;
-    fputs(records->any ? ",{\"offset\":" : "{\"offset\":", records->answer);
-    records->any = true;
-    json_put_unsigned(records->answer, offset);
-    fputs(",\"payload\":", records->answer);
-    json_put_bytes(records->answer, payload, size);
-    fputc('}', records->answer);
+    if (!get_number(args, "offset", UINT64_MAX, &offset) || !journal_read(&journal, offset))
+        return false;
+    put_payload(ok);
+    put_number(ok, "next", journal.boundary);
     return true;
 }
 
-static bool do_scan(Json arguments, FILE *answer, Failure *failure)
+static bool scan(const cJSON *args, cJSON *ok)
 {
-    if (!require_journal(failure))
+    uint64_t at = journal_first(&journal);
+    cJSON *records = cJSON_AddArrayToObject(ok, "records");
+    cJSON_AddStringToObject(ok, "end", "clean");
+    if (!get_number(args, "from", UINT64_MAX, &at))
         return false;
-    uint64_t from = journal_first(open_journal);
-    if (!number_of(arguments, "from", 0, UINT64_MAX, &from, failure))
-        return false;
-    Records records = {answer, false};
-    fputs("{\"records\":[", answer);
-    bool clean = from == open_journal->end ||
-                 journal_scan(open_journal, from, put_record, &records, failure);
-    if (!clean && strcmp(failure->code, "corrupt") != 0)
-        return false;
-    fprintf(answer, "],\"end\":\"%s\"}", clean ? "clean" : "corrupt");
-    return true;
-}
-
-static bool do_rotate(Json arguments, FILE *answer, Failure *failure)
-{
-    (void)arguments;
-    if (!require_journal(failure) || !journal_rotate(open_journal, failure))
-        return false;
-    fputs("{\"base\":", answer);
-    json_put_unsigned(answer, open_journal->segments[open_journal->count - 1].base);
-    fputc('}', answer);
-    return true;
-}
-
-static bool do_segments(Json arguments, FILE *answer, Failure *failure)
-{
-    (void)arguments;
-    if (!require_journal(failure))
-        return false;
-    fputs("{\"segments\":[", answer);
-    for (size_t i = 0; i < open_journal->count; i++) {
-        fputs(i ? ",{\"base\":" : "{\"base\":", answer);
-        json_put_unsigned(answer, open_journal->segments[i].base);
-        fputs(",\"bytes\":", answer);
-        json_put_unsigned(answer, open_journal->segments[i].size);
-        fprintf(answer, ",\"sealed\":%s}", i + 1 < open_journal->count ? "true" : "false");
+    for (; at != journal.end; at = journal.boundary) {
+        if (!journal_read(&journal, at))
+            return false;
+        cJSON *record = cJSON_CreateObject();
+        put_number(record, "offset", at);
+        put_payload(record);
+        cJSON_AddItemToArray(records, record);
     }
-    fputs("]}", answer);
     return true;
 }
 
-static bool do_cleanup(Json arguments, FILE *answer, Failure *failure)
+static bool rotate(const cJSON *args, cJSON *ok)
+{
+    put_number(ok, "base", journal.end);
+    return journal_rotate(&journal);
+}
+
+static bool list_segments(const cJSON *args, cJSON *ok)
+{
+    cJSON *segments = cJSON_AddArrayToObject(ok, "segments");
+    for (size_t i = 0; i < journal.count; i++) {
+        cJSON *segment = cJSON_CreateObject();
+        put_number(segment, "base", journal.segments[i].base);
+        put_number(segment, "bytes", journal.segments[i].size);
+        cJSON_AddBoolToObject(segment, "sealed", i + 1 < journal.count);
+        cJSON_AddItemToArray(segments, segment);
+    }
+    return true;
+}
+
+static bool cleanup(const cJSON *args, cJSON *ok)
 {
     uint64_t cursor = 0; /* without a cursor nothing is removed (SEG-7) */
-    if (!require_journal(failure) ||
-        !number_of(arguments, "cursor", 0, UINT64_MAX, &cursor, failure) ||
-        !journal_cleanup(open_journal, cursor, failure))
+    if (!get_number(args, "cursor", UINT64_MAX, &cursor) || !journal_cleanup(&journal, cursor))
         return false;
-    fputs("{\"first\":", answer);
-    json_put_unsigned(answer, journal_first(open_journal));
-    fputc('}', answer);
+    put_number(ok, "first", journal_first(&journal));
     return true;
 }
 
-/* Closing twice is closing once. */
-static bool do_close(Json arguments, FILE *answer, Failure *failure)
+static bool close_journal(const cJSON *args, cJSON *ok)
 {
-    (void)arguments;
-    Journal *journal = open_journal;
-    open_journal = NULL;
-    fputs("{}", answer);
-    return !journal || journal_close(journal, failure);
+    bool was_open = is_open;
+    is_open = false;
+    return !was_open || journal_close(&journal); /* closing twice is closing once */
 }
 
-static bool bye(Json arguments, FILE *answer, Failure *failure)
+static bool bye(const cJSON *args, cJSON *ok)
 {
-    (void)arguments, (void)failure;
-    fputs("{}", answer);
     return true;
 }
 
 static const struct {
     const char *name;
-    Operation *run;
+    bool (*run)(const cJSON *args, cJSON *ok);
+    bool needs_journal;
 } OPERATIONS[] = {
-    {"hello", hello},
-    {"journal.open", do_open},
-    {"journal.append", do_append},
-    {"journal.append_many", do_append_many},
-    {"journal.sync", do_sync},
-    {"journal.read", do_read},
-    {"journal.scan", do_scan},
-    {"journal.rotate", do_rotate},
-    {"journal.segments", do_segments},
-    {"journal.cleanup", do_cleanup},
-    {"journal.close", do_close},
-    {"bye", bye},
+    {"hello", hello, false},
+    {"journal.open", open_journal, false},
+    {"journal.append", append, true},
+    {"journal.sync", sync_journal, true},
+    {"journal.read", read_record, true},
+    {"journal.scan", scan, true},
+    {"journal.rotate", rotate, true},
+    {"journal.segments", list_segments, true},
+    {"journal.cleanup", cleanup, true},
+    {"journal.close", close_journal, false},
+    {"bye", bye, false},
 };
 
-/* Answer one request; false if it was the last. */
+/* Carry out a request, and add to its reply what came of it. */
+static void answer(const char *op, const cJSON *args, cJSON *reply)
+{
+    size_t i = 0, count = sizeof OPERATIONS / sizeof *OPERATIONS;
+    while (i < count && strcmp(op, OPERATIONS[i].name) != 0)
+        i++;
+    if (i == count) {
+        cJSON_AddStringToObject(reply, "unsupported", op);
+        return;
+    }
+    cJSON *ok = cJSON_CreateObject();
+    bool can = is_open || !OPERATIONS[i].needs_journal ||
+               refuse(&journal.failure, "closed", "no journal is open: open one first");
+    if (can && OPERATIONS[i].run(args, ok)) {
+        cJSON_AddItemToObject(reply, "ok", ok);
+        return;
+    }
+    cJSON_Delete(ok);
+    cJSON *error = cJSON_AddObjectToObject(reply, "error");
+    cJSON_AddStringToObject(error, "code", journal.failure.code);
+    cJSON_AddBoolToObject(error, "definite", journal.failure.definite);
+    cJSON_AddStringToObject(error, "message", journal.failure.message);
+}
+
+/* Answer one line; false if it was the last. */
 static bool serve(const char *line)
 {
-    Json request;
-    bool good = json_parse(line, &request);
-    Json id = good ? json_member(request, "id") : (Json){NULL, NULL};
-    Json arguments = good ? json_member(request, "args") : id;
-    char *name = good ? json_text(json_member(request, "op")) : NULL;
-    printf("{\"id\":%.*s,", id.start ? (int)(id.end - id.start) : 4, id.start ? id.start : "null");
-
-    Operation *run = NULL;
-    for (size_t i = 0; name && i < sizeof OPERATIONS / sizeof *OPERATIONS; i++)
-        if (strcmp(name, OPERATIONS[i].name) == 0)
-            run = OPERATIONS[i].run;
-
-    char *text = NULL;
-    size_t size = 0;
-    FILE *answer = open_memstream(&text, &size);
-    Failure failure = {.code = "invalid", .definite = true, .message = "not a request"};
-    bool done = run && answer && run(arguments, answer, &failure);
-    if (answer)
-        fclose(answer);
-    if (done) {
-        fputs("\"ok\":", stdout);
-        fwrite(text, 1, size, stdout);
-    } else if (name && !run) {
-        fputs("\"unsupported\":", stdout);
-        json_put_text(stdout, name);
-    } else {
-        printf("\"error\":{\"code\":\"%s\",\"definite\":%s,\"message\":", failure.code,
-               failure.definite ? "true" : "false");
-        json_put_text(stdout, failure.message);
-        fputc('}', stdout);
-    }
-    fputs("}\n", stdout);
+    cJSON *request = cJSON_Parse(line), *reply = cJSON_CreateObject();
+    const char *op = get_text(request, "op");
+    cJSON *id = cJSON_DetachItemFromObjectCaseSensitive(request, "id");
+    cJSON_AddItemToObject(reply, "id", id ? id : cJSON_CreateNull());
+    answer(op ? op : "", cJSON_GetObjectItemCaseSensitive(request, "args"), reply);
+    char *text = cJSON_PrintUnformatted(reply);
+    puts(text);
     fflush(stdout);
-    bool last = name && strcmp(name, "bye") == 0;
+    bool last = op && strcmp(op, "bye") == 0;
     free(text);
-    free(name);
+    cJSON_Delete(reply);
+    cJSON_Delete(request);
     return !last;
 }
 

@@ -23,20 +23,22 @@ typedef enum {
 
 extern const char *const DAMAGE[];
 
+typedef struct {
+    uint8_t *bytes; /* allocated */
+    uint32_t size;
+} Payload;
+
 /* Write the frame of a payload to `frame`, which has FRAME_HEADER + size bytes. */
-void frame_encode(const uint8_t *payload, size_t size, uint8_t *frame);
+void frame_encode(const uint8_t *payload, uint32_t size, uint8_t *frame);
 
 /*
- * Check the frame at a byte of a file that ends at byte `end`.
- *
- * Sets `size` to that of the payload and, if asked, allocates a copy of the
- * payload.  Only one block of it is in memory otherwise (REC-9), and nothing is
- * allocated before the length has been found possible (FRM-5).
+ * Read the frame at a byte of a file that ends at byte `end`; the payload takes the
+ * place of the one before.  Nothing is allocated before the length has been found
+ * possible (FRM-5).
  */
-Damage frame_read(int file, uint64_t at, uint64_t end, uint32_t maximum, uint32_t *size,
-                  uint8_t **payload);
+Damage frame_read(int file, uint64_t at, uint64_t end, uint32_t maximum, Payload *payload);
 
 /* Read until `size` bytes are there; false with errno if they are not, EIO at the file's end. */
-bool read_fully(int file, void *buffer, size_t size, uint64_t at);
+bool read_fully(int file, uint8_t *buffer, size_t size, uint64_t at);
 
 #endif

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_BYTES = sizeof "0000000000000000.wal.tmp" };
-
 /* Failures */
 
-static bool fail(Failure *failure, const char *code, const char *format, ...)
+bool refuse(Failure *failure, const char *code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -29,21 +26,43 @@ static bool fail(Failure *failure, const char *code, const char *format, ...)
 }
 
 /* An operating system's error leaves open what happened (JRN-6). */
-static bool fail_io(Failure *failure, const char *action, const char *path, const char *name)
+static bool fail(Journal *journal, const char *action, const char *name)
 {
-    int number = errno;
-    bool full = number == ENOSPC || number == EDQUOT;
-    fail(failure, full ? "no_space" : "io", "cannot %s %s/%s: %s", action, path, name,
-         strerror(number));
-    failure->definite = false;
+    const char *code = errno == ENOSPC || errno == EDQUOT ? "no_space" : "io";
+    refuse(&journal->failure, code, "cannot %s %s/%s: %s", action, journal->path, name,
+           strerror(errno));
+    journal->failure.definite = false;
     return false;
 }
 
-/* Names (SEG-1) */
-
-static void name_segment(char name[NAME_BYTES], uint64_t base, const char *suffix)
+/* After a failed sync nobody knows what is durable, and a second one would lie (JRN-7). */
+static bool poison(Journal *journal, const char *action, const char *name)
 {
-    snprintf(name, NAME_BYTES, "%016" PRIx64 "%s", base, suffix);
+    journal->poisoned = true;
+    return fail(journal, action, name);
+}
+
+static bool require_sound(Journal *journal)
+{
+    if (!journal->poisoned)
+        return true;
+    return refuse(&journal->failure, "poisoned",
+                  "%s: an earlier sync or rollback failed, so what is durable is unknown; "
+                  "open the journal again to recover it",
+                  journal->path);
+}
+
+/* Segments and their names (SEG-1) */
+
+typedef struct {
+    char text[sizeof "0123456789abcdef.wal.tmp"];
+} Name;
+
+static Name name_of(uint64_t base, const char *suffix)
+{
+    Name name;
+    snprintf(name.text, sizeof name.text, "%016" PRIx64 "%s", base, suffix);
+    return name;
 }
 
 static bool is_named(const char *name, const char *suffix)
@@ -51,160 +70,124 @@ static bool is_named(const char *name, const char *suffix)
     return strspn(name, "0123456789abcdef") == 16 && strcmp(name + 16, suffix) == 0;
 }
 
-static int by_base(const void *one, const void *other)
+static int is_segment(const struct dirent *entry)
 {
-    uint64_t a = ((const Segment *)one)->base, b = ((const Segment *)other)->base;
-    return (a > b) - (a < b);
+    return is_named(entry->d_name, ".wal");
 }
 
-/* Syncs */
-
-static bool sync_directory(const char *path)
+static int is_temporary(const struct dirent *entry)
 {
-    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool synced = directory >= 0 && fsync(directory) == 0;
-    int number = errno;
-    if (directory >= 0)
-        close(directory);
-    errno = number;
-    return synced;
+    return is_named(entry->d_name, ".wal.tmp");
 }
 
-/* After a failed sync nobody knows what is durable, and a second one would lie (JRN-7). */
-static bool poison(Journal *journal, Failure *failure, const char *action, const char *name)
+static Segment *last_segment(const Journal *journal)
 {
-    journal->poisoned = true;
-    return fail_io(failure, action, journal->path, name);
+    return &journal->segments[journal->count - 1];
 }
 
-static bool require_sound(const Journal *journal, Failure *failure)
+uint64_t journal_first(const Journal *journal)
 {
-    if (!journal->poisoned)
-        return true;
-    return fail(failure, "poisoned",
-                "%s: an earlier sync or rollback failed, so what is durable is unknown; "
-                "open the journal again to recover it",
-                journal->path);
+    return journal->count ? journal->segments[0].base : 0;
+}
+
+static bool add_segment(Journal *journal, uint64_t base, uint64_t size)
+{
+    Segment *more = realloc(journal->segments, (journal->count + 1) * sizeof *more);
+    if (!more)
+        return fail(journal, "add a segment to", "");
+    journal->segments = more;
+    more[journal->count++] = (Segment){base, size};
+    journal->end = base + size;
+    return true;
 }
 
 /* Recovery decides first, without writing, and acts afterwards (REC-5). */
 
-static bool add_segment(Journal *journal, uint64_t base)
+/* Measure the valid prefix of a segment, and insist on all of a sealed one. */
+static bool examine_segment(Journal *journal, uint64_t base, bool sealed)
 {
-    Segment *more = realloc(journal->segments, (journal->count + 1) * sizeof *more);
-    if (!more)
-        return false;
-    journal->segments = more;
-    more[journal->count++] = (Segment){base, 0};
-    return true;
-}
-
-/* Find the segments, and remove our own unfinished files if told to (REC-10). */
-static bool list_files(Journal *journal, bool remove_temporary, Failure *failure)
-{
-    int again = openat(journal->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *listing = again < 0 ? NULL : fdopendir(again);
-    if (!listing) {
-        if (again >= 0)
-            close(again);
-        return fail_io(failure, "list", journal->path, "");
-    }
-    errno = 0;
-    for (struct dirent *entry; (entry = readdir(listing)); errno = 0) {
-        if (remove_temporary && is_named(entry->d_name, ".wal.tmp"))
-            unlinkat(journal->directory, entry->d_name, 0);
-        if (!remove_temporary && is_named(entry->d_name, ".wal"))
-            if (!add_segment(journal, strtoull(entry->d_name, NULL, 16)))
-                break;
-    }
-    bool complete = errno == 0 || fail_io(failure, "list", journal->path, "");
-    closedir(listing);
-    return complete;
-}
-
-/* Set the size of a segment to that of its valid prefix; insist on all of a sealed one. */
-static bool examine_segment(Journal *journal, size_t index, Failure *failure)
-{
-    Segment *segment = &journal->segments[index];
-    bool sealed = index + 1 < journal->count;
-    char name[NAME_BYTES];
-    name_segment(name, segment->base, ".wal");
-    struct stat status;
-    int file = openat(journal->directory, name, O_RDONLY | O_CLOEXEC);
-    if (file < 0 || fstat(file, &status) != 0) {
-        fail_io(failure, "open", journal->path, name);
-        if (file >= 0)
-            close(file);
+    Name name = name_of(base, ".wal");
+    int file = openat(journal->directory, name.text, O_RDONLY | O_CLOEXEC);
+    off_t length = file < 0 ? -1 : lseek(file, 0, SEEK_END);
+    if (length < 0) {
+        fail(journal, "open", name.text);
+        close(file);
         return false;
     }
 
-    uint64_t at = 0, end = (uint64_t)status.st_size;
-    uint32_t size = 0;
-    Damage found = SOUND;
-    while (at < end && found == SOUND) {
-        found = frame_read(file, at, end, journal->max_payload, &size, NULL);
-        if (found == SOUND)
-            at += FRAME_HEADER + (uint64_t)size;
-    }
-    /* A record that is only too long for this open is a good one, and is not cut. */
-    bool too_long = found == LENGTH_ABOVE_MAXIMUM &&
-                    frame_read(file, at, end, UINT32_MAX, &size, NULL) == SOUND;
+    Payload *payload = &journal->payload;
+    uint64_t at = 0, end = (uint64_t)length;
+    Damage found = SOUND, whole = SOUND;
+    while (at < end &&
+           (found = frame_read(file, at, end, journal->max_payload, payload)) == SOUND)
+        at += FRAME_HEADER + (uint64_t)payload->size;
+    if (found == LENGTH_ABOVE_MAXIMUM)
+        whole = frame_read(file, at, end, UINT32_MAX, payload);
     bool good = true;
-    if (found == UNREADABLE)
-        good = fail_io(failure, "read", journal->path, name);
+    if (found == UNREADABLE || whole == UNREADABLE)
+        good = fail(journal, "read", name.text);
     else if (found != SOUND && sealed)
-        good = fail(failure, "corrupt",
-                    "%s/%s: %s at byte %" PRIu64 " of a sealed segment, which holds acknowledged "
-                    "records; nothing was changed: restore the file from a copy",
-                    journal->path, name, DAMAGE[found], at);
-    else if (too_long)
-        good = fail(failure, "invalid",
-                    "%s/%s: the record at byte %" PRIu64 " has %" PRIu32 " bytes, above the "
-                    "max_payload of %" PRIu32 ": open the journal with a larger one",
-                    journal->path, name, at, size, journal->max_payload);
+        good = refuse(&journal->failure, "corrupt",
+                      "%s/%s: %s at byte %" PRIu64 " of a sealed segment, which holds "
+                      "acknowledged records; nothing was changed: restore the file from a copy",
+                      journal->path, name.text, DAMAGE[found], at);
+    else if (found == LENGTH_ABOVE_MAXIMUM && whole == SOUND) /* good, and not to be cut */
+        good = refuse(&journal->failure, "invalid",
+                      "%s/%s: the record at byte %" PRIu64 " has %" PRIu32 " bytes, above the "
+                      "max_payload of %" PRIu32 ": open the journal with a larger one",
+                      journal->path, name.text, at, payload->size, journal->max_payload);
     close(file);
-    segment->size = at;
     if (found != SOUND) {
         journal->discarded = end - at;
         journal->reason = DAMAGE[found];
     }
-    return good;
+    return good && add_segment(journal, base, at);
 }
 
 /* Decide what is kept: the longest valid prefix, of segments without a gap (REC-1, REC-6). */
-static bool examine(Journal *journal, Failure *failure)
+static bool examine(Journal *journal)
 {
-    if (!list_files(journal, false, failure))
-        return false;
-    if (journal->count > 0)
-        qsort(journal->segments, journal->count, sizeof *journal->segments, by_base);
-    for (size_t index = 0; index < journal->count; index++) {
-        uint64_t base = journal->segments[index].base;
-        if (index > 0 && base != journal->end)
-            return fail(failure, "corrupt",
-                        "%s: a segment ends at %" PRIu64 " and the next begins at %" PRIu64
-                        "; nothing was changed: restore the files from a copy",
-                        journal->path, journal->end, base);
-        if (!examine_segment(journal, index, failure))
-            return false;
-        journal->end = base + journal->segments[index].size;
+    struct dirent **entries;
+    int count = scandirat(journal->directory, ".", &entries, is_segment, alphasort);
+    if (count < 0)
+        return fail(journal, "list", "");
+    bool good = true;
+    for (int i = 0; i < count; free(entries[i++])) {
+        uint64_t base = strtoull(entries[i]->d_name, NULL, 16);
+        if (good && i > 0 && base != journal->end)
+            good = refuse(&journal->failure, "corrupt",
+                          "%s: a segment ends at %" PRIu64 " and the next begins at %" PRIu64
+                          "; nothing was changed: restore the files from a copy",
+                          journal->path, journal->end, base);
+        good = good && examine_segment(journal, base, i + 1 < count);
     }
-    return true;
+    free(entries);
+    return good;
+}
+
+/* Remove our own unfinished files, and nobody else's (REC-10). */
+static bool remove_temporaries(Journal *journal)
+{
+    struct dirent **entries;
+    int count = scandirat(journal->directory, ".", &entries, is_temporary, NULL);
+    if (count < 0)
+        return fail(journal, "list", "");
+    bool good = true;
+    for (int i = 0; i < count; free(entries[i++]))
+        if (good && unlinkat(journal->directory, entries[i]->d_name, 0) != 0)
+            good = fail(journal, "remove", entries[i]->d_name);
+    free(entries);
+    return good;
 }
 
 static bool write_fully(int file, const uint8_t *bytes, size_t size, uint64_t at)
 {
-    while (size > 0) {
-        ssize_t count = pwrite(file, bytes, size, (off_t)at);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count <= 0) {
-            errno = count < 0 ? errno : EIO;
+    for (ssize_t count; size > 0; bytes += count, at += (uint64_t)count, size -= (size_t)count) {
+        count = pwrite(file, bytes, size, (off_t)at);
+        if (count == 0)
+            errno = EIO;
+        if (count <= 0)
             return false;
-        }
-        bytes += count;
-        at += (uint64_t)count;
-        size -= (size_t)count;
     }
     return true;
 }
@@ -216,103 +199,82 @@ static bool write_fully(int file, const uint8_t *bytes, size_t size, uint64_t at
  * clean and not on disk.  Writing them again makes the sync mean something, and
  * cutting again does the same for a size that only the kernel knows.
  */
-static bool make_durable(Journal *journal, Failure *failure)
+static bool make_durable(Journal *journal, const Segment *last)
 {
     static uint8_t block[64 << 10];
-    const Segment *last = &journal->segments[journal->count - 1];
-    char name[NAME_BYTES];
-    name_segment(name, last->base, ".wal");
-    int file = openat(journal->directory, name, O_RDWR | O_CLOEXEC);
+    Name name = name_of(last->base, ".wal");
+    int file = openat(journal->directory, name.text, O_RDWR | O_CLOEXEC);
     bool done = file >= 0 && ftruncate(file, (off_t)last->size) == 0;
     for (uint64_t at = 0; done && at < last->size; at += sizeof block) {
-        uint64_t left = last->size - at;
-        size_t part = left < sizeof block ? (size_t)left : sizeof block;
+        size_t part = last->size - at < sizeof block ? last->size - at : sizeof block;
         done = read_fully(file, block, part, at) && write_fully(file, block, part, at);
     }
-    done = done && fdatasync(file) == 0;
-    if (!done)
-        fail_io(failure, "make durable what is kept of", journal->path, name);
-    if (file >= 0)
-        close(file);
+    done = (done && fdatasync(file) == 0) || fail(journal, "make durable", name.text);
+    close(file);
     return done;
 }
 
-/* Create the directory if only that is missing; a new one's name must last, too. */
-static bool open_directory(Journal *journal, Failure *failure)
+/* A directory that may be new must not vanish with what is acknowledged in it. */
+static bool sync_parent(Journal *journal)
+{
+    int parent = openat(journal->directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = (parent >= 0 && fsync(parent) == 0) || fail(journal, "sync", "..");
+    close(parent);
+    return synced;
+}
+
+static bool lock_directory(Journal *journal)
 {
     if (mkdir(journal->path, 0755) != 0 && errno != EEXIST)
-        return fail_io(failure, "create", journal->path, "");
+        return fail(journal, "create", "");
     journal->directory = open(journal->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (journal->directory < 0)
-        return fail_io(failure, "open", journal->path, "");
+        return fail(journal, "open", "");
     journal->lock = openat(journal->directory, "writer.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (journal->lock < 0)
-        return fail_io(failure, "open", journal->path, "writer.lock");
+        return fail(journal, "open", "writer.lock");
     if (flock(journal->lock, LOCK_EX | LOCK_NB) == 0)
         return true;
     if (errno != EWOULDBLOCK)
-        return fail_io(failure, "lock", journal->path, "writer.lock");
-    return fail(failure, "locked", "%s is open for writing elsewhere: close that writer first",
-                journal->path);
-}
-
-static bool sync_parent(const Journal *journal, Failure *failure)
-{
-    char *copy = strdup(journal->path);
-    bool synced = copy && sync_directory(dirname(copy));
-    if (!synced)
-        fail_io(failure, "sync the parent of", journal->path, "");
-    free(copy);
-    return synced;
+        return fail(journal, "lock", "writer.lock");
+    return refuse(&journal->failure, "locked",
+                  "%s is open for writing elsewhere: close that writer first", journal->path);
 }
 
 static void let_go(Journal *journal)
 {
-    const int files[] = {journal->active, journal->lock, journal->directory};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (files[i] >= 0)
-            close(files[i]);
+    close(journal->active); /* where there is none, -1 is refused and no harm done */
+    close(journal->lock);
+    close(journal->directory);
     free(journal->segments);
-    free(journal->path);
-    free(journal);
+    free(journal->payload.bytes);
 }
 
-Journal *journal_open(const char *path, uint64_t segment_bytes, uint32_t max_payload,
-                      Failure *failure)
+bool journal_open(Journal *journal, const char *path, uint64_t segment_bytes, uint32_t max_payload)
 {
-    Journal *journal = calloc(1, sizeof *journal);
-    char *copy = strdup(path);
-    if (!journal || !copy) {
-        free(journal);
-        free(copy);
-        fail_io(failure, "open", path, "");
-        return NULL;
-    }
-    *journal = (Journal){.path = copy,
-                         .directory = -1,
-                         .lock = -1,
-                         .segment_bytes = segment_bytes,
-                         .max_payload = max_payload,
-                         .active = -1};
-    bool opened = open_directory(journal, failure) && examine(journal, failure) &&
-                  list_files(journal, true, failure) &&
-                  (journal->count > 0 ? make_durable(journal, failure)
-                                      : sync_parent(journal, failure));
-    if (opened)
-        return journal;
-    let_go(journal);
-    return NULL;
+    *journal = (Journal){.directory = -1, .lock = -1, .active = -1};
+    journal->segment_bytes = segment_bytes;
+    journal->max_payload = max_payload;
+    if (snprintf(journal->path, PATH_MAX, "%s", path) >= PATH_MAX)
+        return refuse(&journal->failure, "invalid", "a path of more than %d bytes", PATH_MAX);
+    bool opened = lock_directory(journal) && examine(journal) && remove_temporaries(journal) &&
+                  (journal->count > 0 ? make_durable(journal, last_segment(journal))
+                                      : sync_parent(journal));
+    journal->durable = journal->end;
+    if (!opened)
+        let_go(journal);
+    return opened;
 }
 
 /* Writing */
 
-bool journal_sync(Journal *journal, Failure *failure)
+bool journal_sync(Journal *journal)
 {
-    if (!require_sound(journal, failure))
+    if (!require_sound(journal))
         return false;
-    if (journal->dirty && fdatasync(journal->active) != 0)
-        return poison(journal, failure, "sync the active segment of", "");
-    journal->dirty = false;
+    if (journal->durable < journal->end && fdatasync(journal->active) != 0)
+        return poison(journal, "sync the active segment of", "");
+    journal->durable = journal->end;
     return true;
 }
 
@@ -322,108 +284,104 @@ bool journal_sync(Journal *journal, Failure *failure)
  * The file gets its name by a rename, so that an empty one of the same name is
  * replaced by a file to which nobody ever wrote.
  */
-static bool start_segment(Journal *journal, Failure *failure)
+static bool start_segment(Journal *journal)
 {
     /* seal */
-    if (!journal_sync(journal, failure))
+    if (!journal_sync(journal))
         return false;
-    if (journal->active >= 0)
-        close(journal->active);
+    close(journal->active);
     journal->active = -1;
 
     /* make */
-    char temporary[NAME_BYTES], name[NAME_BYTES];
-    name_segment(temporary, journal->end, ".wal.tmp");
-    name_segment(name, journal->end, ".wal");
-    int file = openat(journal->directory, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    Name temporary = name_of(journal->end, ".wal.tmp"), name = name_of(journal->end, ".wal");
+    int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
+    int file = openat(journal->directory, temporary.text, flags, 0644);
     if (file < 0)
-        return fail_io(failure, "create", journal->path, temporary);
-    bool empty = journal->count > 0 && journal->segments[journal->count - 1].base == journal->end;
-    bool added = empty || add_segment(journal, journal->end);
-    if (!added || renameat(journal->directory, temporary, journal->directory, name) != 0) {
-        fail_io(failure, "name", journal->path, temporary);
-        journal->count -= added && !empty;
+        return fail(journal, "create", temporary.text);
+    if (renameat(journal->directory, temporary.text, journal->directory, name.text) != 0) {
+        fail(journal, "rename", temporary.text);
         close(file);
-        unlinkat(journal->directory, temporary, 0);
+        unlinkat(journal->directory, temporary.text, 0); /* otherwise recovery removes it */
         return false;
     }
+    journal->active = file;
 
     /* barrier */
-    journal->active = file;
-    journal->finished = false;
     if (fsync(journal->directory) != 0)
-        return poison(journal, failure, "sync", "");
-    return true;
+        return poison(journal, "sync", "");
+    bool replaced = journal->count > 0 && last_segment(journal)->base == journal->end;
+    journal->poisoned = !replaced && !add_segment(journal, journal->end, 0);
+    return !journal->poisoned;
 }
 
-/* Write a frame wholly or not at all: a fragment is cut off, or the journal poisoned (JRN-8). */
-static bool write_frame(Journal *journal, const Payload *payload, Failure *failure)
+/*
+ * Cut off a fragment and seal what is left, or poison the journal (JRN-8): where a
+ * file has been cut, old bytes may come back, so nothing more is written there.
+ */
+static void roll_back(Journal *journal)
 {
-    Segment *segment = &journal->segments[journal->count - 1];
-    size_t size = FRAME_HEADER + payload->size;
-    uint8_t *frame = malloc(size);
-    if (!frame)
-        return fail_io(failure, "append to", journal->path, "");
-    frame_encode(payload->bytes, payload->size, frame);
-    journal->dirty = true;
-    bool written = write_fully(journal->active, frame, size, segment->size);
-    free(frame);
-    if (written) {
-        segment->size += size;
-        journal->end += size;
-        return true;
-    }
-    fail_io(failure, "append to", journal->path, "");
-    journal->finished = true;
-    journal->poisoned = ftruncate(journal->active, (off_t)segment->size) != 0;
-    return false;
+    off_t size = (off_t)last_segment(journal)->size;
+    journal->poisoned = ftruncate(journal->active, size) != 0 || fdatasync(journal->active) != 0;
+    journal->durable = journal->end;
+    close(journal->active);
+    journal->active = -1;
 }
 
-bool journal_append(Journal *journal, const Payload *payloads, size_t count, bool durable,
-                    uint64_t *offsets, Failure *failure)
+bool journal_append(Journal *journal, const uint8_t *payload, size_t size, bool durable,
+                    uint64_t *offset)
 {
     /* validate */
-    if (!require_sound(journal, failure))
+    if (!require_sound(journal))
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (payloads[i].size > journal->max_payload)
-            return fail(failure, "too_large", "payload of %zu bytes is above the maximum of %" PRIu32,
-                        payloads[i].size, journal->max_payload);
+    if (size > journal->max_payload)
+        return refuse(&journal->failure, "too_large",
+                      "payload of %zu bytes is above the maximum of %" PRIu32, size,
+                      journal->max_payload);
 
-    /* write: a segment that has been cut, or that somebody else made, takes nothing */
-    for (size_t i = 0; i < count; i++) {
-        const Segment *last = journal->count ? &journal->segments[journal->count - 1] : NULL;
-        bool full = last && last->size > 0 &&
-                    last->size + FRAME_HEADER + payloads[i].size > journal->segment_bytes;
-        if (journal->active < 0 || journal->finished || full)
-            if (!start_segment(journal, failure))
-                return false;
-        offsets[i] = journal->end;
-        if (!write_frame(journal, &payloads[i], failure))
-            return false;
+    /* make room: a segment that somebody else made takes nothing, an empty one anything (SEG-6) */
+    size_t whole = FRAME_HEADER + size;
+    uint64_t held = journal->count ? last_segment(journal)->size : 0;
+    bool full = held > 0 && held + whole > journal->segment_bytes;
+    if ((full || journal->active < 0) && !start_segment(journal))
+        return false;
+
+    /* write */
+    *offset = journal->end;
+    uint8_t *frame = malloc(whole);
+    if (!frame)
+        return fail(journal, "append to", "");
+    frame_encode(payload, (uint32_t)size, frame);
+    Segment *last = last_segment(journal);
+    bool written = write_fully(journal->active, frame, whole, last->size) ||
+                   fail(journal, "append to", "");
+    free(frame);
+    if (!written) {
+        roll_back(journal);
+        return false;
     }
+    last->size += whole;
+    journal->end += whole;
 
     /* barrier */
-    return !durable || journal_sync(journal, failure);
+    return !durable || journal_sync(journal);
 }
 
-bool journal_rotate(Journal *journal, Failure *failure)
+bool journal_rotate(Journal *journal)
 {
-    if (!require_sound(journal, failure))
+    if (!require_sound(journal))
         return false;
-    bool empty = journal->active >= 0 && journal->segments[journal->count - 1].size == 0;
-    return empty || start_segment(journal, failure);
+    bool empty = journal->active >= 0 && last_segment(journal)->size == 0;
+    return empty || start_segment(journal);
 }
 
-bool journal_cleanup(Journal *journal, uint64_t cursor, Failure *failure)
+bool journal_cleanup(Journal *journal, uint64_t cursor)
 {
-    if (!require_sound(journal, failure))
+    if (!require_sound(journal))
         return false;
     while (journal->count > 1 && journal->segments[1].base <= cursor) {
-        char name[NAME_BYTES];
-        name_segment(name, journal->segments[0].base, ".wal");
-        if (unlinkat(journal->directory, name, 0) != 0 || fsync(journal->directory) != 0)
-            return poison(journal, failure, "remove", name);
+        Name name = name_of(journal->segments[0].base, ".wal");
+        if (unlinkat(journal->directory, name.text, 0) != 0 || fsync(journal->directory) != 0)
+            return poison(journal, "remove", name.text);
         journal->count--;
         memmove(journal->segments, journal->segments + 1,
                 journal->count * sizeof *journal->segments);
@@ -431,86 +389,60 @@ bool journal_cleanup(Journal *journal, uint64_t cursor, Failure *failure)
     return true;
 }
 
-bool journal_close(Journal *journal, Failure *failure)
+bool journal_close(Journal *journal)
 {
-    bool durable = journal_sync(journal, failure);
+    bool durable = journal_sync(journal);
     let_go(journal);
     return durable;
 }
 
 /* Reading */
 
-uint64_t journal_first(const Journal *journal)
-{
-    return journal->count ? journal->segments[0].base : 0;
-}
-
-/* Find the segment that holds an offset, by its name (SEG-3). */
-static size_t find_segment(const Journal *journal, uint64_t offset)
-{
-    size_t low = 0, high = journal->count;
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (journal->segments[middle].base <= offset)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /*
- * Visit the records of one segment from `offset` on, walking from its first:
+ * Walk to a record from the last boundary before it, or from its segment's first:
  * only a walk from a boundary can tell where another one is (SEG-8).
  */
-static bool scan_segment(const Journal *journal, const Segment *segment, uint64_t offset,
-                         Visit *visit, void *context, bool *more, Failure *failure)
+static bool walk(Journal *journal, int file, const Segment *segment, const char *name,
+                 uint64_t offset)
 {
-    char name[NAME_BYTES];
-    name_segment(name, segment->base, ".wal");
-    int file = openat(journal->directory, name, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return fail_io(failure, "open", journal->path, name);
-    uint64_t at = 0, start = offset > segment->base ? offset - segment->base : 0;
-    bool good = true;
-    while (good && *more && at < segment->size) {
-        uint8_t *payload = NULL;
-        uint32_t size = 0;
-        Damage found = frame_read(file, at, segment->size, journal->max_payload, &size,
-                           at < start ? NULL : &payload);
-        uint64_t next = at + FRAME_HEADER + size;
-        if (found == UNREADABLE)
-            good = fail_io(failure, "read", journal->path, name);
-        else if (found != SOUND)
-            good = fail(failure, "corrupt", "%s/%s: %s at byte %" PRIu64, journal->path, name,
-                        DAMAGE[found], at);
-        else if (at < start && next > start)
-            good = fail(failure, "not_a_boundary",
-                        "offset %" PRIu64 " lies inside the record at %" PRIu64, offset,
-                        segment->base + at);
-        else if (at >= start)
-            *more = visit(context, segment->base + at, payload, size);
-        free(payload);
+    bool known = segment->base <= journal->boundary && journal->boundary <= offset;
+    uint64_t at, next = known ? journal->boundary : segment->base;
+    do {
         at = next;
-    }
-    close(file);
-    return good;
+        Damage found = frame_read(file, at - segment->base, segment->size, journal->max_payload,
+                                  &journal->payload);
+        if (found == UNREADABLE)
+            return fail(journal, "read", name);
+        if (found != SOUND)
+            return refuse(&journal->failure, "corrupt", "%s/%s: %s at byte %" PRIu64,
+                          journal->path, name, DAMAGE[found], at - segment->base);
+        next = at + FRAME_HEADER + (uint64_t)journal->payload.size;
+    } while (next <= offset);
+    if (at != offset)
+        return refuse(&journal->failure, "not_a_boundary",
+                      "offset %" PRIu64 " lies inside the record at %" PRIu64, offset, at);
+    journal->boundary = next;
+    return true;
 }
 
-bool journal_scan(Journal *journal, uint64_t offset, Visit *visit, void *context,
-                  Failure *failure)
+bool journal_read(Journal *journal, uint64_t offset)
 {
-    if (offset >= journal->end || journal->count == 0)
-        return fail(failure, "beyond_end",
-                    "offset %" PRIu64 " is at or beyond the end of the journal, %" PRIu64, offset,
-                    journal->end);
-    if (offset < journal->segments[0].base)
-        return fail(failure, "trimmed",
-                    "offset %" PRIu64 " was removed by cleanup: the first one kept is %" PRIu64,
-                    offset, journal->segments[0].base);
-    bool more = true;
-    for (size_t i = find_segment(journal, offset); more && i < journal->count; i++)
-        if (!scan_segment(journal, &journal->segments[i], offset, visit, context, &more, failure))
-            return false;
-    return true;
+    if (offset >= journal->end)
+        return refuse(&journal->failure, "beyond_end",
+                      "offset %" PRIu64 " is at or beyond the end of the journal, %" PRIu64,
+                      offset, journal->end);
+    if (offset < journal_first(journal))
+        return refuse(&journal->failure, "trimmed",
+                      "offset %" PRIu64 " was removed by cleanup: the first one kept is %" PRIu64,
+                      offset, journal_first(journal));
+    const Segment *segment = last_segment(journal);
+    while (segment->base > offset)
+        segment--;
+    Name name = name_of(segment->base, ".wal");
+    int file = openat(journal->directory, name.text, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return fail(journal, "open", name.text);
+    bool found = walk(journal, file, segment, name.text, offset);
+    close(file);
+    return found;
 }

@@ -7,7 +7,7 @@
 
 #include "frame.h"
 
-#include <stdbool.h>
+#include <limits.h>
 
 enum { SEGMENT_BYTES = 64 << 20 };
 
@@ -24,53 +24,50 @@ typedef struct {
 } Segment;
 
 typedef struct {
-    char *path;
+    char path[PATH_MAX];
     int directory, lock;
     uint64_t segment_bytes;
     uint32_t max_payload;
 
     Segment *segments; /* ascending; all but the last are sealed */
     size_t count;
-    uint64_t end;
-
+    uint64_t end, durable;
     int active;    /* the segment that this process made, or -1: no other is appended to */
-    bool finished; /* a write to it was rolled back, so it takes no more */
-    bool dirty;    /* it was written to since it was synced */
     bool poisoned; /* a sync failed: only opening again tells what is durable (JRN-7) */
 
     uint64_t discarded; /* bytes that recovery cut, and why (REC-7) */
     const char *reason;
+
+    Payload payload;   /* of the record that was read last */
+    uint64_t boundary; /* where the next one begins */
+    Failure failure;   /* what happened, when a call returns false */
 } Journal;
 
-typedef struct {
-    const uint8_t *bytes;
-    size_t size;
-} Payload;
+/* Lock, recover, open; false if that fails, and then nothing stays open. */
+bool journal_open(Journal *journal, const char *path, uint64_t segment_bytes,
+                  uint32_t max_payload);
 
-/* Called for each record; returns false to stop. */
-typedef bool Visit(void *context, uint64_t offset, const uint8_t *payload, uint32_t size);
+/* Append, and return when the record is durable if asked to. */
+bool journal_append(Journal *journal, const uint8_t *payload, size_t size, bool durable,
+                    uint64_t *offset);
 
-/* Lock, recover, open; NULL if that fails, and then nothing stays open. */
-Journal *journal_open(const char *path, uint64_t segment_bytes, uint32_t max_payload,
-                      Failure *failure);
+bool journal_sync(Journal *journal);
 
-/* Append, and return when it is durable if asked to; `offsets` has room for `count`. */
-bool journal_append(Journal *journal, const Payload *payloads, size_t count, bool durable,
-                    uint64_t *offsets, Failure *failure);
-
-bool journal_sync(Journal *journal, Failure *failure);
-bool journal_rotate(Journal *journal, Failure *failure);
+/* Start a new segment, unless the active one is empty. */
+bool journal_rotate(Journal *journal);
 
 /* Remove the sealed segments that lie wholly below `cursor`, oldest first (SEG-7). */
-bool journal_cleanup(Journal *journal, uint64_t cursor, Failure *failure);
+bool journal_cleanup(Journal *journal, uint64_t cursor);
 
-/* Visit the records from the one at `offset`. */
-bool journal_scan(Journal *journal, uint64_t offset, Visit *visit, void *context,
-                  Failure *failure);
+/* Read the record at an offset: its payload, and the boundary behind it. */
+bool journal_read(Journal *journal, uint64_t offset);
 
 uint64_t journal_first(const Journal *journal);
 
-/* Make everything durable, or say that it may not be (JRN-11); the journal is gone either way. */
-bool journal_close(Journal *journal, Failure *failure);
+/* Make everything durable, or say that it may not be (JRN-11); it is closed either way. */
+bool journal_close(Journal *journal);
+
+/* Fail before anything was done. */
+bool refuse(Failure *failure, const char *code, const char *format, ...);
 
 #endif
