@@ -275,10 +275,12 @@ class Journal:
         Raises what `read` raises.
         """
         self._require_not_closed()
-        start = self.first if start is None else start
+        if start is None:
+            start = self.first
+        elif start != self._end:
+            self.read(start)  # or say why a scan cannot begin there
         if start == self._end:
             return
-        self.read(start)  # or say why a scan cannot begin there
         first = resolve(self._bases, self._end, start)
         for segment in [self._segment(index) for index in range(first, len(self._bases))]:
             yield from self._access.scan(segment, max(start, segment.base))
