@@ -40,7 +40,7 @@ ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
     for check, needed in (
         (CONVERSATION, ()),
         (VECTORS, ("journal/format-v2",)),
-        (SCENARIOS_CHECK, ("journal/core", "chain/v1", "chain/pairwise")),
+        (SCENARIOS_CHECK, ("journal/core", "audit/core", "chain/v1", "chain/pairwise")),
         (ADAPTER_AUDITS, ("audit/core",)),
         (DELIVERIES, ("drainer/durable", "drainer/volatile")),
         (KILLS, ("journal/core",)),

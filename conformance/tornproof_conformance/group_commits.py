@@ -8,14 +8,17 @@ offers it as `open_group`, and the situations that it is put into hold a sync up
 they need to, so that nothing depends on who is fast.
 """
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from attrs import define, field, frozen
 from tornproof.errors import Invalid
 from tornproof.filesystem import Filesystem
 from tornproof_models.contract.group_commit import Bounds
 from tornproof_models.contract.journal import Violation
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.explore.workload import Target
 from tornproof_models.machines.group_commit import (
     SITUATIONS,
@@ -74,3 +77,80 @@ def judge_batches(target: Target, situation: str) -> list[Violation]:
     """Return what is violated in a situation; raises what `explore_batches` raises."""
     _, findings = explore_batches(target, situation)
     return [finding.violation for finding in findings]
+
+
+# A disk that can be held up
+
+PATIENCE = 10
+"""Seconds after which a waiter counts as lost."""
+
+AT_ONCE = 100
+"""More syncs than ever wait at once."""
+
+
+@define(eq=False)
+class HeldDisk:
+    """A simulated disk whose syncs of files wait for leave, and can be told to fail."""
+
+    disk: ModelFilesystem
+    syncs: int = 0
+    failing: bool = False
+    _leave: threading.Semaphore = field(factory=lambda: threading.Semaphore(0))
+    _free: threading.Event = field(factory=threading.Event)
+    _begun: threading.Semaphore = field(factory=lambda: threading.Semaphore(0))
+
+    def __attrs_post_init__(self) -> None:
+        self._free.set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.disk, name)
+
+    def open(self, path: str, *, create: bool = False, exclusive: bool = False) -> "HeldFile":
+        """Open a file whose syncs are held up."""
+        return HeldFile(self, self.disk.open(path, create=create, exclusive=exclusive))
+
+    def hold(self) -> None:
+        """Let every sync from here on wait, and forget those that have been."""
+        self._free.clear()
+        self.syncs = 0
+        while self._begun.acquire(blocking=False):
+            pass
+
+    def await_sync(self) -> None:
+        """Wait until a sync is under way."""
+        if not self._begun.acquire(timeout=PATIENCE):
+            raise TimeoutError("no sync has begun")
+
+    def let_one_go(self) -> None:
+        """Let the sync under way return; the next one waits again."""
+        self._leave.release()
+
+    def let_go(self) -> None:
+        """Let all syncs return."""
+        self._free.set()
+        self._leave.release(AT_ONCE)
+
+    def begin_sync(self) -> None:
+        """Wait for leave; raises `OSError` if the disk is to fail."""
+        self.syncs += 1
+        self._begun.release()
+        if not self._free.is_set():
+            self._leave.acquire(timeout=PATIENCE)
+        if self.failing:
+            raise OSError(5, "Input/output error")
+
+
+@frozen
+class HeldFile:
+    """A file on such a disk."""
+
+    disk: HeldDisk
+    file: Any
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+    def sync(self) -> None:
+        """Sync, when there is leave."""
+        self.disk.begin_sync()
+        self.file.sync()

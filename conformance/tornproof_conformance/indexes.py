@@ -42,7 +42,12 @@ class HasAudits(Protocol):
 
 
 class Index(Protocol):
-    """An index that can be asked, and whose records can be looked at."""
+    """An index that can be asked, and whose records and costs can be looked at."""
+
+    @property
+    def cost(self) -> int:
+        """What its questions have cost so far, in a unit of its own."""
+        ...
 
     def put(self, audit: Audit) -> bytes:
         """Store an audit."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tornproof_conformance.adapter.arming import faults_of, programs_of
 from tornproof_conformance.adapter.audits import audit_vectors
-from tornproof_conformance.adapter.deliveries import faults_of, programs_of
 from tornproof_conformance.adapter.exercises import exercise
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_conformance.scenarios import SCENARIOS
@@ -100,7 +100,7 @@ def test_the_reference_passes_what_the_wrong_ones_fail(served: NamedAdapter) -> 
     ]
     found = [exercise(name, served, words) for name, words in asked]
 
-    assert len(audit_vectors(served)) == 26
+    assert len(audit_vectors(served)) == 33
 
     assert found == [[]] * len(asked)
 

@@ -22,7 +22,7 @@ from tornproof_conformance.searching import Order
 
 NAME = "group-commit"
 
-SMALL = ("hasty", "left", "slow", "heavy")
+SMALL = ("hasty", "left", "slow", "patient", "heavy")
 """Situations that are tried in a second; the others take a minute."""
 
 MACHINES = ("batcher-machine", "group-commit-machine")

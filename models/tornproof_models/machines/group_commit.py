@@ -150,14 +150,15 @@ SITUATIONS: Mapping[str, Situation] = {
     "hasty": Situation(((1, 1), (1, 1)), Bounds(max_records=2, max_bytes=4, max_delay=0)),
     "left": Situation(((1, 1), (1,)), Bounds(2, 4, max_delay=1), cancellations=2, closes=2),
     "slow": Situation(((1, 1), (1,), (1,)), Bounds(max_records=2, max_bytes=4, max_delay=2)),
-    "heavy": Situation(((1, 3), (5,)), Bounds(max_records=3, max_bytes=4, max_delay=1)),
+    "patient": Situation(((1, 1), (1,)), Bounds(max_records=3, max_bytes=4, max_delay=2)),
+    "heavy": Situation(((1, 1, 3), (5,)), Bounds(max_records=3, max_bytes=4, max_delay=1)),
     "large": Situation(((1, 1), (1, 3), (5,)), Bounds(max_records=3, max_bytes=4, max_delay=1)),
     "many": Situation(((1, 1, 1),) * 3, Bounds(max_records=3, max_bytes=4, max_delay=1)),
 }
 """
 What is explored, by name, the small ones first.
 
-In *hasty* there is no delay, and in *slow* a part of it may pass.  In *left* two
+In *hasty* there is no delay; in *slow* and *patient* a part of it may pass.  In *left* two
 waiters cancel and the owner closes twice.  In *heavy* and *large* some records fill a
 batch, and one is larger than that.  *Many* has three writers of three records.
 """
