@@ -54,3 +54,10 @@ def test_checks_read_no_vectors_before_they_run() -> None:
     )
     modules = imported_by(f"{code}assert not vectors.cases.cache_info().currsize")
     assert "tornproof_conformance.vectors" in modules
+
+
+def test_run_has_the_options_that_check_has_for_an_adapter() -> None:
+    """All but those for what is built in, and `--only`: its patterns say that."""
+    built_in = {"name", "operations", "fault_operations", "examples", "queue_events", "only"}
+    of_check = {each.name for each in load("check").params} - built_in
+    assert of_check <= {each.name for each in load("run").params}

@@ -86,12 +86,15 @@ def injections(target: RecordedTarget) -> Iterator[Injected]:
 
 
 @define
-class _Search:
+class Search:
     """What was found and covered so far."""
 
     target: RecordedTarget
     until: float
     """When to stop, by the monotonic clock in seconds."""
+
+    bound: int = BOUND
+    """Images of one crash point up to which all are judged."""
 
     faults: int = 0
     struck: int = 0
@@ -140,7 +143,7 @@ class _Search:
                 options,
                 PROFILES[profile],
                 depth=1,
-                bound=BOUND,
+                bound=self.bound,
                 until=self.until,
                 coverage=self.coverage,
             )
@@ -158,7 +161,7 @@ def _io_errors(target: Target, budget: Budget) -> Findings:
 
 def _search(target: RecordedTarget, late: RecordedTarget, clock: Clock) -> Findings:
     rest, waited = "", 0
-    search = _Search(target, until=clock.until)
+    search = Search(target, until=clock.until)
     for program, durability in product(WAITING, DURABILITIES):
         if waited and not clock.has_time:
             break

@@ -93,9 +93,8 @@ def _begin(
     return tried
 
 
-def _search(
-    target: AdapterTarget, durability: str, seed: int, known: set[str]
-) -> Iterator[Problem]:
+def search(target: AdapterTarget, durability: str, seed: int, known: set[str]) -> Iterator[Problem]:
+    """Try some random programs, and yield what violates a requirement that is not known to be."""
     options = Options(durability=durability)
     machine = mortal_journal_machine(target, options, steps_of(target))
     pace = pace_of(target)
@@ -119,7 +118,7 @@ def _kills(target: Target, budget: Budget) -> Findings:
     while clock.has_time:
         durability = DURABILITIES[rounds % len(DURABILITIES)]
         yield clock.progress("kills", f"{durability}: {rounds * pace.programs} programs")
-        yield from _search(target, durability, budget.seed + rounds, known)
+        yield from search(target, durability, budget.seed + rounds, known)
         rounds += 1
     count = rounds * pace.programs
     words = f"{begun} programs and {count} random ones of up to {pace.steps} steps, killed at any "

@@ -76,12 +76,15 @@ def can_take(target: AdapterTarget, step: Step) -> bool:
 
 
 @define
-class _Search:
+class Search:
     """What was found and covered so far."""
 
     target: RecordedTarget
     until: float
     """When to stop, by the monotonic clock in seconds."""
+
+    bound: int = BOUND
+    """Images of one crash point up to which all are judged."""
 
     best: dict[str, Problem] = field(factory=dict)
     """For each requirement the problem in the mildest profile, and of those the first."""
@@ -128,7 +131,7 @@ class _Search:
         key = options, profile
         if key not in self._explorers:
             self._explorers[key] = Explorer(
-                self.target, options, PROFILES[profile], bound=BOUND, until=self.until
+                self.target, options, PROFILES[profile], bound=self.bound, until=self.until
             )
         return self._explorers[key]
 
@@ -151,7 +154,7 @@ def _power_loss(target: Target, budget: Budget) -> Findings:
 
 def _search(target: RecordedTarget, operations: int, clock: Clock) -> Findings:
     whole, rest = 0, ""
-    search = _Search(target, until=clock.until)
+    search = Search(target, until=clock.until)
     target.recordings = int(clock.seconds * RECORDINGS)
     for length in range(1, operations + 1):
         todo: Sequence[tuple[Options, Program]] = list(programs_of(target, length))
@@ -173,7 +176,7 @@ def _search(target: RecordedTarget, operations: int, clock: Clock) -> Findings:
     return _covered(search, whole, rest)
 
 
-def _covered(search: _Search, whole: int, rest: str) -> Covered:
+def _covered(search: Search, whole: int, rest: str) -> Covered:
     coverage, target = search.coverage, search.target
     words = (
         f"{coverage}, of every program of up to {whole} operations{rest}, in {len(CLAIMED)} "

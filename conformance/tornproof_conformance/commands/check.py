@@ -15,6 +15,7 @@ from tornproof_conformance.commands.options import (
     budget_option,
     events_json_option,
     reproducers_option,
+    seed_option,
     target_option,
     timeout_option,
 )
@@ -67,13 +68,7 @@ OF_ADAPTERS = {name: check for name, (check, _) in ADAPTER_CHECKS.items()}
     help="Run this check alone; may be given more than once.  `tornproof list checks` names them.",
 )
 @budget_option
-@click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0),
-    help="Which random programs an adapter is given.",
-)
+@seed_option
 @timeout_option
 @reproducers_option
 @output_options()

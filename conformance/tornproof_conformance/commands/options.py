@@ -55,6 +55,14 @@ budget_option = click.option(
     help="About how many seconds an adapter may be judged for.",
 )
 
+seed_option = click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Which random programs an adapter is given.",
+)
+
 timeout_option = click.option(
     "--timeout",
     default=TIMEOUT,

@@ -14,6 +14,7 @@ from tornproof_conformance.commands.options import (
     budget_option,
     events_json_option,
     reproducers_option,
+    seed_option,
     timeout_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options
@@ -21,6 +22,7 @@ from tornproof_conformance.commands.outputs import Outputs, output_options
 
 @click.command("run")
 @budget_option
+@seed_option
 @timeout_option
 @reproducers_option
 @output_options()
@@ -31,6 +33,7 @@ def command(
     adapter: str,
     patterns: tuple[str, ...],
     seconds: int,
+    seed: int,
     timeout: float,
     reproducers: Path,
     outputs: Outputs,
@@ -44,7 +47,7 @@ def command(
     checks = select(patterns) if patterns else None
     stream = check_adapter(
         shlex.split(adapter),
-        budget=Budget(seconds=seconds),
+        budget=Budget(seconds=seconds, seed=seed),
         reproducers=reproducers,
         checks=checks,
         timeout=timeout,

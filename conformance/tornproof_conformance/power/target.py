@@ -131,7 +131,7 @@ class RecordedTarget(AdapterTarget):
         if failing is None:
             yield self
             return
-        struck = self.rehearse(program, options)
+        struck = self._foresee(program, options, failing)
         reached = failing.nth <= len(struck)
         injection = inject(struck[failing.nth - 1], failing.fault) if reached else Injection()
         injected = self._alike(injection)
@@ -142,7 +142,7 @@ class RecordedTarget(AdapterTarget):
 
     def rehearse(self, program: Sequence[Step], options: Options) -> tuple[Performed, ...]:
         """Return the calls that change or sync files after the first `Fail` of a program."""
-        rehearsed = tuple(Fail(1, Fault.ERROR) if isinstance(s, Fail) else s for s in program)
+        rehearsed = _harmless(program)
         key = rehearsed, options
         if key not in self._rehearsals:
             rehearsal = self._alike(Injection())
@@ -153,6 +153,16 @@ class RecordedTarget(AdapterTarget):
             finally:
                 rehearsal.stop()
         return self._rehearsals[key]
+
+    def _foresee(
+        self, program: Sequence[Step], options: Options, failing: Fail
+    ) -> tuple[Performed, ...]:
+        """Return calls up to the one that fails, from what was rehearsed of a program so far."""
+        for end in range(program.index(failing) + 1, len(program)):
+            begun = self._rehearsals.get((_harmless(program[:end]), options), ())
+            if len(begun) >= failing.nth:
+                return begun
+        return self.rehearse(program, options)
 
     def _alike(self, injection: "Injection") -> "InjectedTarget":
         """Return a target with the same implementation, and processes of its own."""
@@ -260,6 +270,11 @@ def for_case(target: Target, case: Case) -> Iterator[Target]:
             yield recorded
     else:
         yield target
+
+
+def _harmless(program: Sequence[Step]) -> tuple[Step, ...]:
+    """Let each fault of a program be the same one, which a rehearsal does not inject."""
+    return tuple(Fail(1, Fault.ERROR) if isinstance(step, Fail) else step for step in program)
 
 
 def _is_sampled(digest: bytes, outcome: Recovered) -> bool:
