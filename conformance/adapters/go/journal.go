@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,10 +19,8 @@ import (
 
 const segmentBytes = 64 << 20 // size at which a segment is sealed, unless configured
 
-var (
-	segmentName   = regexp.MustCompile(`^[0-9a-f]{16}\.wal$`)
-	temporaryName = regexp.MustCompile(`^[0-9a-f]{16}\.wal\.tmp$`)
-)
+// ourName matches the name of a segment, or of one that is being made (SEG-1).
+var ourName = regexp.MustCompile(`^([0-9a-f]{16})\.wal(\.tmp)?$`)
 
 // A failure says why something failed, and whether it certainly had no effect
 // (JRN-6).
@@ -68,9 +66,9 @@ type journal struct {
 
 	segments []segment // ascending; all but the last are sealed
 	active   *os.File  // the segment that this process made: no other is appended to
-	finished bool      // a write to it was rolled back, so it takes no more
-	dirty    bool      // it was written to since it was synced
+	durable  uint64    // the offset up to which everything is synced
 	poisoned bool      // a sync failed: only opening again tells what is durable (JRN-7)
+	boundary uint64    // where the record begins that follows the one read last
 
 	discarded int64 // bytes that recovery cut, and why (REC-7)
 	reason    damage
@@ -112,6 +110,7 @@ func openJournal(directory string, segmentBytes int64, maxPayload uint32) (_ *jo
 			return nil, during("remove", path, err)
 		}
 	}
+	j.durable = j.end()
 	if len(j.segments) == 0 {
 		// a directory that may be new must not vanish with what is acknowledged in it
 		parent := filepath.Dir(directory)
@@ -161,11 +160,12 @@ func (j *journal) examine() (unfinished []string, err error) {
 	}
 	var bases []uint64
 	for _, entry := range entries {
-		if segmentName.MatchString(entry.Name()) {
-			base, _ := strconv.ParseUint(entry.Name()[:16], 16, 64)
+		name := ourName.FindStringSubmatch(entry.Name())
+		if name != nil && name[2] == "" {
+			base, _ := strconv.ParseUint(name[1], 16, 64)
 			bases = append(bases, base)
-		} else if temporaryName.MatchString(entry.Name()) {
-			unfinished = append(unfinished, filepath.Join(j.directory, entry.Name()))
+		} else if name != nil {
+			unfinished = append(unfinished, filepath.Join(j.directory, name[0]))
 		}
 	}
 	for index, base := range bases {
@@ -196,33 +196,31 @@ func (j *journal) examineSegment(base uint64, sealed bool) (int64, error) {
 		return 0, during("measure", path, err)
 	}
 	at, end := int64(0), info.Size()
+	payload, found := []byte(nil), sound
 	for at < end {
-		size, found, err := checkFrame(file, at, end, j.maxPayload, nil)
-		if err != nil {
-			return 0, during("read", path, err)
+		payload, found, err = readFrame(file, at, end, j.maxPayload)
+		if found != sound || err != nil {
+			break
 		}
-		if found == sound {
-			at += headerBytes + size
-			continue
-		}
-		if sealed {
-			return 0, refuse("corrupt", "%s: %s at byte %d of a sealed segment, which holds "+
-				"acknowledged records; nothing was changed: restore the file from a copy", path, found, at)
-		}
-		if found == lengthAboveMaximum {
-			// a record that is only too long for this open is a good one, and is not cut
-			size, whole, err := checkFrame(file, at, end, anyPayload, nil)
-			if err != nil {
-				return 0, during("read", path, err)
-			}
-			if whole == sound {
-				return 0, refuse("invalid", "%s: the record at byte %d has %d bytes: "+
-					"open the journal with a larger max_payload", path, at, size)
-			}
-		}
-		j.discarded, j.reason = end-at, found
-		break
+		at += headerBytes + int64(len(payload))
 	}
+	whole := found
+	if found == lengthAboveMaximum {
+		payload, whole, err = readFrame(file, at, end, anyPayload)
+	}
+	switch {
+	case err != nil:
+		return 0, during("read", path, err)
+	case found == sound:
+		return at, nil
+	case sealed:
+		return 0, refuse("corrupt", "%s: %s at byte %d of a sealed segment, which holds "+
+			"acknowledged records; nothing was changed: restore the file from a copy", path, found, at)
+	case whole == sound: // only too long for this open, so a good one and not to be cut
+		return 0, refuse("invalid", "%s: the record at byte %d has %d bytes: "+
+			"open the journal with a larger max_payload", path, at, len(payload))
+	}
+	j.discarded, j.reason = end-at, found
 	return at, nil
 }
 
@@ -243,15 +241,9 @@ func (j *journal) makeDurable(last *segment) error {
 		if err := file.Truncate(last.size); err != nil {
 			return err
 		}
-		block := make([]byte, min(last.size, blockBytes))
-		for at := int64(0); at < last.size; at += int64(len(block)) {
-			block = block[:min(last.size-at, blockBytes)]
-			if _, err := file.ReadAt(block, at); err != nil {
-				return err
-			}
-			if _, err := file.WriteAt(block, at); err != nil {
-				return err
-			}
+		kept := io.NewSectionReader(file, 0, last.size)
+		if _, err := io.CopyN(io.NewOffsetWriter(file, 0), kept, last.size); err != nil {
+			return err
 		}
 		return file.Sync()
 	}
@@ -274,73 +266,71 @@ func (j *journal) poisonIf(err error) error {
 	return err
 }
 
-// append appends, and returns when the records are durable if asked to.
-func (j *journal) append(payloads [][]byte, durable bool) ([]uint64, error) {
+// append appends, and returns when the record is durable if asked to.
+func (j *journal) append(payload []byte, durable bool) (offset uint64, err error) {
 	// validate
 	if err := j.requireSound(); err != nil {
-		return nil, err
+		return 0, err
 	}
-	for _, payload := range payloads {
-		if uint64(len(payload)) > uint64(j.maxPayload) {
-			return nil, refuse("too_large", "payload of %d bytes is above the maximum of %d",
-				len(payload), j.maxPayload)
+	if uint64(len(payload)) > uint64(j.maxPayload) {
+		return 0, refuse("too_large", "payload of %d bytes is above the maximum of %d",
+			len(payload), j.maxPayload)
+	}
+
+	// make room
+	frame := encode(payload)
+	if j.active == nil || j.isFull(int64(len(frame))) {
+		if err := j.startSegment(); err != nil {
+			return 0, err
 		}
 	}
 
 	// write
-	offsets := make([]uint64, 0, len(payloads))
-	for _, payload := range payloads {
-		frame := encode(payload)
-		if j.mustRotate(int64(len(frame))) {
-			if err := j.startSegment(); err != nil {
-				return nil, err
-			}
-		}
-		offsets = append(offsets, j.end())
-		if err := j.write(frame); err != nil {
-			return nil, err
-		}
+	offset = j.end()
+	if _, err := j.active.WriteAt(frame, j.last().size); err != nil {
+		j.rollBack()
+		return 0, during("append to", j.directory, err)
 	}
+	j.last().size += int64(len(frame))
 
 	// barrier
 	if durable {
-		return offsets, j.sync()
+		return offset, j.sync()
 	}
-	return offsets, nil
+	return offset, nil
 }
 
-// mustRotate: a segment that was cut, or that somebody else made, takes nothing;
-// an empty one takes a record of any size (SEG-6).
-func (j *journal) mustRotate(size int64) bool {
-	if j.active == nil || j.finished {
-		return true
-	}
+// isFull: an empty segment takes a record of any size (SEG-6).
+func (j *journal) isFull(size int64) bool {
 	held := j.last().size
 	return held > 0 && held+size > j.segmentBytes
 }
 
-// write writes a frame wholly or not at all: a fragment is cut off, or the
-// journal poisoned (JRN-8).
-func (j *journal) write(frame []byte) error {
-	j.dirty = true
-	if _, err := j.active.WriteAt(frame, j.last().size); err != nil {
-		j.finished = true
-		j.poisonIf(j.active.Truncate(j.last().size))
-		return during("append to", j.directory, err)
+// rollBack cuts off a fragment and seals what is left, or poisons the journal
+// (JRN-8): where a file has been cut, old bytes may come back, so nothing more is
+// written there.
+func (j *journal) rollBack() {
+	j.poisonIf(errors.Join(j.active.Truncate(j.last().size), j.active.Sync()))
+	j.durable = j.end()
+	j.leaveSegment()
+}
+
+func (j *journal) leaveSegment() {
+	if j.active != nil {
+		j.active.Close()
+		j.active = nil
 	}
-	j.last().size += int64(len(frame))
-	return nil
 }
 
 // sync makes every record appended so far durable.
 func (j *journal) sync() error {
-	if err := j.requireSound(); err != nil || !j.dirty {
+	if err := j.requireSound(); err != nil || j.durable == j.end() {
 		return err
 	}
 	if err := j.poisonIf(j.active.Sync()); err != nil {
 		return during("sync the active segment of", j.directory, err)
 	}
-	j.dirty = false
+	j.durable = j.end()
 	return nil
 }
 
@@ -354,10 +344,7 @@ func (j *journal) startSegment() error {
 	if err := j.sync(); err != nil {
 		return err
 	}
-	if j.active != nil {
-		j.active.Close()
-		j.active = nil
-	}
+	j.leaveSegment()
 
 	// make
 	base := j.end()
@@ -375,7 +362,7 @@ func (j *journal) startSegment() error {
 	if len(j.segments) == 0 || j.last().base != base {
 		j.segments = append(j.segments, segment{base: base})
 	}
-	j.active, j.finished = file, false
+	j.active = file
 
 	// barrier
 	return during("sync", j.directory, j.poisonIf(syncDirectory(j.directory)))
@@ -400,11 +387,7 @@ func (j *journal) cleanup(cursor uint64) error {
 	}
 	for len(j.segments) > 1 && j.segments[0].end() <= cursor {
 		path := j.path(j.segments[0].base)
-		err := os.Remove(path)
-		if err == nil {
-			err = syncDirectory(j.directory)
-		}
-		if j.poisonIf(err) != nil {
+		if err := j.poisonIf(errors.Join(os.Remove(path), syncDirectory(j.directory))); err != nil {
 			return during("remove", path, err)
 		}
 		j.segments = slices.Delete(j.segments, 0, 1)
@@ -420,62 +403,51 @@ func (j *journal) close() error {
 }
 
 func (j *journal) letGo() {
-	if j.active != nil {
-		j.active.Close()
-	}
+	j.leaveSegment()
 	j.lock.Close()
 }
 
 // Reading
 
-// scan visits the records from the one at an offset, while visit says so.
-func (j *journal) scan(offset uint64, visit func(offset uint64, payload []byte) bool) error {
+// read reads the record at an offset, and remembers the boundary behind it.
+//
+// It walks there from the last boundary before, or from the segment's first record:
+// only a walk from a boundary can tell where another one is (SEG-8).
+func (j *journal) read(offset uint64) ([]byte, error) {
 	if offset >= j.end() {
-		return refuse("beyond_end", "offset %d is at or beyond the end of the journal, %d", offset, j.end())
+		return nil, refuse("beyond_end", "offset %d is at or beyond the end of the journal, %d", offset, j.end())
 	}
 	if offset < j.first() {
-		return refuse("trimmed", "offset %d was removed by cleanup: the first one kept is %d", offset, j.first())
+		return nil, refuse("trimmed", "offset %d was removed by cleanup: the first one kept is %d", offset, j.first())
 	}
 	holder := sort.Search(len(j.segments), func(i int) bool { return j.segments[i].base > offset }) - 1
-	for _, held := range j.segments[holder:] {
-		if more, err := j.scanSegment(held, offset, visit); err != nil || !more {
-			return err
-		}
-	}
-	return nil
-}
-
-// scanSegment walks from a segment's first record: only a walk from a boundary
-// can tell where another one is (SEG-8).
-func (j *journal) scanSegment(held segment, offset uint64, visit func(uint64, []byte) bool) (bool, error) {
+	held := j.segments[holder]
 	path := j.path(held.base)
 	file, err := os.Open(path)
 	if err != nil {
-		return false, during("open", path, err)
+		return nil, during("open", path, err)
 	}
 	defer file.Close()
-	start := int64(max(offset, held.base) - held.base)
-	for at := int64(0); at < held.size; {
-		var kept *bytes.Buffer
-		if at >= start {
-			kept = new(bytes.Buffer)
-		}
-		size, found, err := checkFrame(file, at, held.size, j.maxPayload, kept)
+	at := held.base
+	if at <= j.boundary && j.boundary <= offset {
+		at = j.boundary
+	}
+	for {
+		payload, found, err := readFrame(file, int64(at-held.base), held.size, j.maxPayload)
 		if err != nil {
-			return false, during("read", path, err)
+			return nil, during("read", path, err)
 		}
 		if found != sound {
-			return false, refuse("corrupt", "%s: %s at byte %d", path, found, at)
+			return nil, refuse("corrupt", "%s: %s at byte %d", path, found, at-held.base)
 		}
-		next := at + headerBytes + size
-		record := held.base + uint64(at)
-		if at < start && start < next {
-			return false, refuse("not_a_boundary", "offset %d lies inside the record at %d", offset, record)
+		next := at + headerBytes + uint64(len(payload))
+		if at == offset {
+			j.boundary = next
+			return payload, nil
 		}
-		if at >= start && !visit(record, kept.Bytes()) {
-			return false, nil
+		if next > offset {
+			return nil, refuse("not_a_boundary", "offset %d lies inside the record at %d", offset, at)
 		}
 		at = next
 	}
-	return true, nil
 }

@@ -8,12 +8,10 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"math"
 	"os"
 	"runtime"
 	"strconv"
-	"strings"
 )
 
 // A number travels as a decimal string above 2^53, and is read in either
@@ -37,19 +35,18 @@ func (n *number) UnmarshalJSON(text []byte) error {
 // Every argument of every operation; what an operation does not need is absent.
 // Payloads are base64, which is how encoding/json writes bytes.
 type arguments struct {
-	Dir          *string
-	SegmentBytes *number `json:"segment_bytes"`
-	MaxPayload   *number `json:"max_payload"`
-	Payload      *[]byte
-	Payloads     [][]byte
-	Durable      *bool
+	Dir          string
+	SegmentBytes number `json:"segment_bytes"`
+	MaxPayload   number `json:"max_payload"`
+	Payload      []byte
+	Durable      bool
 	Offset       number
 	From         *number
 	Cursor       number // without one nothing is removed (SEG-7)
 }
 
 type request struct {
-	ID   json.RawMessage `json:"id"`
+	ID   json.RawMessage
 	Op   string
 	Args arguments
 }
@@ -57,96 +54,22 @@ type request struct {
 // An answer is the object of a reply that succeeded.
 type answer map[string]any
 
-func valueOr[T any](pointer *T, absent T) T {
-	if pointer == nil {
-		return absent
+// An operation is told the journal that is open, if any, and leaves there the one
+// that is open afterwards.
+type operation func(open **journal, args arguments) (answer, error)
+
+// onJournal is an operation that needs an open journal.
+func onJournal(run func(j *journal, args arguments) (answer, error)) operation {
+	return func(open **journal, args arguments) (answer, error) {
+		if *open == nil {
+			return nil, refuse("closed", "no journal is open: open one first")
+		}
+		return run(*open, args)
 	}
-	return *pointer
 }
 
-var journalOperations = map[string]func(*journal, arguments) (answer, error){
-	"journal.append": func(j *journal, args arguments) (answer, error) {
-		if args.Payload == nil {
-			return nil, refuse("invalid", "payload is missing")
-		}
-		offsets, err := j.append([][]byte{*args.Payload}, valueOr(args.Durable, true))
-		if err != nil {
-			return nil, err
-		}
-		return answer{"offset": number(offsets[0])}, nil
-	},
-	"journal.append_many": func(j *journal, args arguments) (answer, error) {
-		offsets, err := j.append(args.Payloads, valueOr(args.Durable, true))
-		numbers := make([]number, len(offsets))
-		for i, offset := range offsets {
-			numbers[i] = number(offset)
-		}
-		return answer{"offsets": numbers}, err
-	},
-	"journal.sync": func(j *journal, _ arguments) (answer, error) {
-		err := j.sync()
-		return answer{"durable": number(j.end())}, err
-	},
-	"journal.read": func(j *journal, args arguments) (found answer, err error) {
-		err = j.scan(uint64(args.Offset), func(offset uint64, payload []byte) bool {
-			next := offset + headerBytes + uint64(len(payload))
-			found = answer{"payload": whole(payload), "next": number(next)}
-			return false
-		})
-		return found, err
-	},
-	"journal.scan": func(j *journal, args arguments) (answer, error) {
-		from := uint64(valueOr(args.From, number(j.first())))
-		records := []answer{}
-		if from == j.end() {
-			return answer{"records": records, "end": "clean"}, nil
-		}
-		err := j.scan(from, func(offset uint64, payload []byte) bool {
-			records = append(records, answer{"offset": number(offset), "payload": whole(payload)})
-			return true
-		})
-		var reason *failure
-		if errors.As(err, &reason) && reason.code == "corrupt" {
-			return answer{"records": records, "end": "corrupt"}, nil
-		}
-		return answer{"records": records, "end": "clean"}, err
-	},
-	"journal.rotate": func(j *journal, _ arguments) (answer, error) {
-		err := j.rotate()
-		return answer{"base": number(j.end())}, err
-	},
-	"journal.segments": func(j *journal, _ arguments) (answer, error) {
-		list := []answer{}
-		for i, held := range j.segments {
-			sealed := i+1 < len(j.segments)
-			list = append(list, answer{"base": number(held.base), "bytes": held.size, "sealed": sealed})
-		}
-		return answer{"segments": list}, nil
-	},
-	"journal.cleanup": func(j *journal, args arguments) (answer, error) {
-		err := j.cleanup(uint64(args.Cursor))
-		return answer{"first": number(j.first())}, err
-	},
-}
-
-// whole makes an empty payload an empty string, where nil would become null.
-func whole(payload []byte) []byte { return append([]byte{}, payload...) }
-
-func open(args arguments) (*journal, error) {
-	size := valueOr(args.SegmentBytes, segmentBytes)
-	longest := valueOr(args.MaxPayload, maxPayload)
-	if args.Dir == nil || size < 1 || size > math.MaxInt64/2 || longest > math.MaxUint32 {
-		return nil, refuse("invalid", "dir, segment_bytes or max_payload is out of range")
-	}
-	return openJournal(*args.Dir, int64(size), uint32(longest))
-}
-
-// An adapter's only state is the journal that is open, if any.
-type adapter struct{ journal *journal }
-
-func (a *adapter) perform(op string, args arguments) (answer, error) {
-	switch op {
-	case "hello":
+var operations = map[string]operation{
+	"hello": func(**journal, arguments) (answer, error) {
 		return answer{
 			"protocol":       1,
 			"implementation": answer{"name": "tornproof-go", "version": "0.1.0", "language": "Go"},
@@ -154,80 +77,113 @@ func (a *adapter) perform(op string, args arguments) (answer, error) {
 			"format":         answer{"frame": "v2", "crc_covers": "frame"},
 			"limits":         answer{"max_payload": maxPayload},
 		}, nil
-	case "journal.open":
-		if a.journal != nil {
+	},
+	"journal.open": func(open **journal, args arguments) (answer, error) {
+		if *open != nil {
 			return nil, refuse("locked", "a journal is open here: close it first")
 		}
-		j, err := open(args)
+		if args.SegmentBytes < 1 || args.SegmentBytes > math.MaxInt64/2 || args.MaxPayload > math.MaxUint32 {
+			return nil, refuse("invalid", "segment_bytes or max_payload is out of range")
+		}
+		j, err := openJournal(args.Dir, int64(args.SegmentBytes), uint32(args.MaxPayload))
 		if err != nil {
 			return nil, err
 		}
-		a.journal = j
-		opened := answer{"first": number(j.first()), "end": number(j.end()), "discarded_bytes": j.discarded}
-		if j.reason != sound {
-			opened["reason"] = j.reason
+		*open = j
+		return answer{"first": number(j.first()), "end": number(j.end()),
+			"discarded_bytes": j.discarded, "reason": j.reason}, nil
+	},
+	"journal.append": onJournal(func(j *journal, args arguments) (answer, error) {
+		offset, err := j.append(args.Payload, args.Durable)
+		return answer{"offset": number(offset)}, err
+	}),
+	"journal.sync": onJournal(func(j *journal, _ arguments) (answer, error) {
+		return answer{"durable": number(j.end())}, j.sync()
+	}),
+	"journal.read": onJournal(func(j *journal, args arguments) (answer, error) {
+		payload, err := j.read(uint64(args.Offset))
+		return answer{"payload": payload, "next": number(j.boundary)}, err
+	}),
+	"journal.scan": onJournal(func(j *journal, args arguments) (answer, error) {
+		records, at := []answer{}, j.first()
+		if args.From != nil {
+			at = uint64(*args.From)
 		}
-		return opened, nil
-	case "journal.close": // closing twice is closing once
-		j := a.journal
-		a.journal = nil
-		if j == nil {
+		for at != j.end() {
+			payload, err := j.read(at)
+			if err != nil {
+				return nil, err
+			}
+			records = append(records, answer{"offset": number(at), "payload": payload})
+			at = j.boundary
+		}
+		return answer{"records": records, "end": "clean"}, nil
+	}),
+	"journal.rotate": onJournal(func(j *journal, _ arguments) (answer, error) {
+		return answer{"base": number(j.end())}, j.rotate()
+	}),
+	"journal.segments": onJournal(func(j *journal, _ arguments) (answer, error) {
+		list := []answer{}
+		for i, held := range j.segments {
+			sealed := i+1 < len(j.segments)
+			list = append(list, answer{"base": number(held.base), "bytes": held.size, "sealed": sealed})
+		}
+		return answer{"segments": list}, nil
+	}),
+	"journal.cleanup": onJournal(func(j *journal, args arguments) (answer, error) {
+		err := j.cleanup(uint64(args.Cursor))
+		return answer{"first": number(j.first())}, err
+	}),
+	"journal.close": func(open **journal, _ arguments) (answer, error) {
+		j := *open
+		*open = nil
+		if j == nil { // closing twice is closing once
 			return answer{}, nil
 		}
 		return answer{}, j.close()
-	case "bye":
-		return answer{}, nil
-	}
-	run, known := journalOperations[op]
-	if !known {
-		return nil, nil
-	}
-	if a.journal == nil {
-		return nil, refuse("closed", "no journal is open: open one first")
-	}
-	return run(a.journal, args)
+	},
+	"bye": func(**journal, arguments) (answer, error) { return answer{}, nil },
 }
 
-func (a *adapter) reply(line []byte) (reply answer, last bool) {
+// reply answers one line, and says which operation it asked for.
+func reply(line []byte, open **journal) (answer, string) {
 	asked := request{ID: json.RawMessage("null")}
-	err := json.Unmarshal(line, &asked)
-	var found answer
-	if err == nil {
-		found, err = a.perform(asked.Op, asked.Args)
+	asked.Args = arguments{SegmentBytes: segmentBytes, MaxPayload: maxPayload, Durable: true}
+	if err := json.Unmarshal(line, &asked); err != nil {
+		return answer{"id": asked.ID, "error": describe(refuse("invalid", "%v", err))}, ""
 	}
-	reply = answer{"id": asked.ID}
-	var reason *failure
-	switch {
-	case errors.As(err, &reason):
-		reply["error"] = answer{"code": reason.code, "definite": reason.definite, "message": reason.message}
-	case err != nil:
-		reply["error"] = answer{"code": "invalid", "definite": true, "message": err.Error()}
-	case found == nil:
-		reply["unsupported"] = asked.Op
-	default:
-		reply["ok"] = found
+	run, known := operations[asked.Op]
+	if !known {
+		return answer{"id": asked.ID, "unsupported": asked.Op}, asked.Op
 	}
-	return reply, asked.Op == "bye"
+	ok, err := run(open, asked.Args)
+	if err != nil {
+		return answer{"id": asked.ID, "error": describe(err)}, asked.Op
+	}
+	return answer{"id": asked.ID, "ok": ok}, asked.Op
+}
+
+func describe(err error) answer {
+	reason := err.(*failure) // whatever a journal returns is one
+	return answer{"code": reason.code, "definite": reason.definite, "message": reason.message}
 }
 
 func main() {
 	// on one thread, so that the nth call means the same to whoever traces them
 	runtime.LockOSThread()
 	input := bufio.NewReader(os.Stdin)
-	var served adapter
-	for {
-		line, err := input.ReadString('\n')
+	var open *journal
+	for op := ""; op != "bye"; {
+		line, err := input.ReadBytes('\n')
 		if err != nil {
 			return
 		}
-		reply, last := served.reply([]byte(strings.TrimSpace(line)))
-		text, err := json.Marshal(reply)
+		var answered answer
+		answered, op = reply(line, &open)
+		text, err := json.Marshal(answered)
 		if err != nil {
 			panic(err) // a reply is made of strings and numbers alone
 		}
 		os.Stdout.Write(append(text, '\n'))
-		if last {
-			return
-		}
 	}
 }
