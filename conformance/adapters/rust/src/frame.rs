@@ -10,8 +10,6 @@ pub const HEADER: u64 = 40;
 /// The largest payload, unless configured: 16 MiB (FRM-8).
 pub const MAXIMUM: u32 = 16 << 20;
 
-const BLOCK: usize = 64 << 10;
-
 /// What is wrong with a frame; the first check that fails decides.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
@@ -38,29 +36,20 @@ impl Damage {
 pub fn encode(payload: &[u8]) -> Vec<u8> {
     let length = (payload.len() as u32).to_le_bytes();
     let hash = blake3::hash(payload);
-    let crc = crc32c::crc32c_append(crc_of_header(&length, hash.as_bytes()), payload);
-    [&length, &crc.to_le_bytes(), hash.as_bytes().as_slice(), payload].concat()
+    let crc = crc_of(&[&length, hash.as_bytes(), payload]).to_le_bytes();
+    [&length, &crc, hash.as_bytes().as_slice(), payload].concat()
 }
 
 /// The CRC covers the length and the hash, then the payload (FRM-2).
-fn crc_of_header(length: &[u8], hash: &[u8]) -> u32 {
-    crc32c::crc32c_append(crc32c::crc32c(length), hash)
+fn crc_of(parts: &[&[u8]]) -> u32 {
+    parts.iter().fold(0, |crc, part| crc32c::crc32c_append(crc, part))
 }
 
-/// Check the frame at byte `at` of a file that ends at byte `end`, and return
-/// the length of its payload.
+/// Read the payload of the frame at byte `at` of a file that ends at byte `end`.
 ///
-/// The payload goes to `kept` if there is one; otherwise one block of it is in
-/// memory at a time (REC-9).  Nothing is allocated before the length has been
-/// found possible (FRM-5).  A disk that cannot be read is an error of its own,
-/// never damage (REC-11).
-pub fn check(
-    file: &File,
-    at: u64,
-    end: u64,
-    maximum: u32,
-    mut kept: Option<&mut Vec<u8>>,
-) -> io::Result<Result<u32, Damage>> {
+/// Nothing is allocated before the length has been found possible (FRM-5).  A disk
+/// that cannot be read is an error of its own, never damage (REC-11).
+pub fn read(file: &File, at: u64, end: u64, maximum: u32) -> io::Result<Result<Vec<u8>, Damage>> {
     // measure
     if end - at < HEADER {
         return Ok(Err(Damage::HeaderCut));
@@ -77,28 +66,16 @@ pub fn check(
         return Ok(Err(Damage::PayloadCut));
     }
 
-    // read, a block at a time
-    let mut hasher = blake3::Hasher::new();
-    let mut sum = crc_of_header(length, hash);
-    let mut block = vec![0; BLOCK.min(size as usize)];
-    let mut done = 0;
-    while done < size as usize {
-        let part = &mut block[..BLOCK.min(size as usize - done)];
-        file.read_exact_at(part, at + HEADER + done as u64)?;
-        hasher.update(part);
-        sum = crc32c::crc32c_append(sum, part);
-        if let Some(payload) = kept.as_deref_mut() {
-            payload.extend_from_slice(part);
-        }
-        done += part.len();
-    }
+    // read
+    let mut payload = vec![0; size as usize];
+    file.read_exact_at(&mut payload, at + HEADER)?;
 
     // check: a wrong CRC is a disk's doing, a wrong hash alone a program's (FRM-4)
-    if sum.to_le_bytes() != crc {
+    if crc_of(&[length, hash, &payload]).to_le_bytes() != crc {
         return Ok(Err(Damage::CrcMismatch));
     }
-    if hasher.finalize().as_bytes() != hash {
+    if blake3::hash(&payload).as_bytes() != hash {
         return Ok(Err(Damage::HashMismatch));
     }
-    Ok(Ok(size))
+    Ok(Ok(payload))
 }

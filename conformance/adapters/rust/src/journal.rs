@@ -56,25 +56,21 @@ impl Segment {
     }
 }
 
-/// A segment that this process made; no other is appended to.
-struct Active {
-    file: File,
-    /// It was written to since it was synced.
-    dirty: bool,
-    /// A write to it was rolled back, so it takes no more.
-    finished: bool,
-}
-
 pub struct Journal {
     directory: PathBuf,
     _lock: File,
     segment_bytes: u64,
     max_payload: u32,
-    active: Option<Active>,
+    /// The segment that this process made; no other is appended to.
+    active: Option<File>,
+    /// The offset up to which everything is synced.
+    durable: u64,
     /// A sync failed: only opening again tells what is durable (JRN-7).
     poisoned: bool,
     /// Ascending; all but the last are sealed.
     pub segments: Vec<Segment>,
+    /// Where the record begins that follows the one read last.
+    pub boundary: u64,
     /// Bytes that recovery cut, and why (REC-7).
     pub cut: Option<(u64, Damage)>,
 }
@@ -118,8 +114,10 @@ impl Journal {
             segment_bytes,
             max_payload,
             active: None,
+            durable: 0,
             poisoned: false,
             segments: Vec::new(),
+            boundary: 0,
             cut: None,
         };
 
@@ -134,6 +132,7 @@ impl Journal {
             Some(last) => journal.make_durable(last)?,
             None => journal.sync_own_name()?,
         }
+        journal.durable = journal.end();
         Ok(journal)
     }
 
@@ -184,12 +183,12 @@ impl Journal {
         let path = self.path(base);
         let file = File::open(&path).during("open", &path)?;
         let end = file.metadata().during("measure", &path)?.len();
-        let check = |at, maximum| frame::check(&file, at, end, maximum, None).during("read", &path);
+        let read = |at, maximum| frame::read(&file, at, end, maximum).during("read", &path);
         let mut at = 0;
         while at < end {
-            let damage = match check(at, self.max_payload)? {
-                Ok(size) => {
-                    at += frame::HEADER + u64::from(size);
+            let damage = match read(at, self.max_payload)? {
+                Ok(payload) => {
+                    at += frame::HEADER + payload.len() as u64;
                     continue;
                 }
                 Err(damage) => damage,
@@ -201,7 +200,7 @@ impl Journal {
                 return refuse("corrupt", format!("{place} {message}"));
             }
             // a record that is only too long for this open is a good one, and is not cut
-            if damage == Damage::LengthAboveMaximum && check(at, u32::MAX)?.is_ok() {
+            if damage == Damage::LengthAboveMaximum && read(at, u32::MAX)?.is_ok() {
                 let message = "of a sound record: open the journal with a larger max_payload";
                 return refuse("invalid", format!("{place} {message}"));
             }
@@ -245,74 +244,70 @@ impl Journal {
         refuse("poisoned", format!("{}: {message}", self.directory.display()))
     }
 
-    /// Append, and return when the records are durable if asked to.
-    pub fn append(&mut self, payloads: &[Vec<u8>], durable: bool) -> Outcome<Vec<u64>> {
+    /// Append, and return when the record is durable if asked to.
+    pub fn append(&mut self, payload: &[u8], durable: bool) -> Outcome<u64> {
         // validate
         self.require_sound()?;
-        for payload in payloads {
-            if payload.len() > self.max_payload as usize {
-                let message = format!(
-                    "payload of {} bytes is above the maximum of {}",
-                    payload.len(),
-                    self.max_payload
-                );
-                return refuse("too_large", message);
-            }
+        let (size, most) = (payload.len(), self.max_payload);
+        if size > most as usize {
+            let message = format!("payload of {size} bytes is above the maximum of {most}");
+            return refuse("too_large", message);
+        }
+
+        // make room
+        let frame = frame::encode(payload);
+        if self.active.is_none() || self.is_full(frame.len() as u64) {
+            self.start_segment()?;
         }
 
         // write
-        let mut offsets = Vec::with_capacity(payloads.len());
-        for payload in payloads {
-            let frame = frame::encode(payload);
-            if self.must_rotate(frame.len() as u64) {
-                self.start_segment()?;
+        let offset = self.end();
+        let (Some(file), Some(last)) = (&self.active, self.segments.last_mut()) else {
+            unreachable!("there is a segment with room")
+        };
+        match file.write_all_at(&frame, last.size) {
+            Ok(()) => last.size += frame.len() as u64,
+            Err(error) => {
+                self.roll_back();
+                Err(error).during("append to", &self.directory)?;
             }
-            offsets.push(self.end());
-            self.write(&frame)?;
         }
 
         // barrier
         if durable {
             self.sync()?;
         }
-        Ok(offsets)
+        Ok(offset)
     }
 
-    /// A segment that was cut, or that somebody else made, takes nothing; an
-    /// empty one takes a record of any size (SEG-6).
-    fn must_rotate(&self, size: u64) -> bool {
-        let (Some(active), Some(last)) = (&self.active, self.segments.last()) else { return true };
-        active.finished || (last.size > 0 && last.size + size > self.segment_bytes)
+    /// An empty segment takes a record of any size (SEG-6).
+    fn is_full(&self, size: u64) -> bool {
+        let held = self.segments.last().map_or(0, |last| last.size);
+        held > 0 && held + size > self.segment_bytes
     }
 
-    /// Write a frame wholly or not at all: a fragment is cut off, or the journal
-    /// poisoned (JRN-8).
-    fn write(&mut self, frame: &[u8]) -> Outcome<()> {
-        let (Some(active), Some(last)) = (&mut self.active, self.segments.last_mut()) else {
-            unreachable!("a frame is written to a segment that was just started or has room")
-        };
-        active.dirty = true;
-        let written = active.file.write_all_at(frame, last.size);
-        if written.is_ok() {
-            last.size += frame.len() as u64;
-        } else {
-            active.finished = true;
-            self.poisoned = active.file.set_len(last.size).is_err();
+    /// Cut off a fragment and seal what is left, or poison the journal (JRN-8): where a
+    /// file has been cut, old bytes may come back, so nothing more is written there.
+    fn roll_back(&mut self) {
+        if let (Some(file), Some(last)) = (self.active.take(), self.segments.last()) {
+            let cut = file.set_len(last.size).and_then(|()| file.sync_data());
+            self.poisoned = cut.is_err();
+            self.durable = last.end();
         }
-        written.during("append to", &self.directory)
     }
 
     /// Make every record appended so far durable; after a failure nobody knows
     /// what is, and a second sync would lie (JRN-7).
     pub fn sync(&mut self) -> Outcome<u64> {
         self.require_sound()?;
-        if let Some(active) = self.active.as_mut().filter(|active| active.dirty) {
-            let synced = active.file.sync_data();
+        let end = self.end();
+        if let Some(file) = self.active.as_ref().filter(|_| self.durable < end) {
+            let synced = file.sync_data();
             self.poisoned = synced.is_err();
             synced.during("sync the active segment of", &self.directory)?;
-            active.dirty = false;
+            self.durable = end;
         }
-        Ok(self.end())
+        Ok(end)
     }
 
     /// Seal the active segment and make the next, durable in name (SEG-4).
@@ -336,7 +331,7 @@ impl Journal {
         if self.segments.last().is_none_or(|last| last.base != base) {
             self.segments.push(Segment { base, size: 0 });
         }
-        self.active = Some(Active { file, dirty: false, finished: false });
+        self.active = Some(file);
 
         // barrier
         let synced = sync_directory(&self.directory);
@@ -382,58 +377,43 @@ impl Journal {
         self.segments.last().map_or(0, Segment::end)
     }
 
-    /// Visit the records from the one at `offset`, while `visit` says so.
-    pub fn scan(&self, offset: u64, mut visit: impl FnMut(u64, &[u8]) -> bool) -> Outcome<()> {
-        if offset >= self.end() {
-            let message = format!("offset {offset} is at or beyond the end, {}", self.end());
-            return refuse("beyond_end", message);
+    /// Read the record at an offset, and remember the boundary behind it.
+    ///
+    /// It walks there from the last boundary before, or from the segment's first record:
+    /// only a walk from a boundary can tell where another one is (SEG-8).
+    pub fn read(&mut self, offset: u64) -> Outcome<Vec<u8>> {
+        let (first, end) = (self.first(), self.end());
+        if offset >= end {
+            return refuse("beyond_end", format!("offset {offset} is at or beyond the end, {end}"));
         }
-        if offset < self.first() {
-            let message = format!("offset {offset} was removed: the first is {}", self.first());
-            return refuse("trimmed", message);
+        if offset < first {
+            return refuse("trimmed", format!("offset {offset} was removed: the first is {first}"));
         }
         let holder = self.segments.partition_point(|segment| segment.base <= offset) - 1;
-        for segment in &self.segments[holder..] {
-            if !self.scan_segment(segment, offset, &mut visit)? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Walk from a segment's first record: only a walk from a boundary can tell
-    /// where another one is (SEG-8).
-    fn scan_segment(
-        &self,
-        segment: &Segment,
-        offset: u64,
-        visit: &mut impl FnMut(u64, &[u8]) -> bool,
-    ) -> Outcome<bool> {
-        let path = self.path(segment.base);
+        let Segment { base, size } = self.segments[holder];
+        let path = self.path(base);
         let file = File::open(&path).during("open", &path)?;
-        let start = offset.saturating_sub(segment.base);
-        let (mut at, mut payload) = (0, Vec::new());
-        while at < segment.size {
-            payload.clear();
-            let kept = (at >= start).then_some(&mut payload);
-            let found = frame::check(&file, at, segment.size, self.max_payload, kept);
-            let next = match found.during("read", &path)? {
-                Ok(size) => at + frame::HEADER + u64::from(size),
+        let known = base <= self.boundary && self.boundary <= offset;
+        let mut at = if known { self.boundary } else { base };
+        loop {
+            let found = frame::read(&file, at - base, size, self.max_payload);
+            let payload = match found.during("read", &path)? {
+                Ok(payload) => payload,
                 Err(damage) => {
-                    let message = format!("{}: {} at byte {at}", path.display(), damage.name());
-                    return refuse("corrupt", message);
+                    let place = format!("{}: byte {}", path.display(), at - base);
+                    return refuse("corrupt", format!("{place}: {}", damage.name()));
                 }
             };
-            if at < start && start < next {
-                let record = segment.base + at;
-                let message = format!("offset {offset} lies inside the record at {record}");
-                return refuse("not_a_boundary", message);
+            let next = at + frame::HEADER + payload.len() as u64;
+            if at == offset {
+                self.boundary = next;
+                return Ok(payload);
             }
-            if at >= start && !visit(segment.base + at, &payload) {
-                return Ok(false);
+            if next > offset {
+                let message = format!("offset {offset} lies inside the record at {at}");
+                return refuse("not_a_boundary", message);
             }
             at = next;
         }
-        Ok(true)
     }
 }

@@ -10,7 +10,7 @@ use std::io::{self, BufRead, Write};
 use std::path::Path;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use journal::{Failure, Journal, refuse};
+use journal::{Failure, Journal, Segment, refuse};
 use serde_json::{Value, json};
 
 /// Integers above 2^53 travel as decimal strings.
@@ -29,11 +29,6 @@ fn number_of(arguments: &Value, name: &str, default: u64) -> Result<u64, Failure
     parsed.map_or_else(|| refuse("invalid", format!("{name} must be an unsigned integer")), Ok)
 }
 
-fn bytes_of(value: &Value) -> Result<Vec<u8>, Failure> {
-    let decoded = value.as_str().and_then(|text| BASE64.decode(text).ok());
-    decoded.map_or_else(|| refuse("invalid", "a payload must be standard base64".into()), Ok)
-}
-
 fn open(arguments: &Value) -> Result<Journal, Failure> {
     let segment_bytes = number_of(arguments, "segment_bytes", journal::SEGMENT_BYTES)?;
     let max_payload = number_of(arguments, "max_payload", frame::MAXIMUM.into())?;
@@ -45,105 +40,79 @@ fn open(arguments: &Value) -> Result<Journal, Failure> {
     }
 }
 
-/// Carry out one operation on the journal that is open; `None` if there is no such operation.
-fn perform(
-    operation: &str,
-    arguments: &Value,
-    journal: &mut Journal,
-) -> Result<Option<Value>, Failure> {
+fn append(journal: &mut Journal, arguments: &Value) -> Result<u64, Failure> {
     let durable = arguments["durable"].as_bool().unwrap_or(true);
-    Ok(Some(match operation {
-        "journal.append" => {
-            let payload = bytes_of(&arguments["payload"])?;
-            json!({"offset": number(journal.append(&[payload], durable)?[0])})
-        }
-        "journal.append_many" => {
-            let payloads = arguments["payloads"].as_array().into_iter().flatten();
-            let payloads = payloads.map(bytes_of).collect::<Result<Vec<_>, _>>()?;
-            let offsets = journal.append(&payloads, durable)?;
-            json!({"offsets": offsets.into_iter().map(number).collect::<Value>()})
-        }
-        "journal.sync" => json!({"durable": number(journal.sync()?)}),
-        "journal.read" => {
-            let mut answer = Value::Null;
-            journal.scan(number_of(arguments, "offset", 0)?, |offset, payload| {
-                let next = number(offset + frame::HEADER + payload.len() as u64);
-                answer = json!({"payload": BASE64.encode(payload), "next": next});
-                false
-            })?;
-            answer
-        }
-        "journal.scan" => {
-            let from = number_of(arguments, "from", journal.first())?;
-            let mut records = Vec::new();
-            let scanned = journal.scan(from, |offset, payload| {
-                let payload = BASE64.encode(payload);
-                records.push(json!({"offset": number(offset), "payload": payload}));
-                true
-            });
-            match scanned {
-                Err(failure) if failure.code == "corrupt" => {
-                    json!({"records": records, "end": "corrupt"})
-                }
-                Err(failure) if from != journal.end() => return Err(failure),
-                _ => json!({"records": records, "end": "clean"}),
-            }
-        }
-        "journal.rotate" => json!({"base": number(journal.rotate()?)}),
-        "journal.segments" => {
-            let last = journal.segments.len().saturating_sub(1);
-            let segments = journal.segments.iter().enumerate().map(|(index, segment)| {
-                let (base, bytes) = (number(segment.base), number(segment.size));
-                json!({"base": base, "bytes": bytes, "sealed": index < last})
-            });
-            json!({"segments": segments.collect::<Value>()})
-        }
-        // without a cursor nothing is removed (SEG-7)
-        "journal.cleanup" => {
-            json!({"first": number(journal.cleanup(number_of(arguments, "cursor", 0)?)?)})
-        }
-        _ => return Ok(None),
-    }))
+    match arguments["payload"].as_str().map(|text| BASE64.decode(text)) {
+        Some(Ok(payload)) => journal.append(&payload, durable),
+        _ => refuse("invalid", "payload must be standard base64".into()),
+    }
+}
+
+fn scan(journal: &mut Journal, arguments: &Value) -> Result<Value, Failure> {
+    let mut at = number_of(arguments, "from", journal.first())?;
+    let mut records = Vec::new();
+    while at != journal.end() {
+        let payload = BASE64.encode(journal.read(at)?);
+        records.push(json!({"offset": number(at), "payload": payload}));
+        at = journal.boundary;
+    }
+    Ok(json!({"records": records, "end": "clean"}))
+}
+
+fn list(segments: &[Segment]) -> Value {
+    let last = segments.len().saturating_sub(1);
+    let listed = segments.iter().enumerate().map(|(index, segment)| {
+        let (base, bytes) = (number(segment.base), number(segment.size));
+        json!({"base": base, "bytes": bytes, "sealed": index < last})
+    });
+    json!({"segments": listed.collect::<Value>()})
 }
 
 /// Answer one request; the journal that is open, if any, is the only state.
+/// `None` if there is no such operation.
 fn answer(
     operation: &str,
     arguments: &Value,
     open_journal: &mut Option<Journal>,
 ) -> Result<Option<Value>, Failure> {
-    match (operation, open_journal.as_mut()) {
-        ("hello", _) => Ok(Some(json!({
+    Ok(Some(match (operation, open_journal.as_mut()) {
+        ("hello", _) => json!({
             "protocol": 1,
             "implementation": {"name": "tornproof-rust", "version": "0.1.0", "language": "Rust"},
             "profiles": ["journal/core", "journal/format-v2", "journal/segments"],
             "format": {"frame": "v2", "crc_covers": "frame"},
             "limits": {"max_payload": frame::MAXIMUM},
-        }))),
-        ("journal.open", Some(_)) => {
-            refuse("locked", "a journal is open here: close it first".into())
-        }
+        }),
+        ("journal.open", Some(_)) => refuse("locked", "a journal is open here: close it".into())?,
         ("journal.open", None) => {
             let journal = open_journal.insert(open(arguments)?);
             let (first, end) = (number(journal.first()), number(journal.end()));
-            Ok(Some(match journal.cut {
-                Some((bytes, why)) => json!({"first": first, "end": end,
-                    "discarded_bytes": bytes, "reason": why.name()}),
-                None => json!({"first": first, "end": end, "discarded_bytes": 0}),
-            }))
+            let (bytes, why) = journal.cut.map_or((0, None), |(n, why)| (n, Some(why.name())));
+            json!({"first": first, "end": end, "discarded_bytes": bytes, "reason": why})
         }
-        // closing twice is closing once
+        ("journal.append", Some(journal)) => json!({"offset": number(append(journal, arguments)?)}),
+        ("journal.sync", Some(journal)) => json!({"durable": number(journal.sync()?)}),
+        ("journal.read", Some(journal)) => {
+            let payload = BASE64.encode(journal.read(number_of(arguments, "offset", 0)?)?);
+            json!({"payload": payload, "next": number(journal.boundary)})
+        }
+        ("journal.scan", Some(journal)) => scan(journal, arguments)?,
+        ("journal.rotate", Some(journal)) => json!({"base": number(journal.rotate()?)}),
+        ("journal.segments", Some(journal)) => list(&journal.segments),
+        ("journal.cleanup", Some(journal)) => {
+            let cursor = number_of(arguments, "cursor", 0)?; // without one nothing goes (SEG-7)
+            json!({"first": number(journal.cleanup(cursor)?)})
+        }
         ("journal.close", _) => {
-            open_journal.take().map_or(Ok(()), Journal::close)?;
-            Ok(Some(json!({})))
+            open_journal.take().map_or(Ok(()), Journal::close)?; // closing twice is closing once
+            json!({})
         }
-        ("bye", _) => Ok(Some(json!({}))),
-        (_, Some(journal)) => perform(operation, arguments, journal),
+        ("bye", _) => json!({}),
         (_, None) if operation.starts_with("journal.") => {
-            refuse("closed", "no journal is open: open one first".into())
+            refuse("closed", "no journal is open: open one first".into())?
         }
-        _ => Ok(None),
-    }
+        _ => return Ok(None),
+    }))
 }
 
 fn main() -> io::Result<()> {
