@@ -19,7 +19,7 @@ from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.checks import Budget, Check
 from tornproof_conformance.checks.audits import ADAPTER_AUDITS
-from tornproof_conformance.checks.exercises import CONVERSATION, DELIVERIES
+from tornproof_conformance.checks.exercises import CONVERSATION, DELIVERIES, QUEUE_SITUATIONS
 from tornproof_conformance.checks.io_errors import IO_ERRORS
 from tornproof_conformance.checks.kills import KILLS
 from tornproof_conformance.checks.power_loss import POWER_LOSS
@@ -42,6 +42,7 @@ ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
         (VECTORS, ("journal/format-v2",)),
         (SCENARIOS_CHECK, ("journal/core", "audit/core", "chain/v1", "chain/pairwise")),
         (ADAPTER_AUDITS, ("audit/core",)),
+        (QUEUE_SITUATIONS, ("drainer/durable", "drainer/volatile")),
         (DELIVERIES, ("drainer/durable", "drainer/volatile")),
         (KILLS, ("journal/core",)),
         (POWER_LOSS, ("journal/core",)),

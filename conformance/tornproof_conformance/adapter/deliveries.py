@@ -1,19 +1,18 @@
 """
-Exercises of the drainer: every fault at every point, alone and in pairs.
+Exercises of the drainer: three events on their way, with faults armed.
 
-The adapter names its points and says at which of them an action makes sense; that
-is all that is known of it.  Three events are submitted to a paused drainer, faults
-are armed, and it drains.  If it dies, the next process goes on.  In the end
-nothing is armed any more, everything comes to rest, and the contract counts.
+Three events are submitted to a paused drainer, faults are armed, and it drains.  If
+it dies, the next process goes on.  In the end nothing is armed any more,
+everything comes to rest, and the contract counts.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import combinations
+from pathlib import Path
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from tornproof_models.contract.delivery import (
     Appended,
     ChainRow,
@@ -22,7 +21,6 @@ from tornproof_models.contract.delivery import (
     Died,
     Drain,
     Fact,
-    Fault,
     Outcome,
     Profile,
     Replayed,
@@ -33,8 +31,18 @@ from tornproof_models.contract.delivery import (
     judge_drain,
 )
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.deliveries import event_id, event_of, payload_of
+from tornproof_models.explore.deliveries import (
+    Kill,
+    Move,
+    Program,
+    Submit,
+    event_id,
+    event_of,
+    payload_of,
+)
 
+from tornproof_conformance.adapter.arming import Arming
+from tornproof_conformance.adapter.chains import open_queue
 from tornproof_conformance.adapter.diagnosis import Exited
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.messages import Refusal, Unsupported, decode_ok
@@ -42,44 +50,11 @@ from tornproof_conformance.adapter.session import Session
 from tornproof_conformance.adapter.target import AdapterTarget
 
 EVENTS = 3
-VISITS = 2
-"""The first so many visits to a point are struck, one at a time."""
-
 RESTS = 5
 """Drains after which a drainer that nothing disturbs should have come to rest."""
 
 DRAIN_MS = 2000
 MAX_RESTARTS = 3
-
-FAULTS = {
-    "panic": Fault.PANIC,
-    "error": Fault.PERMANENT,
-    "unique_race": Fault.RACE,
-    "commit_ambiguous": Fault.TRANSIENT,
-    "busy": Fault.TRANSIENT,
-}
-"""What the contract calls each action; a death is a fact of its own."""
-
-ACTIONS = (*FAULTS, "die")
-
-
-@frozen
-class Arming:
-    """A fault: the action at the Nth visit to a point."""
-
-    point: str
-    nth: int
-    action: str
-
-    def __str__(self) -> str:
-        return f"{self.action} at {self.point}, visit {self.nth}"
-
-    @classmethod
-    def parse(cls, words: str) -> "Arming":
-        """Read what `str` writes."""
-        action, _, rest = words.partition(" at ")
-        point, _, nth = rest.rpartition(", visit ")
-        return cls(point, int(nth), action)
 
 
 @define
@@ -88,8 +63,15 @@ class Delivery:
 
     target: AdapterTarget
     profile: Profile
+    reported_as: str | None = None
+    """The requirement whose breach the contract would report as another's."""
+
     history: list[Fact] = field(factory=list)
     violations: list[Violation] = field(factory=list)
+    database: Path | None = None
+    """Where its tables are, if the adapter says so."""
+
+    submitted: int = 0
     _session: Session = field(init=False)
     _disk: DirectoryDisk = field(init=False)
     _moment: int = 0
@@ -99,8 +81,23 @@ class Delivery:
         self._session = self.target.take_session()
         self._open()
 
-    def submit(self, number: int) -> None:
-        """Submit an event."""
+    def play(self, program: Program) -> None:
+        """Take the steps of a program that needs neither a simulated disk nor a fault."""
+        for step in program:
+            match step:
+                case Submit():
+                    self.submit()
+                case Move():
+                    self.drain()
+                case Kill():
+                    self.restart()
+                case _:
+                    raise ValueError(f"no step for an adapter: {step}")
+
+    def submit(self) -> Outcome:
+        """Submit the next event."""
+        self.submitted += 1
+        number = self.submitted
         self._moment += 1
         invoked = self._moment
         try:
@@ -110,31 +107,32 @@ class Delivery:
             outcome = Outcome.REFUSED if error.definite else Outcome.UNKNOWN
         except Exited:
             outcome = Outcome.UNKNOWN
-            self._restart()
+            self.restart()
         self._moment += 1
         fact = Submitted(event_id(number), payload_of(number), outcome, invoked, self._moment)
         self.history.append(fact)
+        return outcome
 
     def arm(self, arming: Arming) -> None:
         """Arm a fault, which may strike from now on."""
-        self._session.call("fault.arm", point=arming.point, nth=arming.nth, action=arming.action)
-        if arming.action in FAULTS:
-            self.history.append(Struck(FAULTS[arming.action]))
+        self._session.call("fault.arm", **arming.arguments)
+        if arming.fault:
+            self.history.append(Struck(arming.fault))
 
-    def drain(self) -> bool:
+    def drain(self, timeout_ms: int = DRAIN_MS) -> bool:
         """Wait until everything has landed, in the next process if this one dies."""
         began = time.monotonic()
         try:
-            answer = self._session.call("drainer.drain", timeout_ms=DRAIN_MS)
+            answer = self._session.call("drainer.drain", timeout_ms=timeout_ms)
         except Exited:
-            self._restart()
+            self.restart()
             return False
         except Refusal:
             return False
         drained: bool = answer["drained"]
         pending = answer.get("pending", ())
         named = tuple(pending) if isinstance(pending, list) else ()
-        at_once = time.monotonic() - began < DRAIN_MS / 1000
+        at_once = time.monotonic() - began < timeout_ms / 1000
         state = self.look()
         if drained or named:
             told = Drain(drained, named, hopeless=False, at_once=at_once)
@@ -143,10 +141,10 @@ class Delivery:
 
     def settle(self) -> None:
         """Disarm, come to rest, and judge what is there."""
-        self._disarm()
+        self.disarm()
         if not any(self.drain() for _ in range(RESTS)):
             message = f"after {RESTS} undisturbed drains there is still something pending"
-            self.violations.append(Violation("DRN-12", message))
+            self.report("DRN-12", message)
             return
         self._judge(judge(self.history, self._at_rest(), profile=self.profile))
 
@@ -167,7 +165,7 @@ class Delivery:
         breaks = self._session.call("drainer.verify")["breaks"]
         if breaks:
             message = f"drainer.verify finds {len(breaks)} breaks, the first: {breaks[0]}"
-            self.violations.append(Violation("CHN-3", message))
+            self.report("CHN-3", message)
 
     def close(self) -> None:
         """Close the queue and leave the process to the next one."""
@@ -179,13 +177,13 @@ class Delivery:
         """Read the chain, the dead letters and the counters; note what others appended."""
         chain = tuple(
             ChainRow(row["sequence"], row["event_id"], row.get("payload"))
-            for row in self._ask("drainer.chain")["rows"]
+            for row in self.ask("drainer.chain")["rows"]
         )
         letters = tuple(
             DeadLetter(row["event_id"], row.get("payload"), row["reason"])
-            for row in self._ask("drainer.dlq")["rows"]
+            for row in self.ask("drainer.dlq")["rows"]
         )
-        metrics = self._ask("drainer.metrics")
+        metrics = self.ask("drainer.metrics")
         names = ("submitted", "refused", "pending", "chained", "dead_lettered", "lost")
         known = {fact.event_id for fact in self.history if isinstance(fact, Appended)}
         for row in chain:
@@ -196,7 +194,7 @@ class Delivery:
     def _at_rest(self) -> State:
         return evolve(self.look(), quiescent=True)
 
-    def _restart(self) -> None:
+    def restart(self) -> None:
         """Begin the next process, and note what it finds."""
         self._session.kill()
         self._session = self.target.take_session()
@@ -214,32 +212,35 @@ class Delivery:
             waiting = tuple(each for each in admitted if each not in {*chain, *letters})
         self.history.append(Died(chain, letters, waiting))
 
-    def _open(self) -> None:
-        self._session.call(
-            "drainer.open",
-            dir=str(self._disk.directory),
-            durable=self.profile is Profile.DURABLE,
-            max_restarts=MAX_RESTARTS,
-            paused=True,
-        )
-
-    def _disarm(self) -> None:
+    def disarm(self) -> None:
+        """Let nothing go wrong any more."""
         with suppress(Unsupported):
             self._session.call("fault.disarm")
 
-    def _judge(self, found: Sequence[Any]) -> None:
-        self.violations += (Violation(each.requirement, each.message) for each in found)
+    def ask(self, op: str, **arguments: Any) -> Any:
+        """Ask for an operation, and read what its reply holds."""
+        return decode_ok(op, self._session.call(op, **arguments))
 
-    def _ask(self, op: str) -> Any:
-        return decode_ok(op, self._session.call(op))
+    def report(self, requirement: str, message: str) -> None:
+        """Note a violation, under the name of what the situation is about if it has one."""
+        self.violations.append(Violation(self.reported_as or requirement, message))
+
+    def _open(self) -> None:
+        self.database = open_queue(
+            self._session, self._disk, self.profile, max_restarts=MAX_RESTARTS
+        )
+
+    def _judge(self, found: Sequence[Any]) -> None:
+        for each in found:
+            self.report(each.requirement, each.message)
 
 
 def deliver(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
     """Deliver three events in a profile, with faults armed; yields what is violated."""
     profile, *faults = arguments
     delivery = Delivery(target, Profile(profile))
-    for number in range(1, EVENTS + 1):
-        delivery.submit(number)
+    for _ in range(EVENTS):
+        delivery.submit()
     for words in faults:
         delivery.arm(Arming.parse(words))
     if faults:
@@ -249,33 +250,3 @@ def deliver(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violati
             step()
     delivery.close()
     yield from delivery.violations
-
-
-def faults_of(target: AdapterTarget) -> list[Arming]:
-    """Ask an adapter for its points, and which actions make sense at each."""
-    session = target.take_session()
-    found = []
-    try:
-        points = session.call("fault.points")["points"]
-        for point in points:
-            for action in ACTIONS:
-                try:
-                    session.call("fault.arm", point=point, nth=1, action=action)
-                except Refusal:
-                    continue
-                session.call("fault.disarm")
-                found += [Arming(point, nth, action) for nth in range(1, VISITS + 1)]
-    except Unsupported:
-        pass
-    target.give_back(session)
-    return found
-
-
-def programs_of(faults: Sequence[Arming], profile: Profile) -> Iterator[tuple[str, ...]]:
-    """Yield no fault, each fault alone, and each pair of them."""
-    yield (profile.value,)
-    for fault in faults:
-        yield (profile.value, str(fault))
-    for first, second in combinations(faults, 2):
-        if (first.point, first.nth) != (second.point, second.nth):
-            yield (profile.value, str(first), str(second))

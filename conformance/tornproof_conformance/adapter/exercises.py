@@ -8,6 +8,7 @@ takes to do it again, so a reproducer holds them.
 - `audit-vector`: one frozen vector of the audit index
 - `audit-programs`: random puts, questions and kills, from a seed
 - `delivery`: events through the drainer, with faults armed
+- `queue-situation`: a drainer that is killed, closed, refused or given up
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from tornproof_models.explore.workload import Target
 from tornproof_conformance.adapter.audits import try_audit_programs, try_audit_vector
 from tornproof_conformance.adapter.conversation import converse
 from tornproof_conformance.adapter.deliveries import deliver
+from tornproof_conformance.adapter.queue_situations import put_into_situation
 from tornproof_conformance.adapter.target import AdapterTarget
 
 Exercise: TypeAlias = Callable[[AdapterTarget, Sequence[str]], Iterator[Violation]]
@@ -29,6 +31,7 @@ EXERCISES: Mapping[str, Exercise] = {
     "audit-vector": try_audit_vector,
     "audit-programs": try_audit_programs,
     "delivery": deliver,
+    "queue-situation": put_into_situation,
 }
 """Every exercise by name."""
 

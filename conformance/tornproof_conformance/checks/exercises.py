@@ -3,12 +3,18 @@ What an adapter is put through besides programs, scenarios and images.
 """
 
 import random
+from collections.abc import Iterator
 
 from tornproof_models.contract.delivery import Profile
 from tornproof_models.explore.workload import Target
 
+from tornproof_conformance.adapter.arming import Arming, faults_of, programs_of
 from tornproof_conformance.adapter.conversation import requests_of
-from tornproof_conformance.adapter.deliveries import faults_of, programs_of
+from tornproof_conformance.adapter.queue_situations import (
+    SITUATIONS,
+    QueueSituation,
+    counts_dead_letters,
+)
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import ExerciseCase, try_case
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
@@ -35,14 +41,17 @@ CONVERSATION = Check(
 # The drainer
 
 
-DELIVERY_SHARE = 0.2
+DELIVERY_SHARE = 0.15
 """Part of the budget's time."""
+
+AT_FAULT_POINTS = frozenset({"DRN-4", "DRN-5", "DRN-6", "DRN-8", "DRN-15", "DRN-17"})
+"""What shows only if something goes wrong at a point of the drainer's."""
 
 
 def _deliveries(target: Target, budget: Budget) -> Findings:
     assert isinstance(target, AdapterTarget)
     clock = Clock.start(budget, DELIVERY_SHARE)
-    faults = faults_of(target)
+    faults = _faults(target)
     profiles = [each for each in Profile if each.value in target.claims]
     programs = [program for profile in profiles for program in programs_of(faults, profile)]
     alone = [program for program in programs if len(program) < 3]
@@ -68,4 +77,55 @@ DELIVERIES = Check(
         | {"DRN-13", "DRN-15", "DRN-17", "CHN-1", "CHN-3"}
     ),
     _deliveries,
+    lambda target: frozenset() if _faults(target) else AT_FAULT_POINTS,
+)
+
+
+def _queue_situations(target: Target, _: Budget) -> Findings:
+    faults = _faults(target)
+    programs = [
+        (situation.name, profile, *map(str, armed))
+        for situation, profile in _playable(target)
+        for armed in situation.programs(faults)
+    ]
+    for number, program in enumerate(programs):
+        yield Progress("queue-situations", number, len(programs), program[0])
+        yield from try_case(ExerciseCase("queue-situation", program), target)
+    played = len({name for name, *_ in programs})
+    words = f"{played} situations of a drainer, {len(programs)} times"
+    return Covered(words, {"queue_situations": len(programs)}, ("process-kill",))
+
+
+def _playable(target: Target) -> Iterator[tuple[QueueSituation, str]]:
+    """Choose the situations of the profiles that a target claims."""
+    assert isinstance(target, AdapterTarget)
+    for situation in SITUATIONS.values():
+        for profile in situation.profiles:
+            if profile.value in target.claims:
+                yield situation, profile.value
+
+
+def _unplayable(target: Target) -> frozenset[str]:
+    """Name the requirements for which an adapter lacks the profile, the points or the count."""
+    assert isinstance(target, AdapterTarget)
+    faults = _faults(target)
+    played = {each.requirement for each, _ in _playable(target) if any(each.programs(faults))}
+    played |= {each.requirement for each, _ in _playable(target) if each.arm is None}
+    uncounted = set() if counts_dead_letters(target) else {"DRN-14"}
+    return frozenset(IN_SITUATIONS - played | uncounted)
+
+
+def _faults(target: Target) -> list[Arming]:
+    assert isinstance(target, AdapterTarget)
+    return faults_of(target)
+
+
+IN_SITUATIONS = frozenset(each.requirement for each in SITUATIONS.values())
+
+QUEUE_SITUATIONS = Check(
+    "queue-situations",
+    "restarts, refusals and endings of a drainer",
+    IN_SITUATIONS,
+    _queue_situations,
+    _unplayable,
 )

@@ -1,0 +1,96 @@
+"""
+Faults at the points that an adapter names.
+
+The adapter says which points an event passes, and at which of them an action makes
+sense; that is all that is known of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from attrs import frozen
+from tornproof_models.contract.delivery import Fault, Profile
+
+from tornproof_conformance.adapter.messages import Refusal, Unsupported
+from tornproof_conformance.adapter.target import AdapterTarget
+
+VISITS = 2
+"""The first so many visits to a point are struck, one at a time."""
+
+FAULTS: Mapping[str, Fault] = {
+    "panic": Fault.PANIC,
+    "error": Fault.PERMANENT,
+    "unique_race": Fault.RACE,
+    "commit_ambiguous": Fault.TRANSIENT,
+    "busy": Fault.TRANSIENT,
+}
+"""What the contract calls each action; a death is a fact of its own."""
+
+ACTIONS = (*FAULTS, "die")
+
+
+@frozen
+class Arming:
+    """A fault: the action at the Nth visit to a point, and at so many in a row."""
+
+    point: str
+    nth: int
+    action: str
+    times: int = 1
+
+    def __str__(self) -> str:
+        often = f", {self.times} times" if self.times > 1 else ""
+        return f"{self.action} at {self.point}, visit {self.nth}{often}"
+
+    @classmethod
+    def parse(cls, words: str) -> "Arming":
+        """Read what `str` writes."""
+        times = 1
+        if words.endswith(" times"):
+            words, _, number = words.removesuffix(" times").rpartition(", ")
+            times = int(number)
+        action, _, rest = words.partition(" at ")
+        point, _, nth = rest.rpartition(", visit ")
+        return cls(point, int(nth), action, times)
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """What `fault.arm` is told; a fault that strikes once needs no more than it ever did."""
+        once = {"point": self.point, "nth": self.nth, "action": self.action}
+        return once if self.times == 1 else {**once, "times": self.times}
+
+    @property
+    def fault(self) -> Fault | None:
+        """What the contract calls it."""
+        return FAULTS.get(self.action)
+
+
+def faults_of(target: AdapterTarget) -> list[Arming]:
+    """Ask an adapter for its points, and which actions make sense at each."""
+    session = target.take_session()
+    found = []
+    try:
+        points = session.call("fault.points")["points"]
+        for point in points:
+            for action in ACTIONS:
+                try:
+                    session.call("fault.arm", point=point, nth=1, action=action)
+                except Refusal:
+                    continue
+                session.call("fault.disarm")
+                found += [Arming(point, nth, action) for nth in range(1, VISITS + 1)]
+    except Unsupported:
+        pass
+    target.give_back(session)
+    return found
+
+
+def programs_of(faults: Sequence[Arming], profile: Profile) -> Iterator[tuple[str, ...]]:
+    """Yield no fault, each fault alone, and each pair of them."""
+    yield (profile.value,)
+    for fault in faults:
+        yield (profile.value, str(fault))
+    for first, second in combinations(faults, 2):
+        if (first.point, first.nth) != (second.point, second.nth):
+            yield (profile.value, str(first), str(second))
