@@ -1,7 +1,7 @@
 """
 Draw a state machine from the table that runs it.
 
-    ```{state-machine} tornproof.journal.writer.TRANSITIONS
+    ```{state-machine} tornproof.journal.states.TRANSITIONS
     ```
 
 The table maps (state, event) to state; both are enumerations.  The states stand

@@ -388,3 +388,7 @@ def explore_drainer(*, events: int, falls: int, faults: int) -> Exploration:
         return explore(world)
     finally:
         world.close()
+
+
+if __name__ == "__main__":
+    print(explore_drainer(events=3, falls=2, faults=1))
