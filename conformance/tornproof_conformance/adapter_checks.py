@@ -15,14 +15,23 @@ from shlex import join
 from tornproof.errors import Invalid
 
 from tornproof_conformance.adapter.diagnosis import Diagnosis
+from tornproof_conformance.adapter.queue_situations import SITUATIONS
 from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.checks import Budget, Check
 from tornproof_conformance.checks.audits import ADAPTER_AUDITS
-from tornproof_conformance.checks.exercises import CONVERSATION, DELIVERIES, QUEUE_SITUATIONS
+from tornproof_conformance.checks.exercises import (
+    CONVERSATION,
+    DELIVERIES,
+    QUEUE_SITUATIONS,
+    queue_situations_check,
+)
+from tornproof_conformance.checks.group_commit import ADAPTER_GROUP_COMMIT
 from tornproof_conformance.checks.io_errors import IO_ERRORS
 from tornproof_conformance.checks.kills import KILLS
+from tornproof_conformance.checks.memory import MEMORY
 from tornproof_conformance.checks.power_loss import POWER_LOSS
+from tornproof_conformance.checks.reading import READING
 from tornproof_conformance.checks.situations import (
     SCENARIOS_CHECK,
     VECTORS,
@@ -41,6 +50,9 @@ ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
         (CONVERSATION, ()),
         (VECTORS, ("journal/format-v2",)),
         (SCENARIOS_CHECK, ("journal/core", "audit/core", "chain/v1", "chain/pairwise")),
+        (ADAPTER_GROUP_COMMIT, ("journal/group-commit",)),
+        (READING, ("journal/watermark",)),
+        (MEMORY, ("journal/core",)),
         (ADAPTER_AUDITS, ("audit/core",)),
         (QUEUE_SITUATIONS, ("drainer/durable", "drainer/volatile")),
         (DELIVERIES, ("drainer/durable", "drainer/volatile")),
@@ -93,8 +105,8 @@ def select(patterns: Sequence[str]) -> list[Check]:
     Choose the checks that concern any of some requirements, vectors or scenarios.
 
     A pattern is the id of one, with `*` for whatever is between: `REC-3`, `JRN-*`,
-    `rec/*`, `one-writer`.  Vectors and scenarios are chosen one by one, other checks
-    as a whole.  Raises `Invalid` for a pattern that nothing matches.
+    `rec/*`, `one-writer`.  Vectors, scenarios and situations are chosen one by one,
+    other checks as a whole.  Raises `Invalid` for a pattern that nothing matches.
     """
     unmatched = set(patterns)
 
@@ -105,9 +117,11 @@ def select(patterns: Sequence[str]) -> list[Check]:
 
     vectors = [each for each in image_vectors() if wanted(each.id, *each.requirements)]
     scenarios = [each for each in SCENARIOS.values() if wanted(each.name, *each.requirements)]
+    situations = [each for each in SITUATIONS.values() if wanted(each.name, each.requirement)]
     narrowed = {
         VECTORS.name: vectors_check(vectors),
         SCENARIOS_CHECK.name: scenarios_check(scenarios),
+        QUEUE_SITUATIONS.name: queue_situations_check(situations),
     }
     chosen = []
     for name, (check, _) in ADAPTER_CHECKS.items():

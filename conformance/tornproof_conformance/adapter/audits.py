@@ -184,7 +184,7 @@ def shows_records(target: AdapterTarget) -> bool:
 def try_audit_vector(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
     """Hold an adapter to the vector of a name."""
     (name,) = arguments
-    case = next(case for case in audit_vectors(target) if case["id"] == name)
+    case = next(case for case in audit_cases(*KINDS) if case["id"] == name)
     index = AdapterAudits(target)
     try:
         yield from judge_case(case, index)

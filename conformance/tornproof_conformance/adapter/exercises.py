@@ -9,6 +9,12 @@ takes to do it again, so a reproducer holds them.
 - `audit-programs`: random puts, questions and kills, from a seed
 - `delivery`: events through the drainer, with faults armed
 - `queue-situation`: a drainer that is killed, closed, refused or given up
+- `memory`: what opening a long journal takes
+
+Some take an adapter that is recorded:
+
+- `shared-syncs`, `close-together`, `fail-together`: a crowd that shares its syncs
+- `show-what-lasts`: a reader, and a loss of power after what it has shown
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,8 +27,11 @@ from tornproof_models.explore.workload import Target
 from tornproof_conformance.adapter.audits import try_audit_programs, try_audit_vector
 from tornproof_conformance.adapter.conversation import converse
 from tornproof_conformance.adapter.deliveries import deliver
+from tornproof_conformance.adapter.memory import measure_memory
 from tornproof_conformance.adapter.queue_situations import put_into_situation
+from tornproof_conformance.adapter.showing import show_what_lasts
 from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.adapter.together import close_together, fail_together, share_syncs
 
 Exercise: TypeAlias = Callable[[AdapterTarget, Sequence[str]], Iterator[Violation]]
 
@@ -32,8 +41,16 @@ EXERCISES: Mapping[str, Exercise] = {
     "audit-programs": try_audit_programs,
     "delivery": deliver,
     "queue-situation": put_into_situation,
+    "memory": measure_memory,
+    "shared-syncs": share_syncs,
+    "close-together": close_together,
+    "fail-together": fail_together,
+    "show-what-lasts": show_what_lasts,
 }
 """Every exercise by name."""
+
+RECORDED = frozenset({"shared-syncs", "close-together", "fail-together", "show-what-lasts"})
+"""Exercises of an adapter that is recorded."""
 
 
 def exercise(name: str, target: Target, arguments: Sequence[str]) -> list[Violation]:

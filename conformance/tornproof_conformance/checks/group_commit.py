@@ -4,16 +4,21 @@ Group commit: everything that can happen to a few records, and random crowds of 
 The half that decides is tried in full, in small situations within the usual budget and in
 all of them with `--queue-events 3`.  The two machines go on from there: one with crowds
 too large to be listed, one with a journal on a disk that fails and crashes.
+
+An adapter is not asked how it decides.  It is given crowds while it is recorded: its syncs
+are counted, made to fail, and followed by a loss of power.
 """
 
 from collections.abc import Mapping
 
+from tornproof_models.disk.profiles import CLAIMED
 from tornproof_models.explore.workload import Target
 from tornproof_models.machines.group_commit import SITUATIONS
 
 from tornproof_conformance.cases import BatchCase, Problem
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.checks.queues import ALL_EVENTS
+from tornproof_conformance.checks.recorded import try_recorded
 from tornproof_conformance.events import Progress
 from tornproof_conformance.group_commits import explore_batches
 from tornproof_conformance.hunts import MachineHunt
@@ -66,4 +71,23 @@ GROUP_COMMIT = Check(
     "everything that can happen to a few records that share their syncs",
     frozenset(f"GRP-{number}" for number in range(1, 8)),
     _group_commit,
+)
+
+
+# Behind an adapter
+
+CROWDS = ("shared-syncs", "close-together", "fail-together")
+
+
+def _crowds(target: Target, _: Budget) -> Findings:
+    yield Progress(NAME, 0, len(CROWDS), "crowds that share a sync")
+    words = f"{len(CROWDS)} crowds: their syncs counted, failing, and with the power cut"
+    return (yield from try_recorded(target, CROWDS, Covered(words, profiles=CLAIMED)))
+
+
+ADAPTER_GROUP_COMMIT = Check(
+    NAME,
+    "crowds whose syncs are counted and fail, and then the power",
+    frozenset({"GRP-1", "GRP-2", "GRP-3", "GRP-7"}),
+    _crowds,
 )

@@ -6,7 +6,7 @@ brings its own disks, and recovers images by itself.  Most recoveries go unwatch
 resident process.  Some are recorded, so that they can be crashed as well.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
@@ -19,10 +19,11 @@ from tornproof_models.explore.workload import Fail, Options, Step, Target, run
 
 from tornproof_conformance.adapter.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.disk import DirectoryDisk
+from tornproof_conformance.adapter.exercises import RECORDED
 from tornproof_conformance.adapter.opened import AdapterJournal
 from tornproof_conformance.adapter.session import Session
 from tornproof_conformance.adapter.target import AdapterTarget, introduction
-from tornproof_conformance.cases import Case, ProgramCase
+from tornproof_conformance.cases import Case, ExerciseCase, ProgramCase
 from tornproof_conformance.power.injected import Injection, inject
 from tornproof_conformance.power.recorded import RecordedDisk, RecordedSession
 from tornproof_conformance.power.resident import Resident
@@ -95,6 +96,11 @@ class RecordedTarget(AdapterTarget):
     def recovered(self) -> int:
         """How many distinct images were recovered."""
         return len(self._outcomes)
+
+    @property
+    def outcomes(self) -> Iterable[Recovered]:
+        """What came of each of them."""
+        return self._outcomes.values()
 
     # Recording
 
@@ -260,12 +266,14 @@ def for_case(target: Target, case: Case) -> Iterator[Target]:
     Return the target on which a case can be repeated, for the time of a `with`.
 
     A program that is crashed, or in which something fails, takes an adapter that is
-    recorded; other cases, and other targets, take none but themselves.
+    recorded, and so do some exercises; other cases, and other targets, take none but
+    themselves.
     """
-    is_recorded = isinstance(case, ProgramCase) and (
-        case.profile is not None or any(isinstance(step, Fail) for step in case.program)
-    )
-    if is_recorded and isinstance(target, AdapterTarget) and not isinstance(target, RecordedTarget):
+    if (
+        is_recorded(case)
+        and isinstance(target, AdapterTarget)
+        and not isinstance(target, RecordedTarget)
+    ):
         with RecordedTarget.of(target) as recorded:
             yield recorded
     else:
@@ -275,6 +283,17 @@ def for_case(target: Target, case: Case) -> Iterator[Target]:
 def _harmless(program: Sequence[Step]) -> tuple[Step, ...]:
     """Let each fault of a program be the same one, which a rehearsal does not inject."""
     return tuple(Fail(1, Fault.ERROR) if isinstance(step, Fail) else step for step in program)
+
+
+def is_recorded(case: Case) -> bool:
+    """Tell whether a case takes an adapter that is recorded."""
+    match case:
+        case ProgramCase():
+            return case.profile is not None or any(isinstance(s, Fail) for s in case.program)
+        case ExerciseCase(name):
+            return name in RECORDED
+        case _:
+            return False
 
 
 def _is_sampled(digest: bytes, outcome: Recovered) -> bool:

@@ -1,0 +1,65 @@
+"""
+An exercise of readers: what they show of their own accord no loss of power may take.
+
+It takes an adapter that is recorded.  A writer appends what need not be durable yet, and a
+reader in another process looks at it; then every image that a crash may leave at that
+moment is recovered, and what was shown must be in it.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Protocol, cast
+
+from tornproof_models.contract.journal import Record, Violation, describe
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.profiles import CLAIMED, PROFILES
+from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import Image, Trace
+from tornproof_models.explore.recovering import Recovered
+from tornproof_models.explore.workload import Options, grow_payload
+
+from tornproof_conformance.adapter.target import AdapterTarget
+
+OPTIONS = Options(4096, "eventual")
+IMAGES = 64
+"""Images of one moment and profile that are recovered; most moments have fewer."""
+
+
+class Recovering(Protocol):
+    """An adapter that recovers images."""
+
+    def recover_images(self, images: Sequence[Image], options: Options) -> Sequence[Recovered]:
+        """Recover images, and return what became of each."""
+        ...
+
+
+def show_what_lasts(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
+    """Look at a journal before and after a sync, and cut the power each time."""
+    disk = target.new_disk()
+    journal = target.open(disk, OPTIONS)
+    reader = target.open_reader(disk, durable_only=True)
+    for number, does_sync in enumerate((False, True, False)):
+        journal.append(grow_payload(30, number))
+        if does_sync:
+            journal.sync()
+        shown = list(reader.scan())
+        for lost, profile in _taken(target, disk.trace, shown):
+            message = f"a reader has shown {describe(lost)}, which a power loss ({profile}) takes"
+            yield Violation("RDR-6", message)
+            return
+
+
+def _taken(
+    target: AdapterTarget, trace: Trace, shown: Sequence[Record]
+) -> Iterator[tuple[Record, str]]:
+    """Yield the records among those shown that a crash at the end of a trace can take."""
+    for name in CLAIMED:
+        registers = Registers.of(trace.initial, PROFILES[name].floors)
+        registers.replay(trace.events)
+        space = ImageSpace(registers, PROFILES[name])
+        images = [space.builder.build(choice) for choice in islice(space.choices(), IMAGES)]
+        for outcome in cast("Recovering", target).recover_images(images, OPTIONS):
+            for record in shown:
+                if record not in (outcome.records or ()):
+                    yield record, name
+                    return
