@@ -54,6 +54,9 @@ class Fault(StrEnum):
     """Half of a write happened, and the next operation on the disk gets ENOSPC."""
 
 
+SHORT = (Fault.SHORT_WRITE, Fault.SHORT_THEN_NO_SPACE)
+
+
 class Kind(StrEnum):
     """What sort of operation a fault may strike."""
 
@@ -245,7 +248,7 @@ class ModelFilesystem:
     def write_inode(self, inode: int, offset: int, data: bytes) -> int:
         """Write to the page cache, perhaps less than asked."""
         fault = self._strike(WRITE)
-        if fault in (Fault.SHORT_WRITE, Fault.SHORT_THEN_NO_SPACE):
+        if fault in SHORT:
             data = data[: max(len(data) // 2, 1)]
             if fault is Fault.SHORT_THEN_NO_SPACE:
                 self.fail(1, Fault.NO_SPACE)
@@ -254,7 +257,7 @@ class ModelFilesystem:
             content.extend(bytes(max(offset - len(content), 0)))
             content[offset : offset + len(data)] = data
         self.events.append(Write(inode, offset, bytes(data)))
-        if fault is Fault.ERROR_AFTER:
+        if fault and fault is Fault.ERROR_AFTER:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return len(data)
 

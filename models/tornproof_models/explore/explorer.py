@@ -370,7 +370,7 @@ class Explorer:
             disks = map(ModelFilesystem, new.values())
             outcomes = [recover(self.target, self.options, disk) for disk in disks]
         for digest, recovered in zip(new, outcomes, strict=True):
-            conversation = Conversation(recovered.trace, None)
+            conversation = Conversation(recovered.trace, None) if self.depth > 1 else None
             self._endings[digest] = Ending(recovered.outcome, conversation=conversation)
         self.coverage.recovered += len(new)
 

@@ -22,6 +22,9 @@ from tornproof.record import HEADER_BYTES, Damage, Record, decode, payload_lengt
 INDEX_BYTES = 64 << 10
 """Bytes between the boundaries that a `SparseIndex` remembers: as much as is read at once."""
 
+CUT_SHORT = (Damage.HEADER_CUT, Damage.PAYLOAD_CUT)
+"""What is wrong with a frame where a window ends, and the file perhaps does not."""
+
 
 def scan_file(
     file: File, size: int, *, maximum: int, start: int = 0
@@ -36,8 +39,7 @@ def scan_file(
     while at < size:
         local = at - window_start
         found = decode(window, local, maximum=maximum)
-        if found in (Damage.HEADER_CUT, Damage.PAYLOAD_CUT):
-            # perhaps it is the window that ends here, and not the file
+        if isinstance(found, Damage) and found in CUT_SHORT:
             header, have = window[local : local + HEADER_BYTES], len(window) - local
             want = _bytes_wanted(header, size - at, maximum, file.read_ahead)
             if want > have:
