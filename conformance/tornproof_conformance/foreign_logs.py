@@ -1,65 +1,30 @@
 """
-Logs that nobody here wrote, and what power loss does to them.
+Logs that nobody here wrote, and what each needs before it runs.
 
-`conformance/targets/` puts each behind the adapter protocol.  Here its power is cut:
-every program of a short list runs once, recorded, and is crashed everywhere it
-matters, in one profile after the other.
-
-Three times of a log's life are told apart.  While it is being *created* nothing was
-acknowledged, so nothing can be lost; but a crash may leave something that never
-opens again.  *Later* there are records that somebody relies on.  And *after a failed
-sync*, when the log has been opened again, what it shows may be in memory alone.
+`conformance/targets/` puts them behind the adapter protocol, at pinned versions; its
+list, `targets.toml`, quotes what the documentation of each promises.
 """
 
+import shlex
 import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-from attrs import define, field, frozen
+from attrs import frozen
 from tornproof.errors import Invalid
-from tornproof_models.contract.journal import Violation
-from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.disk.trace import Acked, Trace
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.workload import (
-    Append,
-    Fail,
-    Kill,
-    Options,
-    Program,
-    Reopen,
-    run,
-)
 
-from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.power.target import RecordedTarget
+NO_CRASH = "none"
+"""Stands for a profile where a log does harm, or survives nothing else, without a crash."""
 
-PROGRAMS: tuple[Program, ...] = (
-    (Append(20),),
-    (Append(600),),
-    (Append(20), Append(30)),
-    (Append(600), Append(700)),
-    (Append(20), Reopen(), Append(600)),
-    (Append(600), Append(700), Append(20)),
-)
-"""Records within a sector and over several, one behind the other and after a reopening."""
-
-OPTIONS = Options(segment_bytes=4096)
-
-BOUND, SAMPLE = 512, 64
-"""Images of a crash point up to which all are judged, and others that are; a database has many."""
-
-CREATED, LATER, FAILED = "while it is created", "later", "after a failed sync"
-
-FIRST, SECOND = Append(5), Append(20)
-"""Records before and in the failure; the kernel then holds as clean what is not on disk."""
+LAST_LINES = 8
+"""Lines that are shown of what a tool says when it fails."""
 
 
 @frozen
@@ -78,6 +43,9 @@ class ForeignLog:
     build: tuple[str, ...] = ()
     """A directory, and what to make in it."""
 
+    survives: str = CLAIMED[-1]
+    """The harshest profile of which the promise speaks; `none` if it speaks of no crash."""
+
     @property
     def runnable(self) -> tuple[str, ...]:
         """The command with whole paths."""
@@ -86,27 +54,19 @@ class ForeignLog:
             return (sys.executable, str(directory() / arguments[0]), *arguments[1:])
         return (str(directory() / program), *arguments)
 
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The programs that build it."""
+        return ("make", {"go": "go", "rust": "cargo"}[self.build[0]]) if self.build else ()
 
-@frozen
-class Harm:
-    """What a crash does to a log."""
-
-    time: str
-    violation: Violation
-    profile: str
-    """The mildest in which it happens."""
-
-    program: Program
-    lost: tuple[str, ...]
+    def promises(self, profile: str) -> bool:
+        """Whether the promise speaks of crashes in a profile."""
+        return harshness_of(profile) <= harshness_of(self.survives)
 
 
-@frozen
-class Examined:
-    """Everything that was found out about a log."""
-
-    version: str
-    harms: tuple[Harm, ...]
-    coverage: Coverage
+def harshness_of(profile: str) -> int:
+    """Return how much a crash must do in a profile, to compare; without a crash least of all."""
+    return -1 if profile == NO_CRASH else PROFILES[profile].harshness
 
 
 def directory() -> Path:
@@ -118,9 +78,18 @@ def directory() -> Path:
 
 
 @cache
+def _listed() -> Mapping[str, Any]:
+    return tomllib.loads((directory() / "targets.toml").read_text(encoding="utf-8"))
+
+
+def unavailable_logs() -> Mapping[str, str]:
+    """Read which logs are missing from the list, and why."""
+    return dict(_listed()["unavailable"])
+
+
+@cache
 def foreign_logs() -> Mapping[str, ForeignLog]:
     """Read what there is, by name."""
-    text = (directory() / "targets.toml").read_text(encoding="utf-8")
     return {
         name: ForeignLog(
             name,
@@ -131,25 +100,43 @@ def foreign_logs() -> Mapping[str, ForeignLog]:
             entry["source"],
             tuple(entry.get("packages", ())),
             tuple(entry.get("build", ())),
+            entry.get("survives", CLAIMED[-1]),
         )
-        for name, entry in tomllib.loads(text).items()
+        for name, entry in _listed().items()
+        if name != "unavailable"
     }
+
+
+def missing_tools(log: ForeignLog) -> tuple[str, ...]:
+    """Return the programs that must be installed before a log can be built."""
+    return tuple(tool for tool in log.tools if shutil.which(tool) is None)
+
+
+def preparations(log: ForeignLog) -> tuple[str, ...]:
+    """Say what `prepare` has yet to install or to build; nothing if the log is ready."""
+    installed = tuple(f"pip install {each}" for each in log.packages if not _is_installed(each))
+    if log.build and not Path(log.runnable[0]).exists():
+        return (*installed, f"build it with {log.tools[-1]}")
+    return installed
 
 
 def prepare(log: ForeignLog) -> None:
     """
     Install or build what a log needs, at the versions that are pinned.
 
-    Raises `Invalid` if a tool is missing or fails.
+    Raises `Invalid` if a tool is missing or fails, with what the tool says.
     """
+    missing = missing_tools(log)
+    if missing:
+        raise Invalid(
+            f"{log.name} is built with {' and '.join(log.tools)}; "
+            f"install {' and '.join(missing)} and try again"
+        )
     wanted = [each for each in log.packages if not _is_installed(each)]
     if wanted:
         _run([sys.executable, "-m", "pip", "install", "--quiet", *wanted], log)
     if log.build:
         place, output = log.build
-        tool = {"go": "go", "rust": "cargo"}[place]
-        if shutil.which(tool) is None:
-            raise Invalid(f"{log.name} is built with {tool}, which is not installed")
         _run(["make", "--silent", "-C", str(directory() / place), output], log)
 
 
@@ -164,69 +151,6 @@ def _is_installed(requirement: str) -> bool:
 def _run(command: list[str], log: ForeignLog) -> None:
     finished = subprocess.run(command, check=False, capture_output=True, text=True)
     if finished.returncode:
-        last = finished.stderr.strip().splitlines()[-1:]
-        raise Invalid(f"{log.name}: {' '.join(command)} failed: {' '.join(last)}")
-
-
-def examine(log: ForeignLog) -> Iterator[Program | Examined]:
-    """Yield each program when it begins, and what was found out at the end."""
-    mildest: dict[tuple[str, str], Harm] = {}
-    search = _Search()
-    with AdapterTarget.running(log.runnable) as adapter, RecordedTarget.of(adapter) as target:
-        for program in (*PROGRAMS, *_failing(target)):
-            yield program
-            for harm in search.run(target, program):
-                key = harm.time, harm.violation.requirement
-                if key not in mildest or _harshness(harm) < _harshness(mildest[key]):
-                    mildest[key] = harm
-        said = target.implementation.version
-    yield Examined(said, tuple(sorted(mildest.values(), key=_harshness)), search.coverage)
-
-
-def _failing(target: RecordedTarget) -> Iterator[Program]:
-    """Rehearse an append, and let each of its syncs fail and the process die."""
-    rehearsed = target.rehearse((FIRST, Fail(1, Fault.ERROR), SECOND), OPTIONS)
-    for number, performed in enumerate(rehearsed, start=1):
-        if performed.name in ("fsync", "fdatasync"):
-            yield FIRST, Fail(number, Fault.ERROR), SECOND, Kill()
-
-
-@define
-class _Search:
-    """Runs programs and crashes them."""
-
-    coverage: Coverage = field(factory=Coverage)
-
-    def run(self, target: RecordedTarget, program: Program) -> Iterator[Harm]:
-        """Run a program, and crash it in each time of the log's life."""
-        running = run(program, target, OPTIONS)
-        trace = running.filesystem.trace
-        fails = any(isinstance(step, Fail) for step in program)
-        for violation in running.violations:
-            yield Harm(FAILED if fails else LATER, violation, "none", program, ())
-        if fails:
-            yield from self._crash(target, program, FAILED, trace, running.armed_after)
-            return
-        acknowledged = next(n for n, event in enumerate(trace.events) if isinstance(event, Acked))
-        created = Trace(trace.initial, trace.events[:acknowledged])
-        yield from self._crash(target, program, CREATED, created, 0)
-        yield from self._crash(target, program, LATER, trace, acknowledged + 1)
-
-    def _crash(
-        self, target: RecordedTarget, program: Program, time: str, trace: Trace, since: int
-    ) -> Iterator[Harm]:
-        """Crash a trace in one profile after the other, until one does harm."""
-        for profile in CLAIMED:
-            explorer = Explorer(
-                target, OPTIONS, PROFILES[profile], depth=1, bound=BOUND, sample=SAMPLE
-            )
-            found = explorer.explore(trace, since=since)
-            self.coverage.add(explorer.coverage)
-            for finding in found:
-                yield Harm(time, finding.violation, profile, program, finding.lost)
-            if found:
-                return  # what is harsher allows the same
-
-
-def _harshness(harm: Harm) -> int:
-    return -1 if harm.profile == "none" else PROFILES[harm.profile].harshness
+        said = [line for line in finished.stderr.splitlines() if not line.startswith("make: *** [")]
+        last = "".join(f"\n  {line}" for line in said[-LAST_LINES:])
+        raise Invalid(f"{log.name} cannot be prepared; this failed: {shlex.join(command)}{last}")

@@ -3,9 +3,11 @@
 //! An adapter says how to open the log, append, read everything back and close;
 //! requests and replies, one writer at a time and the words for errors are here.
 
+use std::any::Any;
 use std::error::Error;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, Write};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
@@ -26,7 +28,10 @@ pub trait Log: Sized {
     /// Read everything back.
     fn records(&mut self) -> Outcome<Vec<(u64, Vec<u8>)>>;
 
-    fn close(self) -> Outcome<()>;
+    /// Close; to most logs it is enough to be dropped.
+    fn close(self) -> Outcome<()> {
+        Ok(())
+    }
 }
 
 /// The log that is open, with the lock that keeps another writer out.
@@ -35,9 +40,12 @@ struct Open<L> {
     _lock: File,
 }
 
-/// A reply without its id: what was done, or why not.
-fn reply(outcome: Outcome<Value>, code: &str) -> Value {
-    match outcome {
+/// Carry an operation out; a reply without its id says what was done, or why not.
+///
+/// A library's panic is an error like any other.
+fn reply(code: &str, operation: impl FnOnce() -> Outcome<Value>) -> Value {
+    let outcome = panic::catch_unwind(AssertUnwindSafe(operation));
+    match outcome.unwrap_or_else(|panicked| Err(told(&*panicked).into())) {
         Ok(found) => json!({"ok": found}),
         Err(error) => {
             let (code, definite) = match error.is::<TryLockError>() {
@@ -47,6 +55,12 @@ fn reply(outcome: Outcome<Value>, code: &str) -> Value {
             json!({"error": {"code": code, "definite": definite, "message": error.to_string()}})
         }
     }
+}
+
+/// What a panic says.
+fn told(panicked: &(dyn Any + Send)) -> String {
+    let text = panicked.downcast_ref::<&str>().map(|text| text.to_string());
+    text.or_else(|| panicked.downcast_ref().cloned()).unwrap_or_else(|| "a panic".into())
 }
 
 fn open<L: Log>(arguments: &Value, open: &mut Option<Open<L>>) -> Outcome<Value> {
@@ -98,13 +112,13 @@ pub fn serve<L: Log>() -> io::Result<()> {
                 "implementation": {"name": L::NAME, "version": L::VERSION, "language": "Rust"},
                 "profiles": ["journal/core"],
             }}),
-            "journal.open" => reply(open(&request["args"], &mut served), "corrupt"),
-            "journal.append" => reply(append(&request["args"], &mut served), "io"),
-            "journal.scan" => reply(scan(&mut served), "corrupt"),
-            "journal.close" => {
-                let closed = served.take().map_or(Ok(()), |open| open.log.close());
-                reply(closed.map(|()| json!({})), "io")
-            }
+            "journal.open" => reply("corrupt", || open(&request["args"], &mut served)),
+            "journal.append" => reply("io", || append(&request["args"], &mut served)),
+            "journal.scan" => reply("corrupt", || scan(&mut served)),
+            "journal.close" => reply("io", || {
+                served.take().map_or(Ok(()), |open| open.log.close())?;
+                Ok(json!({}))
+            }),
             "bye" => json!({"ok": {}}),
             _ => json!({"unsupported": operation}),
         };
