@@ -14,11 +14,16 @@ Several processes play in *waves*, a task for each.  What a wave has found is
 passed over by the next, so that a bug which shows in every second program does
 not hide those behind it.
 
+An adapter is searched in the same way, by the hunts of `adapter_hunts`, each of which
+starts processes of its own.  One that breaks the protocol ends the run.
+
 The fuzzer emits events and prints nothing.  Ctrl-C ends a run as time does.
 """
 
+import shlex
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
@@ -31,11 +36,17 @@ from tornproof_models.explore.engine import Engine, Workers
 from tornproof_models.explore.workload import Target
 
 from tornproof_conformance import reproducer
+from tornproof_conformance.adapter.diagnosis import Diagnosis
+from tornproof_conformance.adapter.session import TIMEOUT
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.adapter_hunts import hunting
 from tornproof_conformance.cases import MachineCase, Problem
-from tornproof_conformance.events import ViolationFound
+from tornproof_conformance.events import Diagnosed, ViolationFound
 from tornproof_conformance.examples import DIRECTORY, open_database
-from tornproof_conformance.hunts import Catch, hunts_of
+from tornproof_conformance.hunts import Catch, Hunt, hunts_of
 from tornproof_conformance.machines import MachineTarget
+from tornproof_conformance.power.target import for_case
+from tornproof_conformance.runner import diagnosed
 from tornproof_conformance.searching import Order
 from tornproof_conformance.stories import tell
 from tornproof_conformance.targets import find_target
@@ -55,6 +66,18 @@ class Fuzzing:
     """Programs that a hunt makes up in a round: a second's work or two."""
 
     database: str = DIRECTORY
+    """Where examples that failed are kept; those of adapters are not, since none comes twice."""
+
+    command: tuple[str, ...] = ()
+    """The adapter that is searched; empty for a target that is built in."""
+
+    timeout: float = TIMEOUT
+    """Seconds that an adapter's reply may take."""
+
+    @classmethod
+    def of_adapter(cls, command: Sequence[str], seed: int, shard: int, shards: int) -> "Fuzzing":
+        """Search an adapter, which goes by its command."""
+        return cls(shlex.join(command), seed, shard, shards, command=tuple(command))
 
 
 # Events
@@ -106,8 +129,11 @@ class FuzzFinished:
     interrupted: bool
     """Whether it was Ctrl-C, and not the time, that ended it."""
 
+    gave_up: Mapping[str, str] = field(factory=dict)
+    """The hunts that could not be played, and why."""
 
-FuzzEvent: TypeAlias = FuzzStarted | FuzzProgress | ViolationFound | FuzzFinished
+
+FuzzEvent: TypeAlias = FuzzStarted | FuzzProgress | ViolationFound | Diagnosed | FuzzFinished
 
 
 # Tasks
@@ -139,10 +165,23 @@ def seed_of(fuzzing: Fuzzing, task: FuzzingTask) -> int | None:
 
 def play(fuzzing: Fuzzing, task: FuzzingTask) -> tuple[FuzzingTask, Catch]:
     """Do a task, in whatever process."""
-    (hunt,) = (hunt for hunt in hunts_of(fuzzing.target) if hunt.name == task.hunt)
-    database = open_database(fuzzing.database)
+    if fuzzing.command and task.round is None:
+        return task, Catch()
+    database = None if fuzzing.command else open_database(fuzzing.database)
     order = Order(seed_of(fuzzing, task), fuzzing.examples, task.overlooked, database)
-    return task, hunt.play(order)
+    with _hunts(fuzzing) as hunts:
+        (hunt,) = (hunt for hunt in hunts if hunt.name == task.hunt)
+        return task, hunt.play(order)
+
+
+@contextmanager
+def _hunts(fuzzing: Fuzzing) -> Iterator[tuple[Hunt, ...]]:
+    """Have the hunts that what is searched can be subjected to, for a while."""
+    if fuzzing.command:
+        with hunting(fuzzing.command, fuzzing.timeout) as hunts:
+            yield hunts
+    else:
+        yield hunts_of(fuzzing.target)
 
 
 # A run
@@ -161,6 +200,7 @@ class _Run:
     """For each hunt, the requirements that it has found violated."""
 
     reproducers: list[str] = field(factory=list)
+    gave_up: dict[str, str] = field(factory=dict)
     new_outcomes: int = 0
 
     @property
@@ -173,6 +213,8 @@ class _Run:
         self.total.add(catch)
         self.new_outcomes += len(self.total.outcomes) - before
         self.tasks += 1
+        if catch.gave_up:
+            self.gave_up[task.hunt] = catch.gave_up
         found = {problem.violation.requirement for problem in catch.problems}
         self.known[task.hunt] = self.known.get(task.hunt, frozenset()) | found
 
@@ -190,10 +232,12 @@ def fuzz(
 
     At least one round is played, however short the time.  Every violation is saved
     below `reproducers`, and told once.  Raises `Invalid` for a target or database
-    that cannot be used.
+    that cannot be used, and a `Diagnosis` for an adapter that does not start.
     """
-    hunts = tuple(hunt.name for hunt in hunts_of(fuzzing.target))
-    open_database(fuzzing.database)
+    with _hunts(fuzzing) as playable:
+        hunts = tuple(hunt.name for hunt in playable)
+    if not fuzzing.command:
+        open_database(fuzzing.database)
     running = _Run(hunts)
     began = clock()
     limit = 60 * minutes
@@ -210,6 +254,8 @@ def fuzz(
                     break
     except KeyboardInterrupt:
         interrupted = True
+    except Diagnosis as broken:
+        yield diagnosed(broken)
     total = running.total
     yield FuzzFinished(
         clock() - began,
@@ -219,6 +265,7 @@ def fuzz(
         len(total.outcomes),
         tuple(running.reproducers),
         interrupted,
+        running.gave_up,
     )
 
 
@@ -251,11 +298,23 @@ def _told(
         path = str(reproducer.save(problem, fuzzing.target, directory))
         if path not in running.reproducers:
             running.reproducers.append(path)
-            yield tell(problem, _target(fuzzing.target, problem), path)
+            with _judged(fuzzing, problem) as target:
+                yield tell(problem, target, path)
 
 
-def _target(name: str, problem: Problem) -> Target:
-    return MachineTarget(name) if isinstance(problem.case, MachineCase) else find_target(name)
+@contextmanager
+def _judged(fuzzing: Fuzzing, problem: Problem) -> Iterator[Target]:
+    """Have the target on which a problem was found, for a while."""
+    if fuzzing.command:
+        with (
+            AdapterTarget.running(fuzzing.command, timeout=fuzzing.timeout) as adapter,
+            for_case(adapter, problem.case) as judged,
+        ):
+            yield judged
+    elif isinstance(problem.case, MachineCase):
+        yield MachineTarget(fuzzing.target)
+    else:
+        yield find_target(fuzzing.target)
 
 
 def _progress(running: _Run, seconds: float, limit: float) -> FuzzProgress:

@@ -67,6 +67,8 @@ class Catch:
     """The different things that recoveries were seen to do, as hashes."""
 
     problems: list[Problem] = field(factory=list)
+    gave_up: str = ""
+    """Why the hunt could not be played, if it could not."""
 
     def count(self) -> None:
         """Count a program."""

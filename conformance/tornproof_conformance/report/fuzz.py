@@ -2,15 +2,21 @@
 The fuzzer in a terminal: what it has seen so far, and what it found.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from tornproof_conformance.events import ViolationFound
+from tornproof_conformance.events import Diagnosed, ViolationFound
+from tornproof_conformance.exit_codes import (
+    BROKEN_ADAPTER,
+    CONFORMS,
+    DOES_NOT_CONFORM,
+    INCONCLUSIVE,
+)
 from tornproof_conformance.fuzzing import FuzzEvent, FuzzFinished, FuzzProgress, FuzzStarted
-from tornproof_conformance.report.violation import render_violation
+from tornproof_conformance.report.violation import render_diagnosis, render_violation
 
 
 class FuzzReport:
@@ -18,8 +24,7 @@ class FuzzReport:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._violations: list[ViolationFound] = []
-        self._finished: FuzzFinished | None = None
+        self._taken: list[FuzzEvent] = []
         self._progress = Progress(
             SpinnerColumn(),
             BarColumn(),
@@ -31,17 +36,23 @@ class FuzzReport:
         )
         self._task = self._progress.add_task("trying known examples", total=None)
 
-    def show(self, stream: Generator[FuzzEvent, None, None]) -> bool:
-        """Consume a run's events, show them, and tell whether anything was found."""
+    def show(self, stream: Generator[FuzzEvent, None, None]) -> Sequence[FuzzEvent]:
+        """Consume a run's events, show them, and return what was more than progress."""
         with self._progress:
             consume(stream, self._take)
-        for violation in self._violations:
-            self._console.print(render_violation(violation))
-        if self._finished:
-            self._sum_up(self._finished)
-        return bool(self._violations)
+        for event in self._taken:
+            match event:
+                case ViolationFound():
+                    self._console.print(render_violation(event))
+                case Diagnosed():
+                    self._console.print(render_diagnosis(event))
+                case FuzzFinished():
+                    self._sum_up(event)
+        return self._taken
 
     def _take(self, event: FuzzEvent) -> None:
+        if not isinstance(event, FuzzProgress):
+            self._taken.append(event)
         match event:
             case FuzzStarted(suite, target, seed, shard, hunts):
                 self._console.print(
@@ -54,17 +65,16 @@ class FuzzReport:
                     self._task, completed=seconds, total=limit, description=described
                 )
             case ViolationFound():
-                self._violations.append(event)
                 self._console.print(f"  [bold red]✗ {event.requirement}[/] {escape(event.message)}")
                 self._console.print(f"    {escape(event.reproducer)}", soft_wrap=True)
-            case FuzzFinished():
-                self._finished = event
 
     def _sum_up(self, event: FuzzFinished) -> None:
         found = len(event.reproducers)
         verdict = "[green]nothing found[/]"
         if found:
             verdict = f"[bold red]{_counted(found, 'violation')}[/]"
+        for hunt, reason in event.gave_up.items():
+            self._console.print(f"\n[yellow]{hunt}[/] could not be played: {escape(reason)}")
         ended = "interrupted after" if event.interrupted else "in"
         self._console.print(
             f"\n{verdict} {ended} {event.seconds / 60:.1f} minutes and "
@@ -79,6 +89,20 @@ def consume(stream: Generator[FuzzEvent, None, None], take: Callable[[FuzzEvent]
             take(event)
     except KeyboardInterrupt:
         take(stream.throw(KeyboardInterrupt()))
+
+
+def exit_code(taken: Iterable[FuzzEvent]) -> int:
+    """Return what a run ends with whose events are these."""
+    code = CONFORMS
+    for event in taken:
+        match event:
+            case Diagnosed():
+                return BROKEN_ADAPTER
+            case ViolationFound():
+                code = DOES_NOT_CONFORM
+            case FuzzFinished(gave_up=gave_up) if gave_up and code == CONFORMS:
+                code = INCONCLUSIVE
+    return code
 
 
 def _seen(event: FuzzProgress | FuzzFinished) -> str:

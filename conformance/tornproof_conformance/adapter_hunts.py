@@ -1,0 +1,297 @@
+"""
+The ways in which a fuzzer searches an adapter.
+
+They are the checks of adapters, let loose: the same steps, the same explorer, the same
+contract.  A check begins with what is small and is the same in every run; a hunt makes
+things up, from a seed, and they are longer.
+
+- `power-loss`: programs of up to ten steps, recorded, and the power cut everywhere
+- `io-errors`: such programs in which a system call fails, and then the power
+- `kills`: programs of many steps, killed at any moment
+- `audits`: random puts, questions and kills
+- `deliveries`: events through the drainer, with several faults armed
+
+What is found is shrunk.  An adapter that starts slowly is given fewer programs in a
+round, so that a round takes some seconds with any.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from hashlib import blake2b
+from math import inf
+from random import Random
+
+from attrs import frozen
+from tornproof_models.contract.delivery import Profile
+from tornproof_models.disk.filesystem import Fault
+from tornproof_models.explore.recovering import Recovered
+from tornproof_models.explore.shrink import minimise
+from tornproof_models.explore.workload import (
+    Append,
+    Fail,
+    Kill,
+    Options,
+    Program,
+    Reopen,
+    Rotate,
+    Step,
+    Submit,
+    Sync,
+)
+
+from tornproof_conformance.adapter.arming import Arming, faults_of
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.cases import ExerciseCase, Problem, try_case
+from tornproof_conformance.checks import io_errors, kills, power_loss
+from tornproof_conformance.checks.exploration import DURABILITIES
+from tornproof_conformance.hunts import Catch, Hunt
+from tornproof_conformance.power.target import RecordedTarget, for_case
+from tornproof_conformance.searching import Order
+from tornproof_conformance.shrinking import repeat, shrink_problem
+
+LONGEST = 10
+"""Steps of a program that is crashed everywhere: twice as many as those that are all tried."""
+
+BOUND = 1 << 8
+"""Images of one crash point up to which all are judged, and a sample beyond: there are many."""
+
+SIZES = (4, 5, 24, 88, 472, 600, 1200)
+"""Payload sizes in bytes: frames that end just below, at and beyond a sector or a segment."""
+
+FAULTS = (Fault.ERROR, Fault.NO_SPACE, Fault.SHORT_THEN_NO_SPACE)
+
+MOST_FAULTS = 4
+"""Faults that are armed in one delivery; the check tries one, and pairs."""
+
+AUDIT_PROGRAMS = 5
+"""Programs of an exercise of audits: Hypothesis begins with the simplest."""
+
+
+@frozen
+class PowerLossHunt:
+    """Cut the power of random programs."""
+
+    adapter: AdapterTarget
+    name: str = "power-loss"
+
+    def play(self, order: Order) -> Catch:
+        """Search among programs."""
+        return _record(self.adapter, partial(self._search, order))
+
+    def _search(self, order: Order, target: RecordedTarget, catch: Catch) -> None:
+        source = Random(order.seed)
+        search = power_loss.Search(target, until=inf, bound=BOUND)
+        for _ in range(rounds_of(self.adapter)):
+            catch.count()
+            search.run(make_program(source, target), make_options(source))
+        catch.images = search.coverage.judged
+        _keep(catch, search.best.values(), order, target)
+
+
+@frozen
+class IoErrorsHunt:
+    """Let one system call of a random program fail, then cut the power."""
+
+    adapter: AdapterTarget
+    name: str = "io-errors"
+
+    def play(self, order: Order) -> Catch:
+        """Search among programs and faults."""
+        return _record(self.adapter, partial(self._search, order))
+
+    def _search(self, order: Order, target: RecordedTarget, catch: Catch) -> None:
+        source = Random(order.seed)
+        search = io_errors.Search(target, until=inf, bound=BOUND)
+        for _ in range(rounds_of(self.adapter)):
+            catch.count()
+            program, options = make_program(source, target), make_options(source)
+            faulty = put_fault(source, program, options, target)
+            _keep(catch, search.fail(io_errors.Injected(faulty, options)), order, target)
+        catch.images = search.coverage.judged
+
+
+def _record(adapter: AdapterTarget, search: Callable[[RecordedTarget, Catch], None]) -> Catch:
+    """Search with a recorded adapter; say what its recoveries did, or why nothing can be said."""
+    catch = Catch()
+    try:
+        with RecordedTarget.of(adapter) as target:
+            target.recordings = rounds_of(adapter)
+            search(target, catch)
+            catch.outcomes = {_hash(_outcome(each)) for each in target.outcomes}
+    except power_loss.NO_TRACE as reason:
+        catch.gave_up = str(reason)
+    return catch
+
+
+@frozen
+class KillsHunt:
+    """Kill random programs."""
+
+    adapter: AdapterTarget
+    name: str = "kills"
+
+    def play(self, order: Order) -> Catch:
+        """Search with the machine of the check."""
+        catch, source = Catch(), Random(order.seed)
+        known, found = set(order.overlooked), list[Problem]()
+        for durability in DURABILITIES:
+            catch.programs += kills.pace_of(self.adapter).programs
+            found += kills.search(self.adapter, durability, source.getrandbits(32), known)
+        _keep(catch, found, order, self.adapter)
+        return catch
+
+
+@frozen
+class AuditsHunt:
+    """Ask the audit index at random, and kill it."""
+
+    adapter: AdapterTarget
+    name: str = "audits"
+
+    def play(self, order: Order) -> Catch:
+        """Search with the machine of the check."""
+        catch, steps = Catch(AUDIT_PROGRAMS), 20 if self.adapter.is_slow else 60
+        seed = Random(order.seed).getrandbits(32)
+        case = ExerciseCase("audit-programs", (str(seed), str(AUDIT_PROGRAMS), str(steps)))
+        _keep(catch, try_case(case, self.adapter), order, self.adapter)
+        return catch
+
+
+@frozen
+class DeliveriesHunt:
+    """Arm several faults in the drainer."""
+
+    adapter: AdapterTarget
+    name: str = "deliveries"
+
+    def play(self, order: Order) -> Catch:
+        """Search among sets of faults."""
+        catch, source = Catch(), Random(order.seed)
+        profiles = [each.value for each in Profile if each.value in self.adapter.claims]
+        faults = faults_of(self.adapter)
+        for _ in range(rounds_of(self.adapter)):
+            catch.count()
+            armed = choose_faults(source, faults)
+            case = ExerciseCase("delivery", (source.choice(profiles), *map(str, armed)))
+            _keep(catch, try_case(case, self.adapter), order, self.adapter)
+        return catch
+
+
+HUNTS: Sequence[tuple[Callable[[AdapterTarget], Hunt], frozenset[str]]] = (
+    (PowerLossHunt, frozenset({"journal/core"})),
+    (IoErrorsHunt, frozenset({"journal/core"})),
+    (KillsHunt, frozenset({"journal/core"})),
+    (AuditsHunt, frozenset({"audit/core"})),
+    (DeliveriesHunt, frozenset({"drainer/durable", "drainer/volatile"})),
+)
+"""Every hunt, and the profiles of which it needs one."""
+
+
+@contextmanager
+def hunting(command: Sequence[str], timeout: float) -> Iterator[tuple[Hunt, ...]]:
+    """
+    Start an adapter and return the hunts that what it claims can be subjected to.
+
+    Raises a `Diagnosis` if it does not start, or does not say who it is.
+    """
+    with AdapterTarget.running(command, timeout=timeout) as target:
+        yield tuple(hunt(target) for hunt, needed in HUNTS if needed & target.claims)
+
+
+# What is made up
+
+
+def rounds_of(adapter: AdapterTarget) -> int:
+    """Choose how many programs a hunt tries in a round: some seconds' worth."""
+    return 2 if adapter.is_slow else 10
+
+
+def make_program(source: Random, target: AdapterTarget) -> Program:
+    """Make a program up of steps that an adapter can take."""
+
+    def append() -> Step:
+        return Append(source.choice(SIZES) if source.random() < 0.8 else source.randint(4, 1500))
+
+    def submit() -> Step:
+        return Submit(tuple(source.choices(SIZES, k=source.randint(2, 4))))
+
+    makers: list[tuple[Callable[[], Step], int]] = [(append, 6), (Sync, 2), (Reopen, 1), (Kill, 1)]
+    if power_loss.can_take(target, Rotate()):
+        makers.append((Rotate, 1))
+    if target.takes_many:
+        makers.append((submit, 2))
+    steps, weights = zip(*makers, strict=True)
+    length = source.randint(2, LONGEST - 1)
+    return (append(), *(make() for make in source.choices(steps, weights, k=length)))
+
+
+def make_options(source: Random) -> Options:
+    """Choose what to open a journal with."""
+    return Options(source.choice((512, 4096)), source.choice(DURABILITIES))
+
+
+def put_fault(
+    source: Random, program: Program, options: Options, target: RecordedTarget
+) -> Program:
+    """Let one call fail of those that a program makes after some step."""
+    place = source.randrange(len(program))
+    harmless = (*program[:place], Fail(1, Fault.ERROR), *program[place:])
+    calls = len(target.rehearse(harmless, options))
+    fail = Fail(source.randint(1, max(calls, 1)), source.choice(FAULTS))
+    return (*program[:place], fail, *program[place:])
+
+
+def choose_faults(source: Random, faults: Sequence[Arming]) -> Sequence[Arming]:
+    """Choose some faults, no two at the same visit to a point."""
+    chosen = source.sample(faults, min(source.randint(1, MOST_FAULTS), len(faults)))
+    return tuple({(each.point, each.nth): each for each in chosen}.values())
+
+
+# What is found
+
+
+def _keep(catch: Catch, found: Iterable[Problem], order: Order, target: AdapterTarget) -> None:
+    """Keep the first problem of each requirement that was not known, as small as it can be."""
+    known = {*order.overlooked, *(each.violation.requirement for each in catch.problems)}
+    for problem in found:
+        if problem.violation.requirement not in known:
+            known.add(problem.violation.requirement)
+            catch.problems.append(smallest(problem, target))
+
+
+def smallest(problem: Problem, target: AdapterTarget) -> Problem:
+    """Shrink a problem; one that does not come again is left as it is."""
+    match problem.case:
+        case ExerciseCase("delivery", (profile, *faults)):
+            cases: Iterable[ExerciseCase] = _fewer_faults(problem, profile, faults, target)
+        case ExerciseCase("audit-programs", (seed, programs, most)):
+            steps = (each for each in (3, 5, 8, 13, 21, 34) if each < int(most))
+            cases = (ExerciseCase("audit-programs", (seed, programs, str(n))) for n in steps)
+        case _:
+            with for_case(target, problem.case) as judged:
+                return shrink_problem(problem, judged)
+    shown = (repeat(case, problem.violation.requirement, target) for case in cases)
+    return next((each for each in shown if each), problem)
+
+
+def _fewer_faults(
+    problem: Problem, profile: str, faults: Sequence[str], target: AdapterTarget
+) -> Iterator[ExerciseCase]:
+    """Yield the delivery of which no fault can be left out."""
+
+    def still_fails(fewer: Sequence[str]) -> bool:
+        case = ExerciseCase("delivery", (profile, *fewer))
+        return repeat(case, problem.violation.requirement, target) is not None
+
+    yield ExerciseCase("delivery", (profile, *minimise(faults, still_fails)))
+
+
+def _outcome(recovered: Recovered) -> str:
+    """Say what a recovery did: cut, how many records it kept, and what was wrong."""
+    kept = None if recovered.records is None else len(recovered.records)
+    return f"{kept} {recovered.cut} {recovered.error}"
+
+
+def _hash(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=8).digest()
