@@ -24,6 +24,7 @@ from tornproof_models.contract.delivery import (
     Outcome,
     Profile,
     Replayed,
+    Seen,
     State,
     Struck,
     Submitted,
@@ -36,8 +37,10 @@ from tornproof_models.explore.deliveries import (
     Move,
     Program,
     Submit,
+    Watch,
     event_id,
     event_of,
+    ids_of,
     payload_of,
 )
 
@@ -91,6 +94,8 @@ class Delivery:
                     self.drain()
                 case Kill():
                     self.restart()
+                case Watch():
+                    self.history.append(Seen(*ids_of(self.look())))
                 case _:
                     raise ValueError(f"no step for an adapter: {step}")
 
@@ -200,8 +205,7 @@ class Delivery:
         self._session = self.target.take_session()
         self._open()
         state = self.look()
-        chain = tuple(row.event_id for row in state.chain)
-        letters = tuple(letter.event_id for letter in state.dead_letters)
+        chain, letters = ids_of(state)
         waiting: tuple[str, ...] = ()
         if self.profile is Profile.DURABLE:
             admitted = [

@@ -16,6 +16,7 @@ from itertools import islice
 from attrs import frozen
 from tornproof_models.contract.delivery import Outcome, Profile
 from tornproof_models.contract.journal import Violation
+from tornproof_models.explore.deliveries import ids_of
 
 from tornproof_conformance.adapter.arming import Arming
 from tornproof_conformance.adapter.deliveries import DRAIN_MS, Delivery
@@ -151,9 +152,14 @@ def a_closed_queue_has_landed_everything(delivery: Delivery, _: Faults) -> None:
     delivery.play(UNDISTURBED[:2])
     if not _close(delivery, DRAIN_MS):
         delivery.report("DRN-11", "nothing went wrong, and a close did not land what was admitted")
+        return
     if delivery.submit() is Outcome.ADMITTED:
         delivery.report("DRN-11", "a closed queue has admitted an event")
     delivery.restart()
+    chain, letters = ids_of(delivery.look())
+    landed = {*chain, *letters}
+    if missing := {"e1", "e2"} - landed:
+        delivery.report("DRN-11", f"closed and drained, it said, and {min(missing)} is nowhere")
     delivery.settle()
 
 
@@ -198,8 +204,8 @@ def what_a_panic_takes_is_counted(delivery: Delivery, faults: Faults) -> None:
         return
     state = delivery.look()
     assert state.counters is not None
-    landed = {row.event_id for row in state.chain} | {row.event_id for row in state.dead_letters}
-    unlanded = {"e1", "e2"} - landed
+    chain, letters = ids_of(state)
+    unlanded = {"e1", "e2"} - {*chain, *letters}
     if state.counters.lost < len(unlanded):
         message = f"{len(unlanded)} events were not landed by a drainer that gave up: "
         delivery.report("DRN-18", f"{message}{state.counters}")

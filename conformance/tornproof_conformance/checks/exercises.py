@@ -3,7 +3,8 @@ What an adapter is put through besides programs, scenarios and images.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from tornproof_models.contract.delivery import Profile
 from tornproof_models.explore.workload import Target
@@ -81,11 +82,22 @@ DELIVERIES = Check(
 )
 
 
-def _queue_situations(target: Target, _: Budget) -> Findings:
+def queue_situations_check(chosen: Sequence[QueueSituation]) -> Check:
+    """Make the check of these situations."""
+    return Check(
+        "queue-situations",
+        "restarts, refusals and endings of a drainer",
+        frozenset(each.requirement for each in chosen),
+        partial(_queue_situations, chosen),
+        partial(_unplayable, chosen),
+    )
+
+
+def _queue_situations(chosen: Sequence[QueueSituation], target: Target, _: Budget) -> Findings:
     faults = _faults(target)
     programs = [
         (situation.name, profile, *map(str, armed))
-        for situation, profile in _playable(target)
+        for situation, profile in _playable(chosen, target)
         for armed in situation.programs(faults)
     ]
     for number, program in enumerate(programs):
@@ -96,23 +108,27 @@ def _queue_situations(target: Target, _: Budget) -> Findings:
     return Covered(words, {"queue_situations": len(programs)}, ("process-kill",))
 
 
-def _playable(target: Target) -> Iterator[tuple[QueueSituation, str]]:
+def _playable(
+    chosen: Sequence[QueueSituation], target: Target
+) -> Iterator[tuple[QueueSituation, str]]:
     """Choose the situations of the profiles that a target claims."""
     assert isinstance(target, AdapterTarget)
-    for situation in SITUATIONS.values():
+    for situation in chosen:
         for profile in situation.profiles:
             if profile.value in target.claims:
                 yield situation, profile.value
 
 
-def _unplayable(target: Target) -> frozenset[str]:
+def _unplayable(chosen: Sequence[QueueSituation], target: Target) -> frozenset[str]:
     """Name the requirements for which an adapter lacks the profile, the points or the count."""
     assert isinstance(target, AdapterTarget)
     faults = _faults(target)
-    played = {each.requirement for each, _ in _playable(target) if any(each.programs(faults))}
-    played |= {each.requirement for each, _ in _playable(target) if each.arm is None}
-    uncounted = set() if counts_dead_letters(target) else {"DRN-14"}
-    return frozenset(IN_SITUATIONS - played | uncounted)
+    played = {
+        each.requirement for each, _ in _playable(chosen, target) if list(each.programs(faults))
+    }
+    if not counts_dead_letters(target):
+        played.discard("DRN-14")
+    return frozenset(each.requirement for each in chosen) - played
 
 
 def _faults(target: Target) -> list[Arming]:
@@ -120,12 +136,4 @@ def _faults(target: Target) -> list[Arming]:
     return faults_of(target)
 
 
-IN_SITUATIONS = frozenset(each.requirement for each in SITUATIONS.values())
-
-QUEUE_SITUATIONS = Check(
-    "queue-situations",
-    "restarts, refusals and endings of a drainer",
-    IN_SITUATIONS,
-    _queue_situations,
-    _unplayable,
-)
+QUEUE_SITUATIONS = queue_situations_check(tuple(SITUATIONS.values()))

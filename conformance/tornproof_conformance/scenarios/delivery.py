@@ -24,6 +24,7 @@ from tornproof_models.explore.deliveries import (
     Program,
     Run,
     Submit,
+    Watch,
     event_of,
     run,
 )
@@ -41,7 +42,7 @@ RESTARTED: Program = (Submit(), Submit(), Kill(), Submit(), Move(30))
 """Something is left for the next process, and something comes in (DRN-16)."""
 
 UNDISTURBED: Program = (Submit(), Submit(), Move(9))
-UNFLUSHED: Program = (Submit(), Move(9), Submit(), Kill(), Submit())
+UNFLUSHED: Program = (Submit(), Move(9), Watch(), Submit(), Kill(), Submit())
 """Without a spool, a crash takes the second event and no other (DRN-18)."""
 
 REJECTED = Arm(Strike(Kind.NO_SUCH_COLUMN, point="insert"))

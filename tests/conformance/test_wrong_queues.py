@@ -1,0 +1,146 @@
+"""Scenarios and situations convict drainers and chains of adapters that are wrong."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tornproof_conformance.adapter.arming import faults_of
+from tornproof_conformance.adapter.exercises import exercise
+from tornproof_conformance.adapter.queue_situations import SITUATIONS
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.adapter_checks import check_adapter, select
+from tornproof_conformance.checks import Budget
+from tornproof_conformance.events import RequirementJudged, RunFinished
+from tornproof_conformance.exit_codes import DOES_NOT_CONFORM
+from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.report.record import record_run
+from tornproof_conformance.scenarios import SCENARIOS
+from tornproof_models.contract.delivery import Profile
+
+from tests.conformance.named_adapter import NamedAdapter
+
+COMMAND = [sys.executable, str(Path(__file__).with_name("wrong_queues.py"))]
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[NamedAdapter]:
+    """Every wrong queue, and the right one, behind one command."""
+    with NamedAdapter.running(COMMAND, timeout=2.0) as target:
+        assert isinstance(target, NamedAdapter)
+        yield target
+
+
+CHAINS = (
+    ("BeginsWithOnes", "every-row-is-as-the-rows-before-make-it", {"CHN-2"}),
+    ("LinksNothing", "every-row-is-as-the-rows-before-make-it", {"CHN-3"}),
+    ("JoinsFields", "every-row-is-as-the-rows-before-make-it", {"CHN-4"}),
+    ("Blind", "every-edit-is-seen", {"CHN-5"}),
+    ("Blind", "rows-that-go-come-or-change-places-are-seen", {"CHN-5"}),
+    ("IgnoresTheHead", "rows-that-go-come-or-change-places-are-seen", {"CHN-5"}),
+    ("FirstBreakOnly", "every-break-is-reported", {"CHN-6"}),
+    ("Blind", "a-signature-needs-its-key-and-its-place", {"CHN-7"}),
+    ("TrustsAnyKey", "a-signature-needs-its-key-and-its-place", {"CHN-7"}),
+    ("ChecksNoSignature", "a-signature-covers-the-whole-row", {"CHN-7"}),
+    ("LocksLate", "a-race-for-the-head-cannot-be-lost", {"CHN-8"}),
+)
+
+
+@requirement("CHN-2", "CHN-3", "CHN-4", "CHN-5", "CHN-6", "CHN-7", "CHN-8")
+@pytest.mark.parametrize(("name", "scenario", "expected"), CHAINS)
+def test_a_wrong_chain_is_found_out(
+    name: str, scenario: str, expected: set[str], served: NamedAdapter
+) -> None:
+    """By its rows, and by what it says of rows that somebody has tampered with."""
+    served.serves = name
+
+    assert SCENARIOS[scenario].applies(served)
+    found = SCENARIOS[scenario].judge(served)
+    assert {violation.requirement for violation in found} == expected
+
+
+@requirement("CHN-9")
+@pytest.mark.parametrize(
+    ("name", "scenario"),
+    [
+        ("MendsOldChains", "an-old-chain-is-verified-and-left-as-it-is"),
+        ("PassesEveryOldChain", "damage-to-an-old-chain-is-seen"),
+        ("SaysNothingOfForgeries", "what-an-old-chain-cannot-show-is-said"),
+    ],
+)
+def test_a_wrong_verification_of_an_old_chain_is_found_out(name: str, scenario: str) -> None:
+    """By chains of v0.7 that were made for it."""
+    with AdapterTarget.running([*COMMAND, name]) as target:
+        found = SCENARIOS[scenario].judge(target)
+
+    assert {violation.requirement for violation in found} == {"CHN-9"}
+
+
+DRAINERS = (
+    ("KeepsInMemory", "what-is-admitted-survives", Profile.DURABLE, "DRN-3"),
+    ("BelievesTheCommit", "an-ambiguous-commit-is-looked-into", Profile.DURABLE, "DRN-7"),
+    ("DropsTheRefused", "what-the-dead-letters-refuse-stays", Profile.DURABLE, "DRN-10"),
+    ("WaitsForProducers", "a-closed-queue-has-landed-everything", Profile.DURABLE, "DRN-11"),
+    ("ClosesWithoutFlushing", "a-closed-queue-has-landed-everything", Profile.VOLATILE, "DRN-11"),
+    ("AdmitsWhenClosed", "a-closed-queue-has-landed-everything", Profile.DURABLE, "DRN-11"),
+    ("CountsOnce", "dead-letters-are-counted-or-it-is-an-error", Profile.DURABLE, "DRN-14"),
+    ("NoneIfUnknown", "dead-letters-are-counted-or-it-is-an-error", Profile.VOLATILE, "DRN-14"),
+    ("NewestFirst", "the-next-process-begins-with-what-was-left", Profile.DURABLE, "DRN-16"),
+    (
+        "BeginsAfresh",
+        "without-a-spool-a-crash-takes-what-had-not-landed",
+        Profile.VOLATILE,
+        "DRN-18",
+    ),
+    ("CountsNoLoss", "what-a-panic-takes-is-counted", Profile.VOLATILE, "DRN-18"),
+)
+
+
+@requirement("DRN-3", "DRN-7", "DRN-10", "DRN-11", "DRN-14", "DRN-16", "DRN-18")
+@pytest.mark.parametrize(("name", "situation", "profile", "expected"), DRAINERS)
+def test_a_wrong_drainer_is_found_out(
+    name: str, situation: str, profile: Profile, expected: str, served: NamedAdapter
+) -> None:
+    """By the situation that is about what it does wrong, and under that name."""
+    served.serves = name
+    found = first_found(served, situation, profile)
+
+    assert found == {expected}
+
+
+def first_found(served: NamedAdapter, situation: str, profile: Profile) -> set[str]:
+    """Play a situation with one set of faults after the other, until something is found."""
+    for faults in SITUATIONS[situation].programs(faults_of(served)):
+        words = (situation, profile.value, *map(str, faults))
+        if found := exercise("queue-situation", served, words):
+            return {violation.requirement for violation in found}
+    return set()
+
+
+@pytest.mark.parametrize("name", sorted({scenario for _, scenario, _ in CHAINS}))
+def test_the_reference_comes_out_of_every_scenario(name: str, served: NamedAdapter) -> None:
+    """Out of process, with nothing to be said against it."""
+    served.serves = "right"
+
+    assert SCENARIOS[name].judge(served) == []
+
+
+@requirement("DRN-7", "CHN-6")
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("BelievesTheCommit", "DRN-7"), ("FirstBreakOnly", "CHN-6")]
+)
+def test_the_verdict_and_the_exit_code_are_right(name: str, wanted: str, tmp_path: Path) -> None:
+    """What is found ends up in the verdict."""
+    stream = check_adapter(
+        [*COMMAND, name],
+        budget=Budget(seconds=1),
+        reproducers=tmp_path,
+        checks=[each for each in select([wanted]) if each.name != "deliveries"],
+    )
+    record = record_run(stream)
+
+    verdict = record.verdict(wanted)
+    assert isinstance(verdict, RequirementJudged)
+    assert verdict.verdict == "violated"
+    assert isinstance(record.finished, RunFinished)
+    assert record.exit_code == DOES_NOT_CONFORM

@@ -1,0 +1,216 @@
+"""
+Deferred queues that are wrong, each in one way, as adapters; and chains.
+
+Each is the reference's adapter with something replaced: an operation, or a statement
+on its way to the database.  One process serves them all, and those of `wrong_chains`:
+which one it is stands in the path of the directory that it is given, or in the command.
+"""
+
+import inspect
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "conformance" / "adapters" / "python"))
+
+from deferred_queue import DeferredQueue
+from tornproof.chain import Entry, append, connect
+from tornproof.drainer.event import encode, from_json
+from tornproof.errors import TornproofError
+from tornproof_conformance.kit import Adapter
+from tornproof_models.database_faults import FaultyConnection, point_of
+
+from tests.conformance.wrong_chains import connected
+
+SLOW = 3.0
+"""Seconds: more than the tests wait for."""
+
+
+class KeepsInMemory(DeferredQueue):
+    """Keeps what it calls durable in memory."""
+
+    def drainer_open(self, *_: Any, **asked: Any) -> dict[str, Any]:
+        """Open the volatile queue."""
+        return super().drainer_open(**{**asked, "durable": False})
+
+
+class NewestFirst(DeferredQueue):
+    """After a restart, lets what comes in pass what was left."""
+
+    left = False
+
+    def drainer_open(self, *_: Any, **asked: Any) -> dict[str, Any]:
+        """See whether something was left."""
+        answer = super().drainer_open(**asked)
+        type(self).left = super().drainer_metrics()["pending"] > 0
+        return answer
+
+    def drainer_submit(self, **event: Any) -> dict[str, Any]:
+        """Append it at once."""
+        if not self.left:
+            return super().drainer_submit(**event)
+        encoded = encode(from_json(event))
+        row = Entry(event["event_id"], event["agent_id"], "new", "2026", encoded.payload)
+        with closing(connect(self.database)) as connection:
+            append(connection, [row])
+        return {"admitted": True, "event_id": event["event_id"]}
+
+
+class NeverLooks(FaultyConnection):
+    """Finds no event anywhere."""
+
+    def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Answer the question whether an event is there with no."""
+        cursor = super().execute(statement, parameters)
+        return super().execute("SELECT 1 WHERE 0") if point_of(statement) == "residence" else cursor
+
+
+class BelievesTheCommit(DeferredQueue):
+    """Does not look whether a commit that was reported as failed has happened."""
+
+    def _connect(self) -> sqlite3.Connection:
+        return connected(self, NeverLooks)
+
+
+class Drops(FaultyConnection):
+    """Takes a dead letter that was refused for one that was written."""
+
+    def execute(self, statement: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        """Pass over the failure."""
+        if point_of(statement) != "dead letter":
+            return super().execute(statement, parameters)
+        with suppress(sqlite3.Error):
+            return super().execute(statement, parameters)
+        return super().execute("SELECT 1 WHERE 0")
+
+
+class DropsTheRefused(DeferredQueue):
+    """Forgets an event that the dead letters do not take."""
+
+    def _connect(self) -> sqlite3.Connection:
+        return connected(self, Drops)
+
+
+class WaitsForProducers(DeferredQueue):
+    """Does not end before whoever submitted lets go."""
+
+    def drainer_close(self, timeout_ms: int | None = None) -> dict[str, Any]:
+        """Wait."""
+        time.sleep(SLOW)
+        return super().drainer_close(timeout_ms)
+
+
+class ClosesWithoutFlushing(DeferredQueue):
+    """Ends at once, says that everything has landed, and lets go of it."""
+
+    def drainer_close(self, timeout_ms: int | None = None) -> dict[str, Any]:  # noqa: ARG002
+        """Do nothing."""
+        return {"drained": True}
+
+
+class AdmitsWhenClosed(DeferredQueue):
+    """Says that an event was admitted when nobody is there to take it."""
+
+    def drainer_submit(self, **event: Any) -> dict[str, Any]:
+        """Admit."""
+        with suppress(TornproofError):
+            super().drainer_submit(**event)
+        return {"admitted": True}
+
+
+class CountsOnce(DeferredQueue):
+    """Counts the dead letters that it has seen."""
+
+    most = 0
+
+    def drainer_metrics(self) -> dict[str, Any]:
+        """Never count down."""
+        counters = super().drainer_metrics()
+        type(self).most = max(self.most, counters["dlq_size"])
+        return {**counters, "dlq_size": self.most}
+
+    def drainer_open(self, *_: Any, **asked: Any) -> dict[str, Any]:
+        """Begin with none."""
+        type(self).most = 0
+        return super().drainer_open(**asked)
+
+
+class NoneIfUnknown(DeferredQueue):
+    """Takes a count that failed for a count of nothing."""
+
+    def drainer_metrics(self) -> dict[str, Any]:
+        """Say none."""
+        try:
+            return super().drainer_metrics()
+        except TornproofError:
+            names = ("submitted", "refused", "pending", "chained", "dead_lettered", "lost")
+            return dict.fromkeys((*names, "dlq_size"), 0)
+
+
+class BeginsAfresh(DeferredQueue):
+    """Without a spool, begins with an empty chain."""
+
+    def drainer_open(self, *_: Any, **asked: Any) -> dict[str, Any]:
+        """Remove what is there."""
+        if not asked["durable"]:
+            for path in Path(asked["dir"]).glob("chain.db*"):
+                path.unlink()
+        return super().drainer_open(**asked)
+
+
+class CountsNoLoss(DeferredQueue):
+    """Counts what a panic took as refused."""
+
+    def drainer_metrics(self) -> dict[str, Any]:
+        """Lose nothing."""
+        counters = super().drainer_metrics()
+        return {**counters, "lost": 0, "refused": counters["refused"] + counters["lost"]}
+
+
+# Serving them
+
+
+def _kinds(base: type[DeferredQueue]) -> dict[str, type[DeferredQueue]]:
+    found = {base.__name__: base}
+    for kind in base.__subclasses__():
+        found |= _kinds(kind)
+    return found
+
+
+KINDS = _kinds(DeferredQueue)
+
+
+class Served:
+    """Whatever was opened last, or what the command names."""
+
+    def __init__(self, name: str) -> None:
+        self.kind = KINDS[name]
+        self.queue = self.kind()
+
+    def operation(self, name: str) -> Callable[..., Any]:
+        """Make the operation of a name."""
+
+        def carry_out(**arguments: Any) -> Any:
+            if name == "drainer_open":
+                parts = Path(arguments["dir"]).parts
+                self.queue = next((KINDS[part] for part in parts if part in KINDS), self.kind)()
+            return getattr(self.queue, name)(**arguments)
+
+        # the kit leaves out what an operation does not ask for
+        carry_out.__signature__ = inspect.signature(getattr(DeferredQueue, name))  # type: ignore[attr-defined]
+        return carry_out
+
+
+if __name__ == "__main__":
+    served = Served(*(sys.argv[1:] or ["DeferredQueue"]))
+    profiles = ("drainer/durable", "drainer/volatile", "chain/v1", "chain/pairwise")
+    adapter = Adapter("wrong queues", profiles)
+    for name in dir(DeferredQueue):
+        if name.startswith(("drainer_", "fault_")):
+            adapter.operations[name.replace("_", ".", 1)] = served.operation(name)
+    adapter.serve()
