@@ -6,6 +6,7 @@ A journal in one file: the least that Tornproof can judge.
 
 import os
 import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -16,26 +17,25 @@ from tornproof_conformance.kit import Adapter, exclusive, sync_directory
 adapter = Adapter("minimal", ["journal/core"])
 
 
-def frame(payload: bytes) -> bytes:
-    """Put the length, and a checksum of both, before a payload."""
-    length = len(payload).to_bytes(4, "little")
-    return length + zlib.crc32(length + payload).to_bytes(4, "little") + payload
+def line(text: bytes) -> bytes:
+    """Put a checksum before a text, and an end behind it."""
+    return b"%08x %b\n" % (zlib.crc32(text), text)
 
 
-def records(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield offset and payload of every record, up to the first that is not whole."""
+def records(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield offset and payload of every record, up to the first line that is not whole."""
     at = 0
-    while at < len(data):
-        payload = data[at + 8 : at + 8 + int.from_bytes(data[at : at + 4], "little")]
-        if not data.startswith(frame(payload), at):
+    for found in file:
+        text = found[9:-1]
+        if found != line(text):
             return
-        yield at, payload
-        at += 8 + len(payload)
+        yield at, b64decode(text)
+        at += len(found)
 
 
 @frozen
 class Log:
-    """A file of frames."""
+    """A file of lines."""
 
     path: Path
     file: BinaryIO
@@ -44,7 +44,7 @@ class Log:
     def append(self, payload: bytes, durable: bool) -> int:
         """Write a record, and make it durable before it is acknowledged."""
         offset = self.file.tell()
-        self.file.write(frame(payload))
+        self.file.write(line(b64encode(payload)))
         self.file.flush()
         if durable:
             os.fsync(self.file)
@@ -52,7 +52,8 @@ class Log:
 
     def scan(self) -> Iterator[tuple[int, bytes]]:
         """Read everything back."""
-        return records(self.path.read_bytes())
+        with self.path.open("rb") as file:
+            yield from records(file)
 
 
 @adapter.journal
@@ -60,16 +61,15 @@ def opened(directory: Path) -> Iterator[Log]:
     """Copy what is whole to a new file, which takes the old one's place."""
     path, new = directory / "log", directory / "log.new"
     with exclusive(directory):
-        data = path.read_bytes() if path.exists() else b""
-        kept = b"".join(frame(payload) for _, payload in records(data))
+        path.touch()
         new.unlink(missing_ok=True)  # a file that was cut may show its old bytes
-        with new.open("xb") as file:
-            file.write(kept)
+        with path.open("rb") as old, new.open("xb") as file:
+            file.writelines(line(b64encode(payload)) for _, payload in records(old))
             file.flush()
             os.fsync(file)
             new.rename(path)
             sync_directory(directory)
-            yield Log(path, file, len(data) - len(kept))
+            yield Log(path, file, old.seek(0, os.SEEK_END) - file.tell())
             os.fsync(file)
 
 
