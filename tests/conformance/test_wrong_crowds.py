@@ -1,0 +1,144 @@
+"""What takes a recording, or a look at the process, convicts wrong adapters."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tornproof_conformance.adapter.audits import audit_vectors, shows_records
+from tornproof_conformance.adapter.exercises import RECORDED, exercise
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.cases import ExerciseCase
+from tornproof_conformance.checks.audits import ADAPTER_AUDITS
+from tornproof_conformance.cli import main
+from tornproof_conformance.power.target import RecordedTarget, for_case
+from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.scenarios import SCENARIOS
+
+HERE = Path(__file__).parent
+
+needs_strace = pytest.mark.skipif(
+    shutil.which("strace") is None, reason="strace is not installed (package strace)"
+)
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/schedstat").exists(), reason="this system has no /proc"
+)
+
+
+def command(name: str) -> Sequence[str]:
+    """Return what starts a wrong adapter."""
+    return [sys.executable, str(HERE / "wrong_crowds.py"), name]
+
+
+@contextmanager
+def running(name: str) -> Iterator[AdapterTarget]:
+    """Start one."""
+    with AdapterTarget.running(command(name)) as target:
+        yield target
+
+
+def found_by(exercised: str, target: AdapterTarget) -> set[str]:
+    """Put an adapter through an exercise, recorded if that takes it."""
+    with for_case(target, ExerciseCase(exercised)) as judged:
+        assert isinstance(judged, RecordedTarget) == (exercised in RECORDED)
+        return {violation.requirement for violation in exercise(exercised, judged, ())}
+
+
+@needs_strace
+@requirement("GRP-1", "GRP-2", "GRP-3", "GRP-7", "RDR-6")
+@pytest.mark.parametrize(
+    ("name", "exercised", "expected"),
+    [
+        ("ToldTooEarly", "shared-syncs", {"GRP-1"}),
+        ("OneSyncEach", "shared-syncs", {"GRP-2"}),
+        ("FailureKept", "fail-together", {"GRP-3"}),
+        ("GoesOn", "fail-together", {"GRP-3"}),
+        ("ClosesUnsynced", "close-together", {"GRP-7"}),
+        ("ShowsEverything", "show-what-lasts", {"RDR-6"}),
+    ],
+)
+def test_a_recording_convicts(name: str, exercised: str, expected: set[str]) -> None:
+    """By syncs that are counted, that fail, or that are not there when the power goes."""
+    with running(name) as target:
+        assert expected <= found_by(exercised, target)
+
+
+@needs_proc
+@requirement("REC-9")
+def test_a_journal_in_memory_is_noticed() -> None:
+    """One that reads all of its files at once holds them all."""
+    with running("ReadsAtOnce") as target:
+        assert found_by("memory", target) == {"REC-9"}
+
+
+@needs_proc
+@requirement("AUD-12", "GRP-5", "GRP-7")
+@pytest.mark.parametrize(
+    ("name", "scenario", "expected"),
+    [
+        ("RecentByScan", "the-recent-cost-no-scan", "AUD-12"),
+        ("HundredAtMost", "a-crowd-is-answered-and-so-is-a-lone-record", "GRP-5"),
+        ("StaysOpen", "what-comes-after-a-close-is-refused", "GRP-7"),
+    ],
+)
+def test_a_situation_convicts(name: str, scenario: str, expected: str) -> None:
+    """By the scenarios that are played in this process as well."""
+    with running(name) as target:
+        assert SCENARIOS[scenario].applies(target)
+        assert {each.requirement for each in SCENARIOS[scenario].judge(target)} == {expected}
+
+
+@requirement("AUD-12", "AUD-16")
+@pytest.mark.parametrize(
+    ("name", "vector", "expected"),
+    [
+        ("RecordsInAnyOrder", "aud/record-plain", "AUD-16"),
+        ("NoIndexOfTime", "aud/keys-of-one-audit", "AUD-12"),
+    ],
+)
+def test_a_vector_convicts(name: str, vector: str, expected: str) -> None:
+    """By bytes that an adapter shows; who has no index of time breaks a SHOULD, and no MUST."""
+    with running(name) as target:
+        found = exercise("audit-vector", target, (vector,))
+
+    assert {violation.requirement for violation in found} == {expected}
+
+
+def test_who_shows_no_records_is_not_judged_by_them() -> None:
+    """Then AUD-16 is left out."""
+    with running("NoIndexOfTime") as target:
+        assert shows_records(target)
+        assert "AUD-16" in ADAPTER_AUDITS.covers(target)
+        assert {case["kind"] for case in audit_vectors(target)} == {
+            "layout",
+            "query",
+            "puts",
+            "record",
+        }
+        target.implementation = target.implementation.__class__("index", claims=("audit/core",))
+        assert ADAPTER_AUDITS.requirements - ADAPTER_AUDITS.covers(target) == {
+            "AUD-1",
+            "AUD-2",
+            "AUD-16",
+        }
+
+
+@needs_strace
+def test_the_verdict_and_the_reproducer(tmp_path: Path) -> None:
+    """The run ends with exit code 1, and what it saved fails again."""
+    runner = CliRunner()
+    where = ["--reproducers", str(tmp_path), "--json"]
+    wrong = command("ShowsEverything")
+    ran = runner.invoke(main, ["check", "--only", "reading", *where, "--", *wrong])
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+
+    assert ran.exit_code == 1
+    violated = {each["requirement"] for each in events if each.get("verdict") == "violated"}
+    assert violated == {"RDR-6"}
+    (saved,) = tmp_path.glob("*.json")
+    again = runner.invoke(main, ["replay", str(saved), "--", *wrong])
+    assert again.exit_code == 1

@@ -1,0 +1,157 @@
+"""
+Group commits, readers, recoveries and audit indexes that are wrong, as adapters.
+
+Each is the reference's adapter with one operation replaced; an argument names it.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "conformance" / "adapters" / "python"))
+
+import audit_index
+import cbor2
+import log
+from audit_index import AuditIndex
+from log import Log
+from tornproof.errors import Closed, TornproofError
+from tornproof_conformance.kit import Adapter
+
+# Crowds
+
+
+class OneSyncEach(Log):
+    """Syncs for every record of a crowd."""
+
+    def journal_append_many(self, payloads: list[bytes]) -> dict[str, Any]:
+        return {"offsets": [self.journal_append(each)["offset"] for each in payloads]}
+
+
+class ToldTooEarly(Log):
+    """Tells a crowd before any sync."""
+
+    def journal_append_many(self, payloads: list[bytes]) -> dict[str, Any]:
+        return {
+            "offsets": [self.journal_append(each, durable=False)["offset"] for each in payloads]
+        }
+
+
+class FailureKept(Log):
+    """Tells a crowd that its sync went well when it did not."""
+
+    def journal_append_many(self, payloads: list[bytes]) -> dict[str, Any]:
+        end = self._journal().end
+        try:
+            return super().journal_append_many(payloads)
+        except TornproofError:
+            return {"offsets": [end + number for number, _ in enumerate(payloads)]}
+
+
+class GoesOn(Log):
+    """Opens itself again after a failed sync, and says nothing."""
+
+    def journal_append(self, payload: bytes, durable: bool = True) -> dict[str, Any]:
+        try:
+            return super().journal_append(payload, durable)
+        except TornproofError:
+            try:
+                self.journal_close()
+            except TornproofError:
+                self.journal_open(self.directory)
+            return super().journal_append(payload, durable)
+
+
+class ClosesUnsynced(Log):
+    """Closes without a sync."""
+
+    def journal_close(self) -> None:
+        kept, os.fdatasync = os.fdatasync, lambda fd: None  # noqa: ARG005
+        try:
+            super().journal_close()
+        finally:
+            os.fdatasync = kept
+
+
+class StaysOpen(Log):
+    """Answers a crowd after the close as before."""
+
+    def journal_append_many(self, payloads: list[bytes]) -> dict[str, Any]:
+        try:
+            return super().journal_append_many(payloads)
+        except Closed:
+            return {"offsets": list(range(len(payloads)))}
+
+
+class HundredAtMost(Log):
+    """Takes a hundred of a crowd, and forgets the others."""
+
+    def journal_append_many(self, payloads: list[bytes]) -> dict[str, Any]:
+        return super().journal_append_many(payloads[:100])
+
+
+# Readers and recovery
+
+
+class ShowsEverything(Log):
+    """A reader that does not ask what is durable."""
+
+    def reader_open(self, dir: str, durable_only: bool = True) -> dict[str, Any]:  # noqa: A002, ARG002
+        return super().reader_open(dir, durable_only=False)
+
+
+class ReadsAtOnce(Log):
+    """Has the whole journal in memory when it is opened."""
+
+    def journal_open(
+        self,
+        dir: str,  # noqa: A002
+        segment_bytes: int = log.SEGMENT_BYTES,
+        max_payload: int = 1 << 20,
+    ) -> dict[str, Any]:
+        self.whole = [path.read_bytes() for path in Path(dir).glob("*.wal")]
+        return super().journal_open(dir, segment_bytes, max_payload)
+
+
+# Indexes
+
+
+class RecentByScan(AuditIndex):
+    """Looks through all audits for the most recent."""
+
+    def audit_recent(self, limit: int) -> dict[str, Any]:
+        records = [key[5:] for key in self._store().keys() if key.startswith(b"\x00AUD:")]  # noqa: SIM118
+        found = [super(RecentByScan, self).audit_get(query_id)["audit"] for query_id in records]
+        found.sort(key=lambda audit: (-audit["timestamp"], audit["query_id"]))
+        return {"audits": found[:limit]}
+
+
+class RecordsInAnyOrder(AuditIndex):
+    """Stores the fields of an audit in the order in which somebody thought of them."""
+
+    def audit_get(self, query_id: bytes) -> dict[str, Any]:
+        answer = super().audit_get(query_id)
+        if "record" in answer:
+            fields = cbor2.loads(answer["record"])
+            answer["record"] = cbor2.dumps(dict(sorted(fields.items())))
+        return answer
+
+
+class NoIndexOfTime(AuditIndex):
+    """Has no entries by time."""
+
+    def audit_keys(self) -> dict[str, Any]:
+        keys = super().audit_keys()["keys"]
+        return {"keys": [key for key in keys if not key.startswith(b"\x00AUDT:")]}
+
+
+if __name__ == "__main__":
+    (name,) = sys.argv[1:]
+    subject = globals()[name]()
+    of_a_journal = isinstance(subject, Log)
+    adapter = Adapter(name, log.PROFILES if of_a_journal else audit_index.PROFILES)
+    for each in dir(subject):
+        if each.startswith(("journal_", "reader_", "audit_")):
+            adapter.operation(getattr(subject, each))
+    adapter.serve()
