@@ -52,6 +52,9 @@ LANGUAGES = (
     Language("rust", "cargo", "build/release/adapter", ("cargo", "fetch", "--quiet", "--locked")),
 )
 
+NODE = Language("node", "node", "adapter.mjs")
+"""A journal of one file, in a format of its own: it is judged, and shares no directories."""
+
 
 class Refused(Exception):
     """The adapter answered with an error."""

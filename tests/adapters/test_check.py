@@ -15,7 +15,7 @@ from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.workload import Append, Options, run
 
-from tests.adapters.driver import ADAPTERS
+from tests.adapters.driver import ADAPTERS, LANGUAGES, NODE, Language
 
 OPTIONS = Options(segment_bytes=4096)
 
@@ -23,9 +23,10 @@ needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is 
 
 
 @needs_strace
-def test_conforms(executable: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("language", [*LANGUAGES, NODE], ids=lambda language: language.name)
+def test_conforms(language: Language, tmp_path: Path) -> None:
     """Everything that it claims holds, in every image of every profile that there is time for."""
-    arguments = ["check", "--budget=2", f"--reproducers={tmp_path}", "--", str(executable)]
+    arguments = ["check", "--budget=2", f"--reproducers={tmp_path}", "--", str(language.build())]
 
     outcome = CliRunner().invoke(main, arguments)
 
