@@ -2,83 +2,84 @@
 Every image that a crash may leave, by the plainest means: the disk model's oracle.
 
 Takes every combination of versions, and throws away those that a sentence of
-`profiles.RULES` forbids.  Shares only the trace with what it judges.
+`profiles.RULES` forbids.  Shares only the trace with what it judges; what a trace leaves
+on the disk it takes from `plain_disk`, as the checker of certificates does.
 """
 
-from collections.abc import Iterator
-from itertools import product
-from random import Random
 from typing import Any
 
+from attrs import define, field
 from tornproof_models.disk import trace as t
+from tornproof_models.explore.plain_disk import Disk, Register, State, state_of
 
-from tests.models.versions import SECTOR, Disk, Register, State, Version, forces, read, state_of
-
+SECTOR, BLOCK = 4, 8  # bytes
 Entry = tuple[str, bytes | None]
 Key = tuple[Entry, ...]
 
 
+@define
+class ThoroughDisk(Disk):
+    """A disk on which every write is news, and which remembers what deleted files held."""
+
+    deleted: list[tuple[int, bytes]] = field(factory=list)  # sector, what it held
+
+    def is_news(self, inode: int, n: int, content: bytes) -> bool:
+        """Spare no version: that some may be spared is for the disk model to show."""
+        del inode, n, content
+        return True
+
+    def replay(self, event: t.Event) -> None:
+        """Let an event happen, and see which file loses its last name."""
+        before = state_of(self.versions)
+        super().replay(event)
+        for inode in named_files(before) - named_files(state_of(self.versions)):
+            self.deleted += self.split(self.read(before, inode), 0, before["size", inode])
+
+    def unkept(self, register: Register) -> list[Any]:
+        """Return what a register may hold, the blocks of deleted files included."""
+        kind, inode, *rest = register
+        found = super().unkept(register)
+        if kind == "data" and self.profile == "recycled-blocks":
+            exposed = rest[0] * self.sector >= self.floor["size", inode]
+            found += [content for n, content in self.deleted if exposed and n == rest[0]]
+        return list(dict.fromkeys(found))
+
+
+def named_files(state: State) -> set[int]:
+    """Return the files that have a name."""
+    return {inode for key, inode in state.items() if key[0] == "name" and ("size", inode) in state}
+
+
 def images(trace: t.Trace, profile: str) -> set[Key]:
     """Return the key of every image that a crash at the end of a trace may leave."""
-    disk = replay(trace, profile)
-    pending = disk.pending()
-    histories: dict[Register, list[Version]] = {}
-    for version in pending:
-        histories.setdefault(version.register, []).append(version)
-    forced = {a: {b for b in pending if forces(profile, a, b)} for a in pending}
-    durable = state_of(version for version in disk.versions if version in disk.durable)
-    unkept = {register: unwritten(disk, register, durable) for register in histories}
-    found: set[tuple[Any, ...]] = set()
-    for numbers in product(*(range(len(history) + 1) for history in histories.values())):
-        chosen = {
-            r: history[:n] for (r, history), n in zip(histories.items(), numbers, strict=True)
-        }
-        kept = {version for versions in chosen.values() for version in versions}
-        if all(forced[version] <= kept for version in kept):
-            values = ({v[-1].value} if v else unkept[r] for r, v in chosen.items())
-            found.update(product(*values))
-    return {
-        tuple(sorted(tree(durable | dict(zip(histories, state, strict=True))))) for state in found
-    }
-
-
-def unwritten(disk: Disk, register: Register, durable: State) -> set[Any]:
-    """Return all that a register may hold of which no pending version was kept."""
-    kind, inode, *rest = register
-    if kind != "data":
-        return {durable.get(register)}
-    [sector] = rest
-    found = {durable.get(register, bytes(SECTOR))}
-    new = sector * SECTOR >= durable["size", inode]
-    if new and disk.profile in ("adversarial", "recycled-blocks"):
-        found |= {bytes(SECTOR), Random(sector).randbytes(SECTOR)}
-        found |= {content for owner, n, content in disk.cut if (owner, n) == (inode, sector)}
-    if new and disk.profile == "recycled-blocks":
-        found |= {content for n, content in disk.deleted if n == sector}
-    return found
-
-
-def replay(trace: t.Trace, profile: str) -> Disk:
-    """Begin with the tree, all of it durable, and go through the events."""
-    disk, inodes = Disk(profile), {"": 0}
-    for path in sorted([*trace.initial.directories, *trace.initial.files]):
-        directory, _, name = path.rpartition("/")
-        inode = inodes[path] = len(inodes)
-        if path in trace.initial.files:
-            disk.replay(t.Create(inodes[directory], name, inode))
-            disk.replay(t.Write(inode, 0, trace.initial.files[path]))
-        else:
-            disk.replay(t.MakeDirectory(inodes[directory], name, inode))
-    disk.settle(disk.versions)
+    disk = ThoroughDisk(profile, SECTOR, BLOCK)
+    disk.begin(trace.initial)
     for event in trace.events:
         disk.replay(event)
-    return disk
+    floor, registers = disk.floor, list(dict.fromkeys(each.register for each in disk.pending()))
+    states = set(combinations(disk, registers))
+    return {disk.image(floor | dict(zip(registers, state, strict=True))).key for state in states}
 
 
-def tree(state: State, directory: int = 0, path: str = "") -> Iterator[Entry]:
-    """Walk the names from the root."""
-    for register, inode in state.items():
-        if register[:2] == ("name", directory) and inode is not None:
-            here = f"{path}/{register[2]}"
-            yield here, read(state, inode) if ("size", inode) in state else None
-            yield from tree(state, inode, here)
+def combinations(disk: Disk, registers: list[Register]) -> list[tuple[Any, ...]]:
+    """Return what registers may hold together; sets of versions are bit masks."""
+    pending = disk.pending()
+    bits = {version: 1 << n for n, version in enumerate(pending)}
+    forced = {a: sum(bits[b] for b in pending if disk.forces(a, b)) for a in pending}
+    found: list[tuple[int, int, tuple[Any, ...]]] = [(0, 0, ())]  # kept, forced, what they hold
+    decided = 0
+    for register in registers:
+        choices = [(0, 0, value) for value in disk.unkept(register)]
+        kept = needed = 0
+        for version in pending:
+            if version.register == register:
+                kept, needed = kept | bits[version], needed | forced[version]
+                choices.append((kept, needed, version.value))
+        decided |= kept
+        found = [
+            (one | more, need | further, (*held, value))
+            for one, need, held in found
+            for more, further, value in choices
+            if not (need | further) & decided & ~(one | more)
+        ]
+    return [held for _, _, held in found]

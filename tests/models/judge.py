@@ -9,9 +9,8 @@ from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Trace
 
 from tests.models import brute_force
-from tests.models.brute_force import Key
+from tests.models.brute_force import BLOCK, SECTOR, Key
 from tests.models.traces import random_run
-from tests.models.versions import BLOCK, SECTOR
 
 
 def space_of(trace: Trace, profile: str) -> ImageSpace:

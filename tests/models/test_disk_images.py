@@ -1,10 +1,11 @@
 """What the disk model says a crash may leave is exactly what brute force finds."""
 
 import ast
+import inspect
 from collections import Counter
 from functools import cache
 from itertools import combinations, islice, pairwise
-from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import assume, given
@@ -15,6 +16,7 @@ from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import SYNCS, Create, Event, Image, SyncDirectory, Trace, Write
+from tornproof_models.explore import plain_disk
 
 from tests.models import brute_force
 from tests.models.brute_force import Key
@@ -61,20 +63,20 @@ def test_random_programs_do_everything() -> None:
     assert min(kinds.values()) > PROGRAMS / 10
 
 
-@pytest.mark.parametrize("module", ["brute_force.py", "versions.py"])
-def test_brute_force_shares_only_the_trace(module: str) -> None:
+@pytest.mark.parametrize("oracle", [brute_force, plain_disk])
+def test_brute_force_shares_only_the_trace(oracle: ModuleType) -> None:
     """An oracle that shares code with what it judges is no oracle."""
-    tree = ast.parse((Path(__file__).parent / module).read_text())
+    tree = ast.parse(inspect.getsource(oracle))
 
     imported = {
-        node.module or ""
+        f"{node.module}.{name.name}"
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and "tornproof_models" in (node.module or "")
+        if isinstance(node, ast.ImportFrom)
         for name in node.names
-        if name.name != "trace"
+        if "tornproof" in (node.module or "") and node.module != plain_disk.__name__
     }
 
-    assert imported == set()
+    assert imported == {"tornproof_models.disk.trace"}
 
 
 # Counting, listing and drawing

@@ -22,8 +22,8 @@ from tornproof_models.explore.questions import Ending
 from tornproof_models.explore.recovering import Outcome, recover
 from tornproof_models.explore.workload import Append, Kill, Options, Program, Reopen, Target, run
 
+from tests.models.brute_force import BLOCK, SECTOR
 from tests.models.judge import random_programs, space_of, truth
-from tests.models.versions import BLOCK, SECTOR
 from tests.models.wanderer import Wandered, Wanderer
 
 Judged = set[tuple[History, object, str]]

@@ -16,7 +16,7 @@ from tornproof_models.disk.filesystem import Fault, ModelFile
 from tornproof_models.disk.replay import Replay
 from tornproof_models.disk.trace import MARKS, ROOT, Image, Link, PartialSync, Sync, Trace
 
-from tests.models.versions import SECTOR
+from tests.models.brute_force import SECTOR
 
 Step = tuple[str, int, int, int]
 """What to do, and three numbers from 0 to 13 to do it with: first, with which file or name."""

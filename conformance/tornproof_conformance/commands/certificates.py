@@ -12,7 +12,11 @@ from tornproof_models.disk.profiles import CLAIMED
 from tornproof_models.disk.trace import Event, Image
 from tornproof_models.disk.trace_file import load_trace
 from tornproof_models.explore.certificate import certify as certify_trace
-from tornproof_models.explore.certificate import encode_certificate, write_outcome
+from tornproof_models.explore.certificate import (
+    encode_certificate,
+    without_records,
+    write_outcome,
+)
 from tornproof_models.explore.check_certificate import Recovery, check_certificate
 from tornproof_models.explore.recovering import recover
 from tornproof_models.explore.watching import WatchedFilesystem
@@ -94,7 +98,7 @@ def certify(
     except OSError as error:
         raise Invalid(f"cannot write {output}: {error.strerror}") from None
     points = len(document["crash_points"])
-    points += sum(len(each["crash_points"]) for each in document["recoveries"])
+    points += sum(len(each.get("crash_points", ())) for each in document["endings"])
     click.echo(
         f"{output}: {int(document['images']):,} images at {points:,} crash points in {profile}, "
         f"{'two crashes' if crashes == 2 else 'one crash'} deep, decided in "
@@ -145,6 +149,6 @@ def _recovery(document: Any) -> Recovery:
     def recovery(image: Image) -> tuple[dict[str, Any], list[Event]]:
         disk = WatchedFilesystem(image, document["sector_bytes"])
         recovered = recover(target, options, disk)
-        return write_outcome(recovered.outcome), disk.events
+        return write_outcome(recovered.outcome), list(without_records(disk.events))
 
     return recovery

@@ -8,8 +8,8 @@ counts again, sees that the parts leave nothing out, and judges each outcome ane
 `check_certificate` does, and shares no code with what is written here.
 
 The parts of a crash are the leaves of a tree.  At each branch a register is decided: how
-many of its versions were kept and, where a sector kept none that might hold several
-things, which.  Since no two branches decide it alike, no two parts overlap.
+many of its versions were kept, and what it holds then.  Every branch that is possible is
+there, once: so no image is left out, and no two parts overlap.
 
 A second crash is certified as the first is, for each distinct recovery of a first: what
 it asked of the disk, where that was crashed, and how that came out.
@@ -18,18 +18,17 @@ Payloads and contents of sectors are given by their SHA-256.
 """
 
 import json
-from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 from attrs import asdict, define, field
 
-from tornproof_models.contract.journal import History, Record
+from tornproof_models.contract.journal import History
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.parts import Part, count
+from tornproof_models.disk.parts import Part, value
 from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.disk.trace import Trace
+from tornproof_models.disk.trace import Event, Image, Observed, Trace
 from tornproof_models.disk.trace_file import hash_trace, trace_document
 from tornproof_models.disk.versions import Data, Name, Register, Size
 from tornproof_models.explore.explorer import Explorer
@@ -38,7 +37,7 @@ from tornproof_models.explore.questions import Ending
 from tornproof_models.explore.recovering import Outcome
 from tornproof_models.explore.workload import Options, Target
 
-FORMAT = "tornproof-certificate/2"
+FORMAT = "tornproof-certificate/3"
 
 EXACT = 1 << 53
 """Integers above this are written as decimal strings: not every JSON reader holds them."""
@@ -59,40 +58,37 @@ class Writer:
 
     crashes: int
     frames: list[Frame] = field(factory=lambda: [Frame()])
-    recoveries: list[dict[str, Any]] = field(factory=list)
-    outcomes: dict[str, int] = field(factory=dict)
-    contents: dict[bytes, int] = field(factory=dict)
-    """Everything that recoveries wrote, each once."""
+    endings: list[dict[str, Any]] = field(factory=list)
+    """How recoveries end; of those that were crashed in turn, how they went as well."""
 
-    _numbers: dict[Ending, int] = field(factory=dict)
+    contents: dict[str, int] = field(factory=dict)
+    """Everything that recoveries wrote, each once, in base64."""
+
+    _numbers: dict[Ending | Outcome, int] = field(factory=dict)
+    """The ending of a recovery that was crashed, and of each outcome of the others."""
+
     _begun: list[tuple[Ending, Trace]] = field(factory=list)
 
     def crash(self, point: int, space: ImageSpace, history: History) -> None:
-        """Begin with a crash point."""
-        written: dict[str, Any] = {"event": point, "images": write_count(space.count())}
-        if len(self.frames) == 1:
-            written["owed"] = write_records(history.owed)
+        """Begin with a crash point; what is owed there follows from the trace."""
+        del history
         self.frames[-1].space = space
-        self.frames[-1].points.append(written)
+        self.frames[-1].points.append({"event": point, "images": write_count(space.count())})
 
     def decide(self, asked: Sequence[Register], part: Part, ending: Ending) -> None:
         """Take down one part, and what recovery does with the images in it."""
         frame = self.frames[-1]
         assert frame.space is not None
-        text = json.dumps(write_outcome(ending.outcome), sort_keys=True)
-        leaf: dict[str, Any] = {
-            "images": write_count(count(frame.space, part)),
-            "outcome": self.outcomes.setdefault(text, len(self.outcomes)),
-        }
-        if len(self.frames) < self.crashes and ending in self._numbers:
-            leaf["recovery"] = self._numbers[ending]
+        leaf: Ending | Outcome = ending if ending in self._numbers else ending.outcome
+        if leaf not in self._numbers:
+            self._add(leaf, {"outcome": write_outcome(ending.outcome)})
         node: dict[Any, Any] = frame.points[-1]
         key: Any = "parts"
         for register in dict.fromkeys(asked):
             if register in frame.space.histories:
                 tree = node.setdefault(key, {"register": write_register(register), "branches": {}})
                 node, key = tree["branches"], decision(frame.space, part, register)
-        node[key] = leaf
+        node[key] = self._numbers[leaf]
 
     def begin(self, ending: Ending, trace: Trace) -> None:
         """Go on with crashes of a recovery."""
@@ -103,18 +99,25 @@ class Writer:
         """Return to the trace that was crashed before."""
         frame, (ending, trace) = self.frames.pop(), self._begun.pop()
         if complete:
-            self._numbers[ending] = len(self.recoveries)
-            self.recoveries.append({"events": self._events(trace), "crash_points": frame.points})
+            written = {
+                "outcome": write_outcome(ending.outcome),
+                "events": self._events(trace),
+                "crash_points": [write_point(point) for point in frame.points],
+            }
+            self._add(ending, written)
+
+    def _add(self, ending: Ending | Outcome, written: dict[str, Any]) -> None:
+        self._numbers[ending] = len(self.endings)
+        self.endings.append(written)
 
     def _events(self, trace: Trace) -> list[dict[str, Any]]:
         """Write a recovery's events: contents by number, and what it showed is its outcome."""
-        written: list[dict[str, Any]] = trace_document(trace)["events"]
-        for event, document in zip(trace.events, written, strict=True):
+        events = without_records(trace.events)
+        written: list[dict[str, Any]] = trace_document(Trace(Image(), events))["events"]
+        for document in written:
             if document["event"] == "write":
-                data = event.data  # type: ignore[union-attr]
-                document["data"] = self.contents.setdefault(data, len(self.contents))
-            elif document["event"] == "observed":
-                document["records"] = []
+                content = document["data"]
+                document["data"] = self.contents.setdefault(content, len(self.contents))
         return written
 
 
@@ -156,12 +159,8 @@ def certify(
         "parts": explorer.coverage.parts,
         "ran": explorer.coverage.recovered,
         "crash_points": [write_point(point) for point in writer.frames[0].points],
-        "recoveries": [
-            {**each, "crash_points": [write_point(point) for point in each["crash_points"]]}
-            for each in writer.recoveries
-        ],
-        "outcomes": [json.loads(text) for text in writer.outcomes],
-        "contents": [b64encode(content).decode() for content in writer.contents],
+        "endings": writer.endings,
+        "contents": list(writer.contents),
     }
     return document, findings
 
@@ -177,35 +176,23 @@ def write_point(point: Mapping[str, Any]) -> dict[str, Any]:
     return {**point, "parts": _tree(point.get("parts", nothing))}
 
 
-def _tree(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn a tree into JSON's types: branches as [versions kept, content if none, subtree]."""
-    if "branches" not in node:
-        return dict(node)
-    branches = [[*decided, _tree(child)] for decided, child in node["branches"].items()]
+def _tree(node: Any) -> Any:
+    """Turn a tree into JSON's types: branches as [versions kept, what is held, subtree]."""
+    if isinstance(node, int):
+        return node
+    branches = [[*decided, _tree(child)] for decided, child in sorted(node["branches"].items())]
     return {"register": node["register"], "branches": branches}
 
 
-def decision(space: ImageSpace, part: Part, register: Register) -> tuple[int, str | None]:
+def decision(space: ImageSpace, part: Part, register: Register) -> tuple[int, str | int | None]:
     """
-    Say what a part decides of a register: how many versions it keeps, and what is there if none.
+    Say what a part decides of a register: how many versions it keeps, and what it holds then.
 
-    The latter is the SHA-256 of a sector's content; null where it is a matter of course.
+    The content of a sector is given by its SHA-256.
     """
-    positions = space.histories[register]
-    kept = sum(part.kept >> position & 1 for position in positions)
-    for first, filling in part.fillings:
-        if first == positions[0]:
-            return kept, sha256(_unwritten(space, register, filling)).hexdigest()
-    return kept, None
-
-
-def _unwritten(space: ImageSpace, register: Register, filling: int) -> bytes:
-    """Return what a sector holds of which no version was kept: a filling, or its floor."""
-    assert isinstance(register, Data)
-    if filling >= 0:
-        return space.fillings[space.histories[register][0]][filling]
-    registers = space.builder.registers
-    return registers.sectors[register.inode].get(register.sector, bytes(registers.sector_bytes))
+    kept = sum(part.kept >> position & 1 for position in space.histories[register])
+    held = value(space, part, register)
+    return kept, sha256(held).hexdigest() if isinstance(held, bytes) else held
 
 
 def write_register(register: Register) -> list[Any]:
@@ -221,13 +208,15 @@ def write_register(register: Register) -> list[Any]:
 
 def write_outcome(outcome: Outcome) -> dict[str, Any]:
     """Write what a recovery did: the records it showed, none if it refused, and the error."""
-    records = None if outcome.records is None else write_records(outcome.records)
+    records = None
+    if outcome.records is not None:
+        records = [[offset, sha256(payload).hexdigest()] for offset, payload in outcome.records]
     return {"records": records, "error": outcome.error}
 
 
-def write_records(records: Sequence[Record]) -> list[list[Any]]:
-    """Write records as pairs of offset and SHA-256."""
-    return [[offset, sha256(payload).hexdigest()] for offset, payload in records]
+def without_records(events: Iterable[Event]) -> tuple[Event, ...]:
+    """Return what a recovery did, without what it showed: that is its outcome."""
+    return tuple(Observed(()) if isinstance(event, Observed) else event for event in events)
 
 
 def write_count(number: int) -> int | str:

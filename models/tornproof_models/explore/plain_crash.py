@@ -1,126 +1,101 @@
 """
 What one crash may leave, counted and built by the plainest means that are fast enough.
 
-The versions that may be kept or lost are positions in bit masks.  A part of the images is
-a set that is kept, a set that is lost, and what sectors hold that have lost all.
+Everything comes from deciding one register after another: how many of its versions are
+kept, and what it holds then.  Certificates give the images of a crash as a tree of such
+decisions; here are all that are possible.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from functools import reduce
 from hashlib import sha256
-from math import prod
-from random import Random
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
 
 from tornproof_models.disk import trace as t
-from tornproof_models.explore.plain_disk import Disk, Register, state_of
+from tornproof_models.explore.plain_disk import Disk, Register, State, Version
+
+Versions: TypeAlias = frozenset[Version]
 
 
 class Refuted(Exception):
     """A certificate says what is not so."""
 
 
+class Part(NamedTuple):
+    """The images that keep some versions and lose some others, and what is decided in them."""
+
+    kept: Versions
+    lost: Versions
+    held: State
+
+
+WHOLE = Part(frozenset(), frozenset(), {})
+
+
 class Crash:
-    """The versions that a crash may keep or lose, as positions in bit masks."""
+    """All that a crash may leave of a disk."""
 
     def __init__(self, disk: Disk) -> None:
-        self.disk, self.versions = disk, disk.pending()
-        self.durable = state_of(version for version in disk.versions if version in disk.durable)
-        self.all, self.counts = (1 << len(self.versions)) - 1, dict[int, int]()
-        self.below = [
-            sum(1 << j for j, b in enumerate(self.versions) if disk.forces(a, b))
-            for a in self.versions
-        ]
-        closed: list[int] = []
+        self.disk, self.floor, pending = disk, disk.floor, disk.pending()
+        self.histories: dict[Register, list[Version]] = {}
+        for version in pending:
+            self.histories.setdefault(version.register, []).append(version)
+        self.unkept = {register: disk.unkept(register) for register in self.histories}
+        self.below = {a: frozenset(b for b in pending if disk.forces(a, b)) for a in pending}
+        closed: dict[Version, Versions] = {}
         while closed != self.below:
             closed = self.below
-            self.below = [reduce(int.__or__, (closed[j] for j in bits(m)), m) for m in closed]
-        self.above = [
-            sum(1 << j for j, mask in enumerate(self.below) if mask >> i & 1)
-            for i in range(len(self.versions))
-        ]
-        self.histories: dict[Register, list[int]] = {}
-        for i, version in enumerate(self.versions):
-            self.histories.setdefault(version.register, []).append(i)
-        self.unwritten = {h[0]: self.contents(r) for r, h in self.histories.items()}
+            self.below = {
+                a: below.union(*map(closed.__getitem__, below)) for a, below in closed.items()
+            }
+        self.above = {b: frozenset(a for a in pending if b in self.below[a]) for b in pending}
 
-    def contents(self, register: Register) -> list[Any]:
-        """What a register may hold of which no version was kept."""
-        kind, inode, *rest = register
-        if kind != "data":
-            return [self.durable.get(register)]
-        size = self.disk.sector
-        found = [self.durable.get(register, bytes(size))]
-        if self.disk.profile == "adversarial" and rest[0] * size >= self.durable["size", inode]:
-            garbage = Random(rest[0]).randbytes(size)
-            cut = [old for owner, n, old in self.disk.cut if [owner, n] == [inode, *rest]]
-            found += dict.fromkeys(content for content in (garbage, *cut) if any(content))
-        return found
+    def decide(self, register: Register, part: Part) -> Iterator[tuple[tuple[int, Any], Part]]:
+        """Yield how many versions a register may keep, what it holds then, and what that makes."""
+        history = self.histories[register]
+        for number, (newest, following) in enumerate(pairwise([None, *history, None])):
+            kept = part.kept | self.below[newest] if newest else part.kept
+            lost = part.lost | self.above[following] if following else part.lost
+            if kept.isdisjoint(lost):
+                for value in [newest.value] if newest else reversed(self.unkept[register]):
+                    yield (number, hashed(value)), Part(kept, lost, {**part.held, register: value})
 
-    def weigh(self, lost: int, settled: dict[int, Any]) -> int:
-        """Count what sectors may hold that have lost all, but for those that are settled."""
-        return prod(len(self.unwritten.get(i, " ")) for i in bits(lost) if i not in settled)
-
-    def count(self, remaining: int) -> int:
-        """Count what may be kept of some versions, the others being decided."""
-        total = 1
-        while remaining:
-            group, reached = 0, remaining & -remaining  # that nothing relates to the rest
-            while reached != group:
-                group = reached
-                reached = reduce(int.__or__, (self.below[i] | self.above[i] for i in bits(group)))
-                reached &= remaining
-            remaining &= ~group
-            if group not in self.counts:
-                self.counts[group] = self.count_group(group)
-            total *= self.counts[group]
-        return total
-
-    def count_group(self, group: int) -> int:
-        """Count with one version lost, then with it kept: one that halves the group."""
-        sides = {i: (self.below[i] & group, self.above[i] & group) for i in bits(group)}
-        below, above = max(sides.values(), key=lambda s: min(m.bit_count() for m in s))
-        return self.weigh(above, {}) * self.count(group & ~above) + self.count(group & ~below)
-
-    def parts(
-        self, node: Any, kept: int, lost: int, settled: dict[int, Any]
-    ) -> Iterator[tuple[Any, int, int, dict[int, Any]]]:
-        """Yield the leaves of a tree: what each keeps, loses, and what lost sectors hold."""
-        if "branches" not in node:
-            yield node, kept, lost, settled
+    def leaves(self, tree: Any, part: Part) -> Iterator[tuple[int, Part]]:
+        """Yield the leaves of a tree, each with its part of the images; none is left out."""
+        if isinstance(tree, int):
+            yield tree, part
             return
-        history, seen = self.histories.get(tuple(node["register"]), []), set[Any]()
-        for number, content, child in node["branches"]:
-            holds = dict(settled)
-            if not 0 <= number <= len(history) or (number, content) in seen or not history:
-                raise Refuted(f"no branch, or two, keep {number} versions of {node['register']}")
-            seen.add((number, content))
-            hashes = [sha256(each).hexdigest() for each in self.unwritten[history[0]] if content]
-            if (number == 0 and len(self.unwritten[history[0]]) > 1) or content is not None:
-                if number or content not in hashes:
-                    raise Refuted(f"{node['register']} cannot hold {content}")
-                holds[history[0]] = self.unwritten[history[0]][hashes.index(content)]
-            keeps = reduce(int.__or__, (self.below[i] for i in history[:number]), kept)
-            loses = reduce(int.__or__, (self.above[i] for i in history[number:]), lost)
-            if keeps & loses:
-                raise Refuted(f"no image keeps {number} versions of {node['register']} there")
-            yield from self.parts(child, keeps, loses, holds)
+        register, branches = tuple(tree["register"]), tree["branches"]
+        pieces = dict(self.decide(register, part))
+        claimed = [(number, held) for number, held, _ in branches]
+        if register in part.held or claimed != sorted(pieces):
+            raise Refuted(f"the branches are not all that {register} may hold there, each once")
+        for number, held, child in branches:
+            yield from self.leaves(child, pieces[number, held])
 
-    def ends(self, kept: int, lost: int, settled: dict[int, Any]) -> Iterator[t.Image]:
-        """Build the images of a part that lose the least and the most."""
-        for keep, filling in ((self.all & ~lost, 0), (kept, -1)):
-            state = dict(self.durable)
-            for register, history in self.histories.items():
-                held = [self.versions[i].value for i in history if keep >> i & 1]
-                unheld = settled.get(history[0], self.unwritten[history[0]][filling])
-                state[register] = held[-1] if held else unheld
-            tree = dict(self.disk.tree(state))
-            files = {path: content for path, content in tree.items() if content is not None}
-            yield t.Image(files, frozenset(tree) - frozenset(files))
-            if self.all & ~kept & ~lost == 0 and self.weigh(lost, settled) == 1:
-                return
+    def count(self) -> int:
+        """Count the images: decide register after register, and take equal parts together."""
+        parts, decided = Counter({WHOLE[:2]: 1}), WHOLE.kept
+        for register, history in self.histories.items():
+            decided |= set(history)
+            pieces = Counter[tuple[Versions, Versions]]()
+            for (kept, lost), number in parts.items():
+                for _, piece in self.decide(register, Part(kept, lost, {})):
+                    pieces[piece.kept - decided, piece.lost - decided] += number
+            parts = pieces
+        return parts.total()
+
+    def ends(self, part: Part) -> Iterator[t.Image]:
+        """Build the image of a part that loses the least, and the one that loses the most."""
+        for end in (-1, 0):
+            decided = part
+            for register in self.histories:
+                if register not in part.held:
+                    decided = [piece for _, piece in self.decide(register, decided)][end]
+            yield self.disk.image(self.floor | decided.held)
 
 
-def bits(mask: int) -> Iterator[int]:
-    """Yield the positions of a mask."""
-    return (i for i in range(mask.bit_length()) if mask >> i & 1)
+def hashed(value: Any) -> Any:
+    """Give the content of a sector by its SHA-256, and anything else as it is."""
+    return sha256(value).hexdigest() if isinstance(value, bytes) else value

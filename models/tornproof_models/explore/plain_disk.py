@@ -7,19 +7,19 @@ beside it.  It is slow, and short enough to be read at a sitting.
 """
 
 from collections.abc import Iterable, Iterator
+from random import Random
 from typing import Any, TypeAlias
 
 from attrs import define, field
 
 from tornproof_models.disk import trace as t
 
-BLOCK = 4096
-"""A filesystem allocates space in blocks of this size."""
-
 Register: TypeAlias = tuple[Any, ...]
 """`("data", inode, sector)`, `("size", inode)` or `("name", directory, name)`."""
 
 State: TypeAlias = dict[Register, Any]
+ORDERLY = ("process-kill", "prefix", "ext4-ordered")  # profiles that leave no garbage
+EVERYWHERE = range(1 << 62)  # all sectors of a file
 
 
 @define(eq=False)
@@ -42,19 +42,11 @@ class Disk:
 
     profile: str
     sector: int
+    block: int = 4096  # in which a filesystem allocates space
     versions: list[Version] = field(factory=list)
     durable: set[Version] = field(factory=set)
     cut: list[tuple[int, int, bytes]] = field(factory=list)  # inode, sector, what it held
     moments: list[int] = field(factory=list)  # how many versions there were at each operation
-    step: int = 0
-
-    def forces(self, a: Version, b: Version) -> bool:
-        """If version a is on disk, is b?"""
-        if a.register == b.register or b.time > a.time or b.failed:
-            return a.register == b.register and b.time <= a.time
-        if self.profile == "ext4-ordered":
-            return (a.names and b.names) or b in a.needs
-        return self.profile == "prefix"
 
     def begin(self, image: t.Image) -> None:
         """Begin with a tree, all of it durable."""
@@ -69,39 +61,12 @@ class Disk:
                 self.replay(t.MakeDirectory(directory, name, inode))
         self.durable = set(self.versions)
 
-    def pending(self, *inodes: int) -> list[Version]:
-        """Return the versions that are not durable, of these inodes or of all."""
-        versions = [version for version in self.versions if version not in self.durable]
-        return [version for version in versions if not inodes or version.register[1] in inodes]
-
-    def settle(self, versions: set[Version]) -> None:
-        """Make versions durable, and with them all that they force."""
-        while versions := versions - self.durable:
-            self.durable |= versions
-            versions = {b for b in self.pending() for a in versions if self.forces(a, b)}
-
-    def add(self, *register: Any, value: Any, names: bool = True) -> Version:
-        """Add a version; those of one operation on names share its time."""
-        time = self.step if names else len(self.versions)
-        self.versions.append(Version(register, value, self.step, time, names))
-        return self.versions[-1]
-
-    def resize(self, inode: int, size: int) -> None:
-        """Let a write reach so far: blocks allocated since need their first data."""
-        sizes = [version for version in self.versions if version.register == ("size", inode)]
-        if sizes[-1].value != size or sizes[-1].failed:  # any write makes the inode dirty
-            durable = [n for n, version in enumerate(sizes) if version in self.durable][-1]
-            end = min(version.value for version in sizes[durable:])
-            new = [v for v in self.pending(inode) if v.block * BLOCK >= end and not v.failed]
-            first = {version.block: version.step for version in reversed(new)}
-            needs = [version for version in new if version.step == first[version.block]]
-            self.add("size", inode, value=size, names=False).needs = needs
-
     def replay(self, event: t.Event) -> None:
-        """Let an event happen."""
-        self.step, live = len(self.versions), state_of(self.versions)
-        if not isinstance(event, t.MARKS):
-            self.moments.append(self.step)
+        """Let an event happen; marks change nothing."""
+        if isinstance(event, t.MARKS):
+            return
+        self.moments.append(len(self.versions))
+        live = state_of(self.versions)
         match event:
             case t.Write(inode, offset, data) if data:
                 old, end = self.read(live, inode), offset + len(data)
@@ -109,7 +74,7 @@ class Disk:
                 for n, content in self.split(new, offset, end):
                     if self.is_news(inode, n, content):
                         version = self.add("data", inode, n, value=content, names=False)
-                        version.block = n * self.sector // BLOCK
+                        version.block = n * self.sector // self.block
                     self.resize(inode, max(len(old), min(end, (n + 1) * self.sector)))
             case t.Truncate(inode, size) if size == live["size", inode]:
                 self.resize(inode, size)
@@ -120,7 +85,7 @@ class Disk:
                     for n, content in self.split(old[:size], size, len(old)):
                         self.add("data", inode, n, value=content)
                 for version in self.pending(inode):
-                    version.block = version.block if version.block * BLOCK < size else -1
+                    version.block = version.block if version.block * self.block < size else -1
             case t.Create(directory, name, inode):
                 self.durable.add(self.add("size", inode, value=0))
                 self.add("name", directory, name, value=inode)
@@ -134,45 +99,92 @@ class Disk:
                     moved.needs = self.pending(moved.value)
                 self.add("name", directory, name, value=None)
             case t.Sync(inode) | t.SyncDirectory(inode):
-                self.settle(self.covered(inode))
+                self.sync(inode, EVERYWHERE, self.moments[-1])
             case t.PartialSync(inode, start, end, missed):
                 sectors = range(start // self.sector, -(-end // self.sector))
-                self.settle(
-                    {
-                        version
-                        for version in self.covered(inode)
-                        if version.step < self.moments[-1 - missed]
-                        and (
-                            version.register[:2] != ("data", inode)
-                            or version.register[2] in sectors
-                            or self.profile == "prefix"
-                        )
-                    }
-                )
+                self.sync(inode, sectors, self.moments[-1 - missed])
             case t.SyncFailed(inode):
                 for version in self.pending(inode):
                     version.failed = True
         if self.profile == "process-kill":
             self.durable |= set(self.versions)
 
-    def covered(self, inode: int) -> set[Version]:
-        """Find what a sync of a file or directory makes durable."""
-        covered = self.pending() if self.profile == "prefix" else self.pending(inode)
-        if self.profile == "ext4-ordered":
-            covered += [version for version in self.pending() if version.names]
-        return {version for version in covered if not version.failed}
+    def pending(self, *inodes: int) -> list[Version]:
+        """Return the versions that are not durable, of these inodes or of all."""
+        versions = [version for version in self.versions if version not in self.durable]
+        return [version for version in versions if not inodes or version.register[1] in inodes]
+
+    def add(self, *register: Any, value: Any, names: bool = True) -> Version:
+        """Add a version; those of one operation on names share its time."""
+        step, now = self.moments[-1], len(self.versions)
+        self.versions.append(Version(register, value, step, step if names else now, names))
+        return self.versions[-1]
+
+    def history(self, *register: Any) -> list[Version]:
+        """Return all versions of a register; none that is durable follows one that is not."""
+        return [version for version in self.versions if version.register == register]
 
     def is_news(self, inode: int, n: int, content: bytes) -> bool:
         """The bytes that are there already make no version, unless a block begins with them."""
-        zeros, size = bytes(self.sector), ("size", inode)
-        durable = state_of(version for version in self.versions if version in self.durable)
-        history = [v for v in self.pending(inode) if v.register == ("data", inode, n)]
-        if history and (history[-1].failed or history[-1].names):
+        history = self.history("data", inode, n)
+        if history and history[-1] not in self.durable:
+            begins = history[-1].failed or history[-1].names
+        else:
+            begins = n * self.sector >= self.floor["size", inode]
+        return begins or content != (history[-1].value if history else bytes(self.sector))
+
+    def resize(self, inode: int, size: int) -> None:
+        """Let a write reach so far: blocks allocated since need their first data."""
+        sizes = self.history("size", inode)
+        if sizes[-1].value != size or sizes[-1].failed:  # any write makes the inode dirty
+            durable = [n for n, version in enumerate(sizes) if version in self.durable][-1]
+            end = min(version.value for version in sizes[durable:])
+            new = [v for v in self.pending(inode) if v.block * self.block >= end and not v.failed]
+            first = {version.block: version.step for version in reversed(new)}
+            needs = [version for version in new if version.step == first[version.block]]
+            self.add("size", inode, value=size, names=False).needs = needs
+
+    def sync(self, inode: int, sectors: range, began: int) -> None:
+        """Make durable what a sync covers of all that was there when it began."""
+        pending = [version for version in self.pending() if version.step < began]
+        new = {each for each in pending if not each.failed and self.covers(inode, sectors, each)}
+        while new:
+            self.durable |= new
+            new = {b for b in self.pending() for a in new if self.forces(a, b)}
+
+    def covers(self, inode: int, sectors: range, version: Version) -> bool:
+        """Is a version durable after a sync of a directory, or of sectors of a file?"""
+        kind, owner, *rest = version.register
+        if self.profile == "prefix" or (self.profile == "ext4-ordered" and version.names):
             return True
-        if not history and n * self.sector >= durable[size]:
-            return True
-        before = history[-1].value if history else durable.get(("data", inode, n), zeros)
-        return bool(before != content)
+        return bool(owner == inode and (kind != "data" or rest[0] in sectors))
+
+    def forces(self, a: Version, b: Version) -> bool:
+        """If version a is on disk, is b?"""
+        if a.register == b.register:
+            return b.time <= a.time
+        if b.time > a.time or b.failed:
+            return False
+        if self.profile == "ext4-ordered":
+            return (a.names and b.names) or b in a.needs
+        return self.profile == "prefix"
+
+    @property
+    def floor(self) -> State:
+        """What registers hold for certain."""
+        return state_of(version for version in self.versions if version in self.durable)
+
+    def unkept(self, register: Register) -> list[Any]:
+        """Return what a register may hold of which no pending version was kept."""
+        kind, inode, *rest = register
+        floor, zeros = self.floor, bytes(self.sector)
+        if kind != "data":
+            return [floor.get(register)]
+        found = [floor.get(register, zeros)]
+        if self.profile not in ORDERLY and rest[0] * self.sector >= floor["size", inode]:
+            found += [zeros, Random(rest[0]).randbytes(self.sector)]
+            found += [content for owner, n, content in self.cut if [owner, n] == [inode, *rest]]
+        return list(dict.fromkeys(found))
 
     def read(self, state: State, inode: int) -> bytes:
         """Return a file's content."""
@@ -185,13 +197,19 @@ class Disk:
         for n in range(start // self.sector, -(-end // self.sector)):
             yield n, content[n * self.sector :][: self.sector].ljust(self.sector, b"\0")
 
-    def tree(self, state: State, directory: int = 0, path: str = "") -> Iterator[tuple[str, Any]]:
-        """Yield every path with its content, none for a directory."""
-        for register, inode in state.items():
-            if register[:2] == ("name", directory) and inode is not None:
-                here = f"{path}/{register[2]}"
-                yield here, self.read(state, inode) if ("size", inode) in state else None
-                yield from self.tree(state, inode, here)
+    def image(self, state: State) -> t.Image:
+        """Return what a program sees: the tree of names, with the contents of the files."""
+        names = {key[1:]: inode for key, inode in state.items() if key[0] == "name"}
+        files, directories, pending = dict[str, bytes](), set[str](), [("", t.ROOT)]
+        while pending:
+            path, directory = pending.pop()
+            for (parent, name), inode in names.items():
+                if parent == directory and ("size", inode) in state:
+                    files[f"{path}/{name}"] = self.read(state, inode)
+                elif parent == directory and inode is not None:
+                    directories.add(f"{path}/{name}")
+                    pending.append((f"{path}/{name}", inode))
+        return t.Image(files, frozenset(directories))
 
 
 def state_of(versions: Iterable[Version]) -> State:
