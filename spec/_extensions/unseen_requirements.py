@@ -19,10 +19,21 @@ class UnseenRequirements(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Make a list of the requirements and the reasons."""
         listed = nodes.definition_list()
-        for requirement, reason in sorted(UNSEEN.items()):
-            said = nodes.definition("", nodes.paragraph("", f"{reason[0].upper()}{reason[1:]}."))
-            listed += nodes.definition_list_item("", nodes.term("", requirement), said)
+        for reason in dict.fromkeys(UNSEEN.values()):
+            names = ", ".join(name for name, said in UNSEEN.items() if said == reason)
+            sentence = f"{reason[0].upper()}{reason[1:]}."
+            said = nodes.definition("", nodes.paragraph("", "", *_with_code(sentence)))
+            listed += nodes.definition_list_item("", nodes.term("", names), said)
         return [listed] if UNSEEN else []
+
+
+def _with_code(sentence: str) -> list[nodes.Node]:
+    """Show what stands between backticks as code."""
+    parts = sentence.split("`")
+    return [
+        nodes.literal("", part) if number % 2 else nodes.Text(part)
+        for number, part in enumerate(parts)
+    ]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

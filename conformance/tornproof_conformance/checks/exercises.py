@@ -45,6 +45,9 @@ CONVERSATION = Check(
 DELIVERY_SHARE = 0.15
 """Part of the budget's time."""
 
+PAIRS_AT_LEAST = 20
+"""Pairs of faults that are tried even where those alone have taken all the time."""
+
 AT_FAULT_POINTS = frozenset({"DRN-4", "DRN-5", "DRN-6", "DRN-8", "DRN-15", "DRN-17"})
 """What shows only if something goes wrong at a point of the drainer's."""
 
@@ -60,7 +63,7 @@ def _deliveries(target: Target, budget: Budget) -> Findings:
     random.Random(budget.seed).shuffle(pairs)
     tried = 0
     for number, program in enumerate([*alone, *pairs]):
-        if number >= len(alone) and not clock.has_time:
+        if number >= len(alone) + PAIRS_AT_LEAST and not clock.has_time:
             break
         yield Progress("deliveries", number, len(programs), ", ".join(program))
         yield from try_case(ExerciseCase("delivery", program), target)
