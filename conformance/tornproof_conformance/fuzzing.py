@@ -80,7 +80,9 @@ class Fuzzing:
         return cls(shlex.join(command), seed, shard, shards, command=tuple(command))
 
 
-# Events
+# Events, described by `spec/schema/fuzz-events.schema.json`
+
+FORMAT = "tornproof-fuzz-events/1"
 
 
 @frozen
@@ -92,6 +94,7 @@ class FuzzStarted:
     seed: int
     shard: str
     hunts: tuple[str, ...]
+    format: str = FORMAT
 
 
 @frozen

@@ -4,9 +4,12 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from random import Random
+from typing import Any, get_args
 
 import pytest
 from attrs import evolve, frozen
@@ -18,14 +21,19 @@ from hypothesis.database import (
     MultiplexedDatabase,
     ReadOnlyDatabase,
 )
+from jsonschema import Draft202012Validator
 from redis import Redis
+from referencing import Registry, Resource
 from tornproof.errors import Invalid
+from tornproof_conformance import adapter_hunts
 from tornproof_conformance import fuzzing as fuzzing_module
 from tornproof_conformance import hunts as hunts_module
-from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.cases import ExerciseCase, Problem, ProgramCase
+from tornproof_conformance.checks import kills
 from tornproof_conformance.cli import main
 from tornproof_conformance.commands.fuzz import command
-from tornproof_conformance.events import ViolationFound
+from tornproof_conformance.events import Diagnosed, ViolationFound, encode_event
 from tornproof_conformance.examples import open_database
 from tornproof_conformance.fuzzing import (
     FuzzEvent,
@@ -40,12 +48,14 @@ from tornproof_conformance.fuzzing import (
     seed_of,
 )
 from tornproof_conformance.hunts import Catch, ExplorerHunt, hunts_of
-from tornproof_conformance.report.fuzz import consume
+from tornproof_conformance.places import specification_directory
+from tornproof_conformance.recorder.strace import find_strace
+from tornproof_conformance.report.fuzz import consume, exit_code
 from tornproof_conformance.searching import Order
 from tornproof_conformance.targets import find_target
 from tornproof_models.contract.journal import Violation
 from tornproof_models.explore.engine import Engine
-from tornproof_models.explore.workload import Append, Options, Target
+from tornproof_models.explore.workload import Append, Kill, Options, Reopen, Sync, Target
 
 FEW = 8
 """Programs of a hunt: the miniatures here are caught by the first few."""
@@ -415,6 +425,153 @@ def test_a_database_that_cannot_be_used_is_named(place: str, message: str, tmp_p
     (tmp_path / "file").write_text("")
     with pytest.raises(Invalid, match=message):
         open_database(place.format(file=tmp_path / "file"))
+
+
+# Adapters
+
+PLAIN = (sys.executable, "-I", "-S", str(Path(__file__).parent / "plain_adapter.py"))
+"""An adapter that starts at once; the names of mistakes may follow."""
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each hunt of an adapter try few programs in a round."""
+    monkeypatch.setattr(adapter_hunts, "rounds_of", lambda _: 1)
+    monkeypatch.setattr(adapter_hunts, "BOUND", 16)
+    monkeypatch.setattr(kills, "pace_of", lambda _: kills.Pace(1, 8))
+
+
+def fuzz_adapter(tmp_path: Path, *mistakes: str, seed: int = 1) -> list[FuzzEvent]:
+    """Play one round against the plain adapter."""
+    search = Fuzzing.of_adapter((*PLAIN, *mistakes), seed, 0, 1)
+    return list(fuzz(search, minutes=0, reproducers=tmp_path))
+
+
+@pytest.mark.usefixtures("few")
+def test_nothing_is_found_in_an_adapter_where_nothing_is(tmp_path: Path) -> None:
+    """Power loss, I/O errors and kills are played; nothing is saved."""
+    events = fuzz_adapter(tmp_path)
+
+    started, finished = events[0], events[-1]
+    assert isinstance(started, FuzzStarted)
+    assert started.hunts == ("power-loss", "io-errors", "kills")
+    assert isinstance(finished, FuzzFinished)
+    assert finished.gave_up == {}
+    assert finished.programs == 4
+    assert finished.images > 50
+    assert finished.outcomes > 3
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("few")
+def test_a_bug_of_an_adapter_is_found_saved_and_replayed(tmp_path: Path) -> None:
+    """It is shrunk to one append; what is replayed needs the command, and may be fixed by it."""
+    events = fuzz_adapter(tmp_path, "no-sync")
+
+    found = [event for event in events if isinstance(event, ViolationFound)]
+    assert [event.requirement for event in found] == ["JRN-3"]
+    assert found[0].program[1:] == ("append(5 bytes)",)
+    assert found[0].profile == "prefix"
+    path = found[0].reproducer
+    failed = CliRunner().invoke(main, ["replay", path, "--", *PLAIN, "no-sync"])
+    fixed = CliRunner().invoke(main, ["replay", path, "--", *PLAIN])
+    alone = CliRunner().invoke(main, ["replay", path])
+    assert (failed.exit_code, "FAILED" in failed.output) == (1, True)
+    assert (fixed.exit_code, "FIXED" in fixed.output) == (0, True)
+    assert (alone.exit_code, "say which command to run" in alone.output) == (2, True)
+
+
+def test_the_programs_for_an_adapter_follow_from_the_seed() -> None:
+    """The same seed makes the same ones up, of steps that the adapter can take."""
+    with AdapterTarget.running(PLAIN) as target:
+        once, again = (
+            [adapter_hunts.make_program(source, target) for _ in range(20)]
+            for source in (Random(7), Random(7))
+        )
+        other = [adapter_hunts.make_program(Random(8), target) for _ in range(20)]
+    steps = {type(step) for program in once for step in program}
+    assert once == again
+    assert once != other
+    assert steps == {Append, Sync, Reopen, Kill}
+    assert max(map(len, once)) > 4
+
+
+@pytest.mark.usefixtures("few")
+def test_an_adapter_that_breaks_the_protocol_ends_the_run(tmp_path: Path) -> None:
+    """What is wrong is told, and the run has an end like any other."""
+    broken = (*PLAIN[:-1], str(Path(__file__).parent / "broken_adapter.py"), "NoReply")
+    result = CliRunner().invoke(main, ["fuzz", "--timeout", "0.2", "--", *broken])
+    events = fuzz_adapter(tmp_path, "chatters")
+
+    assert result.exit_code == 3
+    assert "no reply" in result.output
+    assert isinstance(events[-2], Diagnosed)
+    assert events[-2].kind == "not JSON"
+    assert isinstance(events[-1], FuzzFinished)
+    assert exit_code(events) == 3
+
+
+def test_a_hunt_that_cannot_be_played_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without strace there is no power loss: nothing was found, and that is no verdict."""
+    monkeypatch.setattr(adapter_hunts, "rounds_of", lambda _: 1)
+    monkeypatch.setattr(kills, "pace_of", lambda _: kills.Pace(1, 3))
+    monkeypatch.setenv("PATH", "/nonexistent")
+    find_strace.cache_clear()
+    events = fuzz_adapter(tmp_path)
+    find_strace.cache_clear()
+
+    finished = events[-1]
+    assert isinstance(finished, FuzzFinished)
+    assert set(finished.gave_up) == {"power-loss", "io-errors"}
+    assert "strace is not installed" in finished.gave_up["power-loss"]
+    assert exit_code(events) == 4
+
+
+def test_a_delivery_is_shrunk_to_the_faults_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four armed faults, only two are to blame."""
+
+    def deliver(case: ExerciseCase, requirement: str, target: Target) -> Problem | None:
+        del target
+        to_blame = {"panic at a, visit 1", "die at b, visit 2"} <= set(case.arguments)
+        return Problem(Violation(requirement, "twice"), case) if to_blame else None
+
+    monkeypatch.setattr(adapter_hunts, "repeat", deliver)
+    faults = (
+        "busy at a, visit 2",
+        "panic at a, visit 1",
+        "error at c, visit 1",
+        "die at b, visit 2",
+    )
+    case = ExerciseCase("delivery", ("drainer/durable", *faults))
+    with AdapterTarget.running(PLAIN) as target:
+        shrunk = adapter_hunts.smallest(Problem(Violation("DRN-5", "twice"), case), target)
+
+    assert shrunk.case == ExerciseCase("delivery", ("drainer/durable", faults[1], faults[3]))
+
+
+# Events
+
+
+def test_every_event_of_the_fuzzer_keeps_to_its_schema(tmp_path: Path, orders: list[Order]) -> None:
+    """The schema describes each kind by its name, no others, and what a run emits."""
+    schemas = specification_directory() / "schema"
+    schema = json.loads((schemas / "fuzz-events.schema.json").read_text())
+    other = Resource.from_contents(json.loads((schemas / "events.schema.json").read_text()))
+    registry = Registry[Any]().with_resource("events.schema.json", other)
+    validator = Draft202012Validator(schema, registry=registry)
+    described = [case["if"]["properties"]["event"]["const"] for case in schema["allOf"]]
+    events = run(tmp_path, 1, Clock(0, *range(10, 100, 10)))
+
+    assert described == [kind.__name__ for kind in get_args(FuzzEvent)]
+    assert orders
+    assert {type(event).__name__ for event in events} == set(described) - {"Diagnosed"}
+    for event in events:
+        document = json.loads(encode_event(event))
+        validator.validate(document)
+        del document[next(field for field in document if field != "event")]
+        assert not validator.is_valid(document)
 
 
 # The command
