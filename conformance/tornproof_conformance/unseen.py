@@ -14,7 +14,6 @@ from tornproof_models.explore.workload import Target
 
 OF_A_PROFILE: Mapping[str, str] = {
     "DRN-3": "drainer/durable",
-    "DRN-10": "drainer/durable",
     "DRN-16": "drainer/durable",
     "DRN-17": "drainer/durable",
     "DRN-18": "drainer/volatile",

@@ -11,6 +11,8 @@ from tornproof_conformance.adapter.queue_situations import SITUATIONS
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.adapter_checks import check_adapter, select
 from tornproof_conformance.checks import Budget
+from tornproof_conformance.checks.exercises import DELIVERIES, QUEUE_SITUATIONS
+from tornproof_conformance.checks.situations import SCENARIOS_CHECK
 from tornproof_conformance.events import RequirementJudged, RunFinished
 from tornproof_conformance.exit_codes import DOES_NOT_CONFORM
 from tornproof_conformance.pytest_plugin import requirement
@@ -115,6 +117,14 @@ def first_found(served: NamedAdapter, situation: str, profile: Profile) -> set[s
         if found := exercise("queue-situation", served, words):
             return {violation.requirement for violation in found}
     return set()
+
+
+def test_what_an_adapter_does_not_show_is_not_covered() -> None:
+    """Without fault points there are restarts and endings; without a count, no DRN-14."""
+    with AdapterTarget.running([*COMMAND, "ShowsNothing"]) as target:
+        assert QUEUE_SITUATIONS.covers(target) == {"DRN-3", "DRN-11", "DRN-16", "DRN-18"}
+        assert "DRN-15" not in DELIVERIES.covers(target)
+        assert {"CHN-2", "CHN-5", "CHN-8"}.isdisjoint(SCENARIOS_CHECK.covers(target))
 
 
 @pytest.mark.parametrize("name", sorted({scenario for _, scenario, _ in CHAINS}))

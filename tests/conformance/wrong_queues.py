@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "conformance" / "adapters" / "python"))
 
-from deferred_queue import DeferredQueue
+from deferred_queue import COUNTERS, DeferredQueue
 from tornproof.chain import Entry, append, connect
 from tornproof.drainer.event import encode, from_json
 from tornproof.errors import TornproofError
@@ -29,6 +29,24 @@ from tests.conformance.wrong_chains import connected
 
 SLOW = 3.0
 """Seconds: more than the tests wait for."""
+
+
+class ShowsNothing(DeferredQueue):
+    """Is right, and does no more than it must."""
+
+    def drainer_open(self, *_: Any, **asked: Any) -> dict[str, Any]:
+        """Keep its database to itself."""
+        super().drainer_open(**asked)
+        return {}
+
+    def drainer_metrics(self) -> dict[str, Any]:
+        """Count what must be counted."""
+        counters = super().drainer_metrics()
+        return {name: counters[name] for name in COUNTERS[:6]}
+
+    def fault_points(self) -> dict[str, Any]:
+        """Name none."""
+        return {"points": []}
 
 
 class KeepsInMemory(DeferredQueue):

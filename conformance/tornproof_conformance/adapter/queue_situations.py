@@ -53,6 +53,9 @@ class QueueSituation:
     arm: Callable[[Faults], Iterator[Faults]] | None = None
     """Chooses the faults, from all that make sense; none if it needs none."""
 
+    once: bool = False
+    """Whether the first of these profiles that is claimed is enough."""
+
     @property
     def name(self) -> str:
         """What it is called in a reproducer."""
@@ -248,7 +251,9 @@ SITUATIONS: Mapping[str, QueueSituation] = {
             "DRN-11", DURABLE, a_close_that_cannot_flush_ends, _at_the_first_point("busy")
         ),
         QueueSituation("DRN-18", VOLATILE, without_a_spool_a_crash_takes_what_had_not_landed),
-        QueueSituation("DRN-7", DURABLE, an_ambiguous_commit_is_looked_into, _ambiguous_commits),
+        QueueSituation(
+            "DRN-7", BOTH, an_ambiguous_commit_is_looked_into, _ambiguous_commits, once=True
+        ),
         QueueSituation(
             "DRN-14", BOTH, dead_letters_are_counted_or_it_is_an_error, _at_each_point("error")
         ),
@@ -257,7 +262,7 @@ SITUATIONS: Mapping[str, QueueSituation] = {
         ),
         QueueSituation("DRN-18", VOLATILE, what_a_panic_takes_is_counted, _at_each_point("panic")),
         QueueSituation(
-            "DRN-10", DURABLE, what_the_dead_letters_refuse_stays, _errors_at_two_points
+            "DRN-10", BOTH, what_the_dead_letters_refuse_stays, _errors_at_two_points, once=True
         ),
     )
 }
@@ -266,9 +271,12 @@ SITUATIONS: Mapping[str, QueueSituation] = {
 
 def counts_dead_letters(target: AdapterTarget) -> bool:
     """Tell whether an adapter says how many dead letters there are."""
-    delivery = Delivery(target, target.best_drainer)
-    said = "dlq_size" in delivery.ask("drainer.metrics")
-    delivery.close()
+    try:
+        delivery = Delivery(target, target.best_drainer)
+        said = "dlq_size" in delivery.ask("drainer.metrics")
+        delivery.close()
+    except (Refusal, ProcessFailed):
+        return False
     return said
 
 

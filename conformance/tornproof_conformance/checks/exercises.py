@@ -117,9 +117,9 @@ def _playable(
     """Choose the situations of the profiles that a target claims."""
     assert isinstance(target, AdapterTarget)
     for situation in chosen:
-        for profile in situation.profiles:
-            if profile.value in target.claims:
-                yield situation, profile.value
+        claimed = [each.value for each in situation.profiles if each.value in target.claims]
+        for profile in claimed[:1] if situation.once else claimed:
+            yield situation, profile
 
 
 def _unplayable(chosen: Sequence[QueueSituation], target: Target) -> frozenset[str]:
