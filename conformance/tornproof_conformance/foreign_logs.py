@@ -120,18 +120,22 @@ def preparations(log: ForeignLog) -> tuple[str, ...]:
     return installed
 
 
-def prepare(log: ForeignLog) -> None:
-    """
-    Install or build what a log needs, at the versions that are pinned.
-
-    Raises `Invalid` if a tool is missing or fails, with what the tool says.
-    """
+def require_tools(log: ForeignLog) -> None:
+    """Raise `Invalid` if what builds a log is not there."""
     missing = missing_tools(log)
     if missing:
         raise Invalid(
             f"{log.name} is built with {' and '.join(log.tools)}; "
             f"install {' and '.join(missing)} and try again"
         )
+
+
+def prepare(log: ForeignLog) -> None:
+    """
+    Install or build what a log needs, at the versions that are pinned.
+
+    Raises `Invalid` if a tool fails, with what it says.
+    """
     wanted = [each for each in log.packages if not _is_installed(each)]
     if wanted:
         _run([sys.executable, "-m", "pip", "install", "--quiet", *wanted], log)

@@ -87,12 +87,14 @@ def test_a_missing_tool_is_named(name: str, tool: str, monkeypatch: pytest.Monke
     found = shutil.which
     monkeypatch.setattr(shutil, "which", lambda each: None if each == tool else found(each))
 
-    refused = CliRunner().invoke(main, ["targets", name])
+    refused = CliRunner().invoke(main, ["targets", "sqlite-full", name])
+    listed = CliRunner().invoke(main, ["targets"])
 
     assert refused.exit_code == 2
     assert refused.output == (
         f"tornproof: {name} is built with make and {tool}; install {tool} and try again\n"
     )
+    assert f"needs {tool} to be built" in listed.output
 
 
 def test_a_tool_that_fails_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:

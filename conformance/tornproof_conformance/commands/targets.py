@@ -18,6 +18,7 @@ from tornproof_conformance.foreign_logs import (
     missing_tools,
     preparations,
     prepare,
+    require_tools,
     unavailable_logs,
 )
 from tornproof_conformance.recorder.strace import find_strace
@@ -46,8 +47,11 @@ def command(names: tuple[str, ...], as_json: bool) -> None:
     owes.  Harm of which that does not speak is marked "no promise".
     """
     if names:
+        logs = _named(names)
         find_strace()
-        for log in _named(names):
+        for log in logs:
+            require_tools(log)
+        for log in logs:
             _tell(log, as_json=as_json)
     else:
         _list(as_json=as_json)
@@ -82,8 +86,8 @@ def _list(*, as_json: bool) -> None:
 
 def _readiness(log: ForeignLog) -> str:
     missing, ahead = missing_tools(log), preparations(log)
-    if missing and ahead:
-        return f"cannot be built before {' and '.join(missing)} are installed"
+    if missing:
+        return f"needs {' and '.join(missing)} to be built"
     return f"will first {' and '.join(ahead)}" if ahead else "ready"
 
 
