@@ -46,7 +46,7 @@ from tornproof_conformance.cases import ExerciseCase, Problem, try_case
 from tornproof_conformance.checks import io_errors, kills, power_loss
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.hunts import Catch, Hunt
-from tornproof_conformance.power.target import RecordedTarget, for_case
+from tornproof_conformance.power.target import REPEATING, RecordedTarget, for_case
 from tornproof_conformance.searching import Order
 from tornproof_conformance.shrinking import repeat, shrink_problem
 
@@ -116,7 +116,7 @@ def _record(adapter: AdapterTarget, search: Callable[[RecordedTarget, Catch], No
     catch = Catch()
     try:
         with RecordedTarget.of(adapter) as target:
-            target.recordings = rounds_of(adapter)
+            target.recordings = REPEATING
             search(target, catch)
             catch.outcomes = {_hash(_outcome(each)) for each in target.outcomes}
     except power_loss.NO_TRACE as reason:

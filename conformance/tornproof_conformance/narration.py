@@ -4,10 +4,9 @@ Tell a program step by step, with what each step did to the disk.
 
 from collections.abc import Iterator
 
-from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.recovering import recover
-from tornproof_models.explore.workload import Options, Run, Target
+from tornproof_models.explore.workload import Options, Run, Target, new_disk
 
 from tornproof_conformance.cases import ProgramCase
 from tornproof_conformance.lanes import moments_of
@@ -34,7 +33,7 @@ def describe_trace(recorded: Trace) -> tuple[str, ...]:
 
 def describe_recovery(target: Target, options: Options, image: Image) -> str:
     """Say in words what a target makes of an image."""
-    outcome = recover(target, options, ModelFilesystem(image))
+    outcome = recover(target, options, new_disk(target, image))
     if outcome.records is None:
         return f"refuses: {outcome.error}"
     shown = ", ".join(f"{len(payload)} bytes at {offset}" for offset, payload in outcome.records)

@@ -9,12 +9,11 @@ from hashlib import blake2b
 
 from attrs import frozen
 from tornproof_models.contract.journal import Record
-from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.replay import Replay
 from tornproof_models.disk.trace import Image, Observed, Trace
 from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.recovering import recover
-from tornproof_models.explore.workload import DIRECTORY, Target, run
+from tornproof_models.explore.workload import DIRECTORY, Target, new_disk, run
 
 from tornproof_conformance.cases import (
     BatchCase,
@@ -129,7 +128,7 @@ def _tell_program(problem: Problem, case: ProgramCase, target: Target) -> _Told:
         moments = tuple(moments_of(trace, finding.crash_point))[-MOST_MOMENTS:]
         written = written_image(trace, finding.crash_point)
         crashes.append(CrashStory(moments, finding.lost, tell_files(finding.image, written)))
-        trace = recover(target, case.options, ModelFilesystem(finding.image)).trace
+        trace = recover(target, case.options, new_disk(target, finding.image)).trace
         finding = finding.inner
     end = None if problem.finding is None or problem.finding.error else _shown(trace)
     afterwards = tuple(moments_of(trace, end))[-MOST_MOMENTS:]

@@ -49,11 +49,15 @@ class Log:
     def __init__(self, directory: str) -> None:
         self.path = f"{directory}/log"
         self.lock = os.open(f"{directory}/lock", os.O_CREAT | os.O_RDWR)
-        fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        data = self.read()
-        kept = b"".join(frame(payload) for _, payload in records(data))
-        self.discarded_bytes, self.end = len(data) - len(kept), len(kept)
-        self.recover(directory, kept)
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            data = self.read()
+            kept = b"".join(frame(payload) for _, payload in records(data))
+            self.discarded_bytes, self.end = len(data) - len(kept), len(kept)
+            self.recover(directory, kept)
+        except OSError:
+            os.close(self.lock)
+            raise
 
     def recover(self, directory: str, kept: bytes) -> None:
         """Copy what is whole to a new file, which takes the old one's place."""

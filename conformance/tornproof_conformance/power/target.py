@@ -33,6 +33,9 @@ from tornproof_conformance.recorder.strace import CannotRecord
 SAMPLED = 64
 """One in so many distinct images is recovered twice, the second time recorded."""
 
+REPEATING = 1 << 10
+"""Recoveries that are recorded to repeat a case: all that were when it was found, and more."""
+
 MORE_OFTEN = 4
 """One in so many where recovery has discarded something: there it has most to do."""
 
@@ -115,6 +118,12 @@ class RecordedTarget(AdapterTarget):
         assert isinstance(disk, RecordedDisk), "a recorded adapter works on a disk of its own"
         self._attended = disk
         return super().open(disk, options)
+
+    def session_for(self, disk: DirectoryDisk) -> Session:
+        """Return a process that is recorded while it works on a disk."""
+        assert isinstance(disk, RecordedDisk), "a recorded adapter works on a disk of its own"
+        self._attended = disk
+        return self.take_session()
 
     def take_session(self) -> Session:
         """Return a recorded process that has nothing to do, and let it attend to the disk."""
@@ -275,6 +284,7 @@ def for_case(target: Target, case: Case) -> Iterator[Target]:
         and not isinstance(target, RecordedTarget)
     ):
         with RecordedTarget.of(target) as recorded:
+            recorded.recordings = REPEATING
             yield recorded
     else:
         yield target
