@@ -6,6 +6,9 @@ Takes every combination of versions, and throws away those that a sentence of
 on the disk it takes from `plain_disk`, as the checker of certificates does.
 """
 
+from functools import reduce
+from itertools import compress
+from operator import or_
 from typing import Any
 
 from attrs import define, field
@@ -56,17 +59,37 @@ def images(trace: t.Trace, profile: str) -> set[Key]:
     disk.begin(trace.initial)
     for event in trace.events:
         disk.replay(event)
-    floor, registers = disk.floor, list(dict.fromkeys(each.register for each in disk.pending()))
-    states = set(combinations(disk, registers))
-    return {disk.image(floor | dict(zip(registers, state, strict=True))).key for state in states}
+    registers = list(dict.fromkeys(version.register for version in disk.pending()))
+    shapes = [register for register in registers if register[0] != "data"]
+    sectors = [register for register in registers if register[0] == "data"]
+    contents: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
+    for held in combinations(disk, shapes + sectors):
+        contents.setdefault(held[: len(shapes)], set()).add(held[len(shapes) :])
+    found: set[Key] = set()
+    for shape, several in contents.items():
+        state = disk.floor | dict(zip(shapes, shape, strict=True))
+        seen = [register in visible(disk, state) for register in sectors]
+        for content in {tuple(compress(each, seen)) for each in several}:
+            shown = dict(zip(compress(sectors, seen), content, strict=True))
+            found.add(disk.image(state | shown).key)
+    return found
+
+
+def visible(disk: Disk, state: State) -> set[Register]:
+    """Return the sectors that somebody can read: what is in no file is in no image."""
+    return {
+        ("data", inode, n)
+        for inode in named_files(state)
+        for n in range(-(-state["size", inode] // disk.sector))
+    }
 
 
 def combinations(disk: Disk, registers: list[Register]) -> list[tuple[Any, ...]]:
-    """Return what registers may hold together; sets of versions are bit masks."""
+    """Return all that registers may hold together; sets of versions are bit masks."""
     pending = disk.pending()
     bits = {version: 1 << n for n, version in enumerate(pending)}
     forced = {a: sum(bits[b] for b in pending if disk.forces(a, b)) for a in pending}
-    found: list[tuple[int, int, tuple[Any, ...]]] = [(0, 0, ())]  # kept, forced, what they hold
+    found: set[tuple[int, int, tuple[Any, ...]]] = {(0, 0, ())}  # kept, forced, what they hold
     decided = 0
     for register in registers:
         choices = [(0, 0, value) for value in disk.unkept(register)]
@@ -76,10 +99,11 @@ def combinations(disk: Disk, registers: list[Register]) -> list[tuple[Any, ...]]
                 kept, needed = kept | bits[version], needed | forced[version]
                 choices.append((kept, needed, version.value))
         decided |= kept
-        found = [
-            (one | more, need | further, (*held, value))
+        matters = reduce(or_, (forced[each] for each in pending if not bits[each] & decided), 0)
+        found = {
+            ((one | more) & matters, (need | further) & ~decided, (*held, value))
             for one, need, held in found
             for more, further, value in choices
             if not (need | further) & decided & ~(one | more)
-        ]
+        }
     return [held for _, _, held in found]
