@@ -1,13 +1,9 @@
 """`tornproof check` judges queues and chains: the reference passes, the wrong ones are caught."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from attrs import frozen
-from tornproof.chain import Break, Entry
-from tornproof.chain.append import insert, read_head
-from tornproof.chain.row import Head
 from tornproof.errors import Invalid
 from tornproof_conformance import reproducer
 from tornproof_conformance.cases import (
@@ -21,9 +17,8 @@ from tornproof_conformance.cases import (
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.queues import DRAINER, SCHEDULES
 from tornproof_conformance.events import RequirementJudged, RunFinished, ViolationFound
-from tornproof_conformance.queues import ChainUnderTest
 from tornproof_conformance.runner import CHECKS, JOURNAL_CHECKS, check_target, checks_of
-from tornproof_conformance.scenarios import chain, delivery
+from tornproof_conformance.scenarios import chain, delivery, pairwise
 from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_conformance.targets import QUEUES, ReferenceTarget, find_target
 from tornproof_models.contract.delivery import Profile
@@ -46,10 +41,10 @@ from tornproof_models.explore.deliveries import (
     Watch,
 )
 from tornproof_models.explore.workload import JournalUnderTest, Options, Target
-from tornproof_models.machines.chain import ReferenceChain
 from tornproof_models.miniatures.journal import SMALL
 
 CHAIN = {each.name: each for each in vars(chain).values() if isinstance(each, Scenario)}
+PAIRWISE = {each.name: each for each in vars(pairwise).values() if isinstance(each, Scenario)}
 DELIVERY = {each.name: each for each in vars(delivery).values() if isinstance(each, Scenario)}
 SMALL_BUDGET = Budget(examples=10)
 
@@ -73,93 +68,19 @@ EVERY_STEP = (
 # Scenarios
 
 
-@pytest.mark.parametrize("name", [*CHAIN, *DELIVERY])
+@pytest.mark.parametrize("name", [*CHAIN, *PAIRWISE, *DELIVERY])
 def test_the_reference_comes_out_of_every_situation(name: str) -> None:
     """Nothing is violated, and each scenario applies to it."""
-    scenario = {**CHAIN, **DELIVERY}[name]
+    scenario = {**CHAIN, **PAIRWISE, **DELIVERY}[name]
 
     assert scenario.applies(ReferenceTarget())
     assert scenario.judge(ReferenceTarget()) == []
 
 
-@pytest.mark.parametrize("name", [*CHAIN, *DELIVERY])
+@pytest.mark.parametrize("name", [*CHAIN, *PAIRWISE, *DELIVERY])
 def test_a_journal_hears_nothing_of_them(name: str) -> None:
     """What has no queue and no chain is not judged on them."""
-    assert not {**CHAIN, **DELIVERY}[name].applies(SMALL)
-
-
-class BlindChain(ReferenceChain):
-    """Finds nothing, whatever was done."""
-
-    def verify(self, *, head: bytes | None = None, with_key: bool = False) -> tuple[Break, ...]:
-        del head, with_key
-        return ()
-
-
-class FirstBreakOnly(ReferenceChain):
-    """Stops at the first break."""
-
-    def verify(self, *, head: bytes | None = None, with_key: bool = False) -> tuple[Break, ...]:
-        return super().verify(head=head, with_key=with_key)[:1]
-
-
-class HeadIgnored(ReferenceChain):
-    """Verifies the rows that are there."""
-
-    def verify(self, *, head: bytes | None = None, with_key: bool = False) -> tuple[Break, ...]:
-        del head
-        return super().verify(with_key=with_key)
-
-
-class LastFieldAlone(ReferenceChain):
-    """Its head says nothing about what came before."""
-
-    def head(self) -> bytes:
-        last = "SELECT agent_id || event_type FROM signed_events ORDER BY sequence DESC"
-        (text,) = self.connection.execute(last).fetchone() or ("",)
-        return str(text).replace("\x1f", "").encode()
-
-
-class BeginsAtTwo(ReferenceChain):
-    """Its first row has number 2, and follows something."""
-
-    def append(self, agent_id: str, event_type: str = "type", *, signed: bool = False) -> None:
-        del signed
-        self._rows += 1
-        head = Head(1, bytes([7] * 32)) if self._rows == 1 else read_head(self.connection)
-        entry = Entry(f"id-{self._rows}", agent_id, event_type, "2026", b"{}")
-        insert(self.connection, head, entry)
-
-
-@frozen
-class ChainTarget:
-    """A target that has a chain, and no more."""
-
-    make: Callable[[], ChainUnderTest]
-    name: str = "a chain"
-
-    def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
-        raise Invalid(f"no journal on {filesystem} with {options}")
-
-    def open_chain(self) -> ChainUnderTest:
-        return self.make()
-
-
-@pytest.mark.parametrize(
-    ("kind", "caught"),
-    [
-        (BlindChain, {"CHN-5", "CHN-6", "CHN-7"}),
-        (FirstBreakOnly, {"CHN-6"}),
-        (HeadIgnored, {"CHN-5"}),
-        (LastFieldAlone, {"CHN-3", "CHN-4", "CHN-5"}),
-        (BeginsAtTwo, {"CHN-1", "CHN-2", "CHN-5", "CHN-6", "CHN-7", "CHN-8"}),
-    ],
-)
-def test_wrong_chains_are_caught(kind: Callable[[], ChainUnderTest], caught: set[str]) -> None:
-    """Each of the chain's scenarios convicts somebody."""
-    target = ChainTarget(kind)
-    found = {each.requirement for scenario in CHAIN.values() for each in scenario.judge(target)}
-    assert found == caught
+    assert not {**CHAIN, **PAIRWISE, **DELIVERY}[name].applies(SMALL)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from rich.text import Text
 from tornproof.chain import GENESIS, Head, connect, verify
 from tornproof.chain.append import read_head
 from tornproof.chain.database import require_shape, require_sqlite, translated
-from tornproof.chain.pairwise import COLUMNS, verify_pairwise
+from tornproof.chain.pairwise import BLIND_SPOTS, COLUMNS, verify_pairwise
 from tornproof.chain.row import HASH_BYTES
 from tornproof.chain.signatures import KEY_BYTES
 from tornproof.chain.verify import Break
@@ -105,6 +105,8 @@ def verify_chain(
         click.echo(json.dumps(_document(database, rows, last, breaks), indent=2))
     else:
         _show(database, rows, last, breaks, saved)
+        if pairwise and not breaks:
+            click.echo(f"What such a chain cannot show: {'; '.join(BLIND_SPOTS)}.")
     raise SystemExit(1 if breaks else 0)
 
 
