@@ -19,7 +19,7 @@ from tornproof_conformance.adapter.queue_situations import SITUATIONS
 from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.checks import Budget, Check
-from tornproof_conformance.checks.audits import ADAPTER_AUDITS
+from tornproof_conformance.checks.audits import ADAPTER_AUDITS, AUDIT_POWER
 from tornproof_conformance.checks.exercises import (
     CONVERSATION,
     DELIVERIES,
@@ -54,6 +54,7 @@ ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
         (READING, ("journal/watermark",)),
         (MEMORY, ("journal/core",)),
         (ADAPTER_AUDITS, ("audit/core",)),
+        (AUDIT_POWER, ("audit/core",)),
         (QUEUE_SITUATIONS, ("drainer/durable", "drainer/volatile")),
         (DELIVERIES, ("drainer/durable", "drainer/volatile")),
         (KILLS, ("journal/core",)),

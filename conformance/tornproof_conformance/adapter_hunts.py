@@ -46,7 +46,8 @@ from tornproof_conformance.cases import ExerciseCase, Problem, try_case
 from tornproof_conformance.checks import io_errors, kills, power_loss
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.hunts import Catch, Hunt
-from tornproof_conformance.power.target import REPEATING, RecordedTarget, for_case
+from tornproof_conformance.power.cases import for_case
+from tornproof_conformance.power.target import REPEATING, RecordedTarget
 from tornproof_conformance.searching import Order
 from tornproof_conformance.shrinking import repeat, shrink_problem
 

@@ -45,7 +45,7 @@ from tornproof_conformance.events import Diagnosed, ViolationFound
 from tornproof_conformance.examples import DIRECTORY, open_database
 from tornproof_conformance.hunts import Catch, Hunt, hunts_of
 from tornproof_conformance.machines import MachineTarget
-from tornproof_conformance.power.target import for_case
+from tornproof_conformance.power.cases import for_case
 from tornproof_conformance.runner import diagnosed
 from tornproof_conformance.searching import Order
 from tornproof_conformance.stories import tell

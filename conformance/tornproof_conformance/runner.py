@@ -40,7 +40,7 @@ from tornproof_conformance.events import (
 )
 from tornproof_conformance.group_commits import HasBatcher
 from tornproof_conformance.indexes import HasAudits
-from tornproof_conformance.power.target import for_case
+from tornproof_conformance.power.cases import for_case
 from tornproof_conformance.shrinking import shrink_problem
 from tornproof_conformance.specification import Level, requirements
 from tornproof_conformance.stories import tell

@@ -20,8 +20,9 @@ from tornproof_conformance.cases import Problem, ProgramCase
 from tornproof_conformance.checks import Budget, Covered
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
+from tornproof_conformance.power.cases import for_case
 from tornproof_conformance.power.recorded import CannotTrace
-from tornproof_conformance.power.target import RecordedTarget, for_case
+from tornproof_conformance.power.target import RecordedTarget
 from tornproof_conformance.recorder.lines import Unreadable
 from tornproof_conformance.recorder.marks import Conversation
 from tornproof_conformance.recorder.processes import Stream

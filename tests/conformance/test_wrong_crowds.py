@@ -15,7 +15,8 @@ from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import ExerciseCase
 from tornproof_conformance.checks.audits import ADAPTER_AUDITS
 from tornproof_conformance.cli import main
-from tornproof_conformance.power.target import RecordedTarget, for_case
+from tornproof_conformance.power.cases import for_case
+from tornproof_conformance.power.target import RecordedTarget
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_conformance.scenarios import SCENARIOS
 
@@ -49,7 +50,7 @@ def found_by(exercised: str, target: AdapterTarget) -> set[str]:
 
 
 @needs_strace
-@requirement("GRP-1", "GRP-2", "GRP-3", "GRP-7", "RDR-6")
+@requirement("AUD-13", "GRP-1", "GRP-2", "GRP-3", "GRP-7", "RDR-6")
 @pytest.mark.parametrize(
     ("name", "exercised", "expected"),
     [
@@ -59,6 +60,7 @@ def found_by(exercised: str, target: AdapterTarget) -> set[str]:
         ("GoesOn", "fail-together", {"GRP-3"}),
         ("ClosesUnsynced", "close-together", {"GRP-7"}),
         ("ShowsEverything", "show-what-lasts", {"RDR-6"}),
+        ("SyncsLater", "audit-power", {"AUD-13"}),
     ],
 )
 def test_a_recording_convicts(name: str, exercised: str, expected: set[str]) -> None:

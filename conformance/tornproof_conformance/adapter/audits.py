@@ -18,6 +18,7 @@ from tornproof_models.machines.audit import AuditMachine
 from tornproof_models.machines.sqlite_process import Died
 
 from tornproof_conformance.adapter.conversation import AUDIT
+from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.messages import Refusal, decode_ok, decode_reply
 from tornproof_conformance.adapter.resources import computing_time
 from tornproof_conformance.adapter.target import AdapterTarget
@@ -39,10 +40,10 @@ DEATH_SECONDS = 0.0002
 class AdapterAudits:
     """An audit index in another process; also that process, for the machine."""
 
-    def __init__(self, target: AdapterTarget) -> None:
+    def __init__(self, target: AdapterTarget, disk: DirectoryDisk | None = None) -> None:
         self._target = target
-        self._disk = target.new_disk()
-        self._session = target.take_session()
+        self._disk = disk or target.new_disk()
+        self._session = target.session_for(self._disk)
         self._death: int | None = None
         self._open()
 
@@ -58,7 +59,7 @@ class AdapterAudits:
     def get(self, query_id: bytes) -> Audit | None:
         """Return an audit, or none."""
         audit = self._ask("audit.get", query_id=query_id)["audit"]
-        return None if audit is None else _completed(audit)
+        return None if audit is None else completed(audit)
 
     def record(self, query_id: bytes) -> bytes | None:
         """Return the bytes that are stored of an audit, where the adapter shows them."""
@@ -71,11 +72,11 @@ class AdapterAudits:
         """Return the audits of an agent between two timestamps."""
         bounds = {"from": earliest, "to": latest}
         found = self._ask("audit.by_agent", agent_id=agent_id, limit=limit, **bounds)
-        return [_completed(audit) for audit in found["audits"]]
+        return [completed(audit) for audit in found["audits"]]
 
     def recent(self, limit: int) -> list[Audit]:
         """Return the most recent audits."""
-        return [_completed(audit) for audit in self._ask("audit.recent", limit=limit)["audits"]]
+        return [completed(audit) for audit in self._ask("audit.recent", limit=limit)["audits"]]
 
     def has(self, agent_id: bytes) -> bool:
         """Return whether an agent has audits."""
@@ -151,7 +152,7 @@ def _understood(ask: Any) -> Mapping[str, Any]:
     return answer
 
 
-def _completed(audit: Mapping[str, Any]) -> Audit:
+def completed(audit: Mapping[str, Any]) -> Audit:
     """Fill in the fields that an adapter may leave out."""
     empty: Audit = {
         "agent_id": None,

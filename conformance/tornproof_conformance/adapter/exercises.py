@@ -15,6 +15,7 @@ Some take an adapter that is recorded:
 
 - `shared-syncs`, `close-together`, `fail-together`: a crowd that shares its syncs
 - `show-what-lasts`: a reader, and a loss of power after what it has shown
+- `audit-power`: puts into an audit index, and a loss of power wherever it matters
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Violation
 from tornproof_models.explore.workload import Target
 
+from tornproof_conformance.adapter.audit_power import cut_power_of_index
 from tornproof_conformance.adapter.audits import try_audit_programs, try_audit_vector
 from tornproof_conformance.adapter.conversation import converse
 from tornproof_conformance.adapter.deliveries import deliver
@@ -46,10 +48,13 @@ EXERCISES: Mapping[str, Exercise] = {
     "close-together": close_together,
     "fail-together": fail_together,
     "show-what-lasts": show_what_lasts,
+    "audit-power": cut_power_of_index,
 }
 """Every exercise by name."""
 
-RECORDED = frozenset({"shared-syncs", "close-together", "fail-together", "show-what-lasts"})
+RECORDED = frozenset(
+    {"shared-syncs", "close-together", "fail-together", "show-what-lasts", "audit-power"}
+)
 """Exercises of an adapter that is recorded."""
 
 

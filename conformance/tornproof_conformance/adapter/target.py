@@ -204,6 +204,10 @@ class AdapterTarget:
         self._lent.append(session)
         return session
 
+    def session_for(self, disk: DirectoryDisk) -> Session:  # noqa: ARG002
+        """Return a process that is going to work on a disk; for whom no journal is opened."""
+        return self.take_session()
+
     def _start_another(self) -> Session:
         session = self._spare or Session.start(self.command, timeout=self.timeout)
         self._spare = Session.start(self.command, timeout=self.timeout)

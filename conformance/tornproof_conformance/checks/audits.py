@@ -3,15 +3,18 @@ Audit indexes: frozen questions, and random ones between deaths.
 
 An index in this process lies on a store that can be looked into and that dies between any
 two statements of its database.  One behind an adapter is killed by a signal at any moment.
-The frozen vectors and the contract are the same.
+The frozen vectors and the contract are the same.  And it is recorded, and loses its power.
 """
 
+from tornproof_models.disk.profiles import CLAIMED
 from tornproof_models.explore.workload import Target
 
+from tornproof_conformance.adapter.audit_power import AUDITS as AUDITED
 from tornproof_conformance.adapter.audits import audit_vectors, shows_records
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import ExerciseCase, VectorCase, try_case
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
+from tornproof_conformance.checks.recorded import try_recorded
 from tornproof_conformance.events import Progress
 from tornproof_conformance.hunts import MachineHunt
 from tornproof_conformance.indexes import KINDS, audit_cases
@@ -85,3 +88,20 @@ def _hidden(target: Target) -> frozenset[str]:
 
 
 ADAPTER_AUDITS = Check(NAME, TITLE, ANSWERED, _adapter_audits, _hidden)
+
+
+POWER = "audit-power"
+
+
+def _power(target: Target, _: Budget) -> Findings:
+    yield Progress(POWER, 0, 1, "puts, and then the power")
+    words = f"{len(AUDITED)} puts, and a loss of power before every sync and after every answer"
+    return (yield from try_recorded(target, [POWER], Covered(words, profiles=CLAIMED)))
+
+
+AUDIT_POWER = Check(
+    POWER,
+    "puts into an audit index, recorded, and then the power",
+    frozenset({"AUD-10", "AUD-13"}),
+    _power,
+)

@@ -28,7 +28,7 @@ from tornproof_conformance.exit_codes import (
 )
 from tornproof_conformance.machines import MachineTarget, make_machine
 from tornproof_conformance.narration import describe_recovery, narrate
-from tornproof_conformance.power.target import for_case
+from tornproof_conformance.power.cases import for_case
 from tornproof_conformance.report.violation import render_violation
 from tornproof_conformance.reproducer import Reproducer
 from tornproof_conformance.shrinking import repeat

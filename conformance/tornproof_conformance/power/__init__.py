@@ -9,4 +9,5 @@ the images lie in directories, and the adapter opens them.
 - `resident`: a process that recovers thousands of images, one after the other
 - `target`: the two together, as a target for explorer, shrinker and barriers
 - `injected`: system calls that fail
+- `cases`: what takes such an adapter to be repeated
 """

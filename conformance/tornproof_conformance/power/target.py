@@ -19,11 +19,9 @@ from tornproof_models.explore.workload import Fail, Options, Step, Target, run
 
 from tornproof_conformance.adapter.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.disk import DirectoryDisk
-from tornproof_conformance.adapter.exercises import RECORDED
 from tornproof_conformance.adapter.opened import AdapterJournal
 from tornproof_conformance.adapter.session import Session
 from tornproof_conformance.adapter.target import AdapterTarget, introduction
-from tornproof_conformance.cases import Case, ExerciseCase, ProgramCase
 from tornproof_conformance.power.injected import Injection, inject
 from tornproof_conformance.power.recorded import RecordedDisk, RecordedSession
 from tornproof_conformance.power.resident import Resident
@@ -123,7 +121,8 @@ class RecordedTarget(AdapterTarget):
         """Return a process that is recorded while it works on a disk."""
         assert isinstance(disk, RecordedDisk), "a recorded adapter works on a disk of its own"
         self._attended = disk
-        return self.take_session()
+        self._lent.append(self.take_session())
+        return self._lent[-1]
 
     def take_session(self) -> Session:
         """Return a recorded process that has nothing to do, and let it attend to the disk."""
@@ -269,41 +268,9 @@ class InjectedTarget(RecordedTarget):
         return (*self.strace_options, *self.injection.options) if self._logs == 1 else ()
 
 
-@contextmanager
-def for_case(target: Target, case: Case) -> Iterator[Target]:
-    """
-    Return the target on which a case can be repeated, for the time of a `with`.
-
-    A program that is crashed, or in which something fails, takes an adapter that is
-    recorded, and so do some exercises; other cases, and other targets, take none but
-    themselves.
-    """
-    if (
-        is_recorded(case)
-        and isinstance(target, AdapterTarget)
-        and not isinstance(target, RecordedTarget)
-    ):
-        with RecordedTarget.of(target) as recorded:
-            recorded.recordings = REPEATING
-            yield recorded
-    else:
-        yield target
-
-
 def _harmless(program: Sequence[Step]) -> tuple[Step, ...]:
     """Let each fault of a program be the same one, which a rehearsal does not inject."""
     return tuple(Fail(1, Fault.ERROR) if isinstance(step, Fail) else step for step in program)
-
-
-def is_recorded(case: Case) -> bool:
-    """Tell whether a case takes an adapter that is recorded."""
-    match case:
-        case ProgramCase():
-            return case.profile is not None or any(isinstance(s, Fail) for s in case.program)
-        case ExerciseCase(name):
-            return name in RECORDED
-        case _:
-            return False
 
 
 def _is_sampled(digest: bytes, outcome: Recovered) -> bool:
