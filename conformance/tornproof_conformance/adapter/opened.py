@@ -69,7 +69,8 @@ class AdapterJournal:
         if "journal/segments" not in self.target.claims:
             found = dict(self.scan())
             if offset not in found:
-                raise refusal_of("not_a_boundary", f"no record at {offset}", definite=True)
+                message = f"a scan shows no record at {offset}, which an append has answered"
+                raise refusal_of("not_a_boundary", message, definite=True)
             return found[offset]
         return to_bytes(self._call("journal.read", offset=offset)["payload"])
 
