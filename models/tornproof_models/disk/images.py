@@ -19,11 +19,15 @@ import random
 from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 from math import prod
+from typing import TypeAlias
 
 from tornproof_models.disk.building import Builder, Choice, bits, unwritten_contents
 from tornproof_models.disk.profiles import Profile
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.versions import Register, Version
+
+Fillings: TypeAlias = tuple[tuple[int, int], ...]
+"""Pairs (first version of a sector, which filling), for sectors that kept no version."""
 
 
 class ImageSpace:
@@ -48,6 +52,7 @@ class ImageSpace:
         self._counts: dict[int, int] = {0: 1}
         self._counts_among: dict[int, int] = {}
         self._pivots: dict[int, int] = {}
+        self._fillings_among: dict[int, Sequence[Fillings]] = {}
 
     # Counting and listing
 
@@ -163,7 +168,7 @@ class ImageSpace:
             yield Choice(0)
             return
         pivot = self._pivot(remaining)
-        fillings = list(self._filled(remaining & self.above[pivot]))
+        fillings = self._filled(remaining & self.above[pivot])
         for rest in self._down_sets(remaining & ~self.above[pivot]):
             for filling in fillings:
                 yield Choice(rest.kept, rest.fillings + filling)
@@ -173,11 +178,11 @@ class ImageSpace:
 
     def _unrank(self, remaining: int, index: int) -> Choice:
         kept = 0
-        chosen: tuple[tuple[int, int], ...] = ()
+        chosen: Fillings = ()
         while remaining:
             pivot = self._pivot(remaining)
             without = self._count(remaining & ~self.above[pivot])
-            fillings = list(self._filled(remaining & self.above[pivot]))
+            fillings = self._filled(remaining & self.above[pivot])
             if index < without * len(fillings):
                 index, which = divmod(index, len(fillings))
                 chosen += fillings[which]
@@ -204,25 +209,27 @@ class ImageSpace:
             self._pivots[remaining] = max(bits(remaining), key=pairs)
         return self._pivots[remaining]
 
-    def _filled(self, lost: int) -> Iterator[tuple[tuple[int, int], ...]]:
-        """Yield every way to fill the sectors whose first version is among the lost."""
-        options = [
-            [(), *(((i, number),) for number in range(len(self.fillings[i])))]
-            for i in bits(lost)
-            if i in self.fillings
-        ]
-        for combination in product(*options):
-            yield tuple(pair for filling in combination for pair in filling)
+    def _filled(self, lost: int) -> Sequence[Fillings]:
+        """List every way to fill the sectors whose first version is among the lost."""
+        lost &= self.fillable
+        if lost not in self._fillings_among:
+            options = [
+                [(), *(((i, number),) for number in range(len(self.fillings[i])))]
+                for i in bits(lost)
+            ]
+            self._fillings_among[lost] = [
+                tuple(pair for filling in combination for pair in filling)
+                for combination in product(*options)
+            ]
+        return self._fillings_among[lost]
 
-    def _moves(self) -> Iterator[tuple[int, tuple[tuple[int, int], ...]]]:
+    def _moves(self) -> Iterator[tuple[int, Fillings]]:
         for i in range(len(self.versions)):
             yield i, ()
             for number in range(len(self.fillings.get(i, ()))):
                 yield i, ((i, number),)
 
-    def _new(
-        self, seen: set[Choice], kept: int, fillings: Sequence[tuple[tuple[int, int], ...]]
-    ) -> Iterator[Choice]:
+    def _new(self, seen: set[Choice], kept: int, fillings: Sequence[Fillings]) -> Iterator[Choice]:
         chosen = dict(pair for filling in fillings for pair in filling)
         choice = Choice(kept, tuple(sorted((i, n) for i, n in chosen.items() if not kept >> i & 1)))
         if choice not in seen:
@@ -259,7 +266,7 @@ class ImageSpace:
 def join(parts: Sequence[Choice]) -> Choice:
     """Put choices among different versions together."""
     kept = 0
-    fillings: tuple[tuple[int, int], ...] = ()
+    fillings: Fillings = ()
     for part in parts:
         kept |= part.kept
         fillings += part.fillings
