@@ -8,6 +8,7 @@ package kit
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,12 +37,9 @@ type request struct {
 	}
 }
 
-type record struct {
-	Offset  uint64 `json:"offset"`
-	Payload []byte `json:"payload"`
-}
-
 type object map[string]any
+
+var errClosed = errors.New("the journal is not open")
 
 type adapter struct {
 	open func(directory string) (Log, error)
@@ -104,12 +102,15 @@ func (a *adapter) answer(reply object, code string, operation func() (object, er
 		}
 	}()
 	found, err := operation()
-	if err == syscall.EWOULDBLOCK {
-		reply["error"] = object{"code": "locked", "definite": true, "message": "another process has it"}
-	} else if err != nil {
-		reply["error"] = object{"code": code, "definite": false, "message": err.Error()}
-	} else {
+	switch err {
+	case nil:
 		reply["ok"] = found
+	case syscall.EWOULDBLOCK:
+		reply["error"] = object{"code": "locked", "definite": true, "message": "another process has it"}
+	case errClosed:
+		reply["error"] = object{"code": "closed", "definite": true, "message": err.Error()}
+	default:
+		reply["error"] = object{"code": code, "definite": false, "message": err.Error()}
 	}
 }
 
@@ -135,16 +136,17 @@ func (a *adapter) begin(directory string) (_ object, err error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := records(log)
-	if err != nil {
+	first, end := uint64(0), uint64(0)
+	if err := walk(log, func(index uint64, _ []byte) {
+		if end == 0 {
+			first = index
+		}
+		end = index + 1
+	}); err != nil {
 		log.Close()
 		return nil, err
 	}
 	a.log, a.lock = log, lock
-	first, end := uint64(0), uint64(0)
-	if len(found) > 0 {
-		first, end = found[0].Offset, found[len(found)-1].Offset+1
-	}
 	return object{"first": first, "end": end, "discarded_bytes": 0}, nil
 }
 
@@ -163,6 +165,9 @@ func makePlace(directory, place string) error {
 }
 
 func (a *adapter) append(payload []byte) (object, error) {
+	if a.log == nil {
+		return nil, errClosed
+	}
 	last, err := a.log.LastIndex()
 	if err != nil {
 		return nil, err
@@ -171,29 +176,34 @@ func (a *adapter) append(payload []byte) (object, error) {
 }
 
 func (a *adapter) scan() (object, error) {
-	found, err := records(a.log)
-	return object{"records": found, "end": "clean"}, err
+	if a.log == nil {
+		return nil, errClosed
+	}
+	records := []object{}
+	err := walk(a.log, func(index uint64, payload []byte) {
+		records = append(records, object{"offset": index, "payload": append([]byte{}, payload...)})
+	})
+	return object{"records": records, "end": "clean"}, err
 }
 
-// records reads everything back.
-func records(log Log) ([]record, error) {
-	found := []record{}
+// walk reads everything back.
+func walk(log Log, visit func(index uint64, payload []byte)) error {
 	first, err := log.FirstIndex()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	last, err := log.LastIndex()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for index := first; index != 0 && index <= last; index++ {
 		payload, err := log.Read(index)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		found = append(found, record{index, append([]byte{}, payload...)})
+		visit(index, payload)
 	}
-	return found, nil
+	return nil
 }
 
 func (a *adapter) end() (object, error) {

@@ -26,7 +26,7 @@ pub trait Log: Sized {
     fn append(&mut self, payload: &[u8]) -> Outcome<u64>;
 
     /// Read everything back.
-    fn records(&mut self) -> Outcome<Vec<(u64, Vec<u8>)>>;
+    fn records(&mut self, visit: impl FnMut(u64, &[u8])) -> Outcome<()>;
 
     /// Close; to most logs it is enough to be dropped.
     fn close(self) -> Outcome<()> {
@@ -69,11 +69,13 @@ fn open<L: Log>(arguments: &Value, open: &mut Option<Open<L>>) -> Outcome<Value>
     let lock = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
     lock.try_lock()?;
     let mut log = L::open(&make_place(directory)?)?;
-    let records = log.records()?;
+    let (mut first, mut end) = (None, 0);
+    log.records(|number, _| {
+        first.get_or_insert(number);
+        end = number + 1;
+    })?;
     *open = Some(Open { log, _lock: lock });
-    let first = records.first().map_or(0, |(number, _)| *number);
-    let end = records.last().map_or(0, |(number, _)| number + 1);
-    Ok(json!({"first": first, "end": end, "discarded_bytes": 0}))
+    Ok(json!({"first": first.unwrap_or(0), "end": end, "discarded_bytes": 0}))
 }
 
 /// Make the log's own directory, and its name durable, which is its user's duty.
@@ -84,19 +86,17 @@ fn make_place(directory: &Path) -> io::Result<PathBuf> {
     Ok(place)
 }
 
-fn append<L: Log>(arguments: &Value, open: &mut Option<Open<L>>) -> Outcome<Value> {
+fn append<L: Log>(arguments: &Value, open: &mut Open<L>) -> Outcome<Value> {
     let payload = BASE64.decode(arguments["payload"].as_str().unwrap_or_default())?;
-    let open = open.as_mut().ok_or("the journal is not open")?;
     Ok(json!({"offset": open.log.append(&payload)?}))
 }
 
-fn scan<L: Log>(open: &mut Option<Open<L>>) -> Outcome<Value> {
-    let open = open.as_mut().ok_or("the journal is not open")?;
-    let records = open.log.records()?.into_iter();
-    let records = records.map(|(number, payload)| {
-        json!({"offset": number, "payload": BASE64.encode(payload)})
-    });
-    Ok(json!({"records": records.collect::<Value>(), "end": "clean"}))
+fn scan<L: Log>(open: &mut Open<L>) -> Outcome<Value> {
+    let mut records = Vec::new();
+    open.log.records(|number, payload| {
+        records.push(json!({"offset": number, "payload": BASE64.encode(payload)}));
+    })?;
+    Ok(json!({"records": records, "end": "clean"}))
 }
 
 /// Serve a log as an adapter, until it is told to end.
@@ -105,21 +105,25 @@ pub fn serve<L: Log>() -> io::Result<()> {
     let mut output = io::stdout().lock();
     for line in io::stdin().lock().lines() {
         let request: Value = serde_json::from_str(&line?)?;
-        let operation = request["op"].as_str().unwrap_or_default();
-        let mut answer = match operation {
-            "hello" => json!({"ok": {
+        let (operation, arguments) = (request["op"].as_str().unwrap_or_default(), &request["args"]);
+        let mut answer = match (operation, &mut served) {
+            ("hello", _) => json!({"ok": {
                 "protocol": 1,
                 "implementation": {"name": L::NAME, "version": L::VERSION, "language": "Rust"},
                 "profiles": ["journal/core"],
             }}),
-            "journal.open" => reply("corrupt", || open(&request["args"], &mut served)),
-            "journal.append" => reply("io", || append(&request["args"], &mut served)),
-            "journal.scan" => reply("corrupt", || scan(&mut served)),
-            "journal.close" => reply("io", || {
+            ("journal.open", served) => reply("corrupt", || open(arguments, served)),
+            ("journal.append", Some(open)) => reply("io", || append(arguments, open)),
+            ("journal.scan", Some(open)) => reply("corrupt", || scan(open)),
+            ("journal.append" | "journal.scan", None) => {
+                let message = "the journal is not open";
+                json!({"error": {"code": "closed", "definite": true, "message": message}})
+            }
+            ("journal.close", served) => reply("io", || {
                 served.take().map_or(Ok(()), |open| open.log.close())?;
                 Ok(json!({}))
             }),
-            "bye" => json!({"ok": {}}),
+            ("bye", _) => json!({"ok": {}}),
             _ => json!({"unsupported": operation}),
         };
         answer["id"] = request["id"].clone();

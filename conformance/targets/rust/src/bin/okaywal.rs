@@ -53,8 +53,9 @@ impl Log for OkayWal {
         Ok(number)
     }
 
-    fn records(&mut self) -> Outcome<Vec<(u64, Vec<u8>)>> {
-        Ok(self.1.lock().unwrap().clone())
+    fn records(&mut self, mut visit: impl FnMut(u64, &[u8])) -> Outcome<()> {
+        self.1.lock().unwrap().iter().for_each(|(number, payload)| visit(*number, payload));
+        Ok(())
     }
 
     fn close(self) -> Outcome<()> {

@@ -24,14 +24,13 @@ impl Log for OpenWal {
         Ok(number.0)
     }
 
-    fn records(&mut self) -> Outcome<Vec<(u64, Vec<u8>)>> {
+    fn records(&mut self, mut visit: impl FnMut(u64, &[u8])) -> Outcome<()> {
         let mut reader = self.0.reader_from(Lsn(0))?;
-        let mut found = Vec::new();
         while let Some(record) = reader.next() {
             let (number, payload) = record?;
-            found.push((number.0, payload.to_vec()));
+            visit(number.0, payload);
         }
-        Ok(found)
+        Ok(())
     }
 }
 

@@ -32,9 +32,11 @@ impl Log for Yaque {
         Ok(self.next - 1)
     }
 
-    fn records(&mut self) -> Outcome<Vec<(u64, Vec<u8>)>> {
-        let elements = QueueIter::open(&self.directory)?.zip(0..);
-        elements.map(|(element, number)| Ok((number, element?))).collect()
+    fn records(&mut self, mut visit: impl FnMut(u64, &[u8])) -> Outcome<()> {
+        for (number, element) in (0..).zip(QueueIter::open(&self.directory)?) {
+            visit(number, &element?);
+        }
+        Ok(())
     }
 }
 
