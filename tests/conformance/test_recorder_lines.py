@@ -319,6 +319,59 @@ def test_bytes_from_outside_are_untraceable() -> None:
     assert [each.call for each in outside.untraceable] == ["copy_file_range"]
 
 
+CLONES = [
+    ("BTRFS_IOC_CLONE or FICLONE, 3", Write(2, 0, b"0123456789")),
+    ("FICLONE, 3<{a}>", Write(2, 0, b"0123456789")),
+    (
+        "BTRFS_IOC_CLONE_RANGE or FICLONERANGE, "
+        "{{src_fd=3<{a}>, src_offset=2, src_length=4, dest_offset=8}}",
+        Write(2, 8, b"2345"),
+    ),
+    (
+        "FICLONERANGE, {{src_fd=3<{a}>, src_offset=6, src_length=0, dest_offset=0}}",
+        Write(2, 0, b"6789"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("asked", "expected"), CLONES)
+def test_a_clone_of_extents_is_a_copy(asked: str, expected: Write) -> None:
+    """Where the source is known; a later write goes where it would have gone without it."""
+    a, b = hexadecimal("/d/a"), hexadecimal("/d/b")
+    clone = f"7 ioctl(4<{b}>, {asked.format(a=a)}) = 0"
+    image = Image({"/a": b"0123456789"})
+    lines = (opened(3, "a"), opened(4, "b"), clone, f"7 {written(4, 'b', '!')}) = 1")
+
+    within = recording_of(*lines, image=image)
+    outside = recording_of(opened(4, "b"), clone)
+
+    assert within.items == [Create(ROOT, "b", 2), expected, Write(2, 0, b"!")]
+    assert [each.call for each in outside.untraceable] == ["ioctl"]
+
+
+def test_a_request_that_is_not_known_is_untraceable() -> None:
+    """It may change the file that it is asked of; one that only looks does not."""
+    b = hexadecimal("/d/b")
+    unknown = f"7 ioctl(4<{b}>, _IOC(_IOC_WRITE, 0xf5, 0x1, 0x4), 0x3) = 0"
+    looking = f"7 ioctl(4<{b}>, FS_IOC_GETFLAGS, [FS_EXTENT_FL]) = 0"
+    failing = f"7 ioctl(4<{b}>, BTRFS_IOC_CLONE or FICLONE, 9) = -1 EOPNOTSUPP (Not supported)"
+
+    recording = recording_of(opened(4, "b"), unknown)
+    harmless = recording_of(opened(4, "b"), looking, failing)
+
+    assert "asked of b" in recording.untraceable[0].reason
+    assert harmless.untraceable == []
+    assert harmless.items == [Create(ROOT, "b", 1)]
+
+
+def test_a_request_may_close_a_descriptor_on_exec() -> None:
+    """What the next program writes to the number is not the file's."""
+    path = hexadecimal("/d/b")
+    closing = (f"7 ioctl(4<{path}>, FIOCLEX) = 0", '7 execve("\\x61", [], 0x1) = 0')
+    found = recording_of(opened(4, "b"), *closing, f"7 {written(4, 'b', '!')}) = 1")
+    assert found.items == [Create(ROOT, "b", 1)]
+
+
 # One directory after the other
 
 

@@ -284,6 +284,7 @@ CHANGES = WRITES | {
     "creat",
     "fallocate",
     "ftruncate",
+    "ioctl",
     "link",
     "linkat",
     "mkdir",

@@ -13,7 +13,27 @@ from tornproof_conformance.recorder.processes import Description, Stream, Task
 from tornproof_conformance.recorder.recording import Handler, Recording
 
 FOREIGN_SOURCE = "copies bytes into a data file that never pass through the process"
+UNKNOWN_REQUEST = "{request} was asked of {name}, and nobody here knows what that changes"
 EXTENTS = "moves parts of a file against each other, which a trace cannot hold"
+
+RANGE = ("src_offset", "src_length", "dest_offset")
+"""What a range of extents is cloned from and to, in bytes; no length is up to the end."""
+
+HARMLESS_REQUESTS = frozenset(
+    {
+        "FIBMAP",
+        "FIDEDUPERANGE",
+        "FIGETBSZ",
+        "FIONREAD",
+        "FS_IOC_FIEMAP",
+        "FS_IOC_FSGETXATTR",
+        "FS_IOC_GETFLAGS",
+        "FS_IOC_GETVERSION",
+        "FS_IOC_SETFLAGS",
+        "TCGETS",
+    }
+)
+"""What may be asked of a file by `ioctl` and changes nothing of what it holds (ioctl_list(2))."""
 
 
 def _described(task: Task, text: str) -> Description | None:
@@ -145,6 +165,47 @@ def _copy(
         target.position = offset + count
 
 
+def _ioctl(recording: Recording, task: Task, call: Call) -> None:
+    """Clone extents, which is a copy; any other request is known to change nothing, or unknown."""
+    target = _described(task, call.arguments[0])
+    names = set(call.arguments[1].split(" or "))  # some numbers have two names
+    if names & {"FIOCLEX", "FIONCLEX"} and (
+        found := task.descriptors.get(arguments.descriptor(call.arguments[0]))
+    ):
+        found.closes_on_exec = "FIOCLEX" in names
+        return
+    if target is None or target.inode is None or names & HARMLESS_REQUESTS:
+        return
+    if "FICLONE" in names:
+        _clone(recording, call, _described(task, call.arguments[2]), target, 0, 0, 0)
+    elif "FICLONERANGE" in names:
+        fields = dict(each.split("=", 1) for each in call.arguments[2].strip("{}").split(", "))
+        source = _described(task, fields["src_fd"])
+        place = (arguments.number(fields[name]) for name in RANGE)
+        _clone(recording, call, source, target, *place)
+    else:
+        name = recording.tree.name_of(target.inode)
+        recording.give_up(call, UNKNOWN_REQUEST.format(request=call.arguments[1], name=name))
+
+
+def _clone(
+    recording: Recording,
+    call: Call,
+    source: Description | None,
+    target: Description,
+    start: int,
+    length: int,
+    offset: int,
+) -> None:
+    """Share part of a file's extents, up to its end for no length; positions stay."""
+    if source is None or source.inode is None:
+        recording.give_up(call, FOREIGN_SOURCE)
+        return
+    content = recording.tree.contents[source.inode]
+    end = start + length if length else len(content)
+    put(recording, call, target, offset, bytes(content[start:end]))
+
+
 def _splice(recording: Recording, task: Task, call: Call) -> None:
     source, target = (_described(task, call.arguments[n]) for n in (0, 2))
     if source is not None and call.arguments[1] == "NULL":
@@ -199,6 +260,7 @@ HANDLERS: Mapping[str, Handler] = {
     "pwritev": _pwrite,
     "pwritev2": _pwrite,
     "copy_file_range": _copy_file_range,
+    "ioctl": _ioctl,
     "sendfile": _sendfile,
     "splice": _splice,
     "ftruncate": _ftruncate,
