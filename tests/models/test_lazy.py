@@ -2,28 +2,33 @@
 
 from collections.abc import Callable
 from itertools import islice, product
+from typing import Any
 
 import pytest
-from attrs import define, field, frozen
+from attrs import frozen
+from tornproof.errors import Invalid
 from tornproof_conformance.checks.exploration import ALPHABET
 from tornproof_conformance.targets import find_target
 from tornproof_models.contract.journal import History, Violation
-from tornproof_models.disk import parts
+from tornproof_models.disk import building, enumerating, parts
 from tornproof_models.disk.filesystem import ModelFile, ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.parts import Part
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Trace, Write
+from tornproof_models.explore import doubts
 from tornproof_models.explore import explorer as explorer_module
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.questions import Ending
-from tornproof_models.explore.recovering import Outcome, recover
+from tornproof_models.explore.plain_disk import Disk
+from tornproof_models.explore.recovering import Outcome
+from tornproof_models.explore.watching import WatchedFilesystem
 from tornproof_models.explore.workload import Append, Kill, Options, Program, Reopen, Target, run
 
-from tests.models.brute_force import BLOCK, SECTOR
-from tests.models.judge import random_programs, space_of, truth
+from tests.models.brute_force import SECTOR
+from tests.models.judge import random_programs, space_of
+from tests.models.three_ways import SHARE, SIZES, Subject, differing, subjects
 from tests.models.wanderer import Wandered, Wanderer
 
 Judged = set[tuple[History, object, str]]
@@ -67,77 +72,49 @@ def test_lazy_and_plain_exploration_judge_the_same(
         assert lazy == plain, program
 
 
-PLAINLY = 5
-"""One trace in so many is enumerated too: that its images are right is tested elsewhere."""
+@pytest.mark.parametrize("size", range(SIZES))
+def test_every_outcome_is_found_in_three_ways(size: int) -> None:
+    """Lazily, by plain enumeration and by brute force, recoveries come to the same."""
+    chosen = subjects(SHARE)[size]
+    assert len(chosen) == SHARE[size]
+    assert all(1 << size <= each.images < 2 << size for each in chosen)
+    assert [each.seed for each in chosen if list(differing(each))] == []
 
 
-def shown_by_brute_force(number: int, profile: str, target: Target) -> set[object]:
-    """Recover every image that brute force finds."""
-    shown: set[object] = set()
-    for key in truth(number, profile):
-        files = {path: content for path, content in key if content is not None}
-        image = Image(files, frozenset(path for path, content in key if content is None))
-        shown.add(recover(target, Options(), ModelFilesystem(image)).records)
-    return shown
+UNKEPT = Disk.unkept
+BUGS: dict[str, tuple[Any, str, Any]] = {
+    "the pruner takes no note of reads": (WatchedFilesystem, "_look", lambda *_: None),
+    "answers are told apart by nothing": (
+        explorer_module,
+        "answers_of",
+        lambda *a: [(0, piece) for _, piece in doubts.answers_of(*a)],
+    ),
+    "all sectors have one digest": (
+        enumerating,
+        "digest_sector",
+        lambda path, sector, _: building.digest_sector(path, sector, b""),
+    ),
+    "brute force knows no garbage": (
+        Disk,
+        "unkept",
+        lambda self, register: UNKEPT(self, register)[:1],
+    ),
+}
 
 
-@define
-class Seen:
-    """Keeps what recoveries show."""
-
-    shown: set[object] = field(factory=set)
-
-    def decide(self, asked: object, part: object, ending: Ending) -> None:
-        """Keep what one showed."""
-        del asked, part
-        self.shown.add(ending.outcome.records)
-
-    def crash(self, point: int, space: ImageSpace, history: History) -> None:
-        """Pass over where it was crashed."""
-
-    def begin(self, ending: Ending, trace: Trace) -> None:
-        """Pass over that a recovery is crashed."""
-
-    def end(self, *, complete: bool) -> None:
-        """Pass over its end."""
+@pytest.mark.parametrize("name", BUGS)
+def test_a_bug_in_one_way_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever way goes wrong, it no longer finds what the others do."""
+    monkeypatch.setattr(*BUGS[name])
+    assert any(map(is_noticed, subjects(SHARE)[6]))
 
 
-def shown_by_the_explorer(trace: Trace, profile: str, target: Target, *, lazy: bool) -> set[object]:
-    """Explore the end of a trace, and collect what recoveries show."""
-    observer = Seen()
-    explorer = Explorer(
-        target,
-        Options(),
-        PROFILES[profile],
-        depth=1,
-        sector_bytes=SECTOR,
-        lazy=lazy,
-        observer=observer,
-    )
-    explorer.explore(trace, since=len(trace.events))
-    assert explorer.coverage.complete
-    assert explorer.coverage.recovered <= explorer.coverage.judged
-    return observer.shown
-
-
-@pytest.mark.parametrize("profile", CLAIMED)
-def test_every_outcome_is_found_on_a_thousand_random_traces(
-    profile: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Lazily, by plain enumeration and by brute force, recoveries show the same."""
-    monkeypatch.setattr(
-        Explorer,
-        "_registers",
-        lambda self, trace: Registers.of(
-            trace.initial, self.profile.floors, sector_bytes=SECTOR, block_bytes=BLOCK
-        ),
-    )
-    for number, trace in enumerate(random_programs()):
-        target = Wanderer(number % 256)
-        expected = shown_by_brute_force(number, profile, target)
-        assert shown_by_the_explorer(trace, profile, target, lazy=True) == expected, number
-        if number % PLAINLY == 0:
-            assert shown_by_the_explorer(trace, profile, target, lazy=False) == expected, number
+def is_noticed(subject: Subject) -> bool:
+    """Tell whether something differs, or a way comes to no end of it."""
+    try:
+        return bool(list(differing(subject)))
+    except (AssertionError, Invalid):
+        return True
 
 
 def judged_twice_crashed(

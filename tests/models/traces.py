@@ -58,6 +58,9 @@ class Program:
     """A program at work."""
 
     filesystem: Replay
+    affordable: int = SECTORS
+    """How many sectors it may write or cut."""
+
     files: list[ModelFile] = field(factory=list)
     sectors: int = 0
 
@@ -122,7 +125,7 @@ class Program:
     def affords(self, start: int, end: int) -> bool:
         """Tell whether these sectors may still be written or cut, and count them."""
         self.sectors += max(-(-end // SECTOR) - start // SECTOR, 0)
-        return self.sectors <= SECTORS
+        return self.sectors <= self.affordable
 
     def fresh(self, length: int, choice: int) -> bytes:
         """Return bytes that no other step has written, or sometimes zeros."""
@@ -130,9 +133,9 @@ class Program:
         return letter * length
 
 
-def run(image: Image, steps: Sequence[Step]) -> Replay:
+def run(image: Image, steps: Sequence[Step], sectors: int = SECTORS) -> Replay:
     """Run a program on a disk that begins as this image."""
-    program = Program(Replay(image))
+    program = Program(Replay(image), sectors)
     program.files = [program.filesystem.open(path) for path in image.files]
     for step in steps:
         with suppress(OSError):
@@ -141,16 +144,16 @@ def run(image: Image, steps: Sequence[Step]) -> Replay:
     return program.filesystem
 
 
-def random_run(seed: int) -> Replay:
-    """Run the program with this number."""
+def random_run(seed: int, sectors: int = SECTORS) -> Replay:
+    """Run the program with this number; where more is affordable, it is longer as well."""
     random = Random(seed)
 
     def number() -> int:
         return random.randrange(14)
 
     image = random.choice(IMAGES)
-    kinds = random.choices(list(KINDS), list(KINDS.values()), k=random.randint(3, 12))
-    return run(image, [(kind, number(), number(), number()) for kind in kinds])
+    kinds = random.choices(list(KINDS), list(KINDS.values()), k=random.randint(3, 7 + sectors))
+    return run(image, [(kind, number(), number(), number()) for kind in kinds], sectors)
 
 
 def traces() -> st.SearchStrategy[Trace]:

@@ -1,0 +1,159 @@
+"""
+The same outcomes, found in three ways: `python -m tests.models.three_ways`.
+
+Lazily, the explorer splits the images of a crash by what a recovery asks.  Plainly, it
+builds each.  Brute force knows nothing of either.  What recoveries come to must be the
+same set in all three, on random traces of all sizes, up to the 65,536 images of which
+the explorer judges every one.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import count
+from time import process_time
+from unittest.mock import patch
+
+import click
+from attrs import define, field, frozen
+from tornproof_models.contract.journal import History
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.profiles import CLAIMED, PROFILES
+from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import Image, Trace
+from tornproof_models.explore import explorer as explorer_module
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.recovering import Outcome, Recovered, recover
+from tornproof_models.explore.workload import Options, Target
+
+from tests.models import brute_force
+from tests.models.brute_force import BLOCK, SECTOR
+from tests.models.judge import space_of
+from tests.models.traces import random_run
+from tests.models.wanderer import Wandered, Wanderer
+
+SECTORS = 14
+"""How many sectors a program may write or cut: some then have a million images, most have few."""
+
+SIZES = 16
+"""A trace of size n has from 2^n to 2^(n + 1) images, in the harshest profile: sizes 0 to 15."""
+
+ALL = (63,) * SIZES
+"""Traces of each size: 1,008 together, 252 of them with more than 2^12 images."""
+
+SHARE = (16,) * 12 + (2,) * 4
+"""As many as the tests have time for: 200, the two largest with more than 2^15 images."""
+
+
+@frozen
+class Subject:
+    """A random trace, and how many images a crash at its end may leave in the harshest profile."""
+
+    seed: int
+    trace: Trace
+    images: int
+
+
+@cache
+def subjects(numbers: tuple[int, ...]) -> dict[int, list[Subject]]:
+    """Return random traces by size, so many of each, in the order in which they are found."""
+    found: dict[int, list[Subject]] = {size: [] for size in range(len(numbers))}
+    for seed in count():
+        trace = random_run(seed, SECTORS).trace
+        images = space_of(trace, "recycled-blocks").count()
+        size = images.bit_length() - 1
+        if size in found and len(found[size]) < numbers[size]:
+            found[size].append(Subject(seed, trace, images))
+        if all(len(found[size]) == number for size, number in enumerate(numbers)):
+            break
+    return found
+
+
+@define
+class SmallBlocks(Explorer):
+    """An explorer of disks with blocks as small as those of brute force."""
+
+    def _registers(self, trace: Trace) -> Registers:
+        floors = self.profile.floors
+        return Registers.of(trace.initial, floors, sector_bytes=SECTOR, block_bytes=BLOCK)
+
+
+@define
+class Remembering:
+    """Recovers an image once, and says what it came to when the same image comes again."""
+
+    target: Wanderer
+    name: str = "remembering"
+    remembered: dict[bytes, Recovered] = field(factory=dict)
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> Wandered:
+        """Recover a disk."""
+        return self.target.open(filesystem, options)
+
+    def recover_images(self, images: Sequence[Image], options: Options) -> list[Recovered]:
+        """Recover images."""
+        new = {image.digest: image for image in images if image.digest not in self.remembered}
+        for digest, image in new.items():
+            self.remembered[digest] = recover(self.target, options, ModelFilesystem(image))
+        return [self.remembered[image.digest] for image in images]
+
+
+def explored(trace: Trace, profile: str, target: Target, *, lazy: bool) -> set[Outcome]:
+    """Explore a crash at the end of a trace, and collect what the contract is asked about."""
+    outcomes = set[Outcome]()
+
+    def judge(_: History, outcome: Outcome) -> list[object]:
+        outcomes.add(outcome)
+        return []
+
+    explorer = SmallBlocks(
+        target, Options(), PROFILES[profile], depth=1, sector_bytes=SECTOR, lazy=lazy
+    )
+    with patch.object(explorer_module, "judge", judge):
+        explorer.explore(trace, since=len(trace.events))
+    assert explorer.coverage.complete
+    assert explorer.coverage.images == space_of(trace, profile).count()
+    return outcomes
+
+
+def differing(subject: Subject) -> Iterator[str]:
+    """Yield each profile in which not all three ways find the same."""
+    trace, wanderer = subject.trace, Wanderer(subject.seed % 256)
+    remembering = Remembering(wanderer)
+    for profile in PROFILES:
+        keys = brute_force.images(trace, profile)
+        images = [
+            Image(
+                {path: content for path, content in key if content is not None},
+                frozenset(path for path, content in key if content is None),
+            )
+            for key in keys
+        ]
+        recovered = remembering.recover_images(images, Options())
+        expected = {each.outcome for each in recovered}
+        plainly = explored(trace, profile, remembering, lazy=False)
+        # nothing is left open where a block may hold what nobody has looked at in it
+        lazily = explored(trace, profile, wanderer, lazy=True) if profile in CLAIMED else plainly
+        if not expected == lazily == plainly:
+            yield profile
+
+
+@click.command
+@click.option("--share", is_flag=True, help="Only the share of them that the tests compare.")
+def main(share: bool) -> None:
+    """Compare the outcomes of all traces in every profile, and say how many there were."""
+    began = process_time()
+    chosen = [each for several in subjects(SHARE if share else ALL).values() for each in several]
+    for each in chosen:
+        if different := ", ".join(differing(each)):
+            raise click.ClickException(f"trace {each.seed} in {different}: {each.trace}")
+    images = [each.images for each in chosen]
+    click.echo(
+        f"{len(chosen):,} traces, {sum(number > 1 << 12 for number in images)} of them with more "
+        f"than 4,096 images, the largest with {max(images):,}, {sum(images):,} in all: in each of "
+        f"{len(PROFILES)} profiles the same outcomes in all three ways; "
+        f"{process_time() - began:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()
