@@ -6,16 +6,14 @@ of one writer.  Here it gets the protocol's: an adapter has only to say how to o
 the log, append, read everything back and close.
 """
 
-import fcntl
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import Protocol
 
-from attrs import define
-from tornproof.errors import TornproofError
-from tornproof_conformance.kit import Adapter, refusal
+from attrs import frozen
+from tornproof.errors import TornproofError, from_os_error
+from tornproof_conformance.kit import Adapter, exclusive, refusal, sync_directory
 
 
 class Log(Protocol):
@@ -34,63 +32,41 @@ class Log(Protocol):
         ...
 
 
-@define
-class Served:
-    """The log that is open in this process, if any."""
+@frozen
+class Translated:
+    """A foreign log, with the protocol's words for its errors."""
 
-    log: Log | None = None
-    lock: IO[str] | None = None
+    log: Log
+    discarded_bytes: int = 0
+    """What recovery has cut, of which these logs say nothing."""
+
+    def append(self, payload: bytes, durable: bool) -> int:
+        """Append; there is no other way than the most durable."""
+        del durable
+        with failing_as("io"):
+            return self.log.append(payload)
+
+    def scan(self) -> Iterator[tuple[int, bytes]]:
+        """Read everything back."""
+        with failing_as("corrupt"):
+            yield from self.log.records()
 
 
 def serve(name: str, version: str, open_log: Callable[[Path], Log]) -> None:
     """Serve a log as an adapter, until it is told to end."""
-    adapter, served = Adapter(name, ["journal/core"], version=version), Served()
+    adapter = Adapter(name, ["journal/core"], version=version)
 
-    @adapter.operation
-    def journal_open(dir: str) -> dict[str, Any]:  # noqa: A002
-        lock = (Path(dir) / "lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            raise refusal("locked", f"another process writes to {dir}") from None
-        try:
-            place = make_place(Path(dir))
+    @adapter.journal
+    def opened(directory: Path) -> Iterator[Translated]:
+        with exclusive(directory):
+            place = make_place(directory)
             with failing_as("corrupt"):
-                log = open_log(place)
-                numbers = [number for number, _ in log.records()]
-        except BaseException:
-            lock.close()
-            raise
-        served.log, served.lock = log, lock
-        return {
-            "first": min(numbers, default=0),
-            "end": max(numbers, default=-1) + 1,
-            "discarded_bytes": 0,
-        }
-
-    @adapter.operation
-    def journal_append(payload: bytes) -> dict[str, Any]:
-        log = opened(served)
-        with failing_as("io"):
-            return {"offset": log.append(payload)}
-
-    @adapter.operation
-    def journal_scan() -> dict[str, Any]:
-        log = opened(served)
-        with failing_as("corrupt"):
-            records = [{"offset": number, "payload": data} for number, data in log.records()]
-        return {"records": records, "end": "clean"}
-
-    @adapter.operation
-    def journal_close() -> None:
-        log, lock, served.log, served.lock = served.log, served.lock, None, None
-        if log is not None and lock is not None:
-            try:
-                with failing_as("io"):
-                    log.close()
-            finally:
-                lock.close()
+                log = Translated(open_log(place))
+            for _ in log.scan():
+                pass  # what cannot be read has not been recovered
+            yield log
+            with failing_as("io"):
+                log.log.close()
 
     adapter.serve()
 
@@ -99,27 +75,23 @@ def make_place(directory: Path) -> Path:
     """Make the log's own directory, and its name durable, which is its user's duty."""
     place = directory / "log"
     place.mkdir(exist_ok=True)
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directory(directory)
     return place
-
-
-def opened(served: Served) -> Log:
-    """Return the log that is open, or refuse."""
-    if served.log is None:
-        raise refusal("closed", "the journal is not open")
-    return served.log
 
 
 @contextmanager
 def failing_as(code: str) -> Iterator[None]:
-    """Give whatever a library raises a code of the protocol; nobody knows what it has done."""
+    """
+    Give whatever a library raises a code of the protocol; nobody knows what it has done.
+
+    An `OSError` becomes a typed error here, and does not get as far as poisoning the journal:
+    whether a log goes on after one is its own affair.
+    """
     try:
         yield
-    except (OSError, TornproofError):
+    except TornproofError:
         raise
+    except OSError as error:
+        raise from_os_error(error, "use the log") from error
     except Exception as error:
         raise refusal(code, f"{type(error).__name__}: {error}", definite=False) from error

@@ -136,18 +136,13 @@ func (a *adapter) begin(directory string) (_ object, err error) {
 	if err != nil {
 		return nil, err
 	}
-	first, end := uint64(0), uint64(0)
-	if err := walk(log, func(index uint64, _ []byte) {
-		if end == 0 {
-			first = index
-		}
-		end = index + 1
-	}); err != nil {
+	// What cannot be read has not been recovered.
+	if err := walk(log, func(uint64, []byte) {}); err != nil {
 		log.Close()
 		return nil, err
 	}
 	a.log, a.lock = log, lock
-	return object{"first": first, "end": end, "discarded_bytes": 0}, nil
+	return object{"discarded_bytes": 0}, nil
 }
 
 // makePlace makes the log's own directory, and its name durable, which is its
