@@ -25,17 +25,14 @@ have come to the same state of the disk, with the same debt, one crash does for 
 """
 
 import time
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from itertools import chain, islice
-from typing import Protocol, TypeAlias, cast
+from collections.abc import Hashable, Iterator
+from typing import TypeAlias
 
 from attrs import define, evolve, field
 
 from tornproof_models.contract.journal import History, Violation
 from tornproof_models.disk import parts
 from tornproof_models.disk.building import Choice
-from tornproof_models.disk.enumerating import digested
-from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.parts import Part
 from tornproof_models.disk.profiles import Profile
@@ -52,48 +49,25 @@ from tornproof_models.disk.trace import (
     Trace,
 )
 from tornproof_models.disk.versions import SECTOR_BYTES, Register
+from tornproof_models.explore.built import BuiltImages, choose
 from tornproof_models.explore.doubts import Doubts, Undecided, answers_of, register_of, state_of
 from tornproof_models.explore.findings import Coverage, Finding, relabel
+from tornproof_models.explore.observing import Observer
 from tornproof_models.explore.questions import Conversation, Ending, Question, Recoveries
-from tornproof_models.explore.recovering import Outcome, RecoversElsewhere, judge, recover
+from tornproof_models.explore.recovering import Outcome, judge
 from tornproof_models.explore.workload import Options, Target, advance
 
 BOUND = 1 << 16
 """
 Parts of one crash point up to which all are judged, or images if each is built: 65,536.
 
-Above it come those within `DEVIATIONS` of losing nothing and of losing all, and
-a sample.
+Above it come those closest to losing nothing and to losing all, and a sample.
 """
 
-DEVIATIONS = 2
 SAMPLE = 4096
-
-AT_ONCE = 256
-"""Images that are recovered in one go, where recovery runs elsewhere."""
 
 Decided: TypeAlias = tuple[Choice, Outcome, tuple[Finding, ...]]
 """An image, or the least lossy one of a part; what recovery does; what crashing that shows."""
-
-
-class Observer(Protocol):
-    """Told of everything that an exploration decides, from the first crash to the last."""
-
-    def crash(self, point: int, space: ImageSpace, history: History) -> None:
-        """Take note of a crash after so many events, its images, and what is owed."""
-        ...
-
-    def decide(self, asked: Sequence[Register], part: Part, ending: Ending) -> None:
-        """Take note of what recovery does with a part, and of what that takes to be known."""
-        ...
-
-    def begin(self, ending: Ending, trace: Trace) -> None:
-        """Take note that what comes now is about crashes of a recovery."""
-        ...
-
-    def end(self, *, complete: bool) -> None:
-        """Take note that this is over, or of no account: it will come again, in parts."""
-        ...
 
 
 @define
@@ -133,9 +107,7 @@ class Explorer:
 
     coverage: Coverage = field(factory=Coverage)
     _recoveries: Recoveries = field(init=False)
-    _endings: dict[int, Ending] = field(factory=dict)
-    """How the recovery of each image ends that was built as a whole."""
-
+    _built: BuiltImages = field(init=False)
     _crashes: dict[Hashable, tuple[tuple[Finding, ...], Coverage]] = field(factory=dict)
     """What a crash of a recovery shows, and how much that covered, by all it depends on."""
 
@@ -144,14 +116,10 @@ class Explorer:
 
     def __attrs_post_init__(self) -> None:
         self._recoveries = Recoveries(self.target, self.options, self.sector_bytes)
+        self._built = BuiltImages(self.target, self.options, remember=self.depth > 1)
         # a block may be recycled with what nobody has looked at in it
-        self.lazy = self.lazy and not self.profile.recycled_blocks and self._elsewhere is None
-
-    @property
-    def _elsewhere(self) -> RecoversElsewhere | None:
-        """Return the target as one that recovers in another process, if it does."""
-        elsewhere = hasattr(self.target, "recover_images")
-        return cast("RecoversElsewhere", self.target) if elsewhere else None
+        if self.profile.recycled_blocks or self._built.elsewhere:
+            self.lazy = False
 
     def explore(
         self, trace: Trace, *, since: int = 0, before: History | None = None
@@ -338,17 +306,20 @@ class Explorer:
     def _images(self, space: ImageSpace, depth: int, _doubts: Doubts | None) -> Iterator[Decided]:
         """Build every image, up to the bound; recover each distinct one once."""
         seen: set[int] = set()
-        choices = iter(()) if self._is_late else self._choices(space)
-        for chosen in _chunks(choices, AT_ONCE):
-            if self._is_late:
+        if self._is_late():
+            return
+        chunks = choose(space, bound=self.bound, sample=self.sample, fewest_first=self.fewest_first)
+        for chosen in chunks:
+            if self._is_late():
                 return
-            self._recover_all(space, {digest: choice for choice, digest in chosen})
+            choices = {digest: choice for choice, digest in chosen}
+            self.coverage.recovered += self._built.recover(space, choices)
             self.coverage.judged += len(chosen)
             self.coverage.parts += len(chosen)
             for choice, digest in chosen:
                 if digest in seen and not self.observer:
                     continue
-                ending, whole = self._endings[digest], parts.single(space, choice)
+                ending, whole = self._built.endings[digest], parts.single(space, choice)
                 crashed = self._crash_recovery(ending, space, whole, depth - 1)
                 assert isinstance(crashed, tuple)  # nothing of a whole image is in doubt
                 if self.observer:
@@ -357,38 +328,8 @@ class Explorer:
                     seen.add(digest)
                     yield choice, ending.outcome, crashed
 
-    def _recover_all(self, space: ImageSpace, choices: Mapping[int, Choice]) -> None:
-        """Recover the images of choices, given by their digests, as far as they are new."""
-        new = {
-            digest: space.builder.build(choice)
-            for digest, choice in choices.items()
-            if digest not in self._endings
-        }
-        if self._elsewhere:
-            outcomes = self._elsewhere.recover_images(list(new.values()), self.options)
-        else:
-            disks = map(ModelFilesystem, new.values())
-            outcomes = [recover(self.target, self.options, disk) for disk in disks]
-        for digest, recovered in zip(new, outcomes, strict=True):
-            conversation = Conversation(recovered.trace, None) if self.depth > 1 else None
-            self._endings[digest] = Ending(recovered.outcome, conversation=conversation)
-        self.coverage.recovered += len(new)
-
-    @property
     def _is_late(self) -> bool:
         return self.until is not None and time.monotonic() > self.until
-
-    def _choices(self, space: ImageSpace) -> Iterator[tuple[Choice, int]]:
-        """Yield choices with the digests of their images."""
-        if space.count() <= self.bound:
-            if not self.fewest_first:
-                return digested(space)
-            choices = space.choices()
-        else:
-            near = islice(space.within(DEVIATIONS), self.bound)
-            choices = iter(dict.fromkeys(chain(near, space.sample(self.sample, seed=0))))
-        ordered = sorted(choices, key=space.deviations) if self.fewest_first else choices
-        return ((choice, space.builder.digest(choice)) for choice in ordered)
 
 
 def is_crash_point(event: Event, profile: Profile) -> bool:
@@ -396,10 +337,3 @@ def is_crash_point(event: Event, profile: Profile) -> bool:
     if profile.floors.everything_at_once:
         return not isinstance(event, (*SYNCS, SyncFailed, Invoked, Failed))
     return isinstance(event, (*SYNCS, Acked, Flushed, Observed))
-
-
-def _chunks(
-    chosen: Iterator[tuple[Choice, int]], size: int
-) -> Iterator[tuple[tuple[Choice, int], ...]]:
-    while chunk := tuple(islice(chosen, size)):
-        yield chunk
