@@ -18,9 +18,11 @@ from typing import Any
 
 MISTAKES = set(sys.argv[1:])
 SYNC, RENAME, OUTSIDE, CHATTERS = "no-sync", "no-rename", "outside", "chatters"
+UNLINKS = "unlinks"
 """
 Appends are acknowledged before they are durable; recovery cuts the file where it lies; a
-temporary file lies in a place of its own; the third record is announced.
+temporary file lies in a place of its own; the third record is announced.  The last is none: the
+temporary file is removed.
 """
 
 
@@ -65,7 +67,9 @@ class Log:
         if OUTSIDE in MISTAKES:
             scratch = f"{directory}/../../plain-scratch"
             with open(scratch, "wb") as file:
-                file.write(kept)
+                file.write(b"scratch" + kept)
+            if UNLINKS in MISTAKES:
+                os.unlink(scratch)
         if RENAME in MISTAKES:
             self.file = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
             os.ftruncate(self.file, len(kept))

@@ -372,6 +372,45 @@ def test_a_request_may_close_a_descriptor_on_exec() -> None:
     assert found.items == [Create(ROOT, "b", 1)]
 
 
+# Outside the directory
+
+
+@pytest.mark.parametrize(
+    ("path", "noted"),
+    [
+        ("/tmp/state", True),
+        ("/directory/state", True),
+        ("/d/x", False),
+        ("/proc/self/oom_score_adj", False),
+        ("/lib/__pycache__/x.pyc", False),
+    ],
+)
+def test_a_write_outside_is_noted(path: str, noted: bool) -> None:
+    """By the path that the descriptor has; what an interpreter compiles is no state."""
+    hexed = hexadecimal(path)
+    recording = recording_of(
+        f'7 write(9<{hexed}>, "\\x61", 1) = 1', f'7 pwrite64(9<{hexed}>, "\\x61", 1, 0) = 1'
+    )
+    assert list(recording.outside) == [path] * noted
+
+
+def test_what_was_written_outside_is_known_by_its_last_name() -> None:
+    """A rename outside gives it another; a file without a name is nobody's."""
+    write = f'7 write(9<{hexadecimal("/tmp/new")}>, "\\x61", 1) = 1'
+    nameless = f'7 write(8<{hexadecimal("/tmp/gone")}>(deleted), "\\x61", 1) = 1'
+    rename = f'7 rename("{hexadecimal("/tmp/new")}", "{hexadecimal("/tmp/state")}") = 0'
+    recording = recording_of(write, nameless, rename)
+    assert list(recording.outside) == ["/tmp/state"]
+
+
+def test_a_write_to_the_directory_before_is_none_outside() -> None:
+    """A thread may still be at work there."""
+    recording = recording_of(opened(3, "a"))
+    recording.turn_to(Tree.of("/e", Image()))
+    recording.feed(f"7 {written(3, 'a', 'late')}) = 4\n")
+    assert list(recording.outside) == []
+
+
 # One directory after the other
 
 

@@ -10,6 +10,7 @@ from tornproof_conformance.adapter.diagnosis import Diagnosis
 from tornproof_conformance.adapter_checks import check_adapter, select
 from tornproof_conformance.checks import Budget, Check
 from tornproof_conformance.checks.exercises import CONVERSATION
+from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
 from tornproof_conformance.events import Diagnosed, RunEvent, RunFinished, ViolationFound
 from tornproof_conformance.pytest_plugin import requirement
@@ -64,6 +65,24 @@ BROKEN = [
     ("NoSuchClass", "exited"),
 ]
 """Each broken adapter, and the kind of the diagnosis."""
+
+
+@requirement("ADP-4")
+@pytest.mark.parametrize(
+    ("mistakes", "kinds"), [(["outside"], ["writes outside"]), (["outside", "unlinks"], [])]
+)
+def test_a_file_in_another_place_is_seen_by_the_recorder(
+    mistakes: list[str], kinds: list[str], tmp_path: Path
+) -> None:
+    """The diagnosis names its path; scratch that is gone in the end is nobody's business."""
+    command = [sys.executable, "-I", "-S", str(HERE / "plain_adapter.py"), *mistakes]
+    budget = Budget(seconds=1, operations=1)
+
+    events = list(check_adapter(command, budget=budget, reproducers=tmp_path, checks=[POWER_LOSS]))
+
+    diagnosed = [event for event in events if isinstance(event, Diagnosed)]
+    assert [event.kind for event in diagnosed] == kinds
+    assert all("/plain-scratch" in event.message for event in diagnosed)
 
 
 @requirement("ADP-1", "ADP-4", "ADP-5")

@@ -159,12 +159,12 @@ class Lingers(AdapterBroken):
 
 
 class WritesOutside(AdapterBroken):
-    """Something was written beside the directory that the adapter was given."""
+    """Something was written outside the directory that the adapter was given."""
 
     kind = "writes outside"
     hint = (
         "Keep everything below `dir`, temporary files too: what lies elsewhere is not in the "
-        "crash images, and a rename across directories is no rename."
+        "crash images, and a rename across directories is no rename.  Log on standard error."
     )
 
 

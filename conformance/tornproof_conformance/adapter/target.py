@@ -127,6 +127,7 @@ class AdapterTarget:
                 segment_bytes=options.segment_bytes,
                 max_payload=options.max_payload,
             )
+            disk.require_inside()
         except Diagnosis:
             session.kill()
             raise
@@ -134,7 +135,6 @@ class AdapterTarget:
             self.give_back(session)
             disk.require_inside()
             raise
-        disk.require_inside()
         journal = AdapterJournal(self, session, disk, options, opened.get("discarded_bytes", 0))
         self._open.append(journal)
         return journal

@@ -20,7 +20,7 @@ from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.workload import DIRECTORY
 
-from tornproof_conformance.adapter.diagnosis import Diagnosis
+from tornproof_conformance.adapter.diagnosis import Diagnosis, WritesOutside
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.process import LineProcess
 from tornproof_conformance.adapter.session import TIMEOUT, Session
@@ -187,6 +187,8 @@ class RecordedDisk(DirectoryDisk):
 
         self._strikes = 0
         self._struck: list[int] = []
+        self._outside: list[Mapping[str, None]] = []
+        """For each process that has worked here, the files that it has written elsewhere."""
 
     def notice(self, recording: Recording) -> None:
         """Take over what a recording knows of calls, and whether any was made to fail."""
@@ -195,9 +197,22 @@ class RecordedDisk(DirectoryDisk):
         if recording is self._first:
             self.performed = tuple(recording.performed)
         self.operations += 1
+        if not any(each is recording.outside for each in self._outside):
+            self._outside.append(recording.outside)
         if recording.struck > self._strikes:
             self._strikes = recording.struck
             self._struck.append(self.operations)
+
+    def require_inside(self) -> None:
+        """
+        Raise `WritesOutside` if anything was written that lies elsewhere, and is still there.
+
+        A file that is gone when the adapter has answered was scratch, and nothing depends on it.
+        """
+        super().require_inside()
+        for path in (path for paths in self._outside for path in paths):
+            if Path(path).is_file():
+                raise WritesOutside(f"was given …{DIRECTORY}, and writes to {path}")
 
     def fail(self, nth: int, fault: Fault) -> None:  # noqa: ARG002
         """Note where a fault is armed; what fails was said when the process was started."""
@@ -223,6 +238,7 @@ class RecordedDisk(DirectoryDisk):
             if self.untraceable:
                 reasons = "; ".join(self.untraceable)
                 raise CannotTrace(f"power loss cannot be judged: {reasons}")
+            self.require_inside()
             trace = Trace(self.initial, tuple(self.events))
             with contextlib.suppress(RecordingDiffers):
                 verify(trace, read_tree(self._root), unseen=self.tree.unseen)

@@ -43,6 +43,9 @@ def _rename(recording: Recording, task: Task, call: Call) -> None:
     inode, replaced = tree.find(source), tree.find(target)
     origin, place = tree.place(source), tree.place(target)
     if place is None and origin is None:
+        if source in recording.outside:
+            del recording.outside[source]
+            recording.outside[target] = None
         return
     if place is None:
         recording.warn(f"{source} was moved out of the directory")

@@ -88,11 +88,17 @@ class Recording:
     replies: int = 0
     """How many whole lines were written on standard output."""
 
+    outside: dict[str, None] = field(factory=dict)
+    """Paths of files outside the directory that were written, as they are called now."""
+
     struck: int = 0
     """How many calls met a fault: were made to fail, were short, or found the disk full."""
 
     performed: list[Performed] = field(factory=list)
     """The calls that changed or synced the tree, in the order of their ends."""
+
+    _roots: dict[str, None] = field(factory=dict)
+    """The directories that were recorded before."""
 
     _counts: Counter[tuple[int, str]] = field(factory=Counter)
     """Calls so far, by thread and name."""
@@ -123,7 +129,8 @@ class Recording:
             for number, each in list(task.descriptors.items()):
                 if each.description.inode is not None:
                     del task.descriptors[number]
-        self.tree, self.shared_maps = tree, []
+        self._roots[self.tree.root] = None
+        self.tree, self.shared_maps, self.outside = tree, [], {}
         self.items, self._moments, self._taken = [], [], 0
         self.untraceable, self.warnings, self.performed = [], {}, []
 
@@ -233,6 +240,14 @@ class Recording:
         """Note that a directory's names have changed."""
         self.tree.dirty[inode] = None
 
+    def note_outside(self, descriptor: str) -> None:
+        """Note that a file was written that is not below the directory, nor below one before."""
+        path = arguments.path_of_descriptor(descriptor)
+        if path is None or path.startswith(NO_FILES) or CACHE in path:
+            return
+        if not any(path.startswith(f"{root}/") for root in (self.tree.root, *self._roots)):
+            self.outside[path] = None
+
     def note_sync(self, call: Call, inode: int) -> None:
         """Add a sync, which covers what had been done when its call began."""
         missed = self._missed(call)
@@ -271,6 +286,12 @@ class Recording:
         """Note something that is worth knowing."""
         self.warnings[sentence] = None
 
+
+NO_FILES = ("/proc/", "/sys/")
+"""Where paths are the kernel's."""
+
+CACHE = "/__pycache__/"
+"""Where an interpreter keeps what it has compiled: nothing that an implementation persists."""
 
 CLONES = frozenset({"clone", "clone3", "fork", "vfork"})
 

@@ -67,6 +67,7 @@ def _lseek(_: Recording, task: Task, call: Call) -> None:
 def _write(recording: Recording, task: Task, call: Call) -> None:
     description = _described(task, call.arguments[0])
     if description is None:
+        recording.note_outside(call.arguments[0])
         return
     buffers, count = call.arguments[1], arguments.number(call.result)
     data = arguments.vector(buffers) if call.name == "writev" else arguments.string(buffers)
@@ -82,6 +83,7 @@ def _write(recording: Recording, task: Task, call: Call) -> None:
 def _pwrite(recording: Recording, task: Task, call: Call) -> None:
     description = _described(task, call.arguments[0])
     if description is None or description.inode is None:
+        recording.note_outside(call.arguments[0])
         return
     has_vector = call.name != "pwrite64"
     data = (arguments.vector if has_vector else arguments.string)(call.arguments[1])
