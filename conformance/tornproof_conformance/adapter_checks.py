@@ -31,6 +31,7 @@ from tornproof_conformance.checks.io_errors import IO_ERRORS
 from tornproof_conformance.checks.kills import KILLS
 from tornproof_conformance.checks.memory import MEMORY
 from tornproof_conformance.checks.power_loss import POWER_LOSS
+from tornproof_conformance.checks.queue_power_loss import QUEUE_POWER_LOSS
 from tornproof_conformance.checks.reading import READING
 from tornproof_conformance.checks.situations import (
     SCENARIOS_CHECK,
@@ -59,6 +60,7 @@ ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
         (DELIVERIES, ("drainer/durable", "drainer/volatile")),
         (KILLS, ("journal/core",)),
         (POWER_LOSS, ("journal/core",)),
+        (QUEUE_POWER_LOSS, ("drainer/durable",)),
         (IO_ERRORS, ("journal/core",)),
     )
 }

@@ -1,5 +1,6 @@
 """Scenarios and situations convict drainers and chains of adapters that are wrong."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from tornproof_conformance.checks.exercises import DELIVERIES, QUEUE_SITUATIONS
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
 from tornproof_conformance.events import RequirementJudged, RunFinished
 from tornproof_conformance.exit_codes import DOES_NOT_CONFORM
+from tornproof_conformance.power.queues import cut_power
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_conformance.report.record import record_run
 from tornproof_conformance.scenarios import SCENARIOS
@@ -108,6 +110,28 @@ def test_a_wrong_drainer_is_found_out(
     found = first_found(served, situation, profile)
 
     assert found == {expected}
+
+
+@requirement("DRN-3", "DRN-17")
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize(
+    ("name", "expected", "profile"),
+    [
+        ("AcknowledgesUnsynced", "DRN-3", "prefix"),
+        ("CommitsToMemory", "DRN-17", "prefix"),
+        ("DeferredQueue", None, None),
+    ],
+)
+def test_a_drainer_that_does_not_sync_is_found_out(
+    name: str, expected: str | None, profile: str | None
+) -> None:
+    """By cutting the power where it has promised something; told is the mildest profile."""
+    with AdapterTarget.running([*COMMAND, name]) as target:
+        found, tried = cut_power(target, until=0)
+
+    assert {violation.requirement for violation in found} == ({expected} if expected else set())
+    assert all(f"({profile}: " in violation.message for violation in found)
+    assert tried.images > 10
 
 
 def first_found(served: NamedAdapter, situation: str, profile: Profile) -> set[str]:

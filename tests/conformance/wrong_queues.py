@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "conformance" / "adapters" / "python"))
@@ -55,6 +56,24 @@ class KeepsInMemory(DeferredQueue):
     def drainer_open(self, *_: Any, **asked: Any) -> dict[str, Any]:
         """Open the volatile queue."""
         return super().drainer_open(**{**asked, "durable": False})
+
+
+class AcknowledgesUnsynced(DeferredQueue):
+    """Admits an event before it is on the disk."""
+
+    def drainer_submit(self, **event: Any) -> dict[str, Any]:
+        """Sync nothing."""
+        with patch("os.fdatasync"):
+            return super().drainer_submit(**event)
+
+
+class CommitsToMemory(DeferredQueue):
+    """Lets SQLite commit without a sync."""
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = super()._connect()
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
 
 
 class NewestFirst(DeferredQueue):

@@ -75,12 +75,15 @@ class Delivery:
     """Where its tables are, if the adapter says so."""
 
     submitted: int = 0
+    disk: DirectoryDisk | None = None
+    """Where it begins, if something is there already; else in a directory of its own."""
+
     _session: Session = field(init=False)
     _disk: DirectoryDisk = field(init=False)
     _moment: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self._disk = self.target.new_disk()
+        self._disk = self.disk or self.target.new_disk()
         self._session = self.target.take_session()
         self._open()
 
@@ -204,16 +207,31 @@ class Delivery:
         self._session.kill()
         self._session = self.target.take_session()
         self._open()
+        self.note_death()
+
+    def judge_now(self) -> None:
+        """Judge what is there, whether or not something is still to come."""
+        self._judge(judge(self.history, self.look(), profile=self.profile))
+
+    def note_death(self) -> None:
+        """Note that a process has died, and what the one that is open finds."""
         state = self.look()
         chain, letters = ids_of(state)
         waiting: tuple[str, ...] = ()
         if self.profile is Profile.DURABLE:
-            admitted = [
-                fact.event_id
-                for fact in self.history
-                if isinstance(fact, Submitted) and fact.outcome is Outcome.ADMITTED
-            ]
-            waiting = tuple(each for each in admitted if each not in {*chain, *letters})
+            admitted, unknown = (
+                [
+                    fact.event_id
+                    for fact in self.history
+                    if isinstance(fact, Submitted)
+                    and fact.outcome is outcome
+                    and fact.event_id not in {*chain, *letters}
+                ]
+                for outcome in (Outcome.ADMITTED, Outcome.UNKNOWN)
+            )
+            # of a submit that nobody has answered, only the next process knows
+            pending = state.counters.pending if state.counters else 0
+            waiting = (*admitted, *unknown[: max(pending - len(admitted), 0)])
         self.history.append(Died(chain, letters, waiting))
 
     def disarm(self) -> None:

@@ -9,6 +9,7 @@ takes to do it again, so a reproducer holds them.
 - `audit-programs`: random puts, questions and kills, from a seed
 - `delivery`: events through the drainer, with faults armed
 - `queue-situation`: a drainer that is killed, closed, refused or given up
+- `queue-power-loss`: a drainer, recorded, and its power cut everywhere
 - `memory`: what opening a long journal takes
 
 Some take an adapter that is recorded:
@@ -34,6 +35,7 @@ from tornproof_conformance.adapter.queue_situations import put_into_situation
 from tornproof_conformance.adapter.showing import show_what_lasts
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.adapter.together import close_together, fail_together, share_syncs
+from tornproof_conformance.power.queues import lose_power
 
 Exercise: TypeAlias = Callable[[AdapterTarget, Sequence[str]], Iterator[Violation]]
 
@@ -43,6 +45,7 @@ EXERCISES: Mapping[str, Exercise] = {
     "audit-programs": try_audit_programs,
     "delivery": deliver,
     "queue-situation": put_into_situation,
+    "queue-power-loss": lose_power,
     "memory": measure_memory,
     "shared-syncs": share_syncs,
     "close-together": close_together,
