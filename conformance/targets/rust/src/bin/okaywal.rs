@@ -1,4 +1,4 @@
-//! OkayWAL with its default options: one entry of one chunk is one record.
+//! OkayWAL with default options, but no checkpoints: one entry of one chunk is one record.
 //!
 //! Such a log is read only when it is recovered; whoever uses it has the rest in memory.
 
@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use okaywal::{Entry, EntryId, LogManager, SegmentReader, WriteAheadLog};
+use okaywal::{Configuration, Entry, EntryId, LogManager, SegmentReader, WriteAheadLog};
 use tornproof_targets::{Log, Outcome, serve};
 
 type Records = Arc<Mutex<Vec<(u64, Vec<u8>)>>>;
@@ -30,7 +30,7 @@ impl LogManager for Manager {
         _entries: &mut SegmentReader,
         _log: &WriteAheadLog,
     ) -> io::Result<()> {
-        Err(io::Error::other("there is nowhere to move records to"))
+        unreachable!("there is nowhere to move records to")
     }
 }
 
@@ -42,7 +42,8 @@ impl Log for OkayWal {
 
     fn open(directory: &Path) -> Outcome<Self> {
         let records = Records::default();
-        Ok(OkayWal(WriteAheadLog::recover(directory, Manager(records.clone()))?, records))
+        let never = Configuration::default_for(directory).checkpoint_after_bytes(u64::MAX);
+        Ok(OkayWal(never.open(Manager(records.clone()))?, records))
     }
 
     fn append(&mut self, payload: &[u8]) -> Outcome<u64> {
