@@ -10,6 +10,7 @@ started, spoken to, and told what is wrong with them.
 - `wire`: the values in the lines
 - `messages`: what the lines mean; requests and replies held to their schemas
 - `session`: a conversation, one call at a time
+- `scratch`: directories in memory, and the remains of runs that were killed
 - `disk`, `opened`, `target`: an adapter as a target among others
 - `conversation`, `audits`, `deliveries`: what it is put through besides
 """

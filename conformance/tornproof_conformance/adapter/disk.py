@@ -6,11 +6,9 @@ looks at what is there.  A directory can do all that.  It cannot be told to fail
 and it does not see what is done to it; what needs that is not asked of an
 adapter, or is asked with a recorder around it.
 
-Each disk is a fresh directory, in memory where the system has such a place, and
-is removed when nobody needs it any more.
+Each disk is a fresh directory, and is removed when nobody needs it any more.
 """
 
-import os
 import shutil
 import weakref
 from collections.abc import Callable
@@ -22,8 +20,6 @@ from tornproof_models.disk.trace import Event, Image, Trace
 from tornproof_models.explore.workload import DIRECTORY
 
 from tornproof_conformance.adapter.diagnosis import WritesOutside
-
-MEMORY = Path("/dev/shm")
 
 
 class DirectoryDisk:
@@ -113,16 +109,3 @@ def place(image: Image, root: Path) -> None:
         path = root / name.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-
-
-def scratch() -> Path | None:
-    """
-    Name a place in memory for directories, if there is one with room; none for the default.
-
-    Some logs allocate tens of megabytes for each file ahead, and a memory that is full
-    takes the machine with it.
-    """
-    if not os.access(MEMORY, os.W_OK):
-        return None
-    room = shutil.disk_usage(MEMORY)
-    return MEMORY if room.free > room.total / 2 else None

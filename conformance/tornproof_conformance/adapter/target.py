@@ -9,10 +9,7 @@ a kill is a SIGKILL.
 """
 
 import shlex
-import shutil
-import tempfile
 import time
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,9 +23,10 @@ from tornproof_models.explore.workload import Options
 
 from tornproof_conformance.adapter.chains import AdapterChain, BreakSeen, open_queue
 from tornproof_conformance.adapter.diagnosis import Diagnosis, WrongProtocol
-from tornproof_conformance.adapter.disk import DirectoryDisk, scratch
+from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.messages import PROTOCOL, profiles
 from tornproof_conformance.adapter.opened import AdapterJournal, AdapterReader
+from tornproof_conformance.adapter.scratch import claim
 from tornproof_conformance.adapter.session import TIMEOUT, Session
 from tornproof_conformance.events import Implementation
 
@@ -63,8 +61,7 @@ class AdapterTarget:
     _open: list[AdapterJournal | AdapterReader] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self._root = Path(tempfile.mkdtemp(prefix="tornproof-", dir=scratch()))
-        weakref.finalize(self, shutil.rmtree, self._root, ignore_errors=True)
+        self._root = claim(self)
 
     @classmethod
     @contextmanager
