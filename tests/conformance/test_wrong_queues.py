@@ -129,9 +129,9 @@ def test_a_drainer_that_does_not_sync_is_found_out(
     with AdapterTarget.running([*COMMAND, name]) as target:
         found, tried = cut_power(target, until=0)
 
-    assert {violation.requirement for violation in found} == ({expected} if expected else set())
-    assert all(f"({profile}: " in violation.message for violation in found)
-    assert tried.images > 10
+    assert tried.images
+    assert (found.requirement if found else None) == expected
+    assert found is None or f"({profile}: " in found.message
 
 
 def first_found(served: NamedAdapter, situation: str, profile: Profile) -> set[str]:

@@ -210,30 +210,24 @@ def _words(owed: Sequence[Fact]) -> str:
 def lose_power(target: AdapterTarget, _: Sequence[str]) -> Iterator[Violation]:
     """Do it again, as an exercise."""
     found, _tried = cut_power(target, time.monotonic() + AGAIN)
-    yield from found
+    if found:
+        yield found
 
 
-def cut_power(adapter: AdapterTarget, until: float) -> tuple[list[Violation], PowerCuts]:
+def cut_power(adapter: AdapterTarget, until: float) -> tuple[Violation | None, PowerCuts]:
     """
-    Record a drainer and crash it in the harshest profile, then in the mildest that shows the same.
+    Record a drainer, and crash it in the harshest profile until something is violated.
 
-    Returns the violations, one for each requirement, and what was tried.
+    Returns what is, in the mildest profile that shows anything, and what was tried.
     """
     cuts = PowerCuts(adapter, record(adapter), until)
     for images in PASSES:
-        first = _first_of_each(cuts.violations(CLAIMED[-1], images))
-        if not first:
+        found = next(cuts.violations(CLAIMED[-1], images), None)
+        if found is None:
             continue
         for profile in CLAIMED[:-1]:
             mild = PowerCuts(adapter, cuts.recording, time.monotonic() + MILDER)
-            if milder := _first_of_each(mild.violations(profile, images)):
-                return list((first | milder).values()), cuts
-        return list(first.values()), cuts
-    return [], cuts
-
-
-def _first_of_each(found: Iterator[Violation]) -> dict[str, Violation]:
-    first: dict[str, Violation] = {}
-    for each in found:
-        first.setdefault(each.requirement, each)
-    return first
+            if milder := next(mild.violations(profile, images), None):
+                return milder, cuts
+        return found, cuts
+    return None, cuts
