@@ -31,8 +31,8 @@ def _power_loss(target: Target, budget: Budget) -> Findings:
         found, tried = cut_power(target, clock.until)
     except (*NO_TRACE, Refusal, Unsupported, ProcessFailed) as reason:
         return Covered(f"nothing: {reason}", is_conclusive=False)
-    if found:
-        yield Problem(found, ExerciseCase(NAME))
+    for violation in found:
+        yield Problem(violation, ExerciseCase(NAME))
     words = (
         f"{tried.images:,} distinct images of {len(tried.crash_points):,} crashes of a drainer, "
         f"in the profile {CLAIMED[-1]}"

@@ -17,6 +17,7 @@ from itertools import islice
 from attrs import define, evolve, field, frozen
 from tornproof_models.contract.delivery import Fact, Outcome, Profile, Seen, Submitted
 from tornproof_models.contract.journal import Violation
+from tornproof_models.disk.building import Choice
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.profiles import Profile as DiskProfile
@@ -48,6 +49,9 @@ AGAIN = 60.0
 
 MILDER = 5.0
 """Seconds for each profile in which what was found may show as well."""
+
+SHOWN = 3
+"""Losses that are named."""
 
 SUBMIT, DRAIN = "submit", "drain"
 PROGRAM = (SUBMIT, DRAIN, SUBMIT, SUBMIT, DRAIN, SUBMIT)
@@ -164,8 +168,7 @@ class PowerCuts:
             self._tried.add((image.digest, owed))
             self.images += 1
             for found in recovered(self.adapter, image, owed):
-                losses = "; ".join(space.describe_losses(choice)[:3]) or "nothing lost"
-                where = f"power lost {_words(owed)} ({profile.name}: {losses})"
+                where = f"power lost {_words(owed)} ({profile.name}: {_lost(space, choice)})"
                 yield evolve(found, message=f"{where}: {found.message}")
 
 
@@ -198,6 +201,12 @@ def _named(found: Violation) -> Violation:
     return evolve(found, requirement="DRN-3") if lost else found
 
 
+def _lost(space: ImageSpace, choice: Choice) -> str:
+    """Say what an image has lost, as far as a line goes."""
+    lost = space.describe_losses(choice) or ("nothing lost",)
+    return "; ".join(lost[:SHOWN]) + (f"; {len(lost) - SHOWN} more" if len(lost) > SHOWN else "")
+
+
 def _words(owed: Sequence[Fact]) -> str:
     admitted = [
         fact.event_id
@@ -210,24 +219,30 @@ def _words(owed: Sequence[Fact]) -> str:
 def lose_power(target: AdapterTarget, _: Sequence[str]) -> Iterator[Violation]:
     """Do it again, as an exercise."""
     found, _tried = cut_power(target, time.monotonic() + AGAIN)
-    if found:
-        yield found
+    yield from found
 
 
-def cut_power(adapter: AdapterTarget, until: float) -> tuple[Violation | None, PowerCuts]:
+def cut_power(adapter: AdapterTarget, until: float) -> tuple[list[Violation], PowerCuts]:
     """
-    Record a drainer, and crash it in the harshest profile until something is violated.
+    Record a drainer, and crash it in the harshest profile.
 
-    Returns what is, in the mildest profile that shows anything, and what was tried.
+    Returns a violation for each requirement, in the mildest profile that shows any, and
+    what was tried.
     """
     cuts = PowerCuts(adapter, record(adapter), until)
     for images in PASSES:
-        found = next(cuts.violations(CLAIMED[-1], images), None)
-        if found is None:
-            continue
-        for profile in CLAIMED[:-1]:
-            mild = PowerCuts(adapter, cuts.recording, time.monotonic() + MILDER)
-            if milder := next(mild.violations(profile, images), None):
-                return milder, cuts
-        return found, cuts
-    return None, cuts
+        first: dict[str, Violation] = {}
+        for found in cuts.violations(CLAIMED[-1], images):
+            first.setdefault(found.requirement, found)
+        if first:
+            return list((first | _milder(cuts, images)).values()), cuts
+    return [], cuts
+
+
+def _milder(cuts: PowerCuts, images: int) -> dict[str, Violation]:
+    """Find the mildest profile in which anything is violated, and the first that is."""
+    for profile in CLAIMED[:-1]:
+        mild = PowerCuts(cuts.adapter, cuts.recording, time.monotonic() + MILDER)
+        if found := next(mild.violations(profile, images), None):
+            return {found.requirement: found}
+    return {}
