@@ -13,7 +13,8 @@ know no more, and a check knows nothing of reports.
 
 Those of adapters, which have no simulated disk:
 
-- `exercises`: a first conversation, the audit index, the drainer
+- `exercises`: a first conversation, and a drainer in situations and with faults
+- `queue_power_loss`: a drainer, recorded, and the power cut
 - `kills`: random programs, and SIGKILL at any moment
 """
 
