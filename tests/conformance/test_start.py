@@ -28,7 +28,14 @@ def test_the_table_says_what_the_commands_say(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["--help"], ["recover", "/nowhere"], ["inspect", "/nowhere"]]
+    "arguments",
+    [
+        ["--version"],
+        ["--help"],
+        ["recover", "/nowhere"],
+        ["inspect", "/nowhere"],
+        ["explain", "ext4-ordered"],
+    ],
 )
 def test_what_is_small_imports_little(arguments: list[str]) -> None:
     """Who looks into a journal does not wait for what judges one."""
@@ -61,3 +68,18 @@ def test_run_has_the_options_that_check_has_for_an_adapter() -> None:
     built_in = {"name", "operations", "fault_operations", "examples", "queue_events", "only"}
     of_check = {each.name for each in load("check").params} - built_in
     assert of_check <= {each.name for each in load("run").params}
+
+
+def test_a_requirement_is_told_before_everything_is_imported() -> None:
+    """Who looks at it takes a second to find out, and the text is read meanwhile."""
+    modules = imported_by(
+        "import click, sys\n"
+        "told = []\n"
+        "click.echo = lambda text: told.append((text, set(sys.modules)))\n"
+        "from tornproof_conformance.commands.explain import command\n"
+        "command(['REC-2'], standalone_mode=False)\n"
+        "assert told[0][0].startswith('REC-2 (MUST)')\n"
+        "assert not {'hypothesis', 'tornproof_conformance.runner'} & told[0][1]\n"
+        "assert 'exploration' in ''.join(text for text, _ in told)"
+    )
+    assert "tornproof_conformance.runner" in modules

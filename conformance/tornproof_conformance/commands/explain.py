@@ -1,26 +1,22 @@
 """
 `tornproof explain`: what a requirement says, why, and who looks at it.
+
+Who looks takes importing everything that there is.  So the text comes first, and is read
+meanwhile.
 """
 
 import json
 from pathlib import Path
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from tornproof_models.disk.profiles import PROFILES, Profile
 
-from tornproof_conformance.adapter_checks import ADAPTER_CHECKS
-from tornproof_conformance.event_file import read_events
-from tornproof_conformance.gallery import Exhibit, breakers, exhibits, find_exhibits
-from tornproof_conformance.report.record import record_run
-from tornproof_conformance.report.words import named, rests_on
-from tornproof_conformance.runner import CHECKS
-from tornproof_conformance.scenarios import SCENARIOS
-from tornproof_conformance.specification import Requirement, requirement, tests_of
-from tornproof_conformance.vectors import vectors_of
+from tornproof_conformance.specification import Requirement, requirement, requirements
 
-WHO_LOOKS = ("checks", "scenarios", "vectors", "miniatures", "tests")
+if TYPE_CHECKING:
+    from tornproof_conformance.gallery import Exhibit
 
 
 @click.command("explain")
@@ -34,44 +30,62 @@ WHO_LOOKS = ("checks", "scenarios", "vectors", "miniatures", "tests")
 def command(subject: str, events: Path | None, as_json: bool) -> None:
     """Explain SUBJECT: a requirement such as REC-2, a profile, or a miniature."""
     if subject in PROFILES:
-        found, text = _profile(PROFILES[subject]), _explain_profile(PROFILES[subject])
-    elif subject.rpartition("/")[2] in {each.name for each in exhibits()}:
-        miniatures = find_exhibits(subject)
-        found = {"miniatures": [_miniature(each) for each in miniatures]}
-        text = "\n\n".join(map(_explain_miniature, miniatures))
+        found, parts = _profile(PROFILES[subject]), [_explain_profile(PROFILES[subject])]
+    elif subject.upper() in requirements() or not (miniatures := _miniatures(subject)):
+        _explain(requirement(subject.upper()), events, as_json=as_json)
+        return
     else:
-        stated = requirement(subject.upper())
-        found = _requirement(stated) | ({"run": _status(stated.id, events)} if events else {})
-        text = _explain_requirement(stated, found)
-    click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else text)
+        found = {"miniatures": [_miniature(each) for each in miniatures]}
+        parts = [_explain_miniature(each) for each in miniatures]
+    click.echo(_json(found) if as_json else "\n\n".join(parts))
+
+
+def _explain(stated: Requirement, events: Path | None, *, as_json: bool) -> None:
+    """Say what there is to say of a requirement, the text at once."""
+    status = _status(stated.id, events) if events else None
+    if not as_json:
+        click.echo(_text(stated))
+    from tornproof_conformance.looking import who_looks
+
+    looking = who_looks(stated.id)
+    if as_json:
+        run = {"run": status} if status else {}
+        click.echo(_json({**_requirement(stated), **looking, **run}))
+        return
+    if status:
+        click.echo(f"\n{status['of']}: {status['verdict']} ({status['rests on']})")
+    for label, names in looking.items():
+        if names:
+            click.echo("\n".join(["", f"{label}:", *(f"  {name}" for name in names)]))
+
+
+def _json(found: dict[str, Any]) -> str:
+    return json.dumps(found, indent=2, ensure_ascii=False)
 
 
 # What there is to say
 
 
 def _requirement(stated: Requirement) -> dict[str, Any]:
-    identifier = stated.id
-    checks = dict.fromkeys(
-        check.name
-        for check in (*CHECKS, *(check for check, _ in ADAPTER_CHECKS.values()))
-        if identifier in check.requirements
-    )
     return {
-        "id": identifier,
+        "id": stated.id,
         "level": stated.level.value,
         "sentence": stated.sentence,
         "why": stated.reason,
         "elsewhere": stated.elsewhere,
-        "place": f"spec/{stated.chapter}.md:{stated.line}",
-        "checks": list(checks),
-        "scenarios": [each.name for each in SCENARIOS.values() if identifier in each.requirements],
-        "vectors": list(vectors_of(identifier)),
-        "miniatures": [f"{each.kind}/{each.name}" for each in breakers(identifier)],
-        "tests": list(tests_of(identifier)),
+        "place": _place(stated),
     }
 
 
-def _status(identifier: str, events: Path) -> dict[str, Any]:
+def _place(stated: Requirement) -> str:
+    return f"spec/{stated.chapter}.md:{stated.line}"
+
+
+def _status(identifier: str, events: Path) -> dict[str, str]:
+    from tornproof_conformance.event_file import read_events
+    from tornproof_conformance.report.record import record_run
+    from tornproof_conformance.report.words import named, rests_on
+
     record = record_run(read_events(events))
     verdict = record.verdict(identifier)
     return {
@@ -89,7 +103,15 @@ def _profile(profile: Profile) -> dict[str, Any]:
     return {"name": profile.name, "meaning": profile.meaning, "rules": rules}
 
 
-def _miniature(found: Exhibit) -> dict[str, Any]:
+def _miniatures(subject: str) -> tuple["Exhibit", ...]:
+    """Find miniatures of a name, or of a kind and a name; none if there are none."""
+    from tornproof_conformance.gallery import exhibits, find_exhibits
+
+    is_one = subject.rpartition("/")[2] in {each.name for each in exhibits()}
+    return find_exhibits(subject) if is_one else ()
+
+
+def _miniature(found: "Exhibit") -> dict[str, Any]:
     return {
         "name": found.name,
         "kind": found.kind,
@@ -101,23 +123,18 @@ def _miniature(found: Exhibit) -> dict[str, Any]:
 # For people
 
 
-def _explain_requirement(stated: Requirement, found: dict[str, Any]) -> str:
+def _text(stated: Requirement) -> str:
     parts = [
-        f"{stated.id} ({stated.level.value}), {found['place']}",
+        f"{stated.id} ({stated.level.value}), {_place(stated)}",
         fill(stated.sentence, 88),
         fill(f"Why: {stated.reason}", 88),
     ]
     if stated.elsewhere:
         parts.append(fill(f"Elsewhere: {stated.elsewhere}", 88))
-    if run := found.get("run"):
-        parts.append(f"{run['of']}: {run['verdict']} ({run['rests on']})")
-    for label in WHO_LOOKS:
-        if names := found[label]:
-            parts.append("\n".join([f"{label}:", *(f"  {name}" for name in names)]))
     return "\n\n".join(parts)
 
 
-def _explain_miniature(found: Exhibit) -> str:
+def _explain_miniature(found: "Exhibit") -> str:
     """Say what is wrong with a miniature, and how to see it caught."""
     caught = {
         "journal": f"tornproof check --target {found.name}",
