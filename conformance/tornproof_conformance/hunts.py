@@ -52,7 +52,7 @@ from tornproof_conformance.searching import (
     search_machine,
 )
 from tornproof_conformance.shrinking import shrink_problem
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.targets import find_journal
 
 
 @define
@@ -103,7 +103,7 @@ def hunts_of(target: str) -> tuple[Hunt, ...]:
     machines = tuple(MachineHunt(name, target) for name in machines_of(target))
     if machines and target != "reference":
         return machines
-    judged = find_target(target)
+    judged = find_journal(target)
     return (
         ExplorerHunt(judged),
         JournalHunt(judged, "immediate"),

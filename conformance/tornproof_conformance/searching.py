@@ -137,6 +137,8 @@ def search_machine(
     count: Callable[[], None],
 ) -> Caught | None:
     """Search with a state machine; `count` is called for each program."""
+    if order.examples == 0:
+        return None  # Hypothesis makes one at least
     shelf = Shelf(name, order.database)
     if order.seed is not None:
         # a seed stays on the class it is given to, so it is given to one of its own

@@ -194,3 +194,11 @@ def find_target(name: str) -> Target:
         f"no target {name!r}: it is `reference` or a miniature; `tornproof list miniatures` "
         "shows them"
     )
+
+
+def find_journal(name: str) -> Target:
+    """Return the target of a name, if it is a journal.  Raises `Invalid` if it is none."""
+    found = find_target(name)
+    if isinstance(found, NoJournal):
+        raise Invalid(f"no machine judges {name}, and it is no journal: `tornproof check` does")
+    return found

@@ -15,8 +15,11 @@ from tornproof_conformance.cases import BatchCase, Problem, decode_case, encode_
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.audits import AUDITS
 from tornproof_conformance.checks.group_commit import GROUP_COMMIT
-from tornproof_conformance.events import RequirementJudged, RunFinished, ViolationFound
+from tornproof_conformance.checks.machine import MACHINE
+from tornproof_conformance.checks.queues import DRAINER_MACHINE
+from tornproof_conformance.events import Progress, RequirementJudged, RunFinished, ViolationFound
 from tornproof_conformance.group_commits import Group
+from tornproof_conformance.hunts import hunts_of
 from tornproof_conformance.runner import CHECKS, check_target, checks_of
 from tornproof_conformance.scenarios import audit, group_commit
 from tornproof_conformance.scenarios.scenario import Scenario
@@ -61,6 +64,19 @@ def test_which_checks_a_miniature_is_put_through() -> None:
     for target in (index, batcher):
         with pytest.raises(Invalid, match="no journal"):
             target.open(ModelFilesystem(), Options())
+
+
+def test_a_fuzzer_has_nothing_to_do_with_a_batcher() -> None:
+    """No machine judges one, and as a journal it would fail in every program."""
+    with pytest.raises(Invalid, match="no machine judges one-sync-each"):
+        hunts_of("one-sync-each")
+
+
+def test_no_random_programs_are_none() -> None:
+    """The rest of a check goes on without them."""
+    for check in (MACHINE, AUDITS, DRAINER_MACHINE):
+        problems = check.run(ReferenceTarget(), Budget(examples=0))
+        assert not [each for each in problems if isinstance(each, Problem)]
 
 
 # Group commit with threads
@@ -177,6 +193,20 @@ def test_a_wrong_group_is_caught(target: WrongGroup, expected: set[str]) -> None
 
     assert expected <= found
     assert bool(expected) == bool(found)
+
+
+def test_what_the_verdict_rests_on() -> None:
+    """Interleavings, states and random programs are counted; the specification names them."""
+    findings = GROUP_COMMIT.run(ReferenceTarget(), Budget(examples=0))
+    while True:
+        try:
+            assert isinstance(next(findings), Progress)
+        except StopIteration as finished:
+            covered = finished.value
+            break
+
+    figures = {"interleavings": 805_005, "states": 4_543, "random_programs": 0}
+    assert covered.counts == figures
 
 
 @pytest.mark.parametrize("name", MINIATURES)

@@ -60,6 +60,7 @@ def found_by(exercised: str, target: AdapterTarget) -> set[str]:
         ("GoesOn", "fail-together", {"GRP-3"}),
         ("ClosesUnsynced", "close-together", {"GRP-7"}),
         ("ShowsEverything", "show-what-lasts", {"RDR-6"}),
+        ("ShowsNothing", "show-what-lasts", {"RDR-6"}),
         ("SyncsLater", "audit-power", {"AUD-13"}),
     ],
 )

@@ -105,6 +105,13 @@ class ShowsEverything(Log):
         return super().reader_open(dir, durable_only=False)
 
 
+class ShowsNothing(Log):
+    """A reader that cannot read."""
+
+    def reader_scan(self, start: int | None = None) -> dict[str, Any]:
+        raise Closed(f"nothing can be read from {start} on")
+
+
 class ReadsAtOnce(Log):
     """Has the whole journal in memory when it is opened."""
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from attrs import define, field, frozen
-from tornproof.errors import TornproofError
 from tornproof_models.contract.audit import Audit, Audits
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.images import ImageSpace
@@ -21,6 +20,7 @@ from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import SYNCS, Image, Trace
 
 from tornproof_conformance.adapter.audits import AdapterAudits, completed
+from tornproof_conformance.adapter.blame import NO_ANSWER, blame
 from tornproof_conformance.adapter.conversation import AUDIT
 from tornproof_conformance.adapter.target import AdapterTarget
 
@@ -75,6 +75,10 @@ class Seen:
 
 def cut_power_of_index(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Put some audits, and crash that in each profile until something is wrong."""
+    yield from blame("AUD-13", _crash(target))
+
+
+def _crash(target: AdapterTarget) -> Iterator[Violation]:
     trace, puts = _record(target)
     with AdapterTarget.running(target.command, timeout=target.timeout) as plain:
         recovering = _Recovering(plain)
@@ -143,7 +147,7 @@ class _Recovering:
                 index.put(audit)
             again = self._look(index)
             index.close()
-        except TornproofError as error:
+        except NO_ANSWER as error:
             failed = Seen(failed=f"{type(error).__name__}: {error}")
             return failed, failed
         return first, again

@@ -19,7 +19,7 @@ _PHASES = (Phase.generate, Phase.target, Phase.shrink)
 
 
 def _machine(target: Target, budget: Budget) -> Findings:
-    for number, durability in enumerate(DURABILITIES):
+    for number, durability in enumerate(DURABILITIES if budget.examples else ()):
         yield Progress("machine", number, len(DURABILITIES), f"{durability}: random programs")
         options = Options(durability=durability)
         try:

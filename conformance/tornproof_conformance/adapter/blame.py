@@ -1,0 +1,24 @@
+"""
+An adapter that does not answer where it must is in the wrong, like one that answers wrongly.
+
+A breach of the protocol is another matter: it ends the run with a diagnosis.
+"""
+
+from collections.abc import Iterator
+
+from tornproof.errors import Conflict, Invalid
+from tornproof_models.contract.journal import Violation
+
+from tornproof_conformance.adapter.diagnosis import ProcessFailed
+from tornproof_conformance.adapter.messages import Refusal, Unsupported
+
+NO_ANSWER = (Refusal, Unsupported, ProcessFailed, Conflict, Invalid)
+"""A refusal, in either of its forms; an operation that is not there; an end, or a silence."""
+
+
+def blame(requirement: str, found: Iterator[Violation]) -> Iterator[Violation]:
+    """Yield violations, and one more if the adapter does not answer."""
+    try:
+        yield from found
+    except NO_ANSWER as error:
+        yield Violation(requirement, f"{type(error).__name__}: {error}")
