@@ -96,6 +96,9 @@ def test_difference_counts_bytes_and_names() -> None:
     assert one.difference(one) == 0
 
 
+MANY_DIGITS: Program = (Append(256), Append(4000), Append(5), Reopen())
+"""Segments at an offset of three hexadecimal digits, and at one of four."""
+
 FOUND: tuple[tuple[str, str, Options, str | None, Program], ...] = (
     # exploration
     ("no-checksum", "JRN-5", IMMEDIATE, "ext4-ordered", (Append(5), Append(5))),
@@ -121,6 +124,10 @@ FOUND: tuple[tuple[str, str, Options, str | None, Program], ...] = (
     ("watermark-on-trust", "REC-1", IMMEDIATE, "process-kill", (Append(5),)),
     ("damage-skipped", "JRN-4", ROOMY_EVENTUAL, "adversarial", (Append(472), Append(472))),
     ("zero-length-is-the-end", "JRN-3", IMMEDIATE, None, (Append(256), Reopen())),
+    ("off-by-one-search", "JRN-2", IMMEDIATE, None, (Append(5), Reopen(), Append(5))),
+    ("frame-spans-segments", "REC-1", IMMEDIATE, None, (Append(600), Reopen())),
+    ("oversize-record-unseen", "JRN-3", IMMEDIATE, None, (Append(600), Reopen())),
+    ("names-sorted-as-text", "REC-1", IMMEDIATE, None, MANY_DIGITS),
     ("offsets-per-segment", "JRN-1", IMMEDIATE, None, (Append(5), Rotate(), Append(5))),
     ("newest-segment-first", "JRN-2", IMMEDIATE, None, (Append(5), Rotate(), Append(5))),
     ("stale-position-trusted", "SEG-9", IMMEDIATE, None, (Append(5), Kill(), Append(5))),
@@ -146,6 +153,8 @@ FOUND: tuple[tuple[str, str, Options, str | None, Program], ...] = (
         "prefix",
         (Fail(5, Fault.ERROR), Append(5), Kill()),
     ),
+    ("fragment-stays", "JRN-2", IMMEDIATE, None, (Fail(4, Fault.SHORT_THEN_NO_SPACE), Append(5))),
+    ("append-retried", "JRN-6", IMMEDIATE, None, (Fail(4, Fault.ERROR_AFTER), Append(5))),
     ("fsync-retried", "JRN-3", IMMEDIATE, "prefix", (Fail(5, Fault.ERROR), Append(5))),
     ("fsync-result-ignored", "JRN-3", IMMEDIATE, "prefix", (Fail(5, Fault.ERROR), Append(5))),
     (
@@ -166,7 +175,7 @@ FOUND: tuple[tuple[str, str, Options, str | None, Program], ...] = (
 """
 What the checks find: miniature, requirement, options, profile, program.
 
-Every miniature that is caught by what it does, rather than by files put before it.
+Every miniature that is caught by what it does, rather than by what was done to it.
 """
 
 PADDING: tuple[tuple[Program, Program], ...] = (
