@@ -18,7 +18,16 @@ from tornproof_conformance.adapter.diagnosis import Diagnosis
 from tornproof_conformance.adapter.queue_situations import SITUATIONS
 from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.checks import Budget, Check
+from tornproof_conformance.checks import (
+    Budget,
+    Check,
+    audits,
+    exercises,
+    io_errors,
+    kills,
+    power_loss,
+    queue_power_loss,
+)
 from tornproof_conformance.checks.audits import ADAPTER_AUDITS, AUDIT_POWER
 from tornproof_conformance.checks.exercises import (
     CONVERSATION,
@@ -72,6 +81,16 @@ Another check is added here; it takes an `AdapterTarget`, whose `command` it may
 start in any way it likes, and its share of the budget's seconds.
 """
 
+SHARES: Mapping[str, float] = {
+    ADAPTER_AUDITS.name: audits.SHARE,
+    DELIVERIES.name: exercises.DELIVERY_SHARE,
+    KILLS.name: kills.SHARE,
+    POWER_LOSS.name: power_loss.SHARE,
+    QUEUE_POWER_LOSS.name: queue_power_loss.SHARE,
+    IO_ERRORS.name: io_errors.SHARE,
+}
+"""The part of the budget's time that each check takes which could go on for ever."""
+
 
 def check_adapter(
     command: Sequence[str],
@@ -94,6 +113,7 @@ def check_adapter(
                 budget=budget,
                 reproducers=reproducers,
                 checks=chosen,
+                shares=SHARES,
                 selected=checks is not None,
             )
     except Diagnosis as found:

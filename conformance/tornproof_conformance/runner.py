@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from attrs import asdict
 from tornproof_models.explore.workload import Target
@@ -82,6 +83,7 @@ def check_target(
     reproducers: Path,
     checks: Sequence[Check] = JOURNAL_CHECKS,
     selected: bool = False,
+    shares: Mapping[str, float] = MappingProxyType({}),
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[RunEvent]:
@@ -90,7 +92,7 @@ def check_target(
 
     Each requirement's first violation is shrunk, told, and its reproducer saved
     below `reproducers`.  Where the checks were `selected`, nothing is said of what
-    they do not look at.
+    they do not look at.  `shares` are the parts of the budget's time that searches take.
     """
     began = clock()
     yield RunStarted(
@@ -104,10 +106,11 @@ def check_target(
     violated: dict[str, str] = {}
     covered: dict[str, list[str]] = {}
     try:
-        for check in checks:
+        for number, check in enumerate(checks):
             started = clock()
             yield CheckStarted(check.name, check.title)
-            findings = check.run(target, budget)
+            ahead = sum(shares.get(each.name, 0) for each in checks[number:])
+            findings = check.run(target, budget.left(started - began, ahead))
             while True:
                 try:
                     found = next(findings)

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from typing import TypeAlias
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from tornproof_models.explore.findings import Coverage
 from tornproof_models.explore.workload import Target
 
@@ -43,7 +43,7 @@ class Budget:
     examples: int = 150
     """Random programs, for each durability level."""
 
-    seconds: int = 60
+    seconds: float = 60
     """About how long the checks of an adapter may take, all together."""
 
     seed: int = 0
@@ -51,6 +51,19 @@ class Budget:
 
     queue_events: int = 2
     """Events in every schedule of a drainer; with three, everything else is tried too."""
+
+    def left(self, spent: float, shares: float) -> "Budget":
+        """
+        Return what is left when so many seconds are spent, for checks with these shares.
+
+        Situations take what they take.  The searches after them share the rest, each a part
+        as large as it would have been of all; but no less than a third of that, since a
+        verdict that rests on nothing is none.
+        """
+        if not shares:
+            return self
+        seconds = (self.seconds - spent) / shares
+        return evolve(self, seconds=min(max(seconds, self.seconds / 3), self.seconds))
 
 
 @frozen
