@@ -59,7 +59,10 @@ ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
     for check, needed in (
         (CONVERSATION, ()),
         (VECTORS, ("journal/format-v2",)),
-        (SCENARIOS_CHECK, ("journal/core", "audit/core", "chain/v1", "chain/pairwise")),
+        (
+            SCENARIOS_CHECK,
+            ("journal/core", "audit/core", "drainer/durable", "chain/v1", "chain/pairwise"),
+        ),
         (ADAPTER_GROUP_COMMIT, ("journal/group-commit",)),
         (READING, ("journal/watermark",)),
         (MEMORY, ("journal/core",)),

@@ -68,8 +68,8 @@ CLAIMS: Mapping[str, tuple[str, ...]] = {
     "journal/reader": ("RDR",),
     "journal/group-commit": ("GRP",),
     "audit/core": ("AUD",),
-    "drainer/durable": ("DRN",),
-    "drainer/volatile": ("DRN",),
+    "drainer/durable": ("DRN", "EVT"),
+    "drainer/volatile": ("DRN", "EVT"),
     "chain/v1": ("CHN",),
     "chain/pairwise": ("CHN",),
 }

@@ -63,6 +63,25 @@ def test_a_wrong_chain_is_found_out(
     assert {violation.requirement for violation in found} == expected
 
 
+@requirement("EVT-1", "EVT-2", "EVT-3")
+@pytest.mark.parametrize(
+    ("name", "scenario", "expected"),
+    [
+        ("AdmitsEverything", "only-a-refusal-makes-an-event", "EVT-1"),
+        ("SpellsOtherwise", "an-event-has-one-form", "EVT-2"),
+        ("HashesOtherwise", "an-event-has-one-form", "EVT-3"),
+    ],
+)
+def test_a_wrong_form_of_an_event_is_found_out(
+    name: str, scenario: str, expected: str, served: NamedAdapter
+) -> None:
+    """By what of it is in the chain."""
+    served.serves = name
+
+    assert SCENARIOS[scenario].applies(served)
+    assert {found.requirement for found in SCENARIOS[scenario].judge(served)} == {expected}
+
+
 @requirement("CHN-9")
 @pytest.mark.parametrize(
     ("name", "scenario"),
@@ -80,6 +99,8 @@ def test_a_wrong_verification_of_an_old_chain_is_found_out(name: str, scenario: 
     assert {violation.requirement for violation in found} == {"CHN-9"}
 
 
+FORMS = {"only-a-refusal-makes-an-event", "an-event-has-one-form"}
+
 DRAINERS = (
     ("KeepsInMemory", "what-is-admitted-survives", Profile.DURABLE, "DRN-3"),
     ("BelievesTheCommit", "an-ambiguous-commit-is-looked-into", Profile.DURABLE, "DRN-7"),
@@ -89,6 +110,7 @@ DRAINERS = (
     ("AdmitsWhenClosed", "a-closed-queue-has-landed-everything", Profile.DURABLE, "DRN-11"),
     ("CountsOnce", "dead-letters-are-counted-or-it-is-an-error", Profile.DURABLE, "DRN-14"),
     ("NoneIfUnknown", "dead-letters-are-counted-or-it-is-an-error", Profile.VOLATILE, "DRN-14"),
+    ("MintsTwice", "an-id-is-minted-once", Profile.DURABLE, "EVT-6"),
     ("NewestFirst", "the-next-process-begins-with-what-was-left", Profile.DURABLE, "DRN-16"),
     (
         "BeginsAfresh",
@@ -100,7 +122,7 @@ DRAINERS = (
 )
 
 
-@requirement("DRN-3", "DRN-7", "DRN-10", "DRN-11", "DRN-14", "DRN-16", "DRN-18")
+@requirement("DRN-3", "DRN-7", "DRN-10", "DRN-11", "DRN-14", "DRN-16", "DRN-18", "EVT-6")
 @pytest.mark.parametrize(("name", "situation", "profile", "expected"), DRAINERS)
 def test_a_wrong_drainer_is_found_out(
     name: str, situation: str, profile: Profile, expected: str, served: NamedAdapter
@@ -151,7 +173,7 @@ def test_what_an_adapter_does_not_show_is_not_covered() -> None:
         assert {"CHN-2", "CHN-5", "CHN-8"}.isdisjoint(SCENARIOS_CHECK.covers(target))
 
 
-@pytest.mark.parametrize("name", sorted({scenario for _, scenario, _ in CHAINS}))
+@pytest.mark.parametrize("name", sorted({scenario for _, scenario, _ in CHAINS} | FORMS))
 def test_the_reference_comes_out_of_every_scenario(name: str, served: NamedAdapter) -> None:
     """Out of process, with nothing to be said against it."""
     served.serves = "right"

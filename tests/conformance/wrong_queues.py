@@ -7,11 +7,13 @@ which one it is stands in the path of the directory that it is given, or in the 
 """
 
 import inspect
+import json
 import sqlite3
 import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -19,17 +21,56 @@ from unittest.mock import patch
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "conformance" / "adapters" / "python"))
 
+from attrs import evolve
 from deferred_queue import COUNTERS, DeferredQueue
 from tornproof.chain import Entry, append, connect
 from tornproof.drainer.event import encode, from_json
 from tornproof.errors import TornproofError
 from tornproof_conformance.kit import Adapter
+from tornproof_models.contract.chain import Row
 from tornproof_models.database_faults import FaultyConnection, point_of
 
-from tests.conformance.wrong_chains import connected
+from tests.conformance.wrong_chains import Rewritten, connected
 
 SLOW = 3.0
 """Seconds: more than the tests wait for."""
+
+
+class AdmitsEverything(DeferredQueue):
+    """Takes what is allowed for what was refused."""
+
+    def drainer_submit(self, **event: Any) -> dict[str, Any]:
+        """Refuse it."""
+        refused = {"decision": "refuse", "rule_id": "R", "reason": "none"}
+        if event["decision"]["decision"] != "refuse":
+            event = {**event, "decision": refused}
+        return super().drainer_submit(**event)
+
+
+class SpellsOtherwise(Rewritten):
+    """Keeps an event in another spelling of its bytes."""
+
+    def placed(self, row: Row, last: Row | None) -> Row:
+        """Put a space behind every comma."""
+        payload = json.dumps(json.loads(row.payload), sort_keys=True).encode()
+        changed = evolve(row, payload=payload, payload_hash=sha256(payload).digest())
+        return super().placed(changed, last)
+
+
+class HashesOtherwise(Rewritten):
+    """Names a payload by the hash of something else."""
+
+    def placed(self, row: Row, last: Row | None) -> Row:
+        """Hash it twice."""
+        return super().placed(evolve(row, payload_hash=sha256(row.payload_hash).digest()), last)
+
+
+class MintsTwice(DeferredQueue):
+    """Names another id than the one under which an event lands."""
+
+    def drainer_submit(self, **event: Any) -> dict[str, Any]:
+        """Mint another."""
+        return {**super().drainer_submit(**event), "event_id": "another"}
 
 
 class ShowsNothing(DeferredQueue):
@@ -44,6 +85,10 @@ class ShowsNothing(DeferredQueue):
         """Count what must be counted."""
         counters = super().drainer_metrics()
         return {name: counters[name] for name in COUNTERS[:6]}
+
+    def drainer_submit(self, **event: Any) -> dict[str, Any]:
+        """Do not say under which id."""
+        return {"admitted": super().drainer_submit(**event)["admitted"]}
 
     def fault_points(self) -> dict[str, Any]:
         """Name none."""

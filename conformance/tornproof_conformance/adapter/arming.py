@@ -5,9 +5,9 @@ The adapter says which points an event passes, and at which of them an action ma
 sense; that is all that is known of it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations, islice
+from typing import Any, TypeAlias
 
 from attrs import frozen
 from tornproof_models.contract.delivery import Fault, Profile
@@ -28,6 +28,9 @@ FAULTS: Mapping[str, Fault] = {
 """What the contract calls each action; a death is a fact of its own."""
 
 ACTIONS = (*FAULTS, "die")
+
+ALWAYS = 1000
+"""Visits in a row that are struck where something never stops to go wrong."""
 
 
 @frozen
@@ -66,6 +69,9 @@ class Arming:
         return FAULTS.get(self.action)
 
 
+Faults: TypeAlias = Sequence[Arming]
+
+
 def faults_of(target: AdapterTarget) -> list[Arming]:
     """Ask an adapter for its points, and which actions make sense at each."""
     session = target.take_session()
@@ -94,3 +100,42 @@ def programs_of(faults: Sequence[Arming], profile: Profile) -> Iterator[tuple[st
     for first, second in combinations(faults, 2):
         if (first.point, first.nth) != (second.point, second.nth):
             yield (profile.value, str(first), str(second))
+
+
+# Sets of faults for a situation
+
+
+def at_each_point(action: str) -> Callable[[Faults], Iterator[Faults]]:
+    """Let an action strike always, at one point after the other."""
+
+    def arm(faults: Faults) -> Iterator[Faults]:
+        for point in _points(faults, action):
+            yield (Arming(point, 1, action, ALWAYS),)
+
+    return arm
+
+
+def at_the_first_point(action: str) -> Callable[[Faults], Iterator[Faults]]:
+    """Let an action strike always, where an event passes first."""
+    return lambda faults: islice(at_each_point(action)(faults), 1)
+
+
+def ambiguous_commits(faults: Faults) -> Iterator[Faults]:
+    """Let a commit be ambiguous: that of a row, and that of a dead letter."""
+    for commit in faults:
+        if commit.action == "commit_ambiguous":
+            yield (commit,)
+            if commit.nth == 1:
+                yield from ((Arming(at, 1, "error"), commit) for at in _points(faults, "error"))
+
+
+def errors_at_two_points(faults: Faults) -> Iterator[Faults]:
+    """Let two points fail for good, whichever they are: some two are chain and dead letters."""
+    points = _points(faults, "error")
+    for index, first in enumerate(points):
+        for second in points[index:]:
+            yield tuple(Arming(point, 1, "error", ALWAYS) for point in {first, second})
+
+
+def _points(faults: Faults, action: str) -> list[str]:
+    return list(dict.fromkeys(fault.point for fault in faults if fault.action == action))

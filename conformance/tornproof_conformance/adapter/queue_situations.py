@@ -11,14 +11,20 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from itertools import islice
 
 from attrs import frozen
 from tornproof_models.contract.delivery import Outcome, Profile
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.deliveries import ids_of
+from tornproof_models.explore.deliveries import event_of, ids_of
 
-from tornproof_conformance.adapter.arming import Arming
+from tornproof_conformance.adapter.arming import (
+    Arming,
+    Faults,
+    ambiguous_commits,
+    at_each_point,
+    at_the_first_point,
+    errors_at_two_points,
+)
 from tornproof_conformance.adapter.deliveries import DRAIN_MS, Delivery
 from tornproof_conformance.adapter.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.messages import Refusal
@@ -30,17 +36,12 @@ from tornproof_conformance.scenarios.delivery import (
     UNFLUSHED,
 )
 
-ALWAYS = 1000
-"""Visits in a row that are struck where something never stops to go wrong."""
-
 BLOCKED_MS = 60
 """How long to wait for a drainer that cannot get on; nothing is judged by it."""
 
 BOTH = tuple(Profile)
 DURABLE = (Profile.DURABLE,)
 VOLATILE = (Profile.VOLATILE,)
-
-Faults = Sequence[Arming]
 
 
 @frozen
@@ -67,45 +68,6 @@ class QueueSituation:
             yield ()
         else:
             yield from self.arm(faults)
-
-
-# What is armed
-
-
-def _at_each_point(action: str) -> Callable[[Faults], Iterator[Faults]]:
-    """Let an action strike always, at one point after the other."""
-
-    def arm(faults: Faults) -> Iterator[Faults]:
-        for point in _points(faults, action):
-            yield (Arming(point, 1, action, ALWAYS),)
-
-    return arm
-
-
-def _at_the_first_point(action: str) -> Callable[[Faults], Iterator[Faults]]:
-    """Let an action strike always, where an event passes first."""
-    return lambda faults: islice(_at_each_point(action)(faults), 1)
-
-
-def _ambiguous_commits(faults: Faults) -> Iterator[Faults]:
-    """Let a commit be ambiguous: that of a row, and that of a dead letter."""
-    for commit in faults:
-        if commit.action == "commit_ambiguous":
-            yield (commit,)
-            if commit.nth == 1:
-                yield from ((Arming(at, 1, "error"), commit) for at in _points(faults, "error"))
-
-
-def _errors_at_two_points(faults: Faults) -> Iterator[Faults]:
-    """Let two points fail for good, whichever they are: some two are chain and dead letters."""
-    points = _points(faults, "error")
-    for index, first in enumerate(points):
-        for second in points[index:]:
-            yield tuple(Arming(point, 1, "error", ALWAYS) for point in {first, second})
-
-
-def _points(faults: Faults, action: str) -> list[str]:
-    return list(dict.fromkeys(fault.point for fault in faults if fault.action == action))
 
 
 # Situations
@@ -183,7 +145,7 @@ def dead_letters_are_counted_or_it_is_an_error(delivery: Delivery, faults: Fault
     delivery.drain()
     letters = len(delivery.look().dead_letters)
     _expect_count(delivery, letters, f"there are {letters} dead letters")
-    if delivery.database is None or not counts_dead_letters(delivery.target):
+    if delivery.database is None or "DRN-14" in hidden_in(delivery.target):
         return
     with closing(sqlite3.connect(delivery.database, isolation_level=None)) as somebody:
         somebody.execute("DELETE FROM signed_events_dlq")
@@ -212,6 +174,17 @@ def what_a_panic_takes_is_counted(delivery: Delivery, faults: Faults) -> None:
     if state.counters.lost < len(unlanded):
         message = f"{len(unlanded)} events were not landed by a drainer that gave up: "
         delivery.report("DRN-18", f"{message}{state.counters}")
+
+
+def an_id_is_minted_once(delivery: Delivery, _: Faults) -> None:
+    """An event that comes without an id lands under the one that its admission named."""
+    event = {name: value for name, value in event_of(1).items() if name != "event_id"}
+    minted = delivery.ask("drainer.submit", **event).get("event_id")
+    delivery.restart()
+    delivery.drain()
+    chain, letters = ids_of(delivery.look())
+    if minted is not None and [*chain, *letters] != [minted]:
+        delivery.report("EVT-6", f"{minted} was admitted, and {[*chain, *letters]} is there")
 
 
 def _go_wrong(delivery: Delivery, faults: Faults, *, timeout_ms: int = DRAIN_MS) -> None:
@@ -246,38 +219,42 @@ SITUATIONS: Mapping[str, QueueSituation] = {
     for situation in (
         QueueSituation("DRN-3", DURABLE, what_is_admitted_survives),
         QueueSituation("DRN-16", DURABLE, the_next_process_begins_with_what_was_left),
+        QueueSituation("EVT-6", DURABLE, an_id_is_minted_once),
         QueueSituation("DRN-11", BOTH, a_closed_queue_has_landed_everything),
         QueueSituation(
-            "DRN-11", DURABLE, a_close_that_cannot_flush_ends, _at_the_first_point("busy")
+            "DRN-11", DURABLE, a_close_that_cannot_flush_ends, at_the_first_point("busy")
         ),
         QueueSituation("DRN-18", VOLATILE, without_a_spool_a_crash_takes_what_had_not_landed),
         QueueSituation(
-            "DRN-7", BOTH, an_ambiguous_commit_is_looked_into, _ambiguous_commits, once=True
+            "DRN-7", BOTH, an_ambiguous_commit_is_looked_into, ambiguous_commits, once=True
         ),
         QueueSituation(
-            "DRN-14", BOTH, dead_letters_are_counted_or_it_is_an_error, _at_each_point("error")
+            "DRN-14", BOTH, dead_letters_are_counted_or_it_is_an_error, at_each_point("error")
         ),
         QueueSituation(
-            "DRN-8", DURABLE, a_panic_without_end_is_given_up, _at_the_first_point("panic")
+            "DRN-8", DURABLE, a_panic_without_end_is_given_up, at_the_first_point("panic")
         ),
-        QueueSituation("DRN-18", VOLATILE, what_a_panic_takes_is_counted, _at_each_point("panic")),
+        QueueSituation("DRN-18", VOLATILE, what_a_panic_takes_is_counted, at_each_point("panic")),
         QueueSituation(
-            "DRN-10", BOTH, what_the_dead_letters_refuse_stays, _errors_at_two_points, once=True
+            "DRN-10", BOTH, what_the_dead_letters_refuse_stays, errors_at_two_points, once=True
         ),
     )
 }
 """Every situation by name, the quick first."""
 
 
-def counts_dead_letters(target: AdapterTarget) -> bool:
-    """Tell whether an adapter says how many dead letters there are."""
+def hidden_in(target: AdapterTarget) -> frozenset[str]:
+    """Name the requirements for which an adapter does not say what it need not say."""
+    event = {name: value for name, value in event_of(1).items() if name != "event_id"}
     try:
         delivery = Delivery(target, target.best_drainer)
-        said = "dlq_size" in delivery.ask("drainer.metrics")
+        counted = "dlq_size" in delivery.ask("drainer.metrics")
+        named = "event_id" in delivery.ask("drainer.submit", **event)
         delivery.close()
     except (Refusal, ProcessFailed):
-        return False
-    return said
+        counted = named = False
+    said = {"DRN-14": counted, "EVT-6": named}
+    return frozenset(requirement for requirement, is_said in said.items() if not is_said)
 
 
 def put_into_situation(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:

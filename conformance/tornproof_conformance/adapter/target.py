@@ -24,6 +24,7 @@ from tornproof_models.explore.workload import Options
 from tornproof_conformance.adapter.chains import AdapterChain, BreakSeen, open_queue
 from tornproof_conformance.adapter.diagnosis import Diagnosis, WrongProtocol
 from tornproof_conformance.adapter.disk import DirectoryDisk
+from tornproof_conformance.adapter.event_queue import AdapterQueue
 from tornproof_conformance.adapter.messages import PROTOCOL, profiles
 from tornproof_conformance.adapter.opened import AdapterJournal, AdapterReader
 from tornproof_conformance.adapter.scratch import claim
@@ -135,6 +136,10 @@ class AdapterTarget:
         journal = AdapterJournal(self, session, disk, options, opened.get("discarded_bytes", 0))
         self._open.append(journal)
         return journal
+
+    def open_queue(self, profile: Profile) -> AdapterQueue:  # noqa: ARG002
+        """Make a queue, of the profile that promises most, for which events are to be seen."""
+        return AdapterQueue(self)
 
     def open_chain(self) -> AdapterChain:
         """Open the chain of a drainer in a database of its own."""

@@ -14,7 +14,7 @@ from tornproof_conformance.adapter.conversation import requests_of
 from tornproof_conformance.adapter.queue_situations import (
     SITUATIONS,
     QueueSituation,
-    counts_dead_letters,
+    hidden_in,
 )
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import ExerciseCase, try_case
@@ -42,7 +42,7 @@ CONVERSATION = Check(
 # The drainer
 
 
-DELIVERY_SHARE = 0.15
+DELIVERY_SHARE = 0.1
 """Part of the budget's time."""
 
 PAIRS_AT_LEAST = 20
@@ -123,15 +123,13 @@ def _playable(
 
 
 def _unplayable(chosen: Sequence[QueueSituation], target: Target) -> frozenset[str]:
-    """Name the requirements for which an adapter lacks the profile, the points or the count."""
+    """Name what cannot be seen of an adapter, for want of a profile, of points or of words."""
     assert isinstance(target, AdapterTarget)
     faults = _faults(target)
     played = {
         each.requirement for each, _ in _playable(chosen, target) if list(each.programs(faults))
     }
-    if not counts_dead_letters(target):
-        played.discard("DRN-14")
-    return frozenset(each.requirement for each in chosen) - played
+    return frozenset(each.requirement for each in chosen) - (played - hidden_in(target))
 
 
 def _faults(target: Target) -> list[Arming]:

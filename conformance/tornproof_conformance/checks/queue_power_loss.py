@@ -19,7 +19,7 @@ from tornproof_conformance.power.queues import cut_power
 
 NAME = "queue-power-loss"
 
-SHARE = 0.1
+SHARE = 0.05
 """Part of the budget's time."""
 
 

@@ -49,13 +49,13 @@ REJECTED = Arm(Strike(Kind.NO_SUCH_COLUMN, point="insert"))
 
 
 def has_queue(target: Target) -> bool:
-    """Tell whether a target has a deferred queue."""
-    return isinstance(target, HasQueue)
+    """Tell whether a target has a deferred queue in this process, to be moved and struck."""
+    return isinstance(target, HasQueue) and not hasattr(target, "command")
 
 
 def keeps_hashes(target: Target) -> bool:
-    """Tell whether a target has a queue whose chain has the columns of B8."""
-    if not isinstance(target, HasQueue):
+    """Tell whether a target has a queue whose chain shows the columns of B8."""
+    if not isinstance(target, HasQueue) or not getattr(target, "shows_its_database", True):
         return False
     with _opened(target, Profile.DURABLE) as queue:
         columns = {row[1] for row in queue.database.look("PRAGMA table_info(signed_events)")}
@@ -73,7 +73,7 @@ class CountsDeadLetters(Protocol):
 
 def counts_dead_letters(target: Target) -> bool:
     """Tell whether a target has a queue that counts its dead letters."""
-    if not isinstance(target, HasQueue):
+    if not has_queue(target):
         return False
     with _opened(target) as queue:
         return isinstance(queue, CountsDeadLetters)
@@ -257,7 +257,12 @@ def the_next_process_begins_with_what_was_left(target: Target) -> Iterator[Viola
             yield Violation("DRN-16", f"after a restart the chain is {order}")
 
 
-@scenario("DRN-18", profile=VOLATILE, where=keeps_hashes)
+def keeps_hashes_here(target: Target) -> bool:
+    """Tell whether such a queue is in this process."""
+    return has_queue(target) and keeps_hashes(target)
+
+
+@scenario("DRN-18", profile=VOLATILE, where=keeps_hashes_here)
 def without_a_spool_a_crash_takes_what_had_not_landed(target: Target) -> Iterator[Violation]:
     """The volatile profile loses the buffer and nothing else, and counts what a panic takes."""
     panics = Arm(Strike(Kind.PANIC, point="begin", times=9))
