@@ -8,8 +8,9 @@ and only that: see `profiles`.
 
 from collections.abc import Iterable
 
-from attrs import define, field
+from attrs import Factory, define, field
 
+from tornproof_models.disk.live import LiveTree
 from tornproof_models.disk.trace import (
     ROOT,
     Create,
@@ -25,7 +26,6 @@ from tornproof_models.disk.trace import (
     Truncate,
     Unlink,
     Write,
-    number_inodes,
 )
 from tornproof_models.disk.versions import (
     BLOCK_BYTES,
@@ -67,8 +67,9 @@ class Registers:
     raised: set[Register] = field(factory=set)
     """Registers that no longer hold what they held at the beginning: their floors were raised."""
 
-    _live: dict[int, bytearray] = field(factory=dict)
-    _live_names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}})
+    _live: LiveTree = field(
+        default=Factory(lambda self: LiveTree(Image(), self.sector_bytes), takes_self=True)
+    )
     _history: dict[Register, list[Version]] = field(factory=dict)
     _step: int = 0
 
@@ -82,25 +83,16 @@ class Registers:
         block_bytes: int = BLOCK_BYTES,
     ) -> "Registers":
         """Begin with a tree that is durable as it stands."""
-        registers = cls(floors, sector_bytes, block_bytes)
-        inodes = number_inodes(image)
-        for path, inode in inodes.items():
-            parent, _, name = path.rpartition("/")
-            directory = inodes.get(parent, ROOT)
-            registers.names[directory][name] = inode
-            registers._live_names[directory][name] = inode
-            if path in image.files:
-                content = image.files[path]
-                registers._live[inode] = bytearray(content)
-                registers.sizes[inode] = len(content)
-                registers.sectors[inode] = {
-                    sector: registers._sector(inode, sector)
-                    for sector in range(-(-len(content) // sector_bytes))
-                }
-            else:
-                registers.names[inode] = {}
-                registers._live_names[inode] = {}
-        return registers
+        live = LiveTree(image, sector_bytes)
+        return cls(
+            floors,
+            sector_bytes,
+            block_bytes,
+            sizes={inode: len(content) for inode, content in live.contents.items()},
+            sectors={inode: live.sectors(inode) for inode in live.contents},
+            names={directory: dict(names) for directory, names in live.names.items()},
+            live=live,
+        )
 
     def replay(self, events: Iterable[Event]) -> None:
         """Replay events from where the last call ended; marks change nothing."""
@@ -115,13 +107,13 @@ class Registers:
             case Truncate():
                 self._truncate(event)
             case Create():
-                self._live[event.inode] = bytearray()
+                self._live.contents[event.inode] = bytearray()
                 self.sizes[event.inode] = 0
                 self.sectors[event.inode] = {}
                 self._set_name(event.directory, event.name, event.inode)
             case MakeDirectory():
                 self.names[event.inode] = {}
-                self._live_names[event.inode] = {}
+                self._live.names[event.inode] = {}
                 self._set_name(event.directory, event.name, event.inode)
             case Link():
                 self._set_name(event.directory, event.name, event.inode)
@@ -154,23 +146,15 @@ class Registers:
 
     def path_of(self, inode: int) -> str:
         """Return a name that an inode has now, or had last, for people to read."""
-        if inode == ROOT:
-            return "/"
-        for directory, names in self._live_names.items():
-            for name, named in names.items():
-                if named == inode:
-                    return f"{self.path_of(directory).rstrip('/')}/{name}"
-        return f"deleted file {inode}"
+        return self._live.path_of(inode)
 
     # Operations
 
     def _write(self, event: Write) -> None:
-        content = self._live[event.inode]
-        size, end = len(content), event.offset + len(event.data)
         if not event.data:
             return
-        content.extend(bytes(max(event.offset - size, 0)))
-        content[event.offset : end] = event.data
+        size, end = len(self._live.contents[event.inode]), event.offset + len(event.data)
+        self._live.write(event.inode, event.offset, event.data)
         blocks: tuple[int, dict[int, list[Version]]] | None = None
         needs: list[Version] = []
         for sector in range(event.offset // self.sector_bytes, -(-end // self.sector_bytes)):
@@ -186,39 +170,32 @@ class Registers:
                 needs.clear()  # the next size implies this one, and so what it needs
 
     def _truncate(self, event: Truncate) -> None:
-        content = self._live[event.inode]
-        old_size = len(content)
+        old_size = len(self._live.contents[event.inode])
         if event.size == old_size:
             self._write_size(event.inode, old_size, ())
             return
-        content.extend(bytes(max(event.size - old_size, 0)))
         first = event.size // self.sector_bytes
         last = -(-old_size // self.sector_bytes) if event.size < old_size else first
         for sector in range(first, last):
             cut = self.cut.setdefault(Data(event.inode, sector), [])
             cut.append(self._sector(event.inode, sector))
-        del content[event.size :]
+        self._live.truncate(event.inode, event.size)
         self._add(Size(event.inode), event.size, namespace=True)
         for sector in range(first, last):
             register = Data(event.inode, sector)
             self._add(register, self._sector(event.inode, sector), namespace=True)
 
     def _set_name(self, directory: int, name: str, inode: int | None) -> None:
-        names = self._live_names[directory]
-        replaced = names.pop(name, None)
-        if inode is not None:
-            names[name] = inode
+        deleted = self._live.set_name(directory, name, inode)
         self._add(Name(directory, name), inode, namespace=True)
-        if replaced in self._live and not self._is_named(replaced):
-            content = self._live[replaced]
-            count = -(-len(content) // self.sector_bytes)
-            self.freed.append({n: self._sector(replaced, n) for n in range(count)})
+        if deleted is not None:
+            self.freed.append(self._live.sectors(deleted))
 
     def _rename(self, event: Rename) -> None:
         if (event.source_directory, event.source) == (event.target_directory, event.target):
             return
-        inode = self._live_names[event.source_directory][event.source]
-        replaces = event.target in self._live_names[event.target_directory]
+        inode = self._live.names[event.source_directory][event.source]
+        replaces = event.target in self._live.names[event.target_directory]
         self._set_name(event.target_directory, event.target, inode)
         if replaces:
             self._history[Name(event.target_directory, event.target)][-1].needs = tuple(
@@ -226,15 +203,10 @@ class Registers:
             )
         self._set_name(event.source_directory, event.source, None)
 
-    def _is_named(self, inode: int) -> bool:
-        return any(inode in names.values() for names in self._live_names.values())
-
     # Versions
 
     def _sector(self, inode: int, sector: int) -> bytes:
-        start = sector * self.sector_bytes
-        content = bytes(self._live[inode][start : start + self.sector_bytes])
-        return content.ljust(self.sector_bytes, b"\0")
+        return self._live.sector(inode, sector)
 
     def _blocks_of(self, inode: int) -> tuple[int, dict[int, list[Version]]]:
         """

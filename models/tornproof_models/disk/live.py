@@ -1,0 +1,77 @@
+"""
+What a running system sees while a trace goes by.
+
+Whatever was written is there at once, and for everybody: the page cache and the tables of
+names know no crash.  It is from here that every version comes which a crash may keep or
+lose, and sector by sector, as a disk will have it.
+"""
+
+from tornproof_models.disk.names import Names
+from tornproof_models.disk.trace import ROOT, Image
+
+
+class LiveTree:
+    """The names and the contents of a tree, as of now."""
+
+    def __init__(self, image: Image, sector_bytes: int) -> None:
+        names = Names(image)
+        self.names = names.entries
+        """The names in each directory, by the directory's inode."""
+
+        self.contents = {
+            inode: bytearray(image.files[path])
+            for path, inode in names.inodes.items()
+            if path in image.files
+        }
+        """The content of each file, by its inode; also of those that have lost their names."""
+
+        self._sector_bytes = sector_bytes
+
+    def write(self, inode: int, offset: int, data: bytes) -> None:
+        """Put bytes into a file, behind zeros where it is shorter than `offset`."""
+        content = self.contents[inode]
+        content.extend(bytes(max(offset - len(content), 0)))
+        content[offset : offset + len(data)] = data
+
+    def truncate(self, inode: int, size: int) -> None:
+        """Cut a file off, or let it grow by zeros."""
+        content = self.contents[inode]
+        content.extend(bytes(max(size - len(content), 0)))
+        del content[size:]
+
+    def sector(self, inode: int, number: int) -> bytes:
+        """Return a sector as a disk holds it: whole, with zeros behind the end of the file."""
+        start = number * self._sector_bytes
+        content = bytes(self.contents[inode][start : start + self._sector_bytes])
+        return content.ljust(self._sector_bytes, b"\0")
+
+    def sectors(self, inode: int) -> dict[int, bytes]:
+        """Return all sectors of a file, by number."""
+        count = -(-len(self.contents[inode]) // self._sector_bytes)
+        return {number: self.sector(inode, number) for number in range(count)}
+
+    def set_name(self, directory: int, name: str, inode: int | None) -> int | None:
+        """
+        Let a name refer to an inode, or to nothing.
+
+        Returns the file that has lost its last name by that, if one has.
+        """
+        names = self.names[directory]
+        replaced = names.pop(name, None)
+        if inode is not None:
+            names[name] = inode
+        lost = replaced in self.contents and not self._is_named(replaced)
+        return replaced if lost else None
+
+    def path_of(self, inode: int) -> str:
+        """Return a name that an inode has now, for people to read."""
+        if inode == ROOT:
+            return "/"
+        for directory, names in self.names.items():
+            for name, named in names.items():
+                if named == inode:
+                    return f"{self.path_of(directory).rstrip('/')}/{name}"
+        return f"deleted file {inode}"
+
+    def _is_named(self, inode: int | None) -> bool:
+        return any(inode in names.values() for names in self.names.values())
