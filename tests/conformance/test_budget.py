@@ -1,0 +1,63 @@
+"""A run of an adapter keeps to its time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tornproof_conformance.adapter_checks import ADAPTER_CHECKS, SHARES
+from tornproof_conformance.checks import Budget, Check, Covered, Findings
+from tornproof_conformance.runner import check_target
+from tornproof_conformance.targets import find_target
+from tornproof_models.explore.workload import Target
+
+
+@pytest.mark.parametrize(
+    ("spent", "shares", "seconds"),
+    [
+        (0, 1, 60),  # nothing is spent: the whole
+        (20, 1, 40),  # situations took a third: each search gets two thirds of its part
+        (40, 0.5, 40),  # half of the searches are over, and took more than their part
+        (30, 0.2, 60),  # most are left out: none gets more than its part for it
+        (59, 1, 20),  # however late it is, a third
+        (99, 0, 60),  # no search is ahead
+    ],
+)
+def test_searches_share_what_time_is_left(spent: float, shares: float, seconds: float) -> None:
+    """Of sixty seconds."""
+    assert Budget(seconds=60).left(spent, shares).seconds == seconds
+
+
+def test_the_shares_are_parts_of_one_whole() -> None:
+    """Each of a check that there is; together the time that there is, and little more."""
+    assert SHARES.keys() <= ADAPTER_CHECKS.keys()
+    assert 0.9 < sum(SHARES.values()) < 1.1
+
+
+def test_a_check_that_took_long_shortens_the_others(tmp_path: Path) -> None:
+    """The budget that a check is given says what is left of the run's."""
+    given: dict[str, float] = {}
+    now = [0.0]
+
+    def check(name: str, takes: float) -> Check:
+        def run(_: Target, budget: Budget) -> Findings:
+            given[name] = budget.seconds
+            now[0] += takes
+            yield from ()
+            return Covered("nothing")
+
+        return Check(name, name, frozenset(), run)
+
+    def clock() -> Iterator[float]:
+        while True:
+            yield now[0]
+
+    events = check_target(
+        find_target("reference"),
+        budget=Budget(seconds=60),
+        reproducers=tmp_path,
+        checks=[check("situations", 12), check("first", 30), check("last", 1)],
+        shares={"first": 0.5, "last": 0.5},
+        clock=clock().__next__,
+    )
+    assert list(events)
+    assert given == {"situations": 60, "first": 48, "last": 36}
