@@ -17,7 +17,7 @@ OF_A_PROFILE: Mapping[str, str] = {
     "DRN-16": "drainer/durable",
     "DRN-17": "drainer/durable",
     "DRN-18": "drainer/volatile",
-    **{f"EVT-{number}": "drainer/durable" for number in (1, 2, 3, 4, 6)},
+    **{f"EVT-{number}": "drainer/durable" for number in range(1, 7)},
     **{f"CHN-{number}": "chain/v1" for number in range(1, 9)},
     "CHN-9": "chain/pairwise",
     "AUD-1": "audit/keys",
@@ -40,7 +40,6 @@ NO_PROC = "it shows only in what a process takes, of which this system has no `/
 UNSEEN: Mapping[str, str] = {
     **{f"CHN-{number}": NO_ROWS for number in (2, 4, 5, 6, 7, 8)},
     **{f"EVT-{number}": NO_ROWS for number in (1, 2, 3, 4)},
-    "EVT-5": "what has no canonical bytes cannot be put into a request either",
     "EVT-6": "it shows only in the id, and `drainer.submit` does not say which it has minted",
     **{f"DRN-{number}": NO_POINTS for number in (4, 5, 6, 7, 8, 10, 15, 17)},
     "DRN-14": NO_COUNT,

@@ -110,6 +110,7 @@ DRAINERS = (
     ("AdmitsWhenClosed", "a-closed-queue-has-landed-everything", Profile.DURABLE, "DRN-11"),
     ("CountsOnce", "dead-letters-are-counted-or-it-is-an-error", Profile.DURABLE, "DRN-14"),
     ("NoneIfUnknown", "dead-letters-are-counted-or-it-is-an-error", Profile.VOLATILE, "DRN-14"),
+    ("AdmitsWhatItCannotKeep", "what-is-too-large-is-refused-at-submit", Profile.DURABLE, "EVT-5"),
     ("MintsTwice", "an-id-is-minted-once", Profile.DURABLE, "EVT-6"),
     ("NewestFirst", "the-next-process-begins-with-what-was-left", Profile.DURABLE, "DRN-16"),
     (
@@ -122,7 +123,7 @@ DRAINERS = (
 )
 
 
-@requirement("DRN-3", "DRN-7", "DRN-10", "DRN-11", "DRN-14", "DRN-16", "DRN-18", "EVT-6")
+@requirement("DRN-3", "DRN-7", "DRN-10", "DRN-11", "DRN-14", "DRN-16", "DRN-18", "EVT-5", "EVT-6")
 @pytest.mark.parametrize(("name", "situation", "profile", "expected"), DRAINERS)
 def test_a_wrong_drainer_is_found_out(
     name: str, situation: str, profile: Profile, expected: str, served: NamedAdapter
@@ -168,7 +169,7 @@ def first_found(served: NamedAdapter, situation: str, profile: Profile) -> set[s
 def test_what_an_adapter_does_not_show_is_not_covered() -> None:
     """Without fault points there are restarts and endings; without a count, no DRN-14."""
     with AdapterTarget.running([*COMMAND, "ShowsNothing"]) as target:
-        assert QUEUE_SITUATIONS.covers(target) == {"DRN-3", "DRN-11", "DRN-16", "DRN-18"}
+        assert QUEUE_SITUATIONS.covers(target) == {"EVT-5", "DRN-3", "DRN-11", "DRN-16", "DRN-18"}
         assert "DRN-15" not in DELIVERIES.covers(target)
         assert {"CHN-2", "CHN-5", "CHN-8"}.isdisjoint(SCENARIOS_CHECK.covers(target))
 

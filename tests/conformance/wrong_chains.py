@@ -5,6 +5,7 @@ Each is the reference's adapter with something replaced: what its rows look like
 each drain, what its verification says, or when it locks.  `wrong_queues` serves them.
 """
 
+import json
 import sqlite3
 import sys
 from contextlib import closing
@@ -83,6 +84,24 @@ class JoinsFields(Rewritten):
         linked = evolve(row, prev_hash=last.row_hash if last else GENESIS)
         fields = [linked.prev_hash, *(str(each).encode() for each in astuple(linked)[:-1])]
         return evolve(linked, row_hash=sha256(b"\x1f".join(fields)).digest())
+
+
+class SpellsOtherwise(Rewritten):
+    """Keeps an event in another spelling of its bytes."""
+
+    def placed(self, row: Row, last: Row | None) -> Row:
+        """Put a space behind every comma."""
+        payload = json.dumps(json.loads(row.payload), sort_keys=True).encode()
+        changed = evolve(row, payload=payload, payload_hash=sha256(payload).digest())
+        return super().placed(changed, last)
+
+
+class HashesOtherwise(Rewritten):
+    """Names a payload by the hash of something else."""
+
+    def placed(self, row: Row, last: Row | None) -> Row:
+        """Hash it twice."""
+        return super().placed(evolve(row, payload_hash=sha256(row.payload_hash).digest()), last)
 
 
 class Blind(DeferredQueue):

@@ -7,13 +7,11 @@ which one it is stands in the path of the directory that it is given, or in the 
 """
 
 import inspect
-import json
 import sqlite3
 import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -21,16 +19,14 @@ from unittest.mock import patch
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "conformance" / "adapters" / "python"))
 
-from attrs import evolve
 from deferred_queue import COUNTERS, DeferredQueue
 from tornproof.chain import Entry, append, connect
 from tornproof.drainer.event import encode, from_json
 from tornproof.errors import TornproofError
 from tornproof_conformance.kit import Adapter
-from tornproof_models.contract.chain import Row
 from tornproof_models.database_faults import FaultyConnection, point_of
 
-from tests.conformance.wrong_chains import Rewritten, connected
+from tests.conformance.wrong_chains import connected
 
 SLOW = 3.0
 """Seconds: more than the tests wait for."""
@@ -47,22 +43,12 @@ class AdmitsEverything(DeferredQueue):
         return super().drainer_submit(**event)
 
 
-class SpellsOtherwise(Rewritten):
-    """Keeps an event in another spelling of its bytes."""
+class AdmitsWhatItCannotKeep(DeferredQueue):
+    """Says of every event that it was admitted."""
 
-    def placed(self, row: Row, last: Row | None) -> Row:
-        """Put a space behind every comma."""
-        payload = json.dumps(json.loads(row.payload), sort_keys=True).encode()
-        changed = evolve(row, payload=payload, payload_hash=sha256(payload).digest())
-        return super().placed(changed, last)
-
-
-class HashesOtherwise(Rewritten):
-    """Names a payload by the hash of something else."""
-
-    def placed(self, row: Row, last: Row | None) -> Row:
-        """Hash it twice."""
-        return super().placed(evolve(row, payload_hash=sha256(row.payload_hash).digest()), last)
+    def drainer_submit(self, **event: Any) -> dict[str, Any]:
+        """Say so."""
+        return {**super().drainer_submit(**event), "admitted": True}
 
 
 class MintsTwice(DeferredQueue):

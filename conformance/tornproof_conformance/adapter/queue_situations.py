@@ -36,6 +36,9 @@ from tornproof_conformance.scenarios.delivery import (
     UNFLUSHED,
 )
 
+TOO_LARGE = (16 << 20) + 1
+"""Bytes: more than a record of the spool may have, where nothing else was agreed on (FRM-8)."""
+
 BLOCKED_MS = 60
 """How long to wait for a drainer that cannot get on; nothing is judged by it."""
 
@@ -187,6 +190,21 @@ def an_id_is_minted_once(delivery: Delivery, _: Faults) -> None:
         delivery.report("EVT-6", f"{minted} was admitted, and {[*chain, *letters]} is there")
 
 
+def what_is_too_large_is_refused_at_submit(delivery: Delivery, _: Faults) -> None:
+    """An event larger than a record may be is refused at once, or lands; the next one lands."""
+    large, next_one = {**event_of(1), "agent_id": "x" * TOO_LARGE}, event_of(2)
+    expected = {"e2"}
+    with suppress(Refusal):
+        if delivery.ask("drainer.submit", **large)["admitted"]:
+            expected.add("e1")
+    delivery.ask("drainer.submit", **next_one)
+    delivery.drain()
+    chain, letters = ids_of(delivery.look())
+    if missing := expected - {*chain, *letters}:
+        message = f"of an event of {TOO_LARGE:,} bytes and one of usual size, "
+        delivery.report("EVT-5", f"{message}{min(missing)} was admitted and is nowhere")
+
+
 def _go_wrong(delivery: Delivery, faults: Faults, *, timeout_ms: int = DRAIN_MS) -> None:
     """Submit two events, arm, and let the drainer try."""
     delivery.play(UNDISTURBED[:2])
@@ -219,6 +237,7 @@ SITUATIONS: Mapping[str, QueueSituation] = {
     for situation in (
         QueueSituation("DRN-3", DURABLE, what_is_admitted_survives),
         QueueSituation("DRN-16", DURABLE, the_next_process_begins_with_what_was_left),
+        QueueSituation("EVT-5", DURABLE, what_is_too_large_is_refused_at_submit),
         QueueSituation("EVT-6", DURABLE, an_id_is_minted_once),
         QueueSituation("DRN-11", BOTH, a_closed_queue_has_landed_everything),
         QueueSituation(
