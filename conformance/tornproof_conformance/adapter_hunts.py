@@ -43,7 +43,7 @@ from tornproof_models.explore.workload import (
 from tornproof_conformance.adapter.arming import Arming, faults_of
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import ExerciseCase, Problem, try_case
-from tornproof_conformance.checks import io_errors, kills, power_loss
+from tornproof_conformance.checks import Clock, io_errors, kills, power_loss
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.hunts import Catch, Hunt
 from tornproof_conformance.power.cases import for_case
@@ -61,6 +61,9 @@ SIZES = (4, 5, 24, 88, 472, 600, 1200)
 """Payload sizes in bytes: frames that end just below, at and beyond a sector or a segment."""
 
 FAULTS = (Fault.ERROR, Fault.NO_SPACE, Fault.SHORT_THEN_NO_SPACE)
+
+UNHURRIED = Clock(inf, 0)
+"""A round is as long as it takes: what is tried in it follows from the seed alone."""
 
 MOST_FAULTS = 4
 """Faults that are armed in one delivery; the check tries one, and pairs."""
@@ -82,7 +85,7 @@ class PowerLossHunt:
 
     def _search(self, order: Order, target: RecordedTarget, catch: Catch) -> None:
         source = Random(order.seed)
-        search = power_loss.Search(target, until=inf, bound=BOUND)
+        search = power_loss.Search(target, UNHURRIED, bound=BOUND)
         for _ in range(rounds_of(self.adapter)):
             catch.count()
             search.run(make_program(source, target), make_options(source))
@@ -103,7 +106,7 @@ class IoErrorsHunt:
 
     def _search(self, order: Order, target: RecordedTarget, catch: Catch) -> None:
         source = Random(order.seed)
-        search = io_errors.Search(target, until=inf, bound=BOUND)
+        search = io_errors.Search(target, UNHURRIED, bound=BOUND)
         for _ in range(rounds_of(self.adapter)):
             catch.count()
             program, options = make_program(source, target), make_options(source)

@@ -90,6 +90,10 @@ def count_images(coverage: Coverage) -> dict[str, int]:
     }
 
 
+GRACE = 0.2
+"""Seconds for the images of a program that was tried although the time was over."""
+
+
 @frozen
 class Clock:
     """A share of a budget's time, running down."""
@@ -116,6 +120,11 @@ class Clock:
     def until(self) -> float:
         """When it is over, by the monotonic clock."""
         return self.began + self.seconds
+
+    @property
+    def grace(self) -> float:
+        """When to stop what has just begun, late as it is: soon, but not at once."""
+        return max(self.until, time.monotonic() + GRACE)
 
     def progress(self, check: str, detail: str, images: int | None = None) -> Progress:
         """Say how much of it is over."""

@@ -90,8 +90,7 @@ class Search:
     """What was found and covered so far."""
 
     target: RecordedTarget
-    until: float
-    """When to stop, by the monotonic clock in seconds."""
+    clock: Clock
 
     bound: int = BOUND
     """Images of one crash point up to which all are judged."""
@@ -123,6 +122,7 @@ class Search:
             return
         for profile in CLAIMED:
             explorer = self._explorer(case.options, profile)
+            explorer.until = self.clock.grace
             findings = explorer.explore(trace, since=running.armed_after)
             for finding in findings:
                 crashed = evolve(case, profile=profile)
@@ -144,7 +144,6 @@ class Search:
                 PROFILES[profile],
                 depth=1,
                 bound=self.bound,
-                until=self.until,
                 coverage=self.coverage,
             )
         return self._explorers[key]
@@ -161,7 +160,7 @@ def _io_errors(target: Target, budget: Budget) -> Findings:
 
 def _search(target: RecordedTarget, late: RecordedTarget, clock: Clock) -> Findings:
     rest, waited = "", 0
-    search = Search(target, until=clock.until)
+    search = Search(target, clock)
     for program, durability in product(WAITING, DURABILITIES):
         if waited and not clock.has_time:
             break

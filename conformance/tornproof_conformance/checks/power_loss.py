@@ -80,8 +80,7 @@ class Search:
     """What was found and covered so far."""
 
     target: RecordedTarget
-    until: float
-    """When to stop, by the monotonic clock in seconds."""
+    clock: Clock
 
     bound: int = BOUND
     """Images of one crash point up to which all are judged."""
@@ -112,6 +111,7 @@ class Search:
             return
         for profile in CLAIMED:
             explorer = self._explorer(options, profile)
+            explorer.until = self.clock.grace
             disagreed = len(self.target.disagreements)
             findings = explorer.explore(trace)
             crashed = evolve(case, profile=profile)
@@ -131,7 +131,7 @@ class Search:
         key = options, profile
         if key not in self._explorers:
             self._explorers[key] = Explorer(
-                self.target, options, PROFILES[profile], bound=self.bound, until=self.until
+                self.target, options, PROFILES[profile], bound=self.bound
             )
         return self._explorers[key]
 
@@ -154,7 +154,7 @@ def _power_loss(target: Target, budget: Budget) -> Findings:
 
 def _search(target: RecordedTarget, operations: int, clock: Clock) -> Findings:
     whole, rest = 0, ""
-    search = Search(target, until=clock.until)
+    search = Search(target, clock)
     target.recordings = int(clock.seconds * RECORDINGS)
     for length in range(1, operations + 1):
         todo: Sequence[tuple[Options, Program]] = list(programs_of(target, length))
