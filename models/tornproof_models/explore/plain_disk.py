@@ -28,8 +28,7 @@ class Version:
 
     register: Register
     value: Any
-    step: int  # of the operation
-    time: int  # of this part of it; the parts of an atomic operation share one
+    time: tuple[int, int]  # operation, and part of it; an operation on names has only one
     names: bool  # made by an operation on names, or by a truncation
     block: int = -1  # that it was written to, until the block is freed
     failed: bool = False
@@ -46,7 +45,7 @@ class Disk:
     versions: list[Version] = field(factory=list)
     durable: set[Version] = field(factory=set)
     cut: list[tuple[int, int, bytes]] = field(factory=list)  # inode, sector, what it held
-    moments: list[int] = field(factory=list)  # how many versions there were at each operation
+    operations: int = 0
 
     def begin(self, image: t.Image) -> None:
         """Begin with a tree, all of it durable."""
@@ -65,7 +64,7 @@ class Disk:
         """Let an event happen; marks change nothing."""
         if isinstance(event, t.MARKS):
             return
-        self.moments.append(len(self.versions))
+        self.operations += 1
         live = state_of(self.versions)
         match event:
             case t.Write(inode, offset, data) if data:
@@ -99,10 +98,10 @@ class Disk:
                     moved.needs = self.pending(moved.value)
                 self.add("name", directory, name, value=None)
             case t.Sync(inode) | t.SyncDirectory(inode):
-                self.sync(inode, EVERYWHERE, self.moments[-1])
+                self.sync(inode, EVERYWHERE, self.operations)
             case t.PartialSync(inode, start, end, missed):
                 sectors = range(start // self.sector, -(-end // self.sector))
-                self.sync(inode, sectors, self.moments[-1 - missed])
+                self.sync(inode, sectors, self.operations - missed)
             case t.SyncFailed(inode):
                 for version in self.pending(inode):
                     version.failed = True
@@ -116,8 +115,8 @@ class Disk:
 
     def add(self, *register: Any, value: Any, names: bool = True) -> Version:
         """Add a version; those of one operation on names share its time."""
-        step, now = self.moments[-1], len(self.versions)
-        self.versions.append(Version(register, value, step, step if names else now, names))
+        time = self.operations, 0 if names else len(self.versions)
+        self.versions.append(Version(register, value, time, names))
         return self.versions[-1]
 
     def history(self, *register: Any) -> list[Version]:
@@ -140,13 +139,13 @@ class Disk:
             durable = [n for n, version in enumerate(sizes) if version in self.durable][-1]
             end = min(version.value for version in sizes[durable:])
             new = [v for v in self.pending(inode) if v.block * self.block >= end and not v.failed]
-            first = {version.block: version.step for version in reversed(new)}
-            needs = [version for version in new if version.step == first[version.block]]
+            first = {version.block: version.time[0] for version in reversed(new)}
+            needs = [version for version in new if version.time[0] == first[version.block]]
             self.add("size", inode, value=size, names=False).needs = needs
 
     def sync(self, inode: int, sectors: range, began: int) -> None:
         """Make durable what a sync covers of all that was there when it began."""
-        pending = [version for version in self.pending() if version.step < began]
+        pending = [version for version in self.pending() if version.time[0] < began]
         new = {each for each in pending if not each.failed and self.covers(inode, sectors, each)}
         while new:
             self.durable |= new
