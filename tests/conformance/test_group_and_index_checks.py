@@ -212,10 +212,12 @@ def test_what_the_verdict_rests_on() -> None:
 @pytest.mark.parametrize("name", MINIATURES)
 def test_small_situations_are_enough(name: str) -> None:
     """Every miniature is convicted within the usual budget."""
-    problems = GROUP_COMMIT.run(find_target(f"group-commit/{name}"), SMALL_BUDGET)
-    found = {each.violation.requirement for each in problems if isinstance(each, Problem)}
+    target, breaks = find_target(f"group-commit/{name}"), MINIATURES[name].breaks
+    problems = (
+        each for each in GROUP_COMMIT.run(target, SMALL_BUDGET) if isinstance(each, Problem)
+    )
 
-    assert found & MINIATURES[name].breaks
+    assert any(each.violation.requirement in breaks for each in problems)
 
 
 def test_a_story_of_a_group_commit_repeats(tmp_path: Path) -> None:

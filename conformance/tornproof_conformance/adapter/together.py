@@ -85,14 +85,16 @@ def fail_together(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Viol
 
     Raises `CannotTrace` if it never strikes.
     """
-    after: Program = (Append(6), Kill(), Append(7))
-    program: Program = (Append(5), Fail(1, Fault.ERROR), CROWD)
-    rehearsed = cast("Rehearsing", target).rehearse(program, OPTIONS)
+
+    def failing(nth: int) -> Program:
+        return (Append(5), Fail(nth, Fault.ERROR), CROWD, Append(6), Kill(), Append(7))
+
+    rehearsed = cast("Rehearsing", target).rehearse(failing(1), OPTIONS)
     syncs = [n for n, each in enumerate(rehearsed, 1) if isinstance(each.operation, SYNCS)]
     if not syncs:
         return  # what was told without one is lost with the power
     for _attempt in range(TRIES):
-        running = run((Append(5), Fail(syncs[0], Fault.ERROR), CROWD, *after), target, OPTIONS)
+        running = run(failing(syncs[0]), target, OPTIONS)
         if running.filesystem.struck_since(0):
             break
     else:

@@ -125,7 +125,7 @@ FEW, MANY = 50, 1000
 MUCH = 4
 """How much more the most recent of many may cost than those of few, which are a twentieth."""
 
-QUESTIONS, ROUNDS = 5, 3
+QUESTIONS, ROUNDS = 3, 3
 
 
 def can_be_measured(target: Target) -> bool:
