@@ -22,14 +22,13 @@ The fuzzer emits events and prints nothing.  Ctrl-C ends a run as time does.
 
 import shlex
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
 from itertools import count, islice
 from pathlib import Path
-from typing import TypeAlias
 
 from attrs import define, field, frozen
 from tornproof_models.explore.engine import Engine, Workers
@@ -41,8 +40,9 @@ from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.adapter_hunts import hunting
 from tornproof_conformance.cases import MachineCase, Problem
-from tornproof_conformance.events import Diagnosed, ViolationFound
+from tornproof_conformance.events import ViolationFound
 from tornproof_conformance.examples import DIRECTORY, open_database
+from tornproof_conformance.fuzz_events import FuzzEvent, FuzzFinished, FuzzProgress, FuzzStarted
 from tornproof_conformance.hunts import Catch, Hunt, hunts_of
 from tornproof_conformance.machines import MachineTarget
 from tornproof_conformance.power.cases import for_case
@@ -78,65 +78,6 @@ class Fuzzing:
     def of_adapter(cls, command: Sequence[str], seed: int, shard: int, shards: int) -> "Fuzzing":
         """Search an adapter, which goes by its command."""
         return cls(shlex.join(command), seed, shard, shards, command=tuple(command))
-
-
-# Events, described by `spec/schema/fuzz-events.schema.json`
-
-FORMAT = "tornproof-fuzz-events/1"
-
-
-@frozen
-class FuzzStarted:
-    """A run began."""
-
-    suite: str
-    target: str
-    seed: int
-    shard: str
-    hunts: tuple[str, ...]
-    format: str = FORMAT
-
-
-@frozen
-class FuzzProgress:
-    """A run is on its way."""
-
-    seconds: float
-    limit: float
-    """After how many seconds it will end."""
-
-    rounds: int
-    """How many rounds have been played to their end."""
-
-    programs: int
-    images: int
-    outcomes: int
-    """How many different things recoveries were seen to do."""
-
-    new_outcomes: int
-    """How many of them since the last such event."""
-
-    violations: int
-
-
-@frozen
-class FuzzFinished:
-    """The run ended."""
-
-    seconds: float
-    rounds: int
-    programs: int
-    images: int
-    outcomes: int
-    reproducers: tuple[str, ...]
-    interrupted: bool
-    """Whether it was Ctrl-C, and not the time, that ended it."""
-
-    gave_up: Mapping[str, str] = field(factory=dict)
-    """The hunts that could not be played, and why."""
-
-
-FuzzEvent: TypeAlias = FuzzStarted | FuzzProgress | ViolationFound | Diagnosed | FuzzFinished
 
 
 # Tasks

@@ -35,18 +35,13 @@ from tornproof_conformance.cli import main
 from tornproof_conformance.commands.fuzz import command
 from tornproof_conformance.events import Diagnosed, ViolationFound, encode_event
 from tornproof_conformance.examples import open_database
-from tornproof_conformance.fuzzing import (
+from tornproof_conformance.fuzz_events import (
     FuzzEvent,
     FuzzFinished,
-    Fuzzing,
-    FuzzingTask,
     FuzzProgress,
     FuzzStarted,
-    fuzz,
-    play,
-    rounds,
-    seed_of,
 )
+from tornproof_conformance.fuzzing import Fuzzing, FuzzingTask, fuzz, play, rounds, seed_of
 from tornproof_conformance.hunts import Catch, ExplorerHunt, hunts_of
 from tornproof_conformance.places import specification_directory
 from tornproof_conformance.recorder.strace import find_strace

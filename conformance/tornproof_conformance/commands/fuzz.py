@@ -22,7 +22,8 @@ from tornproof_conformance.commands.options import (
 )
 from tornproof_conformance.events import encode_event
 from tornproof_conformance.examples import DIRECTORY
-from tornproof_conformance.fuzzing import FuzzEvent, Fuzzing, fuzz
+from tornproof_conformance.fuzz_events import FuzzEvent
+from tornproof_conformance.fuzzing import Fuzzing, fuzz
 from tornproof_conformance.report.fuzz import FuzzReport, consume, exit_code
 
 

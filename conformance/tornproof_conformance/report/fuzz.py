@@ -15,7 +15,7 @@ from tornproof_conformance.exit_codes import (
     DOES_NOT_CONFORM,
     INCONCLUSIVE,
 )
-from tornproof_conformance.fuzzing import FuzzEvent, FuzzFinished, FuzzProgress, FuzzStarted
+from tornproof_conformance.fuzz_events import FuzzEvent, FuzzFinished, FuzzProgress, FuzzStarted
 from tornproof_conformance.report.violation import render_diagnosis, render_violation
 
 
@@ -60,7 +60,9 @@ class FuzzReport:
                     f"[bold]{seed}[/], shard {shard}: {', '.join(hunts)}\n"
                 )
             case FuzzProgress(seconds, limit):
+                found = f", [red]{_counted(event.violations, 'violation')}[/]"
                 described = f"{_seen(event)} ({event.new_outcomes} new)"
+                described += found if event.violations else ""
                 self._progress.update(
                     self._task, completed=seconds, total=limit, description=described
                 )
