@@ -135,6 +135,20 @@ def test_a_wrong_drainer_is_found_out(
     assert found == {expected}
 
 
+@requirement("DRN-1", "DRN-3")
+@pytest.mark.parametrize("name", ["HangsInDrain", "OpensNothing"])
+def test_a_drainer_that_does_nothing_is_in_the_wrong(name: str, served: NamedAdapter) -> None:
+    """What hangs or refuses is an answer like any other, and ends no run."""
+    served.serves = name
+    durable = Profile.DURABLE.value
+
+    for asked, words, expected in (
+        ("delivery", (durable,), "DRN-1"),
+        ("queue-situation", ("what-is-admitted-survives", durable), "DRN-3"),
+    ):
+        assert {each.requirement for each in exercise(asked, served, words)} == {expected}
+
+
 @requirement("DRN-3", "DRN-17")
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.parametrize(

@@ -86,6 +86,17 @@ class JoinsFields(Rewritten):
         return evolve(linked, row_hash=sha256(b"\x1f".join(fields)).digest())
 
 
+class AdmitsEverything(DeferredQueue):
+    """Takes what is allowed for what was refused."""
+
+    def drainer_submit(self, **event: Any) -> dict[str, Any]:
+        """Refuse it."""
+        refused = {"decision": "refuse", "rule_id": "R", "reason": "none"}
+        if event["decision"]["decision"] != "refuse":
+            event = {**event, "decision": refused}
+        return super().drainer_submit(**event)
+
+
 class SpellsOtherwise(Rewritten):
     """Keeps an event in another spelling of its bytes."""
 

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "conformance" / "adapters" / 
 from deferred_queue import COUNTERS, DeferredQueue
 from tornproof.chain import Entry, append, connect
 from tornproof.drainer.event import encode, from_json
-from tornproof.errors import TornproofError
+from tornproof.errors import Closed, TornproofError
 from tornproof_conformance.kit import Adapter
 from tornproof_models.database_faults import FaultyConnection, point_of
 
@@ -32,15 +32,21 @@ SLOW = 3.0
 """Seconds: more than the tests wait for."""
 
 
-class AdmitsEverything(DeferredQueue):
-    """Takes what is allowed for what was refused."""
+class HangsInDrain(DeferredQueue):
+    """Waits for what never comes."""
 
-    def drainer_submit(self, **event: Any) -> dict[str, Any]:
-        """Refuse it."""
-        refused = {"decision": "refuse", "rule_id": "R", "reason": "none"}
-        if event["decision"]["decision"] != "refuse":
-            event = {**event, "decision": refused}
-        return super().drainer_submit(**event)
+    def drainer_drain(self, timeout_ms: int) -> dict[str, Any]:
+        """Wait."""
+        time.sleep(SLOW)
+        return super().drainer_drain(timeout_ms)
+
+
+class OpensNothing(DeferredQueue):
+    """Refuses to open."""
+
+    def drainer_open(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """Refuse."""
+        raise Closed("not today")
 
 
 class AdmitsWhatItCannotKeep(DeferredQueue):

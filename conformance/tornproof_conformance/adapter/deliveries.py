@@ -46,7 +46,7 @@ from tornproof_models.explore.deliveries import (
 
 from tornproof_conformance.adapter.arming import Arming
 from tornproof_conformance.adapter.chains import open_queue
-from tornproof_conformance.adapter.diagnosis import Exited
+from tornproof_conformance.adapter.diagnosis import Exited, ProcessFailed
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.messages import Refusal, Unsupported, decode_ok
 from tornproof_conformance.adapter.session import Session
@@ -260,15 +260,19 @@ class Delivery:
 def deliver(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
     """Deliver three events in a profile, with faults armed; yields what is violated."""
     profile, *faults = arguments
-    delivery = Delivery(target, Profile(profile))
-    for _ in range(EVENTS):
-        delivery.submit()
-    for words in faults:
-        delivery.arm(Arming.parse(words))
-    if faults:
-        delivery.drain()
-    for step in (delivery.settle, delivery.replay, delivery.verify):
-        if not delivery.violations:
-            step()
-    delivery.close()
-    yield from delivery.violations
+    found: list[Violation] = []
+    try:
+        delivery = Delivery(target, Profile(profile), violations=found)
+        for _ in range(EVENTS):
+            delivery.submit()
+        for words in faults:
+            delivery.arm(Arming.parse(words))
+        if faults:
+            delivery.drain()
+        for step in (delivery.settle, delivery.replay, delivery.verify):
+            if not found:
+                step()
+        delivery.close()
+    except (ProcessFailed, Refusal) as failed:
+        found.append(Violation("DRN-1", f"the drainer does not go on: {failed}"))
+    yield from found

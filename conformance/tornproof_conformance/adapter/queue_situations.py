@@ -280,11 +280,14 @@ def put_into_situation(target: AdapterTarget, arguments: Sequence[str]) -> Itera
     """Put a drainer into a situation, in a profile, with faults; yields what is violated."""
     name, profile, *faults = arguments
     situation = SITUATIONS[name]
-    delivery = Delivery(target, Profile(profile), situation.requirement)
+    found: list[Violation] = []
     try:
+        delivery = Delivery(
+            target, Profile(profile), reported_as=situation.requirement, violations=found
+        )
         situation.play(delivery, [Arming.parse(words) for words in faults])
         delivery.disarm()
         delivery.close()
-    except ProcessFailed as failed:
-        delivery.report(situation.requirement, str(failed))
-    yield from delivery.violations
+    except (ProcessFailed, Refusal, sqlite3.Error) as failed:
+        found.append(Violation(situation.requirement, f"{name}: {failed}"))
+    yield from found

@@ -78,7 +78,7 @@ DELIVERIES = Check(
     "events through the drainer, with every fault and many pairs",
     frozenset(
         {"DRN-1", "DRN-2", "DRN-4", "DRN-5", "DRN-6", "DRN-8", "DRN-9", "DRN-12"}
-        | {"DRN-13", "DRN-15", "DRN-17", "CHN-1", "CHN-3"}
+        | {"DRN-13", "DRN-15", "DRN-17", "CHN-1"}
     ),
     _deliveries,
     lambda target: frozenset() if _faults(target) else AT_FAULT_POINTS,
