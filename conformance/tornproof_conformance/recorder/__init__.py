@@ -9,6 +9,7 @@ change to the program.
 
 - `lines`: the text that strace writes, as calls with a beginning and an end
 - `arguments`: the values in a call
+- `kinds`: calls by what they are
 - `tree`: the names and files below one directory, and what happened to them
 - `processes`: who has which file open, over dup, fork, threads and exec
 - `recording`: all of that while the calls go by

@@ -28,6 +28,13 @@ from tornproof_models.disk.trace import (
 from tornproof_models.disk.trace_file import LARGEST_FILE_BYTES
 
 from tornproof_conformance.recorder import arguments
+from tornproof_conformance.recorder.kinds import (
+    CHANGES,
+    CLONES,
+    TELLING_ERRORS,
+    WRITES,
+    clone_flags,
+)
 from tornproof_conformance.recorder.lines import Assembler, Call, Cut, Ended, Unreadable
 from tornproof_conformance.recorder.processes import Stream, Task, first_task
 from tornproof_conformance.recorder.tree import Tree
@@ -163,7 +170,7 @@ class Recording:
         ended = [each for line in text.splitlines() for each in self._assembler.feed(line)]
         for each in ended:  # a child may be seen before its parent's call has returned
             if isinstance(each, Call) and each.name in CLONES and not each.error:
-                self._parents[arguments.number(each.result)] = each.process, _clone_flags(each)
+                self._parents[arguments.number(each.result)] = each.process, clone_flags(each)
         for each in ended:
             match each:
                 case Call():
@@ -220,7 +227,7 @@ class Recording:
         cloning = [each for each in self._assembler.begun() if each.name in CLONES]
         if len(cloning) != 1:
             raise Unreadable(f"process {process} has no parent in the log")
-        return self._task(cloning[0].process).fork(_clone_flags(cloning[0]))
+        return self._task(cloning[0].process).fork(clone_flags(cloning[0]))
 
     # What handlers say
 
@@ -292,40 +299,3 @@ NO_FILES = ("/proc/", "/sys/")
 
 CACHE = "/__pycache__/"
 """Where an interpreter keeps what it has compiled: nothing that an implementation persists."""
-
-CLONES = frozenset({"clone", "clone3", "fork", "vfork"})
-
-TELLING_ERRORS = frozenset({"fsync", "fdatasync", "sync_file_range", "syncfs"})
-"""Calls that change what a disk may hold even if they fail."""
-
-WRITES = frozenset({"write", "writev", "pwrite64", "pwritev", "pwritev2"})
-
-CHANGES = WRITES | {
-    "copy_file_range",
-    "creat",
-    "fallocate",
-    "ftruncate",
-    "ioctl",
-    "link",
-    "linkat",
-    "mkdir",
-    "mkdirat",
-    "open",
-    "openat",
-    "rename",
-    "renameat",
-    "renameat2",
-    "rmdir",
-    "sendfile",
-    "truncate",
-    "unlink",
-    "unlinkat",
-}
-"""Calls that change files."""
-
-
-def _clone_flags(call: Call | Cut) -> frozenset[str]:
-    """Read the `CLONE_…` flags of a clone, which stand in a structure or by themselves."""
-    parts = (part for text in call.arguments for part in text.strip("{}").split(", "))
-    found = (part.removeprefix("flags=") for part in parts if part.startswith("flags="))
-    return arguments.flags(next(found, ""))

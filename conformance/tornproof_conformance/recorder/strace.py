@@ -19,7 +19,8 @@ from attrs import define
 from tornproof.errors import TornproofError
 
 from tornproof_conformance.recorder import memory, naming, opening, syncing, writing
-from tornproof_conformance.recorder.recording import CLONES, Handler, Recording
+from tornproof_conformance.recorder.kinds import CLONES
+from tornproof_conformance.recorder.recording import Handler, Recording
 from tornproof_conformance.recorder.result import Recorded, finish, read_tree, verify
 from tornproof_conformance.recorder.tree import Tree
 
