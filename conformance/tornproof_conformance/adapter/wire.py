@@ -35,8 +35,8 @@ def refusal_of(code: str, message: str, *, definite: bool) -> Refusal:
 
 @cache
 def _refusal_class(code: str, definite: bool) -> type[Refusal]:
-    """Make the class of a code: callers ask exceptions for `code` and `definite`."""
-    return type("Refusal", (Refusal,), {"code": code, "definite": definite})
+    """Make the class of a code, and call it so: it is what messages call an error."""
+    return type(code, (Refusal,), {"code": code, "definite": definite})
 
 
 # Values
