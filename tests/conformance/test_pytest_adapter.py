@@ -50,7 +50,7 @@ def test_what_holds_passes(pytester: pytest.Pytester) -> None:
 
 def test_what_is_violated_fails_with_its_story(pytester: pytest.Pytester, tmp_path: Path) -> None:
     """The failure shows the requirement and the command that plays it again."""
-    unlocked = altered(tmp_path, "fcntl.LOCK_EX", "fcntl.LOCK_SH")
+    unlocked = altered(tmp_path, "with exclusive(directory):", "if directory:")
     result = run(pytester, unlocked, "-k", "one-writer")
     result.assert_outcomes(failed=1, deselected=result.parseoutcomes()["deselected"])
     output = "\n".join(result.outlines)
