@@ -20,6 +20,7 @@ from tornproof_conformance.checks.queues import DRAINER_MACHINE
 from tornproof_conformance.events import Progress, RequirementJudged, RunFinished, ViolationFound
 from tornproof_conformance.group_commits import Group
 from tornproof_conformance.hunts import hunts_of
+from tornproof_conformance.pytest_plugin import requirement
 from tornproof_conformance.runner import CHECKS, check_target, checks_of
 from tornproof_conformance.scenarios import audit, group_commit
 from tornproof_conformance.scenarios.scenario import Scenario
@@ -173,6 +174,7 @@ class WrongGroup(ReferenceTarget):
         return self.make(buffer)
 
 
+@requirement(*(f"GRP-{number}" for number in range(1, 8)))
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
@@ -254,6 +256,7 @@ def test_a_situation_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 # The audit index
 
 
+@requirement("AUD-10", "AUD-12")
 @pytest.mark.parametrize(
     ("name", "scenario", "expected"),
     [

@@ -13,11 +13,15 @@ from tornproof_conformance.adapter.audits import audit_vectors, shows_records
 from tornproof_conformance.adapter.exercises import RECORDED, exercise
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import ExerciseCase
+from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.audits import ADAPTER_AUDITS
+from tornproof_conformance.checks.group_commit import ADAPTER_GROUP_COMMIT
 from tornproof_conformance.cli import main
+from tornproof_conformance.events import Progress
 from tornproof_conformance.power.cases import for_case
 from tornproof_conformance.power.target import RecordedTarget
 from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.recorder.strace import find_strace
 from tornproof_conformance.scenarios import SCENARIOS
 
 HERE = Path(__file__).parent
@@ -68,6 +72,24 @@ def test_a_recording_convicts(name: str, exercised: str, expected: set[str]) -> 
     """By syncs that are counted, that fail, or that are not there when the power goes."""
     with running(name) as target:
         assert expected <= found_by(exercised, target)
+
+
+def test_without_strace_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason names the package, and the requirements stay uncovered."""
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    find_strace.cache_clear()
+    with running("OneSyncEach") as target:
+        findings = ADAPTER_GROUP_COMMIT.run(target, Budget())
+        while True:
+            try:
+                assert isinstance(next(findings), Progress)
+            except StopIteration as finished:
+                covered = finished.value
+                break
+    find_strace.cache_clear()
+
+    assert not covered.is_conclusive
+    assert "install the package strace" in covered.words
 
 
 @needs_proc

@@ -9,13 +9,18 @@ know no more, and a check knows nothing of reports.
 - `exploration`: every small program, every image, every profile
 - `faults`: every disk operation of some programs fails in every way
 - `machine`: long random programs
+- `group_commit` and `audits`: everything small and long random programs, for what stands
+  beside a journal; adapters have checks of their own there
 - `queues`: the same three things for deferred queues
 
 Those of adapters, which have no simulated disk:
 
 - `exercises`: a first conversation, and a drainer in situations and with faults
 - `queue_power_loss`: a drainer, recorded, and the power cut
+- `reading`: a reader, recorded, and the power cut after what it shows
+- `memory`: what opening a long journal takes
 - `kills`: random programs, and SIGKILL at any moment
+- `power_loss`, `io_errors`: small programs, recorded, and the power cut
 """
 
 import time
