@@ -3,19 +3,21 @@
 from itertools import product
 
 import pytest
+from attrs import define, field
 from tornproof.journal import Cursor, Journal, recovery
 from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_conformance.targets import ReferenceTarget, find_target
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.filesystem import Fault, ModelFilesystem
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.disk.trace import Trace
+from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.workload import (
     DIRECTORY,
     Append,
     Fail,
+    JournalUnderTest,
     Kill,
     Options,
     Program,
@@ -104,6 +106,33 @@ def test_each_distinct_image_is_recovered_once() -> None:
     explorer.explore(trace)
     assert explorer.coverage.recovered == recovered
     assert explorer.coverage.judged > judged > recovered
+
+
+@define
+class Counting:
+    """The reference, and every image that it was given to recover."""
+
+    name: str = "counting"
+    images: list[Image] = field(factory=list)
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
+        """Note the image and open the journal on it."""
+        self.images.append(filesystem.initial)
+        return ReferenceTarget().open(filesystem, options)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_hit_is_never_counted_as_a_recovery(depth: int, *, lazy: bool) -> None:
+    """No more recoveries are counted than distinct images were really recovered."""
+    trace = run((Append(600), Append(5)), ReferenceTarget(), EVENTUAL).filesystem.trace
+    target = Counting()
+    explorer = Explorer(target, EVENTUAL, PROFILES["adversarial"], depth=depth, lazy=lazy)
+    assert explorer.explore(trace) == []
+    distinct = {image.key for image in target.images}
+    assert 10 < explorer.coverage.recovered <= len(distinct)
+    if not lazy:
+        assert explorer.coverage.recovered == len(distinct) == len(target.images)
 
 
 def test_a_bound_is_reported() -> None:

@@ -3,10 +3,15 @@ The disk: what a crash may leave behind.
 
 In the order in which to read them:
 
-- `trace`: what was asked of the disk, and what was promised
+- `trace`, `trace_file`: what was asked of the disk, and what was promised
+- `names`: where a path leads, as a running system sees it
 - `filesystem`: a filesystem in memory that records a trace and can fail
 - `replay`: the same, with a trace from elsewhere going by
-- `registers`: the versions of everything a disk holds, and their floors
+- `versions`: what a disk holds, in pieces, and the versions of each
+- `live`: what a running system sees of them while a trace goes by
+- `registers`: what of them is durable, and what is pending
 - `profiles`: which combinations of versions a crash may leave, as one table
-- `images`: count them, list them, sample them, build them
+- `images`: count them, list them, sample them
+- `building`, `enumerating`: build them, and tell them apart without building
+- `parts`: sets of them that need not be told apart
 """

@@ -2,7 +2,11 @@
 The explorer: run a workload, crash it everywhere, recover every image, judge.
 
 - `workload`: programs, and what runs them
+- `recovering`: what a recovery does with a disk, seen from outside
 - `explorer`: all images of a trace, each distinct one recovered once
+- `watching`, `questions`, `doubts`: by what recovery looks at, and what is not known then
+- `built`: or one by one, each built as a whole
+- `observing`, `findings`: who is told, and what comes out
 
 Of readers, cursors and cleanup:
 
