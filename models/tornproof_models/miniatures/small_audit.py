@@ -67,11 +67,6 @@ class Entry(NamedTuple):
     query_id: bytes
 
 
-def is_plain(number: float) -> bool:
-    """Tell whether a number is finite, fits 32 bits and is no negative zero."""
-    return isfinite(number) and c_float(number).value == number and str(number) != "-0.0"
-
-
 class SmallAuditStore:
     """Right in every step."""
 
@@ -170,11 +165,15 @@ class SmallAuditStore:
             numbers = [content["result_confidence"]]
             numbers += [each["weight"] for each in content["contributing_assertions"]]
             is_whole = content.keys() == FIELDS and len(content["query_id"]) == 32
-            if is_whole and all(map(is_plain, numbers)) and self.encode(content) == record:
+            if is_whole and all(map(self.is_plain, numbers)) and self.encode(content) == record:
                 return content
         except (cbor2.CBORDecodeError, AttributeError, KeyError, TypeError) as error:
             raise Corrupt(f"no record: {error}") from error
         raise Corrupt("the record is not in the one form that its audit has")
+
+    def is_plain(self, number: float) -> bool:
+        """Tell whether a number is finite, fits 32 bits and is no negative zero."""
+        return isfinite(number) and c_float(number).value == number and str(number) != "-0.0"
 
     def moment(self, timestamp: int) -> bytes:
         """Write a timestamp into a key."""
