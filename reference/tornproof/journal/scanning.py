@@ -95,23 +95,23 @@ class SparseIndex:
     A frame carries no mark that says "I begin here", and a payload may contain
     the bytes of a whole frame, so only a walk from a boundary can tell whether
     an offset is one (SEG-8).  Remembering one boundary per window keeps such
-    walks short at a cost of one integer per 64 KiB; remembering the latest makes
-    them vanish for whoever reads on where he stopped.
+    walks short at a cost of one integer per 64 KiB; remembering the latest two
+    makes them vanish for whoever reads a record again, or the one behind it.
     """
 
     positions: list[int] = field(factory=lambda: [0])
-    latest: int = 0
+    latest: tuple[int, int] = (0, 0)
 
     def note(self, position: int) -> None:
         """Remember a boundary, for long if the last one remembered is a window away."""
-        self.latest = position
+        self.latest = (self.latest[1], position)
         if position - self.positions[-1] >= INDEX_BYTES:
             self.positions.append(position)
 
     def nearest(self, position: int) -> int:
         """Return the last remembered boundary at or before `position`."""
         sparse = self.positions[bisect_right(self.positions, position) - 1]
-        return max(sparse, self.latest) if self.latest <= position else sparse
+        return max(known for known in (sparse, *self.latest) if known <= position)
 
 
 def read_record(
@@ -128,6 +128,7 @@ def read_record(
             raise Corrupt(f"{found.value} at byte {at} of the segment")
         index.note(at)
         if at == position:
+            index.note(at + found.frame_bytes)
             return found
         if at + found.frame_bytes > position:
             raise NotABoundary(
