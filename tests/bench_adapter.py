@@ -27,7 +27,9 @@ from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image
-from tornproof_models.explore.workload import Append, Options, Sync, run
+from tornproof_models.explore.program import Append, Sync
+from tornproof_models.explore.target import Options
+from tornproof_models.explore.workload import run
 
 SOURCE = Path(__file__).parent / "conformance" / "recorded" / "log.c"
 ROUNDS = 5

@@ -35,9 +35,11 @@ from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Invoked, Trace
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage
+from tornproof_models.explore.program import Append
 from tornproof_models.explore.recovering import PROBE_BYTES, recover
+from tornproof_models.explore.target import Options
 from tornproof_models.explore.watching import WatchedFilesystem
-from tornproof_models.explore.workload import Append, Options, run
+from tornproof_models.explore.workload import run
 
 from tests.bench_journal import ROUNDS, median_of
 

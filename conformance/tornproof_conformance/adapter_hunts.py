@@ -25,13 +25,10 @@ from random import Random
 from attrs import frozen
 from tornproof_models.contract.delivery import Profile
 from tornproof_models.disk.filesystem import Fault
-from tornproof_models.explore.recovering import Recovered
-from tornproof_models.explore.shrink import minimise
-from tornproof_models.explore.workload import (
+from tornproof_models.explore.program import (
     Append,
     Fail,
     Kill,
-    Options,
     Program,
     Reopen,
     Rotate,
@@ -39,6 +36,9 @@ from tornproof_models.explore.workload import (
     Submit,
     Sync,
 )
+from tornproof_models.explore.recovering import Recovered
+from tornproof_models.explore.shrink import minimise
+from tornproof_models.explore.target import Options
 
 from tornproof_conformance.adapter.arming import Arming, faults_of
 from tornproof_conformance.adapter.target import AdapterTarget

@@ -20,10 +20,13 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.trace import Trace
-from tornproof_models.explore import deliveries, workload
+from tornproof_models.explore import deliveries
+from tornproof_models.explore import program as steps
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Finding
-from tornproof_models.explore.workload import Options, Program, Step, Target, run
+from tornproof_models.explore.program import Program, Step
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import run
 from tornproof_models.machines.group_commit import SITUATIONS
 
 from tornproof_conformance.adapter.exercises import EXERCISES, exercise
@@ -188,17 +191,17 @@ def _try_program(case: ProgramCase, target: Target) -> list[Problem]:
 # JSON
 
 _STEPS: Mapping[str, Callable[..., Step]] = {
-    "append": workload.Append,
-    "sync": workload.Sync,
-    "rotate": workload.Rotate,
-    "reopen": workload.Reopen,
-    "kill": workload.Kill,
-    "submit": lambda sizes: workload.Submit(tuple(sizes)),
-    "interrupt": lambda sizes, answers, microseconds: workload.Interrupt(
+    "append": steps.Append,
+    "sync": steps.Sync,
+    "rotate": steps.Rotate,
+    "reopen": steps.Reopen,
+    "kill": steps.Kill,
+    "submit": lambda sizes: steps.Submit(tuple(sizes)),
+    "interrupt": lambda sizes, answers, microseconds: steps.Interrupt(
         tuple(sizes), answers, microseconds
     ),
-    "fail": lambda nth, fault: workload.Fail(nth, Fault(fault)),
-    "crash": lambda profile, point, image: workload.Crash(_known(profile), point, image),
+    "fail": lambda nth, fault: steps.Fail(nth, Fault(fault)),
+    "crash": lambda profile, point, image: steps.Crash(_known(profile), point, image),
 }
 
 

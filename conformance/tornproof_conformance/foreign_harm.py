@@ -19,15 +19,9 @@ from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import Acked, Trace
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.workload import (
-    Append,
-    Fail,
-    Kill,
-    Options,
-    Program,
-    Reopen,
-    run,
-)
+from tornproof_models.explore.program import Append, Fail, Kill, Program, Reopen
+from tornproof_models.explore.target import Options
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.foreign_logs import NO_CRASH, ForeignLog, harshness_of

@@ -32,7 +32,7 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 from tornproof_models.explore.engine import Engine, Workers
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance import reproducer
 from tornproof_conformance.adapter.diagnosis import Diagnosis

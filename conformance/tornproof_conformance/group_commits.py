@@ -19,7 +19,7 @@ from tornproof.filesystem import Filesystem
 from tornproof_models.contract.group_commit import Bounds
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 from tornproof_models.machines.group_commit import (
     SITUATIONS,
     BatcherUnderTest,

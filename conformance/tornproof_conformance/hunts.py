@@ -27,19 +27,9 @@ from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Sync as SyncEvent
 from tornproof_models.disk.trace import SyncDirectory, Trace
 from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.workload import (
-    Append,
-    Fail,
-    JournalUnderTest,
-    Kill,
-    Options,
-    Reopen,
-    Rotate,
-    Step,
-    Sync,
-    Target,
-    run,
-)
+from tornproof_models.explore.program import Append, Fail, Kill, Reopen, Rotate, Step, Sync
+from tornproof_models.explore.target import JournalUnderTest, Options, Target
+from tornproof_models.explore.workload import run
 from tornproof_models.machines.journal import SIZES, ProgramViolated, journal_machine
 
 from tornproof_conformance.cases import MachineCase, Problem, ProgramCase, try_case

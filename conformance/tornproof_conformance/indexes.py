@@ -17,7 +17,7 @@ from tornproof.errors import Invalid, TornproofError
 from tornproof.kv import KeyValueStore, MemoryKeyValueStore
 from tornproof_models.contract.audit import Audit
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 from tornproof_models.machines.audit import StoreUnderTest
 
 from tornproof_conformance.vectors import cases

@@ -16,7 +16,7 @@ from tornproof.audit import AuditIndexer
 from tornproof.errors import Invalid
 from tornproof_models.contract.delivery import Profile
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.workload import JournalUnderTest, Options
+from tornproof_models.explore.target import JournalUnderTest, Options
 from tornproof_models.machines import drainer
 from tornproof_models.machines.audit import ReferenceStore, StoreFactory, audit_machine
 from tornproof_models.machines.audit_indexer import IndexerFactory, audit_indexer_machine

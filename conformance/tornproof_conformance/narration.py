@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.recovering import recover
-from tornproof_models.explore.workload import Options, Run, Target, new_disk
+from tornproof_models.explore.target import Options, Target, new_disk
+from tornproof_models.explore.workload import Run
 
 from tornproof_conformance.cases import ProgramCase
 from tornproof_conformance.lanes import moments_of

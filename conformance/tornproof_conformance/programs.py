@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 
 from tornproof.errors import Invalid
 from tornproof_models.disk.filesystem import Fault
-from tornproof_models.explore import workload
-from tornproof_models.explore.workload import Program, Step
+from tornproof_models.explore import program
+from tornproof_models.explore.program import Program, Step
 
 SYNTAX = "append:BYTES, sync, rotate, reopen, kill, fail:NTH:FAULT; STEP*N repeats one"
 
@@ -45,13 +45,13 @@ def _steps(word: str) -> list[Step]:
 def _append(size: str) -> Step:
     if not 0 <= int(size) <= LARGEST_PAYLOAD_BYTES:
         raise ValueError
-    return workload.Append(int(size))
+    return program.Append(int(size))
 
 
 def _fail(nth: str, fault: str) -> Step:
     if int(nth) < 1:
         raise ValueError
-    return workload.Fail(int(nth), _FAULTS[fault])
+    return program.Fail(int(nth), _FAULTS[fault])
 
 
 _FAULTS: Mapping[str, Fault] = {
@@ -60,9 +60,9 @@ _FAULTS: Mapping[str, Fault] = {
 
 _STEPS: Mapping[str, Callable[..., Step]] = {
     "append": _append,
-    "sync": workload.Sync,
-    "rotate": workload.Rotate,
-    "reopen": workload.Reopen,
-    "kill": workload.Kill,
+    "sync": program.Sync,
+    "rotate": program.Rotate,
+    "reopen": program.Reopen,
+    "kill": program.Kill,
     "fail": _fail,
 }

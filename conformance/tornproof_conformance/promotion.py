@@ -21,7 +21,8 @@ from attrs import frozen
 from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Record
 from tornproof_models.disk.trace import Image, Observed, Trace
-from tornproof_models.explore.workload import DIRECTORY, Crash, Options
+from tornproof_models.explore.program import Crash
+from tornproof_models.explore.target import DIRECTORY, Options
 
 from tornproof_conformance.cases import ProgramCase
 from tornproof_conformance.reading import COMPANION, MAXIMUM, read_directory

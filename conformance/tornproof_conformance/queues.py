@@ -23,7 +23,7 @@ from tornproof_models.explore import deliveries
 from tornproof_models.explore.deliveries import Arm, FailDisk, Program, Step
 from tornproof_models.explore.hunting import violations_of
 from tornproof_models.explore.schedules import Exploration
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from attrs import asdict
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance import reproducer
 from tornproof_conformance.adapter.diagnosis import Diagnosis

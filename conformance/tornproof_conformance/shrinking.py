@@ -13,7 +13,8 @@ from tornproof_models.explore.shrink import (
     weakest_profile,
     witness,
 )
-from tornproof_models.explore.workload import Target, run
+from tornproof_models.explore.target import Target
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance.cases import Case, Problem, ProgramCase, try_case
 

@@ -13,7 +13,8 @@ from tornproof_models.disk.replay import Replay
 from tornproof_models.disk.trace import Image, Observed, Trace
 from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.recovering import recover
-from tornproof_models.explore.workload import DIRECTORY, Target, new_disk, run
+from tornproof_models.explore.target import DIRECTORY, Target, new_disk
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance.cases import (
     BatchCase,

@@ -18,7 +18,7 @@ from tornproof_models.contract.group_commit import Bounds
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.explore import deliveries
 from tornproof_models.explore.schedules import Exploration
-from tornproof_models.explore.workload import DIRECTORY, JournalUnderTest, Options, Target
+from tornproof_models.explore.target import DIRECTORY, JournalUnderTest, Options, Target
 from tornproof_models.machines.audit import ReferenceStore, StoreFactory, StoreUnderTest
 from tornproof_models.machines.chain import OldVerification, ReferenceChain, verify_old_chain
 from tornproof_models.machines.drainer_schedules import explore_drainer

@@ -10,7 +10,7 @@ said here, in a sentence each, and every report passes them on.
 
 from collections.abc import Mapping
 
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 OF_A_PROFILE: Mapping[str, str] = {
     "DRN-3": "drainer/durable",

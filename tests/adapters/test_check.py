@@ -13,7 +13,9 @@ from tornproof_conformance.cli import main
 from tornproof_conformance.power.target import RecordedTarget
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.workload import Append, Options, run
+from tornproof_models.explore.program import Append
+from tornproof_models.explore.target import Options
+from tornproof_models.explore.workload import run
 
 from tests.adapters.driver import ADAPTERS, LANGUAGES, NODE, Language
 

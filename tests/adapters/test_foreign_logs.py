@@ -12,7 +12,7 @@ from tornproof.errors import Invalid
 from tornproof_conformance import foreign_harm, foreign_logs
 from tornproof_conformance.cli import main
 from tornproof_conformance.foreign_harm import FAILED, Examined, examine
-from tornproof_models.explore.workload import Append
+from tornproof_models.explore.program import Append
 
 TARGETS = foreign_logs.directory()
 

@@ -8,7 +8,7 @@ from tornproof_conformance.adapter_checks import ADAPTER_CHECKS, SHARES
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.runner import check_target
 from tornproof_conformance.targets import find_target
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tornproof_conformance.queues import ChainUnderTest
 from tornproof_conformance.scenarios import chain, pairwise
 from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.workload import JournalUnderTest, Options
+from tornproof_models.explore.target import JournalUnderTest, Options
 from tornproof_models.machines.chain import ReferenceChain
 
 CHAIN = {each.name: each for each in vars(chain).values() if isinstance(each, Scenario)}

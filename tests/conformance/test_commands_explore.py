@@ -13,15 +13,8 @@ from tornproof_conformance.programs import parse_program
 from tornproof_conformance.targets import find_target
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.trace_file import save_trace
-from tornproof_models.explore.workload import (
-    Append,
-    Fail,
-    Kill,
-    Options,
-    Reopen,
-    Rotate,
-    Sync,
-)
+from tornproof_models.explore.program import Append, Fail, Kill, Reopen, Rotate, Sync
+from tornproof_models.explore.target import Options
 from tornproof_models.explore.workload import run as run_program
 
 

@@ -16,7 +16,7 @@ from tornproof_conformance.targets import ReferenceTarget
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.explore.consumers import CleaningJournal, ConsumerTarget, CursorUnderTest
 from tornproof_models.explore.following import ReaderTarget, ReaderUnderTest
-from tornproof_models.explore.workload import Options
+from tornproof_models.explore.target import Options
 from tornproof_models.machines.cursor import ReferenceConsumers
 from tornproof_models.miniatures.cleanup import CLEANERS, CONSUMERS, CURSORS, SMALL_CONSUMERS
 from tornproof_models.miniatures.journal import SMALL

@@ -50,7 +50,8 @@ from tornproof_conformance.searching import Order
 from tornproof_conformance.targets import find_target
 from tornproof_models.contract.journal import Violation
 from tornproof_models.explore.engine import Engine
-from tornproof_models.explore.workload import Append, Kill, Options, Reopen, Sync, Target
+from tornproof_models.explore.program import Append, Kill, Reopen, Sync
+from tornproof_models.explore.target import Options, Target
 
 FEW = 8
 """Programs of a hunt: the miniatures here are caught by the first few."""

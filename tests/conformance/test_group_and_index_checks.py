@@ -27,7 +27,7 @@ from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_conformance.targets import ReferenceTarget, find_target
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.workload import Options
+from tornproof_models.explore.target import Options
 from tornproof_models.miniatures.group_commit import MINIATURES
 from tornproof_models.miniatures.journal import SMALL
 

@@ -49,19 +49,17 @@ from tornproof_models.disk.trace import (
 )
 from tornproof_models.explore.barriers import BarrierSearch
 from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.workload import (
+from tornproof_models.explore.program import (
     Append,
     Fail,
-    JournalUnderTest,
     Kill,
-    Options,
     Program,
     Reopen,
-    Run,
     Submit,
     grow_payload,
-    run,
 )
+from tornproof_models.explore.target import JournalUnderTest, Options
+from tornproof_models.explore.workload import Run, run
 
 SOURCE = Path(__file__).parent / "recorded" / "log.c"
 OPTIONS = Options(4096)

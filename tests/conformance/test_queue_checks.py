@@ -40,7 +40,7 @@ from tornproof_models.explore.deliveries import (
     Submit,
     Watch,
 )
-from tornproof_models.explore.workload import JournalUnderTest, Options, Target
+from tornproof_models.explore.target import JournalUnderTest, Options, Target
 from tornproof_models.miniatures.journal import SMALL
 
 CHAIN = {each.name: each for each in vars(chain).values() if isinstance(each, Scenario)}

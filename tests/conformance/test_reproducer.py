@@ -20,7 +20,8 @@ from tornproof_conformance.runner import check_target
 from tornproof_conformance.shrinking import profile_of, repeat, shrink_problem
 from tornproof_conformance.targets import find_target
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.workload import Append, Crash, Kill, Options, Program, Rotate
+from tornproof_models.explore.program import Append, Crash, Kill, Program, Rotate
+from tornproof_models.explore.target import Options
 
 SCHEMA = Path(__file__).parents[2] / "spec" / "schema" / "reproducer.schema.json"
 FIRST = b"\xcd\x07\x2c\xd8\x62"
@@ -115,7 +116,7 @@ from tornproof_conformance.targets import find_target
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.findings import Finding
-from tornproof_models.explore.workload import Options
+from tornproof_models.explore.target import Options
 
 saved = Path(sys.argv[1])
 target = find_target("acknowledged-before-fsync")

@@ -23,7 +23,8 @@ from tornproof_conformance.targets import ReferenceTarget, find_target
 from tornproof_conformance.vector_check import judge_vector
 from tornproof_conformance.vector_files import append_case, checksum, lint
 from tornproof_conformance.vectors import Recovered, Refused, image_vector
-from tornproof_models.explore.workload import Append, Crash, Options, Sync
+from tornproof_models.explore.program import Append, Crash, Sync
+from tornproof_models.explore.target import Options
 
 from tests.spec import generate_vectors
 

@@ -12,7 +12,9 @@ from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_conformance.targets import ReferenceTarget
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.workload import Append, Options, Reopen, Rotate, Sync, Target, run
+from tornproof_models.explore.program import Append, Reopen, Rotate, Sync
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import run
 from tornproof_models.miniatures.journal import SMALL, MiniatureTarget
 from tornproof_models.miniatures.journal_watermark import WATERMARKS, SmallWatermark
 

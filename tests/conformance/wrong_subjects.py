@@ -7,7 +7,7 @@ all: which one it is stands in the path of the directory that it is given.
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +95,9 @@ class VolatileInDisguise(DeferredQueue):
         durable: bool,  # noqa: ARG002
         max_restarts: int = 3,
         paused: bool = False,
-    ) -> None:
+    ) -> dict[str, Any]:
         """Open the volatile queue."""
-        super().drainer_open(dir, durable=False, max_restarts=max_restarts, paused=paused)
+        return super().drainer_open(dir, durable=False, max_restarts=max_restarts, paused=paused)
 
 
 class SaysDrained(DeferredQueue):
@@ -130,7 +130,12 @@ class CountsRefusals(DeferredQueue):
 class FindsBreaks(DeferredQueue):
     """Finds its own chain broken."""
 
-    def drainer_verify(self) -> dict[str, Any]:
+    def drainer_verify(
+        self,
+        head: bytes | None = None,  # noqa: ARG002
+        keys: Sequence[bytes] = (),  # noqa: ARG002
+        pairwise: str | None = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
         """Find a break."""
         return {"breaks": ["sequence 1: hash mismatch"]}
 

@@ -15,14 +15,9 @@ from tornproof_models.disk.filesystem import Fault, ModelFilesystem
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.trace import Image
 from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.workload import (
-    DIRECTORY,
-    JournalUnderTest,
-    Options,
-    Step,
-    Target,
-    run,
-)
+from tornproof_models.explore.program import Step
+from tornproof_models.explore.target import DIRECTORY, JournalUnderTest, Options, Target
+from tornproof_models.explore.workload import run
 
 from tests.spec.framing import digest, frame, frames, name
 

@@ -8,7 +8,7 @@ from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import Acked, Failed, Flushed, Invoked, Observed, Sync, Trace
 from tornproof_models.explore import barriers as barriers_module
-from tornproof_models.explore import workload as w
+from tornproof_models.explore import program as steps
 from tornproof_models.explore.barriers import (
     Barrier,
     BarrierSearch,
@@ -18,7 +18,9 @@ from tornproof_models.explore.barriers import (
     without,
 )
 from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.workload import Append, Kill, Options, Program, Reopen, Step, run
+from tornproof_models.explore.program import Append, Kill, Program, Reopen, Step
+from tornproof_models.explore.target import Options
+from tornproof_models.explore.workload import run
 
 REFERENCE = find_target("reference")
 EVENTUAL = Options(durability="eventual", segment_bytes=4096)
@@ -62,8 +64,8 @@ def test_one_append_needs_three_of_its_four_syncs() -> None:
     ("program", "options", "requirement"),
     [
         ((Append(5), Kill()), EVENTUAL, "REC-8"),
-        ((Append(5), w.Fail(2, Fault.ERROR), Append(5), Kill()), IMMEDIATE, "REC-8"),
-        ((Append(5), w.Fail(1, Fault.ERROR_AFTER), Append(5), Kill()), IMMEDIATE, "REC-8"),
+        ((Append(5), steps.Fail(2, Fault.ERROR), Append(5), Kill()), IMMEDIATE, "REC-8"),
+        ((Append(5), steps.Fail(1, Fault.ERROR_AFTER), Append(5), Kill()), IMMEDIATE, "REC-8"),
         ((Append(5), Reopen()), IMMEDIATE, None),
     ],
     ids=["killed", "fsync failed", "write took back", "closed"],
@@ -79,7 +81,7 @@ def test_what_recovery_syncs_matters_where_something_was_unsynced(
 
 def test_sealing_matters_under_ext4() -> None:
     """Unsynced records of a sealed segment may be lost while the next segment's survive."""
-    program: tuple[Step, ...] = (Append(600), w.Rotate(), Append(5), w.Sync())
+    program: tuple[Step, ...] = (Append(600), steps.Rotate(), Append(5), steps.Sync())
     found = {(b.path, b.event): b for b in search(program, EVENTUAL)}
     sealing = next(b for (path, _), b in found.items() if path.endswith("0000.wal"))
     assert sealing.profile == "ext4-ordered"

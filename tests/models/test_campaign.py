@@ -30,7 +30,8 @@ from tornproof_models.explore.campaign import (
 from tornproof_models.explore.engine import Engine, Workers
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.workload import Append, Options, Reopen, Rotate
+from tornproof_models.explore.program import Append, Reopen, Rotate
+from tornproof_models.explore.target import Options
 from tornproof_models.miniatures.journal import MiniatureTarget
 from tornproof_models.miniatures.small_journal import SmallJournal
 

@@ -37,9 +37,11 @@ from tornproof_models.explore.check_certificate import check_certificate
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.plain_crash import WHOLE, Crash
 from tornproof_models.explore.plain_disk import Disk
+from tornproof_models.explore.program import Append, Kill, Reopen
 from tornproof_models.explore.recovering import recover
+from tornproof_models.explore.target import Options
 from tornproof_models.explore.watching import WatchedFilesystem
-from tornproof_models.explore.workload import Append, Kill, Options, Reopen, run
+from tornproof_models.explore.workload import run
 
 from tests.models.brute_force import BLOCK, SECTOR
 from tests.models.brute_force import images as images_by_brute_force

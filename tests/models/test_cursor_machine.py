@@ -7,7 +7,7 @@ from tornproof_conformance.pytest_plugin import requirement
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore.cleanup import FILLED, explore_programs
 from tornproof_models.explore.consumers import ConsumerTarget
-from tornproof_models.explore.workload import Options
+from tornproof_models.explore.target import Options
 from tornproof_models.machines.cursor import ReferenceConsumers, cursor_machine
 from tornproof_models.miniatures.cleanup import CLEANERS, CONSUMERS, CURSORS, SMALL_CONSUMERS
 

@@ -6,7 +6,8 @@ import pytest
 from tornproof_models.disk.replay import Replay, split
 from tornproof_models.disk.trace import Event, Sync, Write
 from tornproof_models.explore.consumers import Clean, Consume, ConsumerRun
-from tornproof_models.explore.workload import Append, Kill, Options, Rotate
+from tornproof_models.explore.program import Append, Kill, Rotate
+from tornproof_models.explore.target import Options
 from tornproof_models.machines.cursor import ReferenceConsumers
 
 PROGRAM = (Append(5), Append(600), Rotate(), Consume(2), Clean(), Kill(), Append(7))

@@ -13,18 +13,9 @@ from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Finding
-from tornproof_models.explore.workload import (
-    DIRECTORY,
-    Append,
-    Fail,
-    JournalUnderTest,
-    Kill,
-    Options,
-    Program,
-    Run,
-    Target,
-    run,
-)
+from tornproof_models.explore.program import Append, Fail, Kill, Program
+from tornproof_models.explore.target import DIRECTORY, JournalUnderTest, Options, Target
+from tornproof_models.explore.workload import Run, run
 
 EVENTUAL = Options(durability="eventual")
 

@@ -31,7 +31,7 @@ from tornproof_models.contract.group_commit import (
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.workload import Crash
+from tornproof_models.explore.program import Crash
 from tornproof_models.machines.group_commit import (
     SITUATIONS,
     BatcherFactory,

@@ -22,9 +22,11 @@ from tornproof_models.explore import explorer as explorer_module
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage
 from tornproof_models.explore.plain_disk import Disk
+from tornproof_models.explore.program import Append, Kill, Program, Reopen
 from tornproof_models.explore.recovering import Outcome
+from tornproof_models.explore.target import Options, Target
 from tornproof_models.explore.watching import WatchedFilesystem
-from tornproof_models.explore.workload import Append, Kill, Options, Program, Reopen, Target, run
+from tornproof_models.explore.workload import run
 
 from tests.models.brute_force import SECTOR
 from tests.models.judge import random_programs, space_of

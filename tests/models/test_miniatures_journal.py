@@ -14,18 +14,9 @@ from tornproof_conformance.pytest_plugin import requirement
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.workload import (
-    Append,
-    Fail,
-    Kill,
-    Options,
-    Program,
-    Reopen,
-    Rotate,
-    Step,
-    Sync,
-    run,
-)
+from tornproof_models.explore.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
+from tornproof_models.explore.target import Options
+from tornproof_models.explore.workload import run
 from tornproof_models.miniatures.journal import MINIATURES, SMALL, MiniatureTarget
 from tornproof_models.miniatures.journal_watermark import WATERMARKS
 

@@ -12,8 +12,9 @@ from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore import following
 from tornproof_models.explore.consumers import Clean, Consume, ConsumerStep
 from tornproof_models.explore.following import Following, ReaderTarget
+from tornproof_models.explore.program import Append, Reopen, Rotate, Sync
 from tornproof_models.explore.showing import ShowingExplorer
-from tornproof_models.explore.workload import Append, Options, Reopen, Rotate, Sync
+from tornproof_models.explore.target import Options
 from tornproof_models.machines.cursor import ReferenceConsumers
 from tornproof_models.machines.reader import ReferenceReader, reader_machine
 from tornproof_models.miniatures.reader import READERS, SMALL_READER, SmallReaderTarget

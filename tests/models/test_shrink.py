@@ -14,23 +14,21 @@ from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Finding
-from tornproof_models.explore.recovering import recover
-from tornproof_models.explore.shrink import Counterexample, Shrunk, minimise, shrink, witness
-from tornproof_models.explore.workload import (
+from tornproof_models.explore.program import (
     Append,
     Crash,
     Fail,
     Kill,
-    Options,
     Program,
     Reopen,
     Rotate,
     Step,
     Sync,
-    Target,
-    advance,
-    run,
 )
+from tornproof_models.explore.recovering import recover
+from tornproof_models.explore.shrink import Counterexample, Shrunk, minimise, shrink, witness
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import advance, run
 
 IMMEDIATE = Options()
 EVENTUAL = Options(durability="eventual")

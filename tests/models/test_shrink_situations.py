@@ -19,22 +19,19 @@ from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image
 from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.shrink import minimise
-from tornproof_models.explore.workload import (
+from tornproof_models.explore.program import (
     Append,
     Fail,
-    JournalUnderTest,
-    Options,
     Program,
     Reopen,
     Rotate,
     Step,
     Sync,
-    Target,
     grow_payload,
-    new_disk,
-    run,
 )
+from tornproof_models.explore.shrink import minimise
+from tornproof_models.explore.target import JournalUnderTest, Options, Target, new_disk
+from tornproof_models.explore.workload import run
 from tornproof_models.miniatures.journal import MINIATURES, MiniatureTarget
 from tornproof_models.miniatures.journal_watermark import WATERMARKS, SmallWatermark
 

@@ -17,7 +17,9 @@ from tornproof_models.disk.trace_file import (
     load_trace,
     save_trace,
 )
-from tornproof_models.explore.workload import Append, Kill, Options, Reopen, Rotate, Sync, run
+from tornproof_models.explore.program import Append, Kill, Reopen, Rotate, Sync
+from tornproof_models.explore.target import Options
+from tornproof_models.explore.workload import run
 
 from tests.models.traces import IMAGES, KINDS
 from tests.models.traces import run as run_steps

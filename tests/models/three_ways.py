@@ -23,7 +23,7 @@ from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore import explorer as explorer_module
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.recovering import Outcome, Recovered, recover
-from tornproof_models.explore.workload import Options, Target
+from tornproof_models.explore.target import Options, Target
 
 from tests.models import brute_force
 from tests.models.brute_force import BLOCK, SECTOR

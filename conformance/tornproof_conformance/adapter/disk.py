@@ -17,7 +17,7 @@ from pathlib import Path
 from tornproof.errors import Invalid
 from tornproof_models.disk.filesystem import Fault, Kind
 from tornproof_models.disk.trace import Event, Image, Trace
-from tornproof_models.explore.workload import DIRECTORY
+from tornproof_models.explore.target import DIRECTORY
 
 from tornproof_conformance.adapter.diagnosis import WritesOutside
 

@@ -24,7 +24,7 @@ from typing import TypeAlias
 
 from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.adapter.audit_power import cut_power_of_index
 from tornproof_conformance.adapter.audits import try_audit_programs, try_audit_vector

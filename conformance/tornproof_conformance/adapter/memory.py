@@ -9,7 +9,8 @@ nothing; an index of where the records are is not, but a small part of it.
 from collections.abc import Iterator, Sequence
 
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.workload import Options, grow_payload
+from tornproof_models.explore.program import grow_payload
+from tornproof_models.explore.target import Options
 
 from tornproof_conformance.adapter.blame import blame
 from tornproof_conformance.adapter.disk import DirectoryDisk

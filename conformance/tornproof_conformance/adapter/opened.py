@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define
 from tornproof_models.contract.journal import Record
-from tornproof_models.explore.workload import Answer, Options
+from tornproof_models.explore.target import Answer, Options
 
 from tornproof_conformance.adapter.diagnosis import Diagnosis, ProcessFailed
 from tornproof_conformance.adapter.disk import DirectoryDisk

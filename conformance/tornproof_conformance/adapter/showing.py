@@ -15,8 +15,9 @@ from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Trace
+from tornproof_models.explore.program import grow_payload
 from tornproof_models.explore.recovering import Recovered
-from tornproof_models.explore.workload import Options, grow_payload
+from tornproof_models.explore.target import Options
 
 from tornproof_conformance.adapter.blame import blame
 from tornproof_conformance.adapter.target import AdapterTarget

@@ -19,7 +19,7 @@ from tornproof.errors import TornproofError
 from tornproof_models.contract.delivery import Profile
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
-from tornproof_models.explore.workload import Options
+from tornproof_models.explore.target import Options
 
 from tornproof_conformance.adapter.chains import AdapterChain, BreakSeen, open_queue
 from tornproof_conformance.adapter.diagnosis import Diagnosis, WrongProtocol

@@ -14,16 +14,9 @@ from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import SYNCS, Acked, Event, Invoked, Trace
 from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.workload import (
-    Append,
-    Fail,
-    Kill,
-    Options,
-    Program,
-    Reopen,
-    Submit,
-    run,
-)
+from tornproof_models.explore.program import Append, Fail, Kill, Program, Reopen, Submit
+from tornproof_models.explore.target import Options
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.power.recorded import CannotTrace

@@ -29,7 +29,7 @@ from typing import TypeAlias
 
 from attrs import evolve, field, frozen
 from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.cases import Problem
 from tornproof_conformance.events import Progress

@@ -7,7 +7,7 @@ The frozen vectors and the contract are the same.  And it is recorded, and loses
 """
 
 from tornproof_models.disk.profiles import CLAIMED
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.adapter.audit_power import AUDITS as AUDITED
 from tornproof_conformance.adapter.audits import audit_vectors, shows_records

@@ -25,7 +25,7 @@ from tornproof_models.explore.campaign import (
 )
 from tornproof_models.explore.engine import Engine
 from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.workload import Options, Target
+from tornproof_models.explore.target import Options, Target
 
 from tornproof_conformance.cases import Problem, ProgramCase, try_case
 from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images

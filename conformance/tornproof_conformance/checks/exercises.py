@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from tornproof_models.contract.delivery import Profile
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.adapter.arming import Arming, faults_of, programs_of
 from tornproof_conformance.adapter.conversation import requests_of

@@ -13,18 +13,9 @@ from attrs import evolve, frozen
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.workload import (
-    Append,
-    Kill,
-    Options,
-    Program,
-    Reopen,
-    Rotate,
-    Step,
-    Sync,
-    Target,
-    run,
-)
+from tornproof_models.explore.program import Append, Kill, Program, Reopen, Rotate, Step, Sync
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance.cases import Problem, ProgramCase
 from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images

@@ -12,7 +12,7 @@ are counted, made to fail, and followed by a loss of power.
 from collections.abc import Mapping
 
 from tornproof_models.disk.profiles import CLAIMED
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 from tornproof_models.machines.group_commit import SITUATIONS
 
 from tornproof_conformance.cases import BatchCase, Problem

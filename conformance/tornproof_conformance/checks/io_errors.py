@@ -19,20 +19,9 @@ from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.workload import (
-    Append,
-    Fail,
-    Kill,
-    Options,
-    Program,
-    Reopen,
-    Rotate,
-    Run,
-    Step,
-    Sync,
-    Target,
-    run,
-)
+from tornproof_models.explore.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import Run, run
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import Problem, ProgramCase

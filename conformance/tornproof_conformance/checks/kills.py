@@ -15,19 +15,18 @@ from itertools import product
 
 from attrs import frozen
 from hypothesis.errors import Flaky
-from tornproof_models.explore.workload import (
+from tornproof_models.explore.program import (
     Append,
     Interrupt,
     Kill,
-    Options,
     Program,
     Reopen,
     Rotate,
     Step,
     Sync,
-    Target,
-    run,
 )
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import run
 from tornproof_models.machines.journal import mortal_journal_machine
 
 from tornproof_conformance.adapter.target import AdapterTarget

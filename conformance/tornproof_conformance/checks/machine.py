@@ -4,7 +4,7 @@ Everything large: long programs that Hypothesis makes up and shrinks.
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from tornproof_models.explore.workload import Options, Target
+from tornproof_models.explore.target import Options, Target
 from tornproof_models.machines.journal import ProgramViolated, journal_machine
 
 from tornproof_conformance.cases import Problem, ProgramCase

@@ -2,7 +2,7 @@
 How much memory it takes an adapter to open a journal.
 """
 
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.adapter.memory import LONG, RECORD_BYTES
 from tornproof_conformance.adapter.resources import is_measurable

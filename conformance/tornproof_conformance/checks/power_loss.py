@@ -16,16 +16,9 @@ from attrs import define, evolve, field
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.workload import (
-    Append,
-    Options,
-    Program,
-    Rotate,
-    Step,
-    Submit,
-    Target,
-    run,
-)
+from tornproof_models.explore.program import Append, Program, Rotate, Step, Submit
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import Problem, ProgramCase

@@ -7,7 +7,7 @@ it is acknowledged, and a commit when somebody has seen it, rests on this.
 """
 
 from tornproof_models.disk.profiles import CLAIMED
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.adapter.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.messages import Refusal, Unsupported

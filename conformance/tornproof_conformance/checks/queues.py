@@ -18,7 +18,7 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.explore import deliveries
 from tornproof_models.explore.deliveries import Program
 from tornproof_models.explore.hunting import programs, shrink, violations_of
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.cases import DeliveryCase, Problem, ScheduleCase
 from tornproof_conformance.checks import Budget, Check, Covered, Findings

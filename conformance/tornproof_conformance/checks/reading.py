@@ -3,7 +3,7 @@ What the readers of an adapter show, and a loss of power after it.
 """
 
 from tornproof_models.disk.profiles import CLAIMED
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.checks.recorded import try_recorded

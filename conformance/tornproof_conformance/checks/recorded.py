@@ -4,7 +4,7 @@ Exercises of adapters that are recorded.
 
 from collections.abc import Sequence
 
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import ExerciseCase, try_case

@@ -5,7 +5,7 @@ Situations that somebody thought of: frozen vectors and scenarios.
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.cases import ScenarioCase, VectorCase, try_case
 from tornproof_conformance.checks import Budget, Check, Covered, Findings

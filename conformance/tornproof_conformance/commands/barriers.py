@@ -15,7 +15,8 @@ from rich.table import Table
 from tornproof_models.explore.barriers import Barrier, BarrierSearch, Verdict, score
 from tornproof_models.explore.explorer import BOUND
 from tornproof_models.explore.findings import Coverage, Finding
-from tornproof_models.explore.workload import DIRECTORY, Options, Target, run
+from tornproof_models.explore.target import DIRECTORY, Options, Target
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.commands.options import (

@@ -19,8 +19,9 @@ from tornproof_models.explore.certificate import (
 )
 from tornproof_models.explore.check_certificate import Recovery, check_certificate
 from tornproof_models.explore.recovering import recover
+from tornproof_models.explore.target import Options
 from tornproof_models.explore.watching import WatchedFilesystem
-from tornproof_models.explore.workload import Options, run
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance.commands.options import (
     durability_option,

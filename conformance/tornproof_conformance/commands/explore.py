@@ -18,7 +18,7 @@ from tornproof_models.disk.trace_file import load_trace
 from tornproof_models.disk.versions import SECTOR_BYTES
 from tornproof_models.explore.explorer import Explorer, is_crash_point
 from tornproof_models.explore.findings import Finding
-from tornproof_models.explore.workload import Options
+from tornproof_models.explore.target import Options
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.commands.options import (

@@ -10,7 +10,8 @@ from rich.console import Console
 from tornproof.errors import Invalid
 from tornproof_models.disk.trace import MARKS, SYNCS, Trace, Write
 from tornproof_models.disk.trace_file import save_trace
-from tornproof_models.explore.workload import Options, run
+from tornproof_models.explore.target import Options
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.commands.options import (

@@ -13,7 +13,8 @@ from attrs import asdict
 from rich.console import Console
 from rich.markup import escape
 from tornproof.errors import Invalid
-from tornproof_models.explore.workload import Target, run
+from tornproof_models.explore.target import Target
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance import reproducer
 from tornproof_conformance.adapter.diagnosis import Diagnosis

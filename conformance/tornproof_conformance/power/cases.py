@@ -5,7 +5,8 @@ Which cases take an adapter that is recorded.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tornproof_models.explore.workload import Fail, Target
+from tornproof_models.explore.program import Fail
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.adapter.exercises import RECORDED
 from tornproof_conformance.adapter.target import AdapterTarget

@@ -18,7 +18,7 @@ from attrs import define, field
 from tornproof.errors import TornproofError
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.explore.workload import DIRECTORY
+from tornproof_models.explore.target import DIRECTORY
 
 from tornproof_conformance.adapter.diagnosis import Diagnosis, WritesOutside
 from tornproof_conformance.adapter.disk import DirectoryDisk

@@ -24,8 +24,9 @@ from attrs import define, field, frozen
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import History, Record
 from tornproof_models.disk.trace import Image, Trace
+from tornproof_models.explore.program import grow_payload
 from tornproof_models.explore.recovering import PROBE, PROBE_BYTES, Recovered
-from tornproof_models.explore.workload import DIRECTORY, Options, grow_payload
+from tornproof_models.explore.target import DIRECTORY, Options
 
 from tornproof_conformance.adapter.diagnosis import WrongId
 from tornproof_conformance.adapter.messages import (

@@ -14,8 +14,10 @@ from attrs import define, field
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import Fault, ModelFilesystem
 from tornproof_models.disk.trace import Image
+from tornproof_models.explore.program import Fail, Step
 from tornproof_models.explore.recovering import Recovered, recover
-from tornproof_models.explore.workload import Fail, Options, Step, Target, run
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance.adapter.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.disk import DirectoryDisk

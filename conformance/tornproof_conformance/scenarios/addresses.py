@@ -16,14 +16,9 @@ from tornproof_models.disk.trace import (
     SyncDirectory,
     Write,
 )
-from tornproof_models.explore.workload import (
-    Append,
-    Options,
-    Rotate,
-    Target,
-    grow_payload,
-    run,
-)
+from tornproof_models.explore.program import Append, Rotate, grow_payload
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance.frames import make_frame, read_frames
 from tornproof_conformance.scenarios.scenario import (

@@ -14,7 +14,7 @@ from itertools import count
 from tornproof.errors import Conflict
 from tornproof_models.contract.audit import Audit, Audits
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 from tornproof_models.machines.audit import StoreUnderTest
 from tornproof_models.machines.sqlite_process import Died, SqliteProcess
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 from attrs import astuple, evolve, frozen
 from tornproof_models.contract.chain import COLUMNS, Row, judge_rows, sealed
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.queues import ChainUnderTest, HasChain
 from tornproof_conformance.scenarios.scenario import scenario

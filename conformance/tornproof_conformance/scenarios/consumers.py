@@ -18,8 +18,9 @@ from tornproof_models.explore import following
 from tornproof_models.explore.cleanup import explore_programs
 from tornproof_models.explore.consumers import Clean, Consume, ConsumerStep, ConsumerTarget
 from tornproof_models.explore.following import Following, ReaderUnderTest
+from tornproof_models.explore.program import Append, Rotate, Sync
 from tornproof_models.explore.showing import ShowingExplorer
-from tornproof_models.explore.workload import Append, Options, Rotate, Sync, Target
+from tornproof_models.explore.target import Options, Target
 
 from tornproof_conformance.scenarios.scenario import scenario
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from tornproof_models.contract.chain import judge_rows
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.queues import HasChain
 from tornproof_conformance.scenarios.chain import has_chain, rows_of

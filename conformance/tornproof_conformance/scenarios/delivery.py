@@ -28,7 +28,7 @@ from tornproof_models.explore.deliveries import (
     event_of,
     run,
 )
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.queues import HasQueue
 from tornproof_conformance.scenarios.scenario import error_code, scenario

@@ -10,7 +10,8 @@ from typing import Protocol, cast
 
 from tornproof_models.contract.journal import Record, Violation
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.workload import Options, Target, grow_payload
+from tornproof_models.explore.program import grow_payload
+from tornproof_models.explore.target import Options, Target
 
 from tornproof_conformance.frames import make_frame
 from tornproof_conformance.scenarios.scenario import READER, Situation, error_code, scenario

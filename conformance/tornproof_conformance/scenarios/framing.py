@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from blake3 import blake3
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.workload import Options, Target, grow_payload
+from tornproof_models.explore.program import grow_payload
+from tornproof_models.explore.target import Options, Target
 
 from tornproof_conformance.frames import HEADER_BYTES, make_frame
 from tornproof_conformance.scenarios.scenario import FORMAT, Situation, error_code, scenario

@@ -16,7 +16,8 @@ from attrs import frozen
 from tornproof.errors import Closed, TornproofError
 from tornproof.filesystem import Filesystem
 from tornproof_models.contract.journal import Record, Violation
-from tornproof_models.explore.workload import Options, Target, grow_payload
+from tornproof_models.explore.program import grow_payload
+from tornproof_models.explore.target import Options, Target
 
 from tornproof_conformance.group_commits import PATIENCE, Group, HasGroups, HeldDisk
 from tornproof_conformance.scenarios.scenario import GROUP_COMMIT, Situation, error_code, scenario

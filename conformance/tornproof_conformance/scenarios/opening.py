@@ -9,14 +9,9 @@ from tornproof_models.disk.filesystem import Fault, Kind, ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers
-from tornproof_models.explore.workload import (
-    Append,
-    Options,
-    Rotate,
-    Target,
-    grow_payload,
-    run,
-)
+from tornproof_models.explore.program import Append, Rotate, grow_payload
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance.frames import make_frame
 from tornproof_conformance.scenarios.scenario import (

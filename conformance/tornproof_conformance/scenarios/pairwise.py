@@ -16,7 +16,7 @@ from typing import Any, cast
 from attrs import astuple, evolve
 from tornproof_models.contract.chain import PairwiseRow, pairwise_chain, pairwise_hash
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.workload import Target
+from tornproof_models.explore.target import Target
 
 from tornproof_conformance.queues import VerifiesPairwise
 from tornproof_conformance.scenarios.scenario import scenario

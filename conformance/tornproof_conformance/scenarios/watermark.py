@@ -13,7 +13,8 @@ from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image
-from tornproof_models.explore.workload import DIRECTORY, Target, grow_payload
+from tornproof_models.explore.program import grow_payload
+from tornproof_models.explore.target import DIRECTORY, Target
 
 from tornproof_conformance.frames import make_frame
 from tornproof_conformance.scenarios.scenario import WATERMARK, Situation, error_code, scenario

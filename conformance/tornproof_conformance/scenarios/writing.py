@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import Fault, Kind
-from tornproof_models.explore.workload import Options, Target, grow_payload
+from tornproof_models.explore.program import grow_payload
+from tornproof_models.explore.target import Options, Target
 
 from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
 

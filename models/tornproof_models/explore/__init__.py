@@ -1,7 +1,9 @@
 """
 The explorer: run a workload, crash it everywhere, recover every image, judge.
 
-- `workload`: programs, and what runs them
+- `program`: short lists of steps
+- `target`: what the judge asks of a journal
+- `workload`: what runs the one with the other
 - `recovering`: what a recovery does with a disk, seen from outside
 - `explorer`: all images of a trace, each distinct one recovered once
 - `watching`, `questions`, `doubts`: by what recovery looks at, and what is not known then

@@ -38,7 +38,7 @@ from tornproof_models.disk.trace import (
 )
 from tornproof_models.explore.explorer import BOUND, Explorer
 from tornproof_models.explore.findings import Coverage, Finding
-from tornproof_models.explore.workload import Options, Target
+from tornproof_models.explore.target import Options, Target
 
 
 class Verdict(StrEnum):

@@ -20,7 +20,7 @@ from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.explore.questions import Conversation, Ending
 from tornproof_models.explore.recovering import RecoversElsewhere, recover
-from tornproof_models.explore.workload import Options, Target
+from tornproof_models.explore.target import Options, Target
 
 DEVIATIONS = 2
 """How much the images that are closest to losing nothing, or all, differ from that."""

@@ -33,7 +33,9 @@ from tornproof_models.disk.trace import Event
 from tornproof_models.explore.engine import Workers
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.workload import Options, Program, Run, Step, Target, run
+from tornproof_models.explore.program import Program, Step
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import Run, run
 
 Word: TypeAlias = tuple[int, ...]
 """A program as the positions of its steps in the alphabet."""

@@ -35,7 +35,7 @@ from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.questions import Ending
 from tornproof_models.explore.recovering import Outcome
-from tornproof_models.explore.workload import Options, Target
+from tornproof_models.explore.target import Options, Target
 
 FORMAT = "tornproof-certificate/3"
 

@@ -37,7 +37,9 @@ from tornproof_models.explore.consumers import (
     Moving,
     note,
 )
-from tornproof_models.explore.workload import Append, Kill, Options, Rotate, advance
+from tornproof_models.explore.program import Append, Kill, Rotate
+from tornproof_models.explore.target import Options
+from tornproof_models.explore.workload import advance
 
 PROBE_BYTES = 24
 

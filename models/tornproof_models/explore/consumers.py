@@ -21,15 +21,9 @@ from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Event
 from tornproof_models.explore.facts import HEADER_BYTES
 from tornproof_models.explore.mortal import Mortal, ProcessDied
-from tornproof_models.explore.workload import (
-    DIRECTORY,
-    Crash,
-    JournalUnderTest,
-    Options,
-    Run,
-    Step,
-    Target,
-)
+from tornproof_models.explore.program import Crash, Step
+from tornproof_models.explore.target import DIRECTORY, JournalUnderTest, Options, Target
+from tornproof_models.explore.workload import Run
 
 
 class CursorUnderTest(Protocol):

@@ -55,7 +55,8 @@ from tornproof_models.explore.findings import Coverage, Finding, relabel
 from tornproof_models.explore.observing import Observer
 from tornproof_models.explore.questions import Conversation, Ending, Question, Recoveries
 from tornproof_models.explore.recovering import Outcome, judge
-from tornproof_models.explore.workload import Options, Target, advance
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import advance
 
 BOUND = 1 << 16
 """

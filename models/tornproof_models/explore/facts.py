@@ -31,7 +31,7 @@ from tornproof_models.disk.trace import (
     Write,
     number_inodes,
 )
-from tornproof_models.explore.workload import DIRECTORY
+from tornproof_models.explore.target import DIRECTORY
 
 HEADER_BYTES = 40
 """Bytes of a frame before its payload (FRM-1): what an offset counts besides payloads."""

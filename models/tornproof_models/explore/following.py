@@ -46,7 +46,8 @@ from tornproof_models.explore.consumers import (
     segments,
 )
 from tornproof_models.explore.facts import HEADER_BYTES, Facts
-from tornproof_models.explore.workload import DIRECTORY, Options, advance
+from tornproof_models.explore.target import DIRECTORY, Options
+from tornproof_models.explore.workload import advance
 
 Jumps: TypeAlias = Mapping[int, int]
 """Before the reader's Nth operation of a look, from 1, so many events go by."""

@@ -21,8 +21,8 @@ from tornproof_models.disk.building import Tree
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.findings import Finding
 from tornproof_models.explore.recovering import Outcome, Recovered, recover
+from tornproof_models.explore.target import Options, Target
 from tornproof_models.explore.watching import Answer, Place, WatchedFilesystem
-from tornproof_models.explore.workload import Options, Target
 
 Names: TypeAlias = tuple[frozenset[str], tuple[str, ...]]
 """The paths of an image's directories, and of its files."""

@@ -13,7 +13,8 @@ from attrs import frozen
 from tornproof_models.contract.journal import History, Record, Violation
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.explore.workload import Options, Run, Target
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import Run
 
 PROBE = 1 << 30
 """Number of the call that appends after recovery: no workload gets as far."""

@@ -22,7 +22,7 @@ from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image
 from tornproof_models.explore.consumers import ConsumerRun, ConsumerStep, segments
 from tornproof_models.explore.following import Following
-from tornproof_models.explore.workload import Sync
+from tornproof_models.explore.program import Sync
 
 PROBE_BYTES = 24
 

@@ -28,8 +28,10 @@ from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.versions import SECTOR_BYTES
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Finding
+from tornproof_models.explore.program import Crash, Program
 from tornproof_models.explore.simpler import simpler_steps
-from tornproof_models.explore.workload import Crash, Options, Program, Target, run
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import run
 
 Item = TypeVar("Item")
 

@@ -11,20 +11,18 @@ from collections.abc import Iterator
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.explore.workload import (
+from tornproof_models.explore.program import (
     Append,
     Crash,
     Fail,
     Interrupt,
     Kill,
-    Options,
     Program,
-    Run,
     Step,
     Submit,
-    Target,
-    run,
 )
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import Run, run
 
 SIZES = (5, 24, 88, 256, 472, 600, 1200)
 """

@@ -1,232 +1,48 @@
 """
-Programs, and what runs them.
+What runs a program.
 
-A program is a short list of steps: append so many bytes, sync, rotate, reopen.
-`run` gives it to an implementation on a simulated disk and records the trace,
-with a mark for every promise.  The same program gives the same trace, to the
-byte: payloads are grown from the number of the call.
+`run` gives a program to an implementation on a simulated disk and records the
+trace, with a mark for every promise.  The same program gives the same trace, to
+the byte: payloads are grown from the number of the call.
 
 A run is judged even before anything crashes.  Whatever is read back while the
 process lives must be what was appended.
 """
 
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
-from typing import Protocol, TypeAlias, cast
+from typing import cast
 
-from attrs import Factory, define, evolve, field, frozen
+from attrs import Factory, define, evolve, field
 from tornproof.errors import TornproofError
 
 from tornproof_models.contract.journal import PROMISED, History, Record, Violation
-from tornproof_models.disk.filesystem import Fault, ModelFilesystem
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Acked, Event, Failed, Flushed, Image, Invoked, Observed
-
-DIRECTORY = "/journal"
-"""Where the journal lies on a simulated disk."""
-
-
-class JournalUnderTest(Protocol):
-    """What the judge asks of a journal that is open for writing."""
-
-    @property
-    def discarded_bytes(self) -> int:
-        """How many bytes recovery cut when this journal was opened (REC-7)."""
-        ...
-
-    def append(self, payload: bytes) -> int:
-        """Append a record and return its offset."""
-        ...
-
-    def sync(self) -> None:
-        """Make everything appended durable."""
-        ...
-
-    def rotate(self) -> int:
-        """Start a new segment and return its base."""
-        ...
-
-    def read(self, offset: int) -> bytes:
-        """Return the payload at an offset."""
-        ...
-
-    def scan(self) -> Iterator[Record]:
-        """Yield every record as (offset, payload)."""
-        ...
-
-    def close(self) -> None:
-        """Make everything durable and let go."""
-        ...
-
-
-@frozen
-class Options:
-    """How a journal is opened."""
-
-    segment_bytes: int = 512
-    durability: str = "immediate"
-    max_payload: int = 16 << 20
-
-
-class Target(Protocol):
-    """An implementation under judgement."""
-
-    @property
-    def name(self) -> str:
-        """What reports call it."""
-        ...
-
-    def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
-        """Open the journal in `DIRECTORY`, recovering it first."""
-        ...
-
-
-Answer: TypeAlias = int | TornproofError
-"""What an append answered: the offset, or why not."""
-
-
-class Interruptible(Protocol):
-    """A journal in a process that can be killed in the middle of what it does."""
-
-    def interrupt(
-        self, payloads: Sequence[bytes], answers: int, microseconds: int
-    ) -> Sequence[Answer]:
-        """Hand appends over, kill the process after so many answers, and return what came."""
-        ...
-
-
-class TakesMany(Protocol):
-    """A journal that takes records of many callers at the same time."""
-
-    def submit(self, payloads: Sequence[bytes]) -> Sequence[int]:
-        """Append records at the same time, all durably, and return their offsets."""
-        ...
-
-
-def new_disk(target: Target, image: Image | None = None) -> ModelFilesystem:
-    """
-    Make a disk with an image on it: a simulated one, unless the target brings its own.
-
-    What a target brings does everything that a run without faults and crashes asks
-    of a disk.
-    """
-    make = getattr(target, "new_disk", ModelFilesystem)
-    return cast("ModelFilesystem", make(image))
-
-
-# Steps
-
-
-@frozen
-class Append:
-    """Append a payload of so many bytes."""
-
-    size: int
-
-    def __str__(self) -> str:
-        return f"append({self.size} bytes)"
-
-
-@frozen
-class Sync:
-    """Ask for everything to be made durable."""
-
-    def __str__(self) -> str:
-        return "sync()"
-
-
-@frozen
-class Rotate:
-    """Start a new segment."""
-
-    def __str__(self) -> str:
-        return "rotate()"
-
-
-@frozen
-class Reopen:
-    """Close, and open again."""
-
-    def __str__(self) -> str:
-        return "close(); open()"
-
-
-@frozen
-class Kill:
-    """Kill the process and open again; the kernel lives on."""
-
-    def __str__(self) -> str:
-        return "SIGKILL; open()"
-
-
-@frozen
-class Submit:
-    """Hand over appends of these sizes at the same time, and wait for all answers."""
-
-    sizes: tuple[int, ...]
-
-    def __str__(self) -> str:
-        return f"append({', '.join(map(str, self.sizes))} bytes) at the same time"
-
-
-@frozen
-class Interrupt:
-    """
-    Hand over appends of these sizes without waiting, and kill the process on the way.
-
-    It is killed so many microseconds after so many answers, and opened again.
-    """
-
-    sizes: tuple[int, ...]
-    answers: int
-    microseconds: int = 0
-
-    def __str__(self) -> str:
-        later = f" and {self.microseconds} µs" if self.microseconds else ""
-        sizes = ", ".join(map(str, self.sizes))
-        return f"append({sizes} bytes), SIGKILL after {self.answers} answers{later}; open()"
-
-
-@frozen
-class Fail:
-    """Let the Nth operation on the disk from here on fail."""
-
-    nth: int
-    fault: Fault
-
-    def __str__(self) -> str:
-        return f"fail(disk operation {self.nth}: {self.fault.value})"
-
-
-@frozen
-class Crash:
-    """
-    Lose power after so many events of the trace, keep one of the images, and open it.
-
-    `point` counts from the last crash and `image` numbers the choices; both are
-    clamped to what there is, so that every integer means something.
-    """
-
-    profile: str
-    point: int
-    image: int
-
-    def __str__(self) -> str:
-        return f"crash({self.profile}, event {self.point}, image {self.image}); open()"
-
-
-Step: TypeAlias = Append | Sync | Rotate | Reopen | Kill | Submit | Interrupt | Fail | Crash
-Program: TypeAlias = tuple[Step, ...]
-
-
-@lru_cache(4)
-def grow_payload(size: int, seed: int) -> bytes:
-    """Return a payload of `size` bytes that no other seed gives (from 4 bytes on)."""
-    return random.Random(seed).randbytes(size)
+from tornproof_models.explore.program import (
+    Append,
+    Crash,
+    Fail,
+    Interrupt,
+    Kill,
+    Reopen,
+    Rotate,
+    Step,
+    Submit,
+    Sync,
+    grow_payload,
+)
+from tornproof_models.explore.target import (
+    Interruptible,
+    JournalUnderTest,
+    Options,
+    TakesMany,
+    Target,
+    new_disk,
+)
 
 
 def advance(history: History, event: Event) -> History:

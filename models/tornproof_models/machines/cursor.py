@@ -26,16 +26,8 @@ from tornproof_models.explore.consumers import (
     ConsumerTarget,
     GoBack,
 )
-from tornproof_models.explore.workload import (
-    DIRECTORY,
-    Append,
-    Crash,
-    Kill,
-    Options,
-    Reopen,
-    Rotate,
-    Sync,
-)
+from tornproof_models.explore.program import Append, Crash, Kill, Reopen, Rotate, Sync
+from tornproof_models.explore.target import DIRECTORY, Options
 from tornproof_models.machines.violated import Violated
 
 NAMES = ("kitchen", "bar")

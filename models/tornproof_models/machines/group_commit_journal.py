@@ -26,15 +26,9 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import Fault, ModelFilesystem
 from tornproof_models.disk.profiles import CLAIMED
 from tornproof_models.disk.trace import Acked, Event, Failed, Invoked
-from tornproof_models.explore.workload import (
-    DIRECTORY,
-    Crash,
-    Kill,
-    Options,
-    Run,
-    advance,
-    grow_payload,
-)
+from tornproof_models.explore.program import Crash, Kill, grow_payload
+from tornproof_models.explore.target import DIRECTORY, Options
+from tornproof_models.explore.workload import Run, advance
 from tornproof_models.machines.violated import Violated
 
 OPTIONS = Options(segment_bytes=512, durability="batched")

@@ -16,21 +16,20 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import CLAIMED
-from tornproof_models.explore.workload import (
+from tornproof_models.explore.program import (
     Append,
     Crash,
     Fail,
     Interrupt,
     Kill,
-    Options,
     Program,
     Reopen,
     Rotate,
-    Run,
     Step,
     Sync,
-    Target,
 )
+from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import Run
 from tornproof_models.machines.violated import Violated
 
 

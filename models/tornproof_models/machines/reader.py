@@ -17,7 +17,8 @@ from tornproof.journal import JournalReader
 from tornproof_models.disk.profiles import CLAIMED
 from tornproof_models.explore.consumers import Clean, Consume, ConsumerStep, ConsumerTarget
 from tornproof_models.explore.following import Following, ReaderTarget
-from tornproof_models.explore.workload import DIRECTORY, Append, Options, Rotate, Sync
+from tornproof_models.explore.program import Append, Rotate, Sync
+from tornproof_models.explore.target import DIRECTORY, Options
 from tornproof_models.machines.violated import Violated
 
 WRITER_STEPS: st.SearchStrategy[ConsumerStep] = st.one_of(

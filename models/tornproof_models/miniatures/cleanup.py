@@ -16,7 +16,7 @@ from tornproof.errors import Corrupt, Invalid
 from tornproof.filesystem import Filesystem
 
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.workload import DIRECTORY, Options
+from tornproof_models.explore.target import DIRECTORY, Options
 from tornproof_models.miniatures.small_journal import SmallJournal
 from tornproof_models.miniatures.small_recovery import write_all
 

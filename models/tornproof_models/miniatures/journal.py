@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.workload import JournalUnderTest, Options
+from tornproof_models.explore.target import JournalUnderTest, Options
 from tornproof_models.miniatures.journal_damage import (
     ActsBeforeItDecides,
     ForeignFilesRemoved,

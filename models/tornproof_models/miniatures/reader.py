@@ -17,7 +17,7 @@ from tornproof.errors import Corrupt, Trimmed
 from tornproof.filesystem import File, Filesystem
 
 from tornproof_models.contract.journal import Record
-from tornproof_models.explore.workload import DIRECTORY, Options
+from tornproof_models.explore.target import DIRECTORY, Options
 from tornproof_models.miniatures.small_frames import HEADER_BYTES, Damage, SmallFrames
 
 

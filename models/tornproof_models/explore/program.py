@@ -1,0 +1,123 @@
+"""
+Programs: short lists of steps.
+
+Append so many bytes, sync, rotate, reopen; and what goes wrong is a step as well: a
+disk that will fail, a kill, a loss of power.  A step holds small integers and no
+bytes, so a program shrinks well, prints in a line, and means the same everywhere.
+"""
+
+import random
+from functools import lru_cache
+from typing import TypeAlias
+
+from attrs import frozen
+
+from tornproof_models.disk.filesystem import Fault
+
+
+@frozen
+class Append:
+    """Append a payload of so many bytes."""
+
+    size: int
+
+    def __str__(self) -> str:
+        return f"append({self.size} bytes)"
+
+
+@frozen
+class Sync:
+    """Ask for everything to be made durable."""
+
+    def __str__(self) -> str:
+        return "sync()"
+
+
+@frozen
+class Rotate:
+    """Start a new segment."""
+
+    def __str__(self) -> str:
+        return "rotate()"
+
+
+@frozen
+class Reopen:
+    """Close, and open again."""
+
+    def __str__(self) -> str:
+        return "close(); open()"
+
+
+@frozen
+class Kill:
+    """Kill the process and open again; the kernel lives on."""
+
+    def __str__(self) -> str:
+        return "SIGKILL; open()"
+
+
+@frozen
+class Submit:
+    """Hand over appends of these sizes at the same time, and wait for all answers."""
+
+    sizes: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"append({', '.join(map(str, self.sizes))} bytes) at the same time"
+
+
+@frozen
+class Interrupt:
+    """
+    Hand over appends of these sizes without waiting, and kill the process on the way.
+
+    It is killed so many microseconds after so many answers, and opened again.
+    """
+
+    sizes: tuple[int, ...]
+    answers: int
+    microseconds: int = 0
+
+    def __str__(self) -> str:
+        later = f" and {self.microseconds} µs" if self.microseconds else ""
+        sizes = ", ".join(map(str, self.sizes))
+        return f"append({sizes} bytes), SIGKILL after {self.answers} answers{later}; open()"
+
+
+@frozen
+class Fail:
+    """Let the Nth operation on the disk from here on fail."""
+
+    nth: int
+    fault: Fault
+
+    def __str__(self) -> str:
+        return f"fail(disk operation {self.nth}: {self.fault.value})"
+
+
+@frozen
+class Crash:
+    """
+    Lose power after so many events of the trace, keep one of the images, and open it.
+
+    `point` counts from the last crash and `image` numbers the choices; both are
+    clamped to what there is, so that every integer means something.
+    """
+
+    profile: str
+    point: int
+    image: int
+
+    def __str__(self) -> str:
+        return f"crash({self.profile}, event {self.point}, image {self.image}); open()"
+
+
+Step: TypeAlias = Append | Sync | Rotate | Reopen | Kill | Submit | Interrupt | Fail | Crash
+Program: TypeAlias = tuple[Step, ...]
+
+
+@lru_cache(4)
+def grow_payload(size: int, seed: int) -> bytes:
+    """Return a payload of `size` bytes that no other seed gives (from 4 bytes on)."""
+    return random.Random(seed).randbytes(size)

@@ -1,0 +1,109 @@
+"""
+What the judge asks of a journal, and no more.
+
+An implementation under judgement, a *target*, opens a journal on a simulated disk;
+what it opens appends, syncs, reads and closes.  That the journal may be the
+reference, a miniature with a bug, or a process that speaks a protocol, nobody on
+this side of the target can tell.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, TypeAlias, cast
+
+from attrs import frozen
+from tornproof.errors import TornproofError
+
+from tornproof_models.contract.journal import Record
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.trace import Image
+
+DIRECTORY = "/journal"
+"""Where the journal lies on a simulated disk."""
+
+
+class JournalUnderTest(Protocol):
+    """What the judge asks of a journal that is open for writing."""
+
+    @property
+    def discarded_bytes(self) -> int:
+        """How many bytes recovery cut when this journal was opened (REC-7)."""
+        ...
+
+    def append(self, payload: bytes) -> int:
+        """Append a record and return its offset."""
+        ...
+
+    def sync(self) -> None:
+        """Make everything appended durable."""
+        ...
+
+    def rotate(self) -> int:
+        """Start a new segment and return its base."""
+        ...
+
+    def read(self, offset: int) -> bytes:
+        """Return the payload at an offset."""
+        ...
+
+    def scan(self) -> Iterator[Record]:
+        """Yield every record as (offset, payload)."""
+        ...
+
+    def close(self) -> None:
+        """Make everything durable and let go."""
+        ...
+
+
+@frozen
+class Options:
+    """How a journal is opened."""
+
+    segment_bytes: int = 512
+    durability: str = "immediate"
+    max_payload: int = 16 << 20
+
+
+class Target(Protocol):
+    """An implementation under judgement."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
+        """Open the journal in `DIRECTORY`, recovering it first."""
+        ...
+
+
+Answer: TypeAlias = int | TornproofError
+"""What an append answered: the offset, or why not."""
+
+
+class Interruptible(Protocol):
+    """A journal in a process that can be killed in the middle of what it does."""
+
+    def interrupt(
+        self, payloads: Sequence[bytes], answers: int, microseconds: int
+    ) -> Sequence[Answer]:
+        """Hand appends over, kill the process after so many answers, and return what came."""
+        ...
+
+
+class TakesMany(Protocol):
+    """A journal that takes records of many callers at the same time."""
+
+    def submit(self, payloads: Sequence[bytes]) -> Sequence[int]:
+        """Append records at the same time, all durably, and return their offsets."""
+        ...
+
+
+def new_disk(target: Target, image: Image | None = None) -> ModelFilesystem:
+    """
+    Make a disk with an image on it: a simulated one, unless the target brings its own.
+
+    What a target brings does everything that a run without faults and crashes asks
+    of a disk.
+    """
+    make = getattr(target, "new_disk", ModelFilesystem)
+    return cast("ModelFilesystem", make(image))
