@@ -20,7 +20,7 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.trace import Trace
-from tornproof_models.explore import deliveries
+from tornproof_models.explore import delivery_program
 from tornproof_models.explore import program as steps
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Finding
@@ -97,7 +97,7 @@ class DeliveryCase:
     """Run a program through a deferred queue, and judge it by what a profile promises."""
 
     profile: DeliveryProfile
-    program: deliveries.Program
+    program: delivery_program.Program
 
 
 @frozen

@@ -3,7 +3,7 @@ What is judged besides a journal: deferred queues, and chains.
 
 A target that has a queue offers `open_queue`, and one that has a chain
 `open_chain`; what has neither is not judged on them.  The programs that a queue
-goes through are those of `tornproof_models.explore.deliveries`, and here they
+goes through are those of `tornproof_models.explore.delivery_program`, and here they
 are turned into JSON's types and back.
 """
 
@@ -20,7 +20,8 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.disk.filesystem import Fault
 from tornproof_models.explore import deliveries
-from tornproof_models.explore.deliveries import Arm, FailDisk, Program, Step
+from tornproof_models.explore import delivery_program as steps
+from tornproof_models.explore.delivery_program import Arm, FailDisk, Program, Step
 from tornproof_models.explore.hunting import violations_of
 from tornproof_models.explore.schedules import Exploration
 from tornproof_models.explore.target import Target
@@ -128,15 +129,15 @@ def judge_schedules(target: Target, events: int, falls: int, faults: int) -> lis
 _STEPS: Mapping[str, type[Step]] = {
     kind.__name__.lower(): kind
     for kind in (
-        deliveries.Submit,
-        deliveries.Move,
-        deliveries.Sibling,
-        deliveries.Kill,
-        deliveries.Watch,
-        deliveries.AskDrain,
-        deliveries.Close,
-        deliveries.Hold,
-        deliveries.Replay,
+        steps.Submit,
+        steps.Move,
+        steps.Sibling,
+        steps.Kill,
+        steps.Watch,
+        steps.AskDrain,
+        steps.Close,
+        steps.Hold,
+        steps.Replay,
     )
 }
 

@@ -27,7 +27,7 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.disk.filesystem import Fault, ModelFilesystem
 from tornproof_models.explore import schedules
-from tornproof_models.explore.deliveries import (
+from tornproof_models.explore.delivery_program import (
     Arm,
     AskDrain,
     Close,

@@ -12,7 +12,8 @@ from tornproof_conformance.pytest_plugin import requirement
 from tornproof_models.contract.delivery import Outcome, Profile
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.disk.filesystem import Fault as DiskFault
-from tornproof_models.explore.deliveries import (
+from tornproof_models.explore.deliveries import Run, run
+from tornproof_models.explore.delivery_program import (
     Arm,
     AskDrain,
     Close,
@@ -21,14 +22,12 @@ from tornproof_models.explore.deliveries import (
     Kill,
     Move,
     Replay,
-    Run,
     Sibling,
     Step,
     Submit,
     Watch,
     event_of,
     payload_of,
-    run,
 )
 from tornproof_models.machines.drainer import machine
 from tornproof_models.machines.reference_queue import ReferenceQueue

@@ -6,7 +6,7 @@ import pytest
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_models.contract.delivery import Profile, Violation
 from tornproof_models.database_faults import Kind, Strike, When
-from tornproof_models.explore.deliveries import Arm, Kill, Move, Program, Replay, Submit
+from tornproof_models.explore.delivery_program import Arm, Kill, Move, Program, Replay, Submit
 from tornproof_models.explore.hunting import Finding, hunt, programs, shrink, violations_of
 from tornproof_models.machines.holes import HOLES, find_hole
 from tornproof_models.machines.reference_queue import ReferenceQueue

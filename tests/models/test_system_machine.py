@@ -12,7 +12,8 @@ from tornproof.kv import KeyValueStore
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_models.contract.delivery import Profile
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.deliveries import Kill, Move, Run, Submit
+from tornproof_models.explore.deliveries import Run
+from tornproof_models.explore.delivery_program import Kill, Move, Submit
 from tornproof_models.machines.audit_indexer import IndexerUnderTest
 from tornproof_models.machines.system import JOURNAL, ReferenceSystem, system_machine
 from tornproof_models.machines.violated import Violated

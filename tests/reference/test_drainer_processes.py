@@ -40,7 +40,7 @@ from tornproof_models.contract.delivery import (
     Submitted,
     judge,
 )
-from tornproof_models.explore.deliveries import event_id, payload_of
+from tornproof_models.explore.delivery_program import event_id, payload_of
 from tornproof_models.machines.reference_queue import CHAIN, DEAD_LETTERS
 
 from tests.reference import drainer_workers as workers

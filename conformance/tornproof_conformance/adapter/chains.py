@@ -17,7 +17,7 @@ from attrs import define, evolve, field, frozen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tornproof_models.contract.chain import COLUMNS, Row, content_of, row_after, sealed
 from tornproof_models.contract.delivery import Profile
-from tornproof_models.explore.deliveries import event_of
+from tornproof_models.explore.delivery_program import event_of
 
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.messages import Refusal

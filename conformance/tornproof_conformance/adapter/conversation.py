@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import frozen
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.deliveries import event_of
+from tornproof_models.explore.delivery_program import event_of
 
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.messages import Refusal, Unsupported

@@ -32,7 +32,8 @@ from tornproof_models.contract.delivery import (
     judge_drain,
 )
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.deliveries import (
+from tornproof_models.explore.deliveries import ids_of
+from tornproof_models.explore.delivery_program import (
     Kill,
     Move,
     Program,
@@ -40,7 +41,6 @@ from tornproof_models.explore.deliveries import (
     Watch,
     event_id,
     event_of,
-    ids_of,
     payload_of,
 )
 

@@ -15,7 +15,8 @@ from contextlib import closing, suppress
 from attrs import frozen
 from tornproof_models.contract.delivery import Outcome, Profile
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.deliveries import event_of, ids_of
+from tornproof_models.explore.deliveries import ids_of
+from tornproof_models.explore.delivery_program import event_of
 
 from tornproof_conformance.adapter.arming import (
     Arming,

@@ -16,7 +16,7 @@ from tornproof_models.contract.delivery import Profile
 from tornproof_models.contract.delivery import Violation as DeliveryViolation
 from tornproof_models.contract.journal import Violation
 from tornproof_models.explore import deliveries
-from tornproof_models.explore.deliveries import Program
+from tornproof_models.explore.delivery_program import Program
 from tornproof_models.explore.hunting import programs, shrink, violations_of
 from tornproof_models.explore.target import Target
 

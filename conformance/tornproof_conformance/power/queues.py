@@ -23,7 +23,7 @@ from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.profiles import Profile as DiskProfile
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.explore.deliveries import event_id, event_of, payload_of
+from tornproof_models.explore.delivery_program import event_id, event_of, payload_of
 from tornproof_models.explore.explorer import is_crash_point
 
 from tornproof_conformance.adapter.chains import open_queue

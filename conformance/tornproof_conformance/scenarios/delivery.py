@@ -16,17 +16,15 @@ from tornproof_models.contract.delivery import Outcome, Profile
 from tornproof_models.contract.journal import Violation
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.explore import deliveries
-from tornproof_models.explore.deliveries import (
-    MAX_MOVES,
+from tornproof_models.explore.deliveries import MAX_MOVES, Run, run
+from tornproof_models.explore.delivery_program import (
     Arm,
     Kill,
     Move,
     Program,
-    Run,
     Submit,
     Watch,
     event_of,
-    run,
 )
 from tornproof_models.explore.target import Target
 

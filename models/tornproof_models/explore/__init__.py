@@ -17,4 +17,18 @@ Of readers, cursors and cleanup:
 - `cleanup`: crash those programs everywhere
 - `facts`, `following`: a reader beside a writer, one disk operation at a time
 - `showing`: take away the power after a reader has shown something
+
+Of deferred queues:
+
+- `delivery_program`, `deliveries`: programs for a queue, and what takes one through it
+- `hunting`: every small thing that may go wrong, in every small situation
+- `schedules`: all schedules, not some
+
+Of what comes out:
+
+- `shrink`, `simpler`: the smallest story that still ends badly
+- `barriers`: which syncs of a program carry weight
+- `certificate`: a verdict that somebody else can check
+- `check_certificate`, `plain_crash`, `plain_disk`: who checks it, and shares nothing with the rest
+- `campaign`, `archive`, `engine`: every program up to a length, in shards, wherever there is room
 """

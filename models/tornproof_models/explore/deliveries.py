@@ -1,18 +1,15 @@
 """
-Programs for a deferred queue, and their way through an implementation.
+What takes a program through a deferred queue.
 
-A program is a list of steps: submit, let the drainer make a move, let something
-go wrong, kill the process, close, drain, replay.  A `Run` takes them one by
-one, notes what was asked and answered, and asks the contract after each step,
-and once more when everything has come to rest.
+A `Run` takes the steps one by one, notes what was asked and answered, and asks the
+contract after each step, and once more when everything has come to rest.
 
 A `Target` is an implementation that moves only when told to.  What survives a
 death is its own business; what died is not asked.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from attrs import define, evolve, field, frozen
 
@@ -36,6 +33,23 @@ from tornproof_models.contract.delivery import (
 )
 from tornproof_models.database_faults import Kind, MemoryDatabase, Panic, ProcessDied, Strike
 from tornproof_models.disk.filesystem import Fault as DiskFault
+from tornproof_models.explore.delivery_program import (
+    Arm,
+    AskDrain,
+    Close,
+    FailDisk,
+    Hold,
+    Kill,
+    Move,
+    Replay,
+    Sibling,
+    Step,
+    Submit,
+    Watch,
+    event_id,
+    event_of,
+    payload_of,
+)
 
 MAX_MOVES = 200
 """Moves after which a drainer that nothing disturbs any more should have come to rest."""
@@ -52,31 +66,6 @@ FAULTS: Mapping[Kind, Fault] = {
     Kind.PANIC: Fault.PANIC,
 }
 """What the contract calls them."""
-
-
-def event_id(number: int) -> str:
-    """Name the event of that number."""
-    return f"e{number}"
-
-
-def event_of(number: int) -> Mapping[str, Any]:
-    """Return the event of that number, as the object that it is in JSON."""
-    return {
-        "action": {"command": f"command {number}", "kind": "bash"},
-        "agent_id": "agent",
-        "decision": {"decision": "refuse", "reason": "because", "rule_id": "R1"},
-        "event_id": event_id(number),
-        "timestamp": f"2026-01-31T12:00:00.{number:09d}Z",
-    }
-
-
-def payload_of(number: int) -> bytes:
-    """
-    Return its canonical bytes.
-
-    For an object of plain ASCII texts RFC 8785 asks for no more than this.
-    """
-    return json.dumps(event_of(number), sort_keys=True, separators=(",", ":")).encode()
 
 
 @frozen
@@ -145,114 +134,6 @@ class Target(Protocol):
     def look(self) -> Look:
         """Look at what is there."""
         ...
-
-
-# Steps
-
-
-@frozen
-class Submit:
-    """Submit the next event."""
-
-    encodable: bool = True
-
-    def __str__(self) -> str:
-        return "submit an event" if self.encodable else "submit an event that cannot be encoded"
-
-
-@frozen
-class Move:
-    """Let the drainer make a move, or several."""
-
-    moves: int = 1
-
-    def __str__(self) -> str:
-        return "the drainer moves" if self.moves == 1 else f"the drainer moves {self.moves} times"
-
-
-@frozen
-class Arm:
-    """Let something go wrong from here on."""
-
-    strike: Strike
-
-    def __str__(self) -> str:
-        return f"from here on: {self.strike}"
-
-
-@frozen
-class FailDisk:
-    """Let an operation on the spool's disk fail."""
-
-    nth: int
-    fault: DiskFault
-
-    def __str__(self) -> str:
-        return f"from here on: {self.fault.value} at disk operation {self.nth}"
-
-
-@frozen
-class Sibling:
-    """Another process appends to the chain."""
-
-    def __str__(self) -> str:
-        return "another process appends to the chain"
-
-
-@frozen
-class Kill:
-    """Kill the process, or cut the power, and begin a new one."""
-
-    power: int | None = None
-
-    def __str__(self) -> str:
-        return "SIGKILL; restart" if self.power is None else "power cut; restart"
-
-
-@frozen
-class Watch:
-    """Somebody looks at the chain and the dead letters."""
-
-    def __str__(self) -> str:
-        return "somebody looks at the chain"
-
-
-@frozen
-class AskDrain:
-    """Wait until nothing is pending."""
-
-    def __str__(self) -> str:
-        return "drain_pending()"
-
-
-@frozen
-class Close:
-    """Close and flush."""
-
-    def __str__(self) -> str:
-        return "close_and_flush()"
-
-
-@frozen
-class Hold:
-    """A producer keeps a handle."""
-
-    def __str__(self) -> str:
-        return "another producer keeps a handle"
-
-
-@frozen
-class Replay:
-    """An operator replays the dead letters."""
-
-    def __str__(self) -> str:
-        return "replay the dead letters"
-
-
-Step: TypeAlias = (
-    Submit | Move | Arm | FailDisk | Sibling | Kill | Watch | AskDrain | Close | Hold | Replay
-)
-Program: TypeAlias = tuple[Step, ...]
 
 
 @define

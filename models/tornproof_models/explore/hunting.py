@@ -15,7 +15,8 @@ from attrs import evolve, frozen
 
 from tornproof_models.contract.delivery import Profile, Violation
 from tornproof_models.database_faults import Kind, Strike, When
-from tornproof_models.explore.deliveries import (
+from tornproof_models.explore.deliveries import Run, Target, run
+from tornproof_models.explore.delivery_program import (
     Arm,
     AskDrain,
     Close,
@@ -24,13 +25,10 @@ from tornproof_models.explore.deliveries import (
     Move,
     Program,
     Replay,
-    Run,
     Sibling,
     Step,
     Submit,
-    Target,
     Watch,
-    run,
 )
 
 POINTS = ("begin", "residence", "head", "insert", "dead letter", "remove", "cursor", "commit")

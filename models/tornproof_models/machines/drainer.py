@@ -18,7 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from tornproof_models.contract.delivery import Profile
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.disk.filesystem import Fault as DiskFault
-from tornproof_models.explore.deliveries import (
+from tornproof_models.explore.deliveries import Run, Target
+from tornproof_models.explore.delivery_program import (
     Arm,
     AskDrain,
     Close,
@@ -27,11 +28,9 @@ from tornproof_models.explore.deliveries import (
     Kill,
     Move,
     Replay,
-    Run,
     Sibling,
     Step,
     Submit,
-    Target,
     Watch,
 )
 from tornproof_models.explore.hunting import LANDS, REJECTED, SEVERAL

@@ -45,7 +45,8 @@ from tornproof_models.database_faults import (
     Strike,
     When,
 )
-from tornproof_models.explore.deliveries import FAULTS, event_id, payload_of
+from tornproof_models.explore.deliveries import FAULTS
+from tornproof_models.explore.delivery_program import event_id, payload_of
 from tornproof_models.explore.schedules import Exploration, explore
 
 Rows: TypeAlias = tuple[tuple[tuple[Any, ...], ...], ...]

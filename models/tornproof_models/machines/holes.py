@@ -16,7 +16,7 @@ from attrs import frozen
 
 from tornproof_models.contract.delivery import Profile, Violation
 from tornproof_models.database_faults import Kind, When
-from tornproof_models.explore.deliveries import (
+from tornproof_models.explore.delivery_program import (
     Arm,
     AskDrain,
     Hold,

@@ -33,7 +33,8 @@ from tornproof_models.contract.audit_fold import Applied, judge_caught_up, judge
 from tornproof_models.contract.delivery import Profile
 from tornproof_models.database_faults import Kind, MemoryDatabase
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.deliveries import Arm, Kill, Move, Run, Step, Submit
+from tornproof_models.explore.deliveries import Run
+from tornproof_models.explore.delivery_program import Arm, Kill, Move, Step, Submit
 from tornproof_models.machines.audit import ReferenceStore
 from tornproof_models.machines.audit_indexer import IndexerUnderTest
 from tornproof_models.machines.drainer import strikes
