@@ -51,7 +51,7 @@ from tornproof_conformance.checks.situations import (
 from tornproof_conformance.events import Implementation, RunEvent, RunStarted
 from tornproof_conformance.runner import check_target, diagnosed
 from tornproof_conformance.scenarios import SCENARIOS
-from tornproof_conformance.vectors import image_vectors
+from tornproof_conformance.vectors.vector import image_vectors
 from tornproof_conformance.versions import current_versions
 
 ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {

@@ -30,19 +30,19 @@ from tornproof_models.explore.workload import run
 from tornproof_models.machines.group_commit import SITUATIONS
 
 from tornproof_conformance.adapter.exercises import EXERCISES, exercise
-from tornproof_conformance.group_commits import judge_batches
-from tornproof_conformance.indexes import KINDS, LocalIndex, audit_cases, judge_case
+from tornproof_conformance.fuzzing.searching import repeat_machine
 from tornproof_conformance.machines import make_machine
-from tornproof_conformance.queues import (
+from tornproof_conformance.scenarios import SCENARIOS
+from tornproof_conformance.subjects.group_commits import judge_batches
+from tornproof_conformance.subjects.indexes import KINDS, LocalIndex, audit_cases, judge_case
+from tornproof_conformance.subjects.queues import (
     decode_program,
     encode_program,
     judge_delivery,
     judge_schedules,
 )
-from tornproof_conformance.scenarios import SCENARIOS
-from tornproof_conformance.searching import repeat_machine
-from tornproof_conformance.vector_check import judge_vector
-from tornproof_conformance.vectors import cases, image_vectors
+from tornproof_conformance.vectors.judging import judge_vector
+from tornproof_conformance.vectors.vector import cases, image_vectors
 
 
 @frozen

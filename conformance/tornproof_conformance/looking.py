@@ -11,7 +11,7 @@ from tornproof_conformance.gallery import breakers
 from tornproof_conformance.runner import CHECKS
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.specification import tests_of
-from tornproof_conformance.vectors import vectors_of
+from tornproof_conformance.vectors.vector import vectors_of
 
 
 def who_looks(identifier: str) -> Mapping[str, list[str]]:

@@ -35,7 +35,7 @@ from tornproof_conformance.report.record import RunRecord, record_run
 from tornproof_conformance.report.violation import render_diagnosis, render_violation
 from tornproof_conformance.runner import check_target
 from tornproof_conformance.scenarios import SCENARIOS
-from tornproof_conformance.vectors import image_vectors
+from tornproof_conformance.vectors.vector import image_vectors
 
 WIDTH = 100
 """Columns in which a violation is told; pytest indents nothing."""

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from itertools import pairwise
 
-from tornproof_conformance.frames import read_frames
-from tornproof_conformance.vectors import Recovered, Refused
+from tornproof_conformance.story.frames import read_frames
+from tornproof_conformance.vectors.vector import Recovered, Refused
 
 SEGMENT = re.compile(r"[0-9a-f]{16}\.wal")
 TEMPORARY = re.compile(r"[0-9a-f]{16}\.wal\.tmp")

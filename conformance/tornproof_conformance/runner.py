@@ -39,12 +39,12 @@ from tornproof_conformance.events import (
     RunFinished,
     RunStarted,
 )
-from tornproof_conformance.group_commits import HasBatcher
-from tornproof_conformance.indexes import HasAudits
 from tornproof_conformance.power.cases import for_case
 from tornproof_conformance.shrinking import shrink_problem
 from tornproof_conformance.specification import Level, requirements
-from tornproof_conformance.stories import tell
+from tornproof_conformance.story.stories import tell
+from tornproof_conformance.subjects.group_commits import HasBatcher
+from tornproof_conformance.subjects.indexes import HasAudits
 from tornproof_conformance.targets import NoJournal
 from tornproof_conformance.unseen import why_unseen
 from tornproof_conformance.versions import current_versions

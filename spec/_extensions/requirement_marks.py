@@ -22,7 +22,7 @@ from tornproof_conformance.specification import (
     requirements,
     tests_of,
 )
-from tornproof_conformance.vectors import vectors_of
+from tornproof_conformance.vectors.vector import vectors_of
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

@@ -9,12 +9,12 @@ import pytest
 from attrs import evolve
 from click.testing import CliRunner
 from tornproof.errors import Invalid
-from tornproof_conformance import foreign_harm, foreign_logs
 from tornproof_conformance.cli import main
-from tornproof_conformance.foreign_harm import FAILED, Examined, examine
+from tornproof_conformance.foreign import harm, logs
+from tornproof_conformance.foreign.harm import FAILED, Examined, examine
 from tornproof_models.explore.program import Append
 
-TARGETS = foreign_logs.directory()
+TARGETS = logs.directory()
 
 needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
@@ -22,15 +22,15 @@ needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try less than the command does: one record, and few images."""
-    monkeypatch.setattr(foreign_harm, "PROGRAMS", ((Append(20),),))
-    monkeypatch.setattr(foreign_harm, "BOUND", 64)
-    monkeypatch.setattr(foreign_harm, "SAMPLE", 8)
+    monkeypatch.setattr(harm, "PROGRAMS", ((Append(20),),))
+    monkeypatch.setattr(harm, "BOUND", 64)
+    monkeypatch.setattr(harm, "SAMPLE", 8)
 
 
 @needs_strace
 def test_sqlite_loses_nothing_that_it_has_synced() -> None:
     """Under synchronous=FULL it does no more than take back what a failed sync left in memory."""
-    *_, examined = examine(foreign_logs.foreign_logs()["sqlite-full"])
+    *_, examined = examine(logs.foreign_logs()["sqlite-full"])
 
     assert isinstance(examined, Examined)
     found = [(each.time, each.violation.requirement, each.profile) for each in examined.harms]
@@ -50,7 +50,7 @@ def test_sqlite_loses_a_commit_that_it_does_not_sync() -> None:
 
 def test_every_log_has_an_adapter_and_a_pinned_version() -> None:
     """What the list names is there: a program, or what to build it from."""
-    for log in foreign_logs.foreign_logs().values():
+    for log in logs.foreign_logs().values():
         if log.build:
             assert (TARGETS / log.build[0] / "Makefile").is_file()
         else:
@@ -64,13 +64,13 @@ def test_the_list_quotes_every_promise() -> None:
 
     listed = [json.loads(line) for line in outcome.output.splitlines()]
     there = [entry for entry in listed if "unavailable" not in entry]
-    assert [entry["name"] for entry in there] == list(foreign_logs.foreign_logs())
+    assert [entry["name"] for entry in there] == list(logs.foreign_logs())
     assert all(entry["promise"] and entry["source"] for entry in there)
 
 
 def test_the_list_says_what_is_missing_from_it() -> None:
     """A log that cannot be fetched is listed with the reason, and refused with it."""
-    (name, reason), *_ = foreign_logs.unavailable_logs().items()
+    (name, reason), *_ = logs.unavailable_logs().items()
 
     listed = CliRunner().invoke(main, ["targets"])
     refused = CliRunner().invoke(main, ["targets", name])
@@ -99,11 +99,11 @@ def test_a_missing_tool_is_named(name: str, tool: str, monkeypatch: pytest.Monke
 
 def test_a_tool_that_fails_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     """What pip says is shown, with the command that anybody can run again."""
-    log = evolve(foreign_logs.foreign_logs()["lmdb"], packages=("tornproof==0.0.0",))
+    log = evolve(logs.foreign_logs()["lmdb"], packages=("tornproof==0.0.0",))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
 
     with pytest.raises(Invalid, match=r"No matching distribution found") as it:
-        foreign_logs.prepare(log)
+        logs.prepare(log)
 
     assert "-m pip install --quiet tornproof==0.0.0" in str(it.value)
 

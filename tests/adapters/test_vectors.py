@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tornproof_conformance.vectors import ImageVector, Recovered, image_vectors
+from tornproof_conformance.vectors.vector import ImageVector, Recovered, image_vectors
 
 from tests.adapters.driver import Adapter, Refused
 

@@ -11,9 +11,9 @@ from tornproof.chain.row import Head
 from tornproof.chain.verify import Kind as BreakKind
 from tornproof.errors import Invalid
 from tornproof_conformance.pytest_plugin import requirement
-from tornproof_conformance.queues import ChainUnderTest
 from tornproof_conformance.scenarios import chain, pairwise
 from tornproof_conformance.scenarios.scenario import Scenario
+from tornproof_conformance.subjects.queues import ChainUnderTest
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.explore.target import JournalUnderTest, Options
 from tornproof_models.machines.chain import ReferenceChain

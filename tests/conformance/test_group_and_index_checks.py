@@ -18,12 +18,12 @@ from tornproof_conformance.checks.group_commit import GROUP_COMMIT
 from tornproof_conformance.checks.machine import MACHINE
 from tornproof_conformance.checks.queues import DRAINER_MACHINE
 from tornproof_conformance.events import Progress, RequirementJudged, RunFinished, ViolationFound
-from tornproof_conformance.group_commits import Group
-from tornproof_conformance.hunts import hunts_of
+from tornproof_conformance.fuzzing.hunts import hunts_of
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_conformance.runner import CHECKS, check_target, checks_of
 from tornproof_conformance.scenarios import audit, group_commit
 from tornproof_conformance.scenarios.scenario import Scenario
+from tornproof_conformance.subjects.group_commits import Group
 from tornproof_conformance.targets import ReferenceTarget, find_target
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.filesystem import ModelFilesystem

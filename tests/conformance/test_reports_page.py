@@ -12,7 +12,7 @@ from tornproof_conformance.report.page import (
     render_page,
     scenes,
 )
-from tornproof_conformance.stories import tell_file
+from tornproof_conformance.story.stories import tell_file
 
 from tests.conformance.report_runs import (
     FAILING,

@@ -10,7 +10,7 @@ from tornproof.journal import Journal, recover
 from tornproof.record import MAX_PAYLOAD_BYTES
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_conformance.specification import SpecificationError
-from tornproof_conformance.vectors import (
+from tornproof_conformance.vectors.vector import (
     ImageVector,
     Recovered,
     Refused,

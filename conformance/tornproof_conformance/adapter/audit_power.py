@@ -80,7 +80,9 @@ def cut_power_of_index(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator
 
 def _crash(target: AdapterTarget) -> Iterator[Violation]:
     trace, puts = _record(target)
-    with AdapterTarget.running(target.command, timeout=target.timeout) as plain:
+    with AdapterTarget.running(
+        target.command, timeout=target.timeout, patience=target.patience
+    ) as plain:
         recovering = _Recovering(plain)
         for profile in CLAIMED:
             for point, image in _images(trace, puts, profile):

@@ -22,8 +22,8 @@ from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.messages import Refusal, decode_ok, decode_reply
 from tornproof_conformance.adapter.resources import computing_time
 from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.indexes import audit_cases, judge_case
-from tornproof_conformance.searching import Order, search_machine
+from tornproof_conformance.fuzzing.searching import Order, search_machine
+from tornproof_conformance.subjects.indexes import audit_cases, judge_case
 
 KINDS = {
     "layout": "audit/keys",

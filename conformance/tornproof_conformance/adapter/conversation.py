@@ -16,7 +16,6 @@ from tornproof_models.explore.delivery_program import event_of
 
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.messages import Refusal, Unsupported
-from tornproof_conformance.adapter.session import Session
 from tornproof_conformance.adapter.target import AdapterTarget, introduction
 
 
@@ -88,7 +87,7 @@ CONVERSATION: Sequence[Asked] = (
 def converse(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Hold the conversation: yield what is claimed and not there, raise a `Diagnosis`."""
     disks: dict[str, DirectoryDisk] = {}
-    with Session.start(target.command, timeout=target.timeout) as session:
+    with target.start_session() as session:
         introduction(session)
         for asked in requests_of(target):
             arguments = dict(asked.arguments)

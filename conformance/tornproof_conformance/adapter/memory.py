@@ -15,7 +15,6 @@ from tornproof_models.explore.target import Options
 from tornproof_conformance.adapter.blame import blame
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.resources import watching_memory
-from tornproof_conformance.adapter.session import Session
 from tornproof_conformance.adapter.target import AdapterTarget, introduction
 
 RECORD_BYTES = 16 << 10
@@ -57,7 +56,7 @@ def _make(target: AdapterTarget, records: int) -> DirectoryDisk:
 
 def _peak(target: AdapterTarget, disk: DirectoryDisk) -> int:
     """Return how many bytes of memory a fresh process holds while it opens a journal."""
-    with Session.start(target.command, timeout=target.timeout) as session:
+    with target.start_session() as session:
         introduction(session)
         with watching_memory(session.pid) as peak:
             session.call(

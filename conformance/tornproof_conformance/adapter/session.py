@@ -28,6 +28,7 @@ from tornproof_conformance.adapter.diagnosis import (
     WrongId,
     quote,
 )
+from tornproof_conformance.adapter.patience import Patience
 from tornproof_conformance.adapter.process import Deadline, Ended, LineProcess
 
 TIMEOUT = 10.0
@@ -46,6 +47,9 @@ class Session:
     calls: int = 0
     """How many requests were sent; also the id of the last one."""
 
+    patience: Patience = field(factory=Patience, kw_only=True)
+    """That of the run, of which every silence takes something."""
+
     _request: bytes = field(default=b"")
 
     @classmethod
@@ -55,6 +59,7 @@ class Session:
         *,
         prefix: Sequence[str] = (),
         timeout: float = TIMEOUT,
+        patience: Patience | None = None,
         directory: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> "Session":
@@ -67,7 +72,7 @@ class Session:
         process = LineProcess.start(
             command, prefix=prefix, directory=directory, environment=environment
         )
-        return cls(process, timeout)
+        return cls(process, timeout, patience=patience or Patience())
 
     @property
     def pid(self) -> int:
@@ -103,9 +108,11 @@ class Session:
             raise Exited(f"is asked for {op} and has ended", command=self.process.command)
         self.calls += 1
         self._request = messages.encode_request(self.calls, op, arguments)
+        granted = self.patience.grant(self.timeout)
         try:
-            self.process.send(self._request, time.monotonic() + self.timeout)
+            self.process.send(self._request, time.monotonic() + granted)
         except Deadline:
+            self.patience.lose(self.timeout, f"{op} was not read")
             message = f"does not read its standard input for {self.timeout:g} s"
             raise self._broken(NoReply, message) from None
         except Ended:
@@ -131,16 +138,19 @@ class Session:
         return reply.outcome()
 
     def _receive(self, op: str) -> bytes:
+        granted, began = self.patience.grant(self.timeout), time.monotonic()
         try:
-            return self.process.receive(time.monotonic() + self.timeout)
+            line = self.process.receive(began + granted)
         except Deadline:
-            pending = self.process.pending
-            if pending:
+            self.patience.lose(self.timeout, f"no reply to {op}")
+            if pending := self.process.pending:
                 message = f"began a reply to {op} and did not end it within {self.timeout:g} s"
                 raise self._broken(PartialLine, message, pending) from None
             raise self._broken(NoReply, f"no reply to {op} in {self.timeout:g} s") from None
         except Ended:
             raise self._ended() from None
+        self.patience.note(time.monotonic() - began, is_start=op == "hello")
+        return line
 
     def _ended(self) -> Diagnosis:
         """Say how the process ended; its last words may be part of a line."""

@@ -30,8 +30,8 @@ IMAGES = 64
 class Recovering(Protocol):
     """An adapter that recovers images."""
 
-    def recover_images(self, images: Sequence[Image], options: Options) -> Sequence[Recovered]:
-        """Recover images, and return what became of each."""
+    def recover_images(self, images: Sequence[Image], options: Options) -> Sequence[Recovered | None]:
+        """Recover images, and return what became of each, if anything is known."""
         ...
 
 
@@ -64,7 +64,7 @@ def _taken(
         space = ImageSpace(registers, PROFILES[name])
         images = [space.builder.build(choice) for choice in islice(space.choices(), IMAGES)]
         for outcome in cast("Recovering", target).recover_images(images, OPTIONS):
-            for record in shown:
+            for record in shown if outcome else ():
                 if record not in (outcome.records or ()):
                     yield record, name
                     return

@@ -27,6 +27,7 @@ from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.event_queue import AdapterQueue
 from tornproof_conformance.adapter.messages import PROTOCOL, profiles
 from tornproof_conformance.adapter.opened import AdapterJournal, AdapterReader
+from tornproof_conformance.adapter.patience import Patience
 from tornproof_conformance.adapter.scratch import claim
 from tornproof_conformance.adapter.session import TIMEOUT, Session
 from tornproof_conformance.events import Implementation
@@ -44,6 +45,9 @@ class AdapterTarget:
 
     command: tuple[str, ...]
     timeout: float = TIMEOUT
+    patience: Patience = field(factory=Patience, kw_only=True)
+    """How long all its silences may take together."""
+
     implementation: Implementation = field(init=False)
     """What it says of itself, with the profiles that it claims."""
 
@@ -67,18 +71,22 @@ class AdapterTarget:
     @classmethod
     @contextmanager
     def running(
-        cls, command: Sequence[str], *, timeout: float = TIMEOUT
+        cls,
+        command: Sequence[str],
+        *,
+        timeout: float = TIMEOUT,
+        patience: Patience | None = None,
     ) -> "Iterator[AdapterTarget]":
         """
         Start an adapter, and end all its processes at the end.
 
-        `timeout` is in seconds, for each reply.  Raises a `Diagnosis` if it does not
+        `timeout` is in seconds, for each reply, and `patience` is for all.  Raises a `Diagnosis` if it does not
         start, or does not say who it is.
         """
-        target = cls(tuple(command), timeout)
+        target = cls(tuple(command), timeout, patience=patience or Patience())
         try:
             began = time.monotonic()
-            session = Session.start(command, timeout=timeout)
+            session = target.start_session()
             target._idle.append(session)
             target.implementation = introduction(session)
             target.start_seconds = time.monotonic() - began
@@ -210,9 +218,13 @@ class AdapterTarget:
         """Return a process that is going to work on a disk; for whom no journal is opened."""
         return self.take_session()
 
+    def start_session(self) -> Session:
+        """Start a process that has not said hello."""
+        return Session.start(self.command, timeout=self.timeout, patience=self.patience)
+
     def _start_another(self) -> Session:
-        session = self._spare or Session.start(self.command, timeout=self.timeout)
-        self._spare = Session.start(self.command, timeout=self.timeout)
+        session = self._spare or self.start_session()
+        self._spare = self.start_session()
         try:
             introduction(session)
         except BaseException:
@@ -234,7 +246,7 @@ class AdapterTarget:
         return was_open
 
     def stop(self) -> None:
-        """End every process."""
+        """End every process; whoever goes on gets new ones."""
         spare = [self._spare] if self._spare else []
         opened = [each.session for each in self._open]
         for session in (*self._idle, *self._lent, *opened, *spare):
@@ -242,6 +254,7 @@ class AdapterTarget:
         self._idle.clear()
         self._lent.clear()
         self._open.clear()
+        self._spare = None
 
     def _abandon_others(self, disk: DirectoryDisk) -> None:
         """Close what was left open on other disks: whoever opened it has gone on."""

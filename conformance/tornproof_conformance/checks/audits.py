@@ -16,11 +16,11 @@ from tornproof_conformance.cases import ExerciseCase, VectorCase, try_case
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
 from tornproof_conformance.checks.recorded import try_recorded
 from tornproof_conformance.events import Progress
-from tornproof_conformance.hunts import MachineHunt
-from tornproof_conformance.indexes import KINDS, audit_cases
+from tornproof_conformance.fuzzing.hunts import MachineHunt
+from tornproof_conformance.fuzzing.searching import STEPS, Order
 from tornproof_conformance.machines import machines_of
 from tornproof_conformance.scenarios.scenario import claims
-from tornproof_conformance.searching import STEPS, Order
+from tornproof_conformance.subjects.indexes import KINDS, audit_cases
 
 NAME = "audits"
 TITLE = "frozen questions, and random ones between deaths"

@@ -20,10 +20,10 @@ from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.checks.queues import ALL_EVENTS
 from tornproof_conformance.checks.recorded import try_recorded
 from tornproof_conformance.events import Progress
-from tornproof_conformance.group_commits import explore_batches
-from tornproof_conformance.hunts import MachineHunt
+from tornproof_conformance.fuzzing.hunts import MachineHunt
+from tornproof_conformance.fuzzing.searching import Order
 from tornproof_conformance.machines import machines_of
-from tornproof_conformance.searching import Order
+from tornproof_conformance.subjects.group_commits import explore_batches
 
 NAME = "group-commit"
 

@@ -34,7 +34,7 @@ from tornproof_conformance.cases import Problem, ProgramCase
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.events import Progress
-from tornproof_conformance.searching import Order, search_machine
+from tornproof_conformance.fuzzing.searching import Order, search_machine
 
 SHARE = 0.2
 """Part of the budget's time."""

@@ -23,10 +23,10 @@ from tornproof_models.explore.target import Target
 from tornproof_conformance.cases import DeliveryCase, Problem, ScheduleCase
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.events import Progress
-from tornproof_conformance.hunts import MachineHunt
+from tornproof_conformance.fuzzing.hunts import MachineHunt
+from tornproof_conformance.fuzzing.searching import STEPS, Order
 from tornproof_conformance.machines import machines_of
-from tornproof_conformance.queues import HasQueue, HasSchedules
-from tornproof_conformance.searching import STEPS, Order
+from tornproof_conformance.subjects.queues import HasQueue, HasSchedules
 
 ALL_EVENTS = 3
 """With so many events everything is tried."""

@@ -12,7 +12,7 @@ from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.events import Progress
 from tornproof_conformance.scenarios import SCENARIOS, Scenario
 from tornproof_conformance.scenarios.scenario import FORMAT, SEGMENTS, claims
-from tornproof_conformance.vectors import ImageVector, image_vectors
+from tornproof_conformance.vectors.vector import ImageVector, image_vectors
 
 FIRST = "0" * 16 + ".wal"
 

@@ -21,9 +21,9 @@ from tornproof_conformance.commands.options import (
     timeout_option,
 )
 from tornproof_conformance.events import encode_event
-from tornproof_conformance.examples import DIRECTORY
-from tornproof_conformance.fuzz_events import FuzzEvent
-from tornproof_conformance.fuzzing import Fuzzing, fuzz
+from tornproof_conformance.fuzzing.events import FuzzEvent
+from tornproof_conformance.fuzzing.examples import DIRECTORY
+from tornproof_conformance.fuzzing.fuzzer import Fuzzing, fuzz
 from tornproof_conformance.report.fuzz import FuzzReport, consume, exit_code
 
 

@@ -16,7 +16,7 @@ from tornproof_conformance.machines import MACHINES
 from tornproof_conformance.runner import CHECKS
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.specification import FAMILIES, requirements
-from tornproof_conformance.vectors import cases
+from tornproof_conformance.vectors.vector import cases
 
 KINDS = (
     "requirements",

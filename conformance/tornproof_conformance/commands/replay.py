@@ -28,12 +28,12 @@ from tornproof_conformance.exit_codes import (
     USAGE,
 )
 from tornproof_conformance.machines import MachineTarget, make_machine
-from tornproof_conformance.narration import describe_recovery, narrate
 from tornproof_conformance.power.cases import for_case
 from tornproof_conformance.report.violation import render_violation
 from tornproof_conformance.reproducer import Reproducer
 from tornproof_conformance.shrinking import repeat
-from tornproof_conformance.stories import tell
+from tornproof_conformance.story.narration import describe_recovery, narrate
+from tornproof_conformance.story.stories import tell
 from tornproof_conformance.targets import find_target
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import click
 from tornproof.errors import Invalid
 
-from tornproof_conformance.foreign_harm import CREATED, FAILED, LATER, Examined, Harm, examine
-from tornproof_conformance.foreign_logs import (
+from tornproof_conformance.foreign.harm import CREATED, FAILED, LATER, Examined, Harm, examine
+from tornproof_conformance.foreign.logs import (
     NO_CRASH,
     ForeignLog,
     foreign_logs,

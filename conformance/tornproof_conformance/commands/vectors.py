@@ -9,11 +9,11 @@ from tornproof.errors import Invalid
 
 from tornproof_conformance import reproducer
 from tornproof_conformance.places import specification_directory
-from tornproof_conformance.promotion import make_case
 from tornproof_conformance.targets import find_target
-from tornproof_conformance.vector_check import judge_vector
-from tornproof_conformance.vector_files import append_case, lint
-from tornproof_conformance.vectors import image_vector
+from tornproof_conformance.vectors.files import append_case, lint
+from tornproof_conformance.vectors.judging import judge_vector
+from tornproof_conformance.vectors.promotion import make_case
+from tornproof_conformance.vectors.vector import image_vector
 
 
 @click.group("vectors")

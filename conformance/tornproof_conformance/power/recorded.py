@@ -22,6 +22,7 @@ from tornproof_models.explore.target import DIRECTORY
 
 from tornproof_conformance.adapter.diagnosis import Diagnosis, WritesOutside
 from tornproof_conformance.adapter.disk import DirectoryDisk
+from tornproof_conformance.adapter.patience import Patience
 from tornproof_conformance.adapter.process import LineProcess
 from tornproof_conformance.adapter.session import TIMEOUT, Session
 from tornproof_conformance.recorder.lines import Unreadable
@@ -65,6 +66,7 @@ class RecordedSession(Session):
         *,
         options: Sequence[str] = (),
         timeout: float = TIMEOUT,
+        patience: Patience | None = None,
     ) -> "RecordedSession":
         """Start an adapter under strace, with more options for it."""
         wrapper = [*IGNORING_LIMITS, *prefix(log, *options)]
@@ -76,7 +78,14 @@ class RecordedSession(Session):
             raise
         working_directory = str(Path.cwd().resolve())
         recording = Recording.begin(Tree(NOWHERE), HANDLERS, working_directory)
-        return cls(process, timeout, recording=recording, tap=tap, log=log)
+        return cls(
+            process,
+            timeout,
+            patience=patience or Patience(),
+            recording=recording,
+            tap=tap,
+            log=log,
+        )
 
     def attend(self, disk: "RecordedDisk") -> None:
         """Record what the adapter does on a disk from now on."""

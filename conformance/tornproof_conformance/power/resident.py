@@ -35,6 +35,7 @@ from tornproof_conformance.adapter.messages import (
     decode_ok,
     decode_reply,
 )
+from tornproof_conformance.adapter.patience import MOMENT, OutOfPatience, Patience
 from tornproof_conformance.adapter.process import Deadline, Ended, LineProcess
 from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.power.directories import clear_away, lay_out
@@ -84,6 +85,10 @@ class Resident:
     command: tuple[str, ...]
     root: Path
     timeout: float = TIMEOUT
+    patience: Patience = field(factory=Patience)
+    is_left_alone: bool = False
+    """Whether it has kept silent too often to be given any more."""
+
     recovered: int = 0
     """How many images it was given."""
 
@@ -96,23 +101,25 @@ class Resident:
     _answers: dict[tuple[str, bytes], Answer] = field(factory=dict)
     """Answers by operation and what stands in the reply after its id."""
 
-    def recover(self, images: Sequence[Image], options: Options) -> list[Recovered]:
+    def recover(self, images: Sequence[Image], options: Options) -> list[Recovered | None]:
         """
         Let the adapter recover each image; return what came of them, in order.
 
-        Raises a `Diagnosis` if it breaks the protocol.
+        Nothing comes of those that are left when it has kept silent too often.  Raises a `Diagnosis` if it breaks the protocol.
         """
-        outcomes: list[Recovered] = []
+        outcomes: list[Recovered | None] = []
         given: deque[Given] = deque()
         while len(outcomes) < len(images):
+            if self.is_left_alone:
+                return [*outcomes, *[None] * (len(images) - len(outcomes))]
             ahead = len(outcomes) + len(given)
             if len(given) <= BATCH and ahead < len(images):
                 given += self._give(images[ahead : ahead + BATCH], options)
             first = given.popleft()
             try:
                 outcomes.append(self._outcome(first))
-            except (Deadline, Ended) as failure:
-                outcomes.append(Recovered(None, self._failure(failure), NOBODY_WATCHED))
+            except (Deadline, Ended, OutOfPatience) as failure:
+                outcomes.append(self._failed(failure))
                 self.stop()  # what was given after it is given again
                 for each in given:
                     clear_away(each.directory)
@@ -177,7 +184,9 @@ class Resident:
         A reply that is one of before, but for its id, was held to the schema then.
         """
         assert self._process is not None
-        line = self._process.receive(time.monotonic() + self.timeout)
+        granted, began = self.patience.grant(self.timeout), time.monotonic()
+        line = self._process.receive(began + granted)
+        self.patience.note(time.monotonic() - began, is_start=op == "hello")
         numbered = _NUMBERED.match(line)
         if numbered is None or int(numbered[1]) != identifier:
             return self._read(line, op, identifier)
@@ -205,12 +214,21 @@ class Resident:
         records = tuple((each["offset"], each["payload"]) for each in ok.get("records", ()))
         return Answer(ok, records)
 
-    def _failure(self, failure: Deadline | Ended) -> str:
-        if isinstance(failure, Deadline):
-            return f"no reply in {self.timeout:g} s"
+    def _failed(self, failure: Deadline | Ended | OutOfPatience) -> Recovered | None:
+        """Return what came of an image that was not answered; nothing if it had no time for it."""
+        try:
+            if isinstance(failure, OutOfPatience):
+                raise failure
+            if isinstance(failure, Deadline):
+                self.patience.lose(self.timeout, "no reply")
+                return Recovered(None, f"no reply in {self.timeout:g} s", NOBODY_WATCHED)
+        except OutOfPatience:
+            self.is_left_alone = True
+            return None
         assert self._process is not None
-        code = self._process.wait(self.timeout)
-        return f"the process ended with exit code {code}" if code is not None else "no reply"
+        code = self._process.wait(MOMENT)
+        how = f"the process ended with exit code {code}" if code is not None else "no reply"
+        return Recovered(None, how, NOBODY_WATCHED)
 
 
 def _requests(options: Options) -> tuple[str, ...]:

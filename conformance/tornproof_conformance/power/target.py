@@ -22,6 +22,7 @@ from tornproof_models.explore.workload import run
 from tornproof_conformance.adapter.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.opened import AdapterJournal
+from tornproof_conformance.adapter.patience import OutOfPatience
 from tornproof_conformance.adapter.session import Session
 from tornproof_conformance.adapter.target import AdapterTarget, introduction
 from tornproof_conformance.power.injected import Injection, inject
@@ -67,7 +68,7 @@ class RecordedTarget(AdapterTarget):
         super().__attrs_post_init__()
         images = self._root / "images"
         images.mkdir()
-        self._resident = Resident(self.command, images, self.timeout)
+        self._resident = Resident(self.command, images, self.timeout, self.patience)
 
     @classmethod
     @contextmanager
@@ -77,7 +78,12 @@ class RecordedTarget(AdapterTarget):
 
         Raises `CannotRecord` where that is not possible.
         """
-        target = cls(adapter.command, adapter.timeout, strace_options=strace_options)
+        target = cls(
+            adapter.command,
+            adapter.timeout,
+            patience=adapter.patience,
+            strace_options=strace_options,
+        )
         target.implementation = adapter.implementation
         target.start_seconds = adapter.start_seconds
         try:
@@ -182,7 +188,9 @@ class RecordedTarget(AdapterTarget):
 
     def _alike(self, injection: "Injection") -> "InjectedTarget":
         """Return a target with the same implementation, and processes of its own."""
-        alike = InjectedTarget(self.command, self.timeout, injection=injection)
+        alike = InjectedTarget(
+            self.command, self.timeout, patience=self.patience, injection=injection
+        )
         alike.implementation = self.implementation
         alike.start_seconds = self.start_seconds
         return alike
@@ -194,6 +202,7 @@ class RecordedTarget(AdapterTarget):
             self._root / f"{self._logs}.log",
             options=self._options_of_next(),
             timeout=self.timeout,
+            patience=self.patience,
         )
         try:
             introduction(session)
@@ -208,29 +217,41 @@ class RecordedTarget(AdapterTarget):
 
     # Recovering
 
-    def recover_images(self, images: Sequence[Image], options: Options) -> list[Recovered]:
+    def recover_images(self, images: Sequence[Image], options: Options) -> list[Recovered | None]:
         """
         Recover images as `explorer.recover` does, each distinct one once.
 
         Some are recovered a second time and recorded: to see whether the same comes of
-        them, and to crash the recovery as well.
+        them, and to crash the recovery as well.  Of those that come when the adapter has kept
+        silent too often, nothing is known, and there is none.
         """
         new = {
             image.digest: image for image in images if (image.digest, options) not in self._outcomes
         }
         outcomes = self._resident.recover(list(new.values()), options)
         for (digest, image), outcome in zip(new.items(), outcomes, strict=True):
+            if outcome is None:
+                continue
             known = outcome
             if self.recordings > 0 and _is_sampled(digest, outcome):
                 self.recordings -= 1
-                known = self._watch(image, options)
+                known = self._watch(image, options) or outcome
                 self._compare(outcome, known)
             self._outcomes[digest, options] = known
-        return [self._outcomes[image.digest, options] for image in images]
+        return [self._outcomes.get((image.digest, options)) for image in images]
 
-    def _watch(self, image: Image, options: Options) -> Recovered:
+    def require_patience(self) -> None:
+        """Raise `OutOfPatience` if some images were left alone for want of it."""
+        if self._resident.is_left_alone:
+            raise OutOfPatience("over images of a crash there was no reply, once more")
+
+    def _watch(self, image: Image, options: Options) -> Recovered | None:
         disk = cast("ModelFilesystem", self.new_disk(image))
-        return recover(self, options, disk)
+        try:
+            return recover(self, options, disk)
+        except OutOfPatience:
+            self._resident.is_left_alone = True
+            return None
 
     def _compare(self, one: Recovered, other: Recovered) -> None:
         """Note where two recoveries of the same image differ."""

@@ -15,7 +15,7 @@ from tornproof_conformance.exit_codes import (
     DOES_NOT_CONFORM,
     INCONCLUSIVE,
 )
-from tornproof_conformance.fuzz_events import FuzzEvent, FuzzFinished, FuzzProgress, FuzzStarted
+from tornproof_conformance.fuzzing.events import FuzzEvent, FuzzFinished, FuzzProgress, FuzzStarted
 from tornproof_conformance.report.violation import render_diagnosis, render_violation
 
 

@@ -26,7 +26,6 @@ from tornproof_conformance.events import (
     ShownRecord,
     ViolationFound,
 )
-from tornproof_conformance.lanes import CALLS
 from tornproof_conformance.report.dissection import Piece, dissect
 from tornproof_conformance.report.record import RunRecord
 from tornproof_conformance.report.words import (
@@ -40,6 +39,7 @@ from tornproof_conformance.report.words import (
     replay_command,
 )
 from tornproof_conformance.specification import FAMILIES
+from tornproof_conformance.story.lanes import CALLS
 
 SHOWN_BYTES = 64
 """How many bytes of one part of a frame are shown: a digest, and most payloads, whole."""

@@ -20,7 +20,6 @@ from tornproof_models.explore.program import Append, Rotate, grow_payload
 from tornproof_models.explore.target import Options, Target
 from tornproof_models.explore.workload import run
 
-from tornproof_conformance.frames import make_frame, read_frames
 from tornproof_conformance.scenarios.scenario import (
     FORMAT,
     SEGMENTS,
@@ -28,6 +27,7 @@ from tornproof_conformance.scenarios.scenario import (
     error_code,
     scenario,
 )
+from tornproof_conformance.story.frames import make_frame, read_frames
 
 SIZES = (10, 100, 600, 0, 30, 700, 24, 24, 500, 4)
 """Payloads below, at and above a segment of 512 bytes."""

@@ -21,8 +21,8 @@ from tornproof_models.machines.sqlite_process import Died, SqliteProcess
 from tornproof_conformance.adapter.audits import AdapterAudits
 from tornproof_conformance.adapter.resources import is_measurable
 from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.indexes import HasAudits, Index, LocalIndex, audits_of
 from tornproof_conformance.scenarios.scenario import scenario
+from tornproof_conformance.subjects.indexes import HasAudits, Index, LocalIndex, audits_of
 
 INDEX = "audit/core"
 AGENT = b"a" * 32

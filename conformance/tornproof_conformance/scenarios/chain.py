@@ -17,8 +17,8 @@ from tornproof_models.contract.chain import COLUMNS, Row, judge_rows, sealed
 from tornproof_models.contract.journal import Violation
 from tornproof_models.explore.target import Target
 
-from tornproof_conformance.queues import ChainUnderTest, HasChain
 from tornproof_conformance.scenarios.scenario import scenario
+from tornproof_conformance.subjects.queues import ChainUnderTest, HasChain
 
 ROWS = 4
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM signed_events"

@@ -15,9 +15,9 @@ from tornproof_models.contract.chain import judge_rows
 from tornproof_models.contract.journal import Violation
 from tornproof_models.explore.target import Target
 
-from tornproof_conformance.queues import HasChain
 from tornproof_conformance.scenarios.chain import has_chain, rows_of
 from tornproof_conformance.scenarios.scenario import scenario
+from tornproof_conformance.subjects.queues import HasChain
 
 EVENTS = 3
 PRESSURE = ((1, 0.03), (8, 0.02))

@@ -28,8 +28,8 @@ from tornproof_models.explore.delivery_program import (
 )
 from tornproof_models.explore.target import Target
 
-from tornproof_conformance.queues import HasQueue
 from tornproof_conformance.scenarios.scenario import error_code, scenario
+from tornproof_conformance.subjects.queues import HasQueue
 
 DURABLE, VOLATILE = Profile.DURABLE.value, Profile.VOLATILE.value
 

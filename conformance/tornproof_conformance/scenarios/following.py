@@ -13,8 +13,8 @@ from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.explore.program import grow_payload
 from tornproof_models.explore.target import Options, Target
 
-from tornproof_conformance.frames import make_frame
 from tornproof_conformance.scenarios.scenario import READER, Situation, error_code, scenario
+from tornproof_conformance.story.frames import make_frame
 
 FIRST = "0" * 16 + ".wal"
 

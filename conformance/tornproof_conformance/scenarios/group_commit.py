@@ -19,8 +19,8 @@ from tornproof_models.contract.journal import Record, Violation
 from tornproof_models.explore.program import grow_payload
 from tornproof_models.explore.target import Options, Target
 
-from tornproof_conformance.group_commits import PATIENCE, Group, HasGroups, HeldDisk
 from tornproof_conformance.scenarios.scenario import GROUP_COMMIT, Situation, error_code, scenario
+from tornproof_conformance.subjects.group_commits import PATIENCE, Group, HasGroups, HeldDisk
 
 ROOM = 1000
 """More than any batch or queue of these scenarios needs."""

@@ -13,7 +13,6 @@ from tornproof_models.explore.program import Append, Rotate, grow_payload
 from tornproof_models.explore.target import Options, Target
 from tornproof_models.explore.workload import run
 
-from tornproof_conformance.frames import make_frame
 from tornproof_conformance.scenarios.scenario import (
     FORMAT,
     SEGMENTS,
@@ -21,6 +20,7 @@ from tornproof_conformance.scenarios.scenario import (
     error_code,
     scenario,
 )
+from tornproof_conformance.story.frames import make_frame
 
 FIRST = "0" * 16 + ".wal"
 WATERMARK = "watermark"

@@ -18,8 +18,8 @@ from tornproof_models.contract.chain import PairwiseRow, pairwise_chain, pairwis
 from tornproof_models.contract.journal import Violation
 from tornproof_models.explore.target import Target
 
-from tornproof_conformance.queues import VerifiesPairwise
 from tornproof_conformance.scenarios.scenario import scenario
+from tornproof_conformance.subjects.queues import VerifiesPairwise
 
 PAIRWISE = "chain/pairwise"
 ROWS = 5

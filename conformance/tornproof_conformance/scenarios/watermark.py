@@ -16,8 +16,8 @@ from tornproof_models.disk.trace import Image
 from tornproof_models.explore.program import grow_payload
 from tornproof_models.explore.target import DIRECTORY, Target
 
-from tornproof_conformance.frames import make_frame
 from tornproof_conformance.scenarios.scenario import WATERMARK, Situation, error_code, scenario
+from tornproof_conformance.story.frames import make_frame
 
 FILE = "watermark"
 

@@ -34,12 +34,12 @@ from tornproof_conformance.events import (
     ShownRecord,
     ViolationFound,
 )
-from tornproof_conformance.frames import SEGMENT, read_frames
-from tornproof_conformance.lanes import moments_of
 from tornproof_conformance.shrinking import profile_of
 from tornproof_conformance.specification import requirement
-from tornproof_conformance.vector_check import show_vector
-from tornproof_conformance.vectors import ImageVector, Recovered, image_vectors
+from tornproof_conformance.story.frames import SEGMENT, read_frames
+from tornproof_conformance.story.lanes import moments_of
+from tornproof_conformance.vectors.judging import show_vector
+from tornproof_conformance.vectors.vector import ImageVector, Recovered, image_vectors
 
 MOST_MOMENTS = 60
 """How many events before a crash a story tells; what came before is in the program."""

@@ -10,7 +10,7 @@ from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 from tornproof_models.explore.target import DIRECTORY, Options, Target, new_disk
 
-from tornproof_conformance.vectors import ImageVector, Recovered, Refused
+from tornproof_conformance.vectors.vector import ImageVector, Recovered, Refused
 
 
 def judge_vector(vector: ImageVector, target: Target) -> list[Violation]:

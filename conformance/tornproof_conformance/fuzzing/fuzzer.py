@@ -38,17 +38,17 @@ from tornproof_conformance import reproducer
 from tornproof_conformance.adapter.diagnosis import Diagnosis
 from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.adapter_hunts import hunting
 from tornproof_conformance.cases import MachineCase, Problem
 from tornproof_conformance.events import ViolationFound
-from tornproof_conformance.examples import DIRECTORY, open_database
-from tornproof_conformance.fuzz_events import FuzzEvent, FuzzFinished, FuzzProgress, FuzzStarted
-from tornproof_conformance.hunts import Catch, Hunt, hunts_of
+from tornproof_conformance.fuzzing.adapter_hunts import hunting
+from tornproof_conformance.fuzzing.events import FuzzEvent, FuzzFinished, FuzzProgress, FuzzStarted
+from tornproof_conformance.fuzzing.examples import DIRECTORY, open_database
+from tornproof_conformance.fuzzing.hunts import Catch, Hunt, hunts_of
+from tornproof_conformance.fuzzing.searching import Order
 from tornproof_conformance.machines import MachineTarget
 from tornproof_conformance.power.cases import for_case
 from tornproof_conformance.runner import diagnosed
-from tornproof_conformance.searching import Order
-from tornproof_conformance.stories import tell
+from tornproof_conformance.story.stories import tell
 from tornproof_conformance.targets import find_target
 
 

@@ -20,7 +20,7 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.explore.target import Target
 from tornproof_models.machines.audit import StoreUnderTest
 
-from tornproof_conformance.vectors import cases
+from tornproof_conformance.vectors.vector import cases
 
 RECORD, TIME = b"\x00AUD:", b"\x00AUDT:"
 """What the keys of records, and of the index of time, begin with."""

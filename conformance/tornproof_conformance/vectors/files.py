@@ -22,7 +22,7 @@ from tornproof_conformance.specification import (
     UnknownRequirement,
     requirement,
 )
-from tornproof_conformance.vectors import Recovered, Refused
+from tornproof_conformance.vectors.vector import Recovered, Refused
 
 Case: TypeAlias = dict[str, Any]
 """A vector as it stands in its file."""

@@ -10,7 +10,7 @@ from tornproof_models.explore.target import Options, Target, new_disk
 from tornproof_models.explore.workload import Run
 
 from tornproof_conformance.cases import ProgramCase
-from tornproof_conformance.lanes import moments_of
+from tornproof_conformance.story.lanes import moments_of
 
 
 def narrate(case: ProgramCase, target: Target) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -28,8 +28,8 @@ from tornproof_conformance.cases import ProgramCase
 from tornproof_conformance.reading import COMPANION, MAXIMUM, read_directory
 from tornproof_conformance.reproducer import Reproducer
 from tornproof_conformance.specification import requirement
-from tornproof_conformance.vector_files import Case, encode_expectation
-from tornproof_conformance.vectors import Recovered, Refused
+from tornproof_conformance.vectors.files import Case, encode_expectation
+from tornproof_conformance.vectors.vector import Recovered, Refused
 
 
 @frozen

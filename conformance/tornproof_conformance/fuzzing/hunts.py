@@ -33,14 +33,14 @@ from tornproof_models.explore.workload import run
 from tornproof_models.machines.journal import SIZES, ProgramViolated, journal_machine
 
 from tornproof_conformance.cases import MachineCase, Problem, ProgramCase, try_case
-from tornproof_conformance.machines import machines_of, make_machine
-from tornproof_conformance.searching import (
+from tornproof_conformance.fuzzing.searching import (
     Caught,
     Found,
     Order,
     search_cases,
     search_machine,
 )
+from tornproof_conformance.machines import machines_of, make_machine
 from tornproof_conformance.shrinking import shrink_problem
 from tornproof_conformance.targets import find_journal
 

@@ -71,7 +71,7 @@ def harshness_of(profile: str) -> int:
 
 def directory() -> Path:
     """Find the adapters of foreign logs.  Raises `Invalid` outside a checkout."""
-    found = Path(__file__).resolve().parents[1] / "targets"
+    found = Path(__file__).resolve().parents[2] / "targets"
     if not found.is_dir():
         raise Invalid("the adapters of foreign logs are in a checkout of the project only")
     return found

@@ -45,10 +45,10 @@ from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import ExerciseCase, Problem, try_case
 from tornproof_conformance.checks import Clock, io_errors, kills, power_loss
 from tornproof_conformance.checks.exploration import DURABILITIES
-from tornproof_conformance.hunts import Catch, Hunt
+from tornproof_conformance.fuzzing.hunts import Catch, Hunt
+from tornproof_conformance.fuzzing.searching import Order
 from tornproof_conformance.power.cases import for_case
 from tornproof_conformance.power.target import REPEATING, RecordedTarget
-from tornproof_conformance.searching import Order
 from tornproof_conformance.shrinking import repeat, shrink_problem
 
 LONGEST = 10

@@ -24,9 +24,9 @@ from tornproof_models.explore.target import Options
 from tornproof_models.explore.workload import run
 
 from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.foreign_logs import NO_CRASH, ForeignLog, harshness_of
-from tornproof_conformance.narration import describe_trace
+from tornproof_conformance.foreign.logs import NO_CRASH, ForeignLog, harshness_of
 from tornproof_conformance.power.target import RecordedTarget
+from tornproof_conformance.story.narration import describe_trace
 
 PROGRAMS: tuple[Program, ...] = (
     (Append(20),),
