@@ -9,14 +9,17 @@ name of one that has none.  A member with a question mark may be left out.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 SCHEMA = "schema/protocol.schema.json"
+
+Row: TypeAlias = tuple[str, tuple[str, ...], tuple[str, ...], str]
+"""Name, arguments, members of `ok`, and description of an operation."""
 
 
 class ProtocolOperations(SphinxDirective):
@@ -37,9 +40,7 @@ class ProtocolOperations(SphinxDirective):
         return [_table(rows)]
 
 
-def operations(
-    definitions: Mapping[str, Any], groups: list[str]
-) -> Iterator[tuple[str, str, str, str]]:
+def operations(definitions: Mapping[str, Any], groups: list[str]) -> Iterator[Row]:
     """Yield name, arguments, members of `ok` and description of each operation."""
     for name, definition in definitions.items():
         if name.partition(".")[0] in groups and "ok" in definition.get("properties", {}):
@@ -47,20 +48,26 @@ def operations(
             yield name, _members(parts["args"]), _members(parts["ok"]), definition["description"]
 
 
-def _members(form: Mapping[str, Any]) -> str:
+def _members(form: Mapping[str, Any]) -> tuple[str, ...]:
     required = form.get("required", ())
-    names = (name if name in required else f"{name}?" for name in form.get("properties", {}))
-    return ", ".join(names)
+    return tuple(name if name in required else f"{name}?" for name in form.get("properties", {}))
 
 
-def _table(rows: list[tuple[str, str, str, str]]) -> nodes.table:
+def _names(names: Sequence[str]) -> Iterator[nodes.Node]:
+    """Show each name as a word of its own, so that a line may end between two."""
+    for number, name in enumerate(names):
+        if number:
+            yield nodes.Text(", ")
+        yield nodes.literal("", name)
+
+
+def _table(rows: list[Row]) -> nodes.table:
     group = nodes.tgroup(cols=4)
     group += [nodes.colspec(colwidth=width) for width in (20, 22, 22, 36)]
     head, body = nodes.thead(), nodes.tbody()
     head += _row(*(nodes.paragraph("", word) for word in ("op", "args", "ok", "what it asks")))
     for name, arguments, ok, description in rows:
-        cells = [nodes.paragraph("", "", nodes.literal("", text)) for text in (name, arguments, ok)]
-        cells = [cell if cell.astext() else nodes.paragraph() for cell in cells]
+        cells = [nodes.paragraph("", "", *_names(text)) for text in ((name,), arguments, ok)]
         body += _row(*cells, nodes.paragraph("", description))
     group += [head, body]
     table = nodes.table(classes=["protocol"])
