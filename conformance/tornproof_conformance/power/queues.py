@@ -67,7 +67,7 @@ class Mark:
 
 
 @frozen
-class Recording:
+class DrainerRecording:
     """What a drainer did to its disk, and what it had promised meanwhile."""
 
     trace: Trace
@@ -84,7 +84,7 @@ class Recording:
         return self.marks[0].position
 
 
-def record(adapter: AdapterTarget) -> Recording:
+def record(adapter: AdapterTarget) -> DrainerRecording:
     """
     Let events go through a drainer, and record it.
 
@@ -114,7 +114,7 @@ def record(adapter: AdapterTarget) -> Recording:
                 dead = tuple(row["event_id"] for row in letters)
                 history = (*history, Seen(chain, dead))
             marks.append(Mark(len(disk.events), history))
-        return Recording(disk.trace, tuple(marks))
+        return DrainerRecording(disk.trace, tuple(marks))
 
 
 def _submit(session: Session, number: int) -> Outcome:
@@ -130,7 +130,7 @@ class PowerCuts:
     """The crashes of a recording, and what came of them."""
 
     adapter: AdapterTarget
-    recording: Recording
+    recording: DrainerRecording
     until: float
     """When to stop, by the monotonic clock in seconds; the first pass is made in any case."""
 
