@@ -10,7 +10,6 @@ was made, and `machines/holes` lets the machine find what follows.
 import json
 import sqlite3
 from collections.abc import Mapping
-from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -23,9 +22,9 @@ from tornproof_models.contract.delivery import (
     Profile,
     State,
 )
-from tornproof_models.database_faults import FaultyConnection, MemoryDatabase, Panic
-from tornproof_models.disk.filesystem import Fault as DiskFault
+from tornproof_models.database_faults import FaultyConnection, Panic
 from tornproof_models.explore.deliveries import MAX_MOVES, Look
+from tornproof_models.miniatures.surroundings import Surroundings
 
 SCHEMA = """
 CREATE TABLE signed_events (id TEXT PRIMARY KEY, payload_hash BLOB, sequence INTEGER UNIQUE);
@@ -35,21 +34,14 @@ CREATE TABLE signed_events_dlq (dlq_id INTEGER PRIMARY KEY, id TEXT, payload_has
 RETRIES = 5
 
 
-@cache
-def _tables() -> bytes:
-    database = MemoryDatabase()
-    database.anchor.executescript(SCHEMA)
-    return database.save()
-
-
-class DeferredAuditV07:
+class DeferredAuditV07(Surroundings):
     """The v0.7 queue; only `database` outlives its processes."""
 
     name = "deferred-audit-v07"
     profile = Profile.VOLATILE
 
     def __init__(self) -> None:
-        self.database = MemoryDatabase(_tables())
+        super().__init__(SCHEMA)
 
     # Producers
 
@@ -176,26 +168,7 @@ class DeferredAuditV07:
     def replay(self) -> None:
         """Do nothing: there is nothing that could be replayed."""
 
-    # The world around it
-
-    def append_as_sibling(self, event_id: str) -> None:
-        """Append a row as another process would."""
-        self.database.anchor.execute(
-            "INSERT INTO signed_events SELECT ?, NULL, coalesce(max(sequence), 0) + 1"
-            " FROM signed_events",
-            (event_id,),
-        )
-
-    def fail_disk(self, nth: int, fault: DiskFault) -> None:
-        """Do nothing: there is no spool."""
-
-    def disarm(self) -> None:
-        """Let nothing go wrong any more."""
-        self.database.plan.strikes.clear()
-
-    def kill(self, power: int | None) -> None:
-        """Keep the database."""
-        self.database.kill(power=power is not None)
+    # Looking
 
     def look(self) -> Look:
         """Read the tables and the counters."""

@@ -11,7 +11,6 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from enum import Enum
-from functools import cache
 from typing import Any, ClassVar
 
 from attrs import frozen
@@ -25,9 +24,9 @@ from tornproof_models.contract.delivery import (
     Profile,
     State,
 )
-from tornproof_models.database_faults import FaultyConnection, MemoryDatabase, Panic
-from tornproof_models.disk.filesystem import Fault as DiskFault
+from tornproof_models.database_faults import FaultyConnection, Panic
 from tornproof_models.explore.deliveries import MAX_MOVES, Look
+from tornproof_models.miniatures.surroundings import Surroundings
 
 SCHEMA = """
 CREATE TABLE signed_events (id TEXT PRIMARY KEY, payload BLOB, sequence INTEGER UNIQUE);
@@ -37,13 +36,6 @@ INSERT INTO signed_events_spools VALUES (0);
 """
 
 NAMED = 100
-
-
-@cache
-def _tables() -> bytes:
-    database = MemoryDatabase()
-    database.anchor.executescript(SCHEMA)
-    return database.save()
 
 
 class Error(Enum):
@@ -62,7 +54,7 @@ class Queued:
     payload: bytes
 
 
-class SmallDrainer:
+class SmallDrainer(Surroundings):
     """The correct twin; `database` and `spool` outlive its processes."""
 
     name = "small-drainer"
@@ -75,7 +67,7 @@ class SmallDrainer:
     max_panics = 2
 
     def __init__(self) -> None:
-        self.database = MemoryDatabase(_tables())
+        super().__init__(SCHEMA)
         self.spool: list[Queued] = []
 
     # A process
@@ -297,26 +289,7 @@ class SmallDrainer:
         """Take it out of the queue."""
         self.execute("DELETE FROM signed_events_dlq WHERE dlq_id = ?", dlq_id)
 
-    # The world around it
-
-    def append_as_sibling(self, event_id: str) -> None:
-        """Append a row as another process would."""
-        self.database.anchor.execute(
-            "INSERT INTO signed_events SELECT ?, NULL, coalesce(max(sequence), 0) + 1"
-            " FROM signed_events",
-            (event_id,),
-        )
-
-    def fail_disk(self, nth: int, fault: DiskFault) -> None:
-        """Do nothing: the spool is a list."""
-
-    def disarm(self) -> None:
-        """Let nothing go wrong any more."""
-        self.database.plan.strikes.clear()
-
-    def kill(self, power: int | None) -> None:
-        """Keep what survives: the database and the spool."""
-        self.database.kill(power=power is not None)
+    # Looking
 
     def look(self) -> Look:
         """Read the tables and the counters."""
