@@ -15,6 +15,7 @@ from shlex import join
 from tornproof.errors import Invalid
 
 from tornproof_conformance.adapter.diagnosis import Diagnosis
+from tornproof_conformance.adapter.patience import Patience
 from tornproof_conformance.adapter.queue_situations import SITUATIONS
 from tornproof_conformance.adapter.session import TIMEOUT
 from tornproof_conformance.adapter.target import AdapterTarget
@@ -48,6 +49,7 @@ from tornproof_conformance.checks.situations import (
     scenarios_check,
     vectors_check,
 )
+from tornproof_conformance.checks.stopping import stoppable
 from tornproof_conformance.events import Implementation, RunEvent, RunStarted
 from tornproof_conformance.runner import check_target, diagnosed
 from tornproof_conformance.scenarios import SCENARIOS
@@ -109,8 +111,9 @@ def check_adapter(
     A broken adapter ends the stream with `Diagnosed`.
     """
     try:
-        with AdapterTarget.running(command, timeout=timeout) as target:
-            chosen = checks_of(target, checks)
+        patience = Patience.within(budget.seconds)
+        with AdapterTarget.running(command, timeout=timeout, patience=patience) as target:
+            chosen = [stoppable(check) for check in checks_of(target, checks)]
             yield from check_target(
                 target,
                 budget=budget,

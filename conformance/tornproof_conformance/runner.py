@@ -10,15 +10,16 @@ conforms if no MUST is violated.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 from attrs import asdict
+from tornproof.errors import TornproofError
 from tornproof_models.explore.target import Target
 
 from tornproof_conformance import reproducer
 from tornproof_conformance.adapter.diagnosis import Diagnosis
+from tornproof_conformance.adapter.patience import OutOfPatience
 from tornproof_conformance.cases import Problem
 from tornproof_conformance.checks import Budget, Check, Covered
 from tornproof_conformance.checks.audits import AUDITS
@@ -42,7 +43,7 @@ from tornproof_conformance.events import (
 from tornproof_conformance.power.cases import for_case
 from tornproof_conformance.shrinking import shrink_problem
 from tornproof_conformance.specification import Level, requirements
-from tornproof_conformance.story.stories import tell
+from tornproof_conformance.story.stories import mention, tell
 from tornproof_conformance.subjects.group_commits import HasBatcher
 from tornproof_conformance.subjects.indexes import HasAudits
 from tornproof_conformance.targets import NoJournal
@@ -105,6 +106,7 @@ def check_target(
     )
     violated: dict[str, str] = {}
     covered: dict[str, list[str]] = {}
+    unfinished: dict[str, str] = {}
     try:
         for number, check in enumerate(checks):
             started = clock()
@@ -122,8 +124,11 @@ def check_target(
                 elif found.violation.requirement not in violated:
                     violated[found.violation.requirement] = check.name
                     yield _tell(found, target, reproducers)
-            for identifier in check.covers(target) if tried.is_conclusive else ():
-                covered.setdefault(identifier, []).append(check.name)
+            for identifier in check.covers(target):
+                if tried.is_conclusive:
+                    covered.setdefault(identifier, []).append(check.name)
+                else:
+                    unfinished.setdefault(identifier, f"{check.name} came to no end")
             seconds = clock() - started
             yield CheckFinished(
                 check.name,
@@ -137,9 +142,11 @@ def check_target(
         yield diagnosed(broken)
         return
     judges = _known if selected else _judges(target)
-    yield from _verdicts(
-        violated, covered, judges, partial(why_unseen, target=target), clock() - began
-    )
+
+    def why_not(identifier: str) -> str:
+        return unfinished.get(identifier) or why_unseen(identifier, target)
+
+    yield from _verdicts(violated, covered, judges, why_not, clock() - began)
 
 
 def checks_of(target: Target) -> tuple[Check, ...]:
@@ -178,10 +185,15 @@ def _implementation(target: Target) -> Implementation:
 
 
 def _tell(problem: Problem, target: Target, reproducers: Path) -> RunEvent:
-    with for_case(target, problem.case) as judged:
-        smallest = shrink_problem(problem, judged)
-        path = reproducer.save(smallest, target.name, reproducers)
-        return tell(smallest, judged, str(path))
+    """Shrink a problem and tell it; if the target does not take part in that, say what it is."""
+    try:
+        with for_case(target, problem.case) as judged:
+            smallest = shrink_problem(problem, judged)
+            path = reproducer.save(smallest, target.name, reproducers)
+            return tell(smallest, judged, str(path))
+    except (Diagnosis, OutOfPatience, TornproofError):
+        path = reproducer.save(problem, target.name, reproducers)
+        return mention(problem, target, str(path))
 
 
 def _verdicts(

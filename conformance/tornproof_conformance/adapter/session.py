@@ -28,7 +28,7 @@ from tornproof_conformance.adapter.diagnosis import (
     WrongId,
     quote,
 )
-from tornproof_conformance.adapter.patience import Patience
+from tornproof_conformance.adapter.patience import OutOfPatience, Patience
 from tornproof_conformance.adapter.process import Deadline, Ended, LineProcess
 
 TIMEOUT = 10.0
@@ -112,7 +112,7 @@ class Session:
         try:
             self.process.send(self._request, time.monotonic() + granted)
         except Deadline:
-            self.patience.lose(self.timeout, f"{op} was not read")
+            self._lose_patience(f"{op} was not read")
             message = f"does not read its standard input for {self.timeout:g} s"
             raise self._broken(NoReply, message) from None
         except Ended:
@@ -138,11 +138,16 @@ class Session:
         return reply.outcome()
 
     def _receive(self, op: str) -> bytes:
-        granted, began = self.patience.grant(self.timeout), time.monotonic()
+        began = time.monotonic()
+        try:
+            granted = self.patience.grant(self.timeout)
+        except OutOfPatience:
+            self.kill()
+            raise
         try:
             line = self.process.receive(began + granted)
         except Deadline:
-            self.patience.lose(self.timeout, f"no reply to {op}")
+            self._lose_patience(f"no reply to {op}")
             if pending := self.process.pending:
                 message = f"began a reply to {op} and did not end it within {self.timeout:g} s"
                 raise self._broken(PartialLine, message, pending) from None
@@ -151,6 +156,14 @@ class Session:
             raise self._ended() from None
         self.patience.note(time.monotonic() - began, is_start=op == "hello")
         return line
+
+    def _lose_patience(self, silence: str) -> None:
+        """Note a silence; one that was cut short is the end, as the reply may yet come."""
+        try:
+            self.patience.lose(self.timeout, silence)
+        except OutOfPatience:
+            self.kill()
+            raise
 
     def _ended(self) -> Diagnosis:
         """Say how the process ended; its last words may be part of a line."""

@@ -30,7 +30,9 @@ IMAGES = 64
 class Recovering(Protocol):
     """An adapter that recovers images."""
 
-    def recover_images(self, images: Sequence[Image], options: Options) -> Sequence[Recovered | None]:
+    def recover_images(
+        self, images: Sequence[Image], options: Options
+    ) -> Sequence[Recovered | None]:
         """Recover images, and return what became of each, if anything is known."""
         ...
 
@@ -64,7 +66,9 @@ def _taken(
         space = ImageSpace(registers, PROFILES[name])
         images = [space.builder.build(choice) for choice in islice(space.choices(), IMAGES)]
         for outcome in cast("Recovering", target).recover_images(images, OPTIONS):
-            for record in shown if outcome else ():
+            if outcome is None:
+                continue
+            for record in shown:
                 if record not in (outcome.records or ()):
                     yield record, name
                     return

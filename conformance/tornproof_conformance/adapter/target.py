@@ -80,8 +80,8 @@ class AdapterTarget:
         """
         Start an adapter, and end all its processes at the end.
 
-        `timeout` is in seconds, for each reply, and `patience` is for all.  Raises a `Diagnosis` if it does not
-        start, or does not say who it is.
+        `timeout` is in seconds, for each reply, and `patience` is for all of them.  Raises a
+        `Diagnosis` if it does not start, or does not say who it is.
         """
         target = cls(tuple(command), timeout, patience=patience or Patience())
         try:

@@ -116,6 +116,7 @@ class Search:
             for finding in findings:
                 crashed = evolve(case, profile=profile)
                 yield from self._first(Problem(finding.violation, crashed, finding, trace))
+            self.target.require_patience()
             if findings:
                 return
 

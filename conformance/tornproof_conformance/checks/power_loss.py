@@ -20,6 +20,7 @@ from tornproof_models.explore.program import Append, Program, Rotate, Step, Subm
 from tornproof_models.explore.target import Options, Target
 from tornproof_models.explore.workload import run
 
+from tornproof_conformance.adapter.patience import OutOfPatience
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import Problem, ProgramCase
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, count_images
@@ -112,6 +113,7 @@ class Search:
                 self._keep(Problem(violation, crashed, None, trace))
             for finding in findings:
                 self._keep(Problem(finding.violation, crashed, finding, trace))
+            self.target.require_patience()
             if findings:
                 return  # what is harsher allows the same
 
@@ -146,11 +148,21 @@ def _power_loss(target: Target, budget: Budget) -> Findings:
 
 
 def _search(target: RecordedTarget, operations: int, clock: Clock) -> Findings:
-    whole, rest = 0, ""
     search = Search(target, clock)
     target.recordings = int(clock.seconds * RECORDINGS)
+    try:
+        covered = yield from _try_programs(search, operations, clock)
+    except OutOfPatience:
+        yield from search.best.values()
+        raise
+    yield from search.best.values()
+    return covered
+
+
+def _try_programs(search: Search, operations: int, clock: Clock) -> Findings:
+    whole, rest = 0, ""
     for length in range(1, operations + 1):
-        todo: Sequence[tuple[Options, Program]] = list(programs_of(target, length))
+        todo: Sequence[tuple[Options, Program]] = list(programs_of(search.target, length))
         done = 0
         for options, program in todo:
             if not clock.has_time and (whole or done > 0):
@@ -165,7 +177,6 @@ def _search(target: RecordedTarget, operations: int, clock: Clock) -> Findings:
             rest = f" and {done:,} of the {len(todo):,} of {length}" if done else ""
             break
         whole = length
-    yield from search.best.values()
     return _covered(search, whole, rest)
 
 

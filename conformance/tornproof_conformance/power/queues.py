@@ -30,6 +30,7 @@ from tornproof_conformance.adapter.chains import open_queue
 from tornproof_conformance.adapter.deliveries import Delivery
 from tornproof_conformance.adapter.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.messages import Refusal
+from tornproof_conformance.adapter.patience import OutOfPatience
 from tornproof_conformance.adapter.session import Session
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.power.recorded import RecordedDisk
@@ -232,10 +233,15 @@ def cut_power(adapter: AdapterTarget, until: float) -> tuple[list[Violation], Po
     cuts = PowerCuts(adapter, record(adapter), until)
     for images in PASSES:
         first: dict[str, Violation] = {}
-        for found in cuts.violations(CLAIMED[-1], images):
-            first.setdefault(found.requirement, found)
-        if first:
-            return list((first | _milder(cuts, images)).values()), cuts
+        try:
+            for found in cuts.violations(CLAIMED[-1], images):
+                first.setdefault(found.requirement, found)
+            if first:
+                return list((first | _milder(cuts, images)).values()), cuts
+        except OutOfPatience:
+            if first:
+                return list(first.values()), cuts
+            raise
     return [], cuts
 
 

@@ -105,7 +105,8 @@ class Resident:
         """
         Let the adapter recover each image; return what came of them, in order.
 
-        Nothing comes of those that are left when it has kept silent too often.  Raises a `Diagnosis` if it breaks the protocol.
+        Nothing comes of those that are left when it has kept silent too often.  Raises a
+        `Diagnosis` if it breaks the protocol.
         """
         outcomes: list[Recovered | None] = []
         given: deque[Given] = deque()
@@ -113,18 +114,17 @@ class Resident:
             if self.is_left_alone:
                 return [*outcomes, *[None] * (len(images) - len(outcomes))]
             ahead = len(outcomes) + len(given)
-            if len(given) <= BATCH and ahead < len(images):
-                given += self._give(images[ahead : ahead + BATCH], options)
-            first = given.popleft()
             try:
-                outcomes.append(self._outcome(first))
+                if len(given) <= BATCH and ahead < len(images):
+                    given += self._give(images[ahead : ahead + BATCH], options)
+                outcomes.append(self._outcome(given[0]))
+                clear_away(given.popleft().directory)
             except (Deadline, Ended, OutOfPatience) as failure:
                 outcomes.append(self._failed(failure))
                 self.stop()  # what was given after it is given again
                 for each in given:
                     clear_away(each.directory)
                 given.clear()
-            clear_away(first.directory)
         self.recovered += len(images)
         return outcomes
 

@@ -50,7 +50,15 @@ CONTENT_BYTES = 4096
 
 def tell(problem: Problem, target: Target, reproducer: str) -> ViolationFound:
     """Turn a problem into the event that reports show."""
-    told = _tell_case(problem, target)
+    return _found(problem, _tell_case(problem, target), target, reproducer)
+
+
+def mention(problem: Problem, target: Target, reproducer: str) -> ViolationFound:
+    """Say what a problem is, without asking the target for anything: it may not answer."""
+    return _found(problem, _Told(), target, reproducer)
+
+
+def _found(problem: Problem, told: "_Told", target: Target, reproducer: str) -> ViolationFound:
     return ViolationFound(
         requirement=problem.violation.requirement,
         message=problem.violation.message,

@@ -8,7 +8,7 @@ least, and a sample.  Images of equal content share one recovery, whatever crash
 they come from.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import cast
 
@@ -19,7 +19,7 @@ from tornproof_models.disk.enumerating import digested
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.explore.questions import Conversation, Ending
-from tornproof_models.explore.recovering import RecoversElsewhere, recover
+from tornproof_models.explore.recovering import Recovered, RecoversElsewhere, recover
 from tornproof_models.explore.target import Options, Target
 
 DEVIATIONS = 2
@@ -74,19 +74,22 @@ class BuiltImages:
         """
         Recover the images of choices, given by their digests, as far as they are new.
 
-        Returns how many were.
+        Returns how many were.  An image of which nothing came has no ending.
         """
         new = {
             digest: space.builder.build(choice)
             for digest, choice in choices.items()
             if digest not in self.endings
         }
+        outcomes: Sequence[Recovered | None]
         if self.elsewhere:
             outcomes = self.elsewhere.recover_images(list(new.values()), self.options)
         else:
             disks = map(ModelFilesystem, new.values())
             outcomes = [recover(self.target, self.options, disk) for disk in disks]
         for digest, recovered in zip(new, outcomes, strict=True):
+            if recovered is None:
+                continue
             conversation = Conversation(recovered.trace, None) if self.remember else None
             self.endings[digest] = Ending(recovered.outcome, conversation=conversation)
         return len(new)

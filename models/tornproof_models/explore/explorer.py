@@ -315,9 +315,10 @@ class Explorer:
                 return
             choices = {digest: choice for choice, digest in chosen}
             self.coverage.recovered += self._built.recover(space, choices)
-            self.coverage.judged += len(chosen)
-            self.coverage.parts += len(chosen)
-            for choice, digest in chosen:
+            known = [each for each in chosen if each[1] in self._built.endings]
+            self.coverage.judged += len(known)
+            self.coverage.parts += len(known)
+            for choice, digest in known:
                 if digest in seen and not self.observer:
                     continue
                 ending, whole = self._built.endings[digest], parts.single(space, choice)

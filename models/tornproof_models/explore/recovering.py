@@ -56,11 +56,14 @@ class Recovered:
 class RecoversElsewhere(Protocol):
     """A target in another process, which is handed images and says what became of them."""
 
-    def recover_images(self, images: Sequence[Image], options: Options) -> Sequence[Recovered]:
+    def recover_images(
+        self, images: Sequence[Image], options: Options
+    ) -> Sequence[Recovered | None]:
         """
         Do with each image, in order, what `recover` does.
 
         A trace without events says that nobody watched; such a recovery is not crashed.
+        Of an image that was left alone nothing is known, and there is none.
         """
         ...
 

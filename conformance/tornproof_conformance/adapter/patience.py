@@ -1,0 +1,103 @@
+"""
+How long a run waits for an adapter that keeps silent, all together.
+
+One reply that never comes costs its whole timeout, and a process that hangs over one
+image hangs over the next.  A run with a budget must end all the same.  So the first
+silences of a check are waited out, and each is an answer that can be held against the
+adapter.  After that a reply has a moment to come; and where it does not, the check
+stops and says so.  Nothing is concluded from a silence that was cut short.
+"""
+
+import time
+from math import inf
+
+from attrs import define, field
+
+WAITED_OUT = 2
+"""Silences of one check that are waited out: one may be the machine's, two are the adapter's."""
+
+MOMENT = 1.0
+"""Seconds that a reply may take after that."""
+
+FIXED = 20.0
+"""Seconds of silence that a run waits out however small its budget is."""
+
+PART = 0.25
+"""What part of the budget it waits out besides."""
+
+SLOW = 0.1
+"""Seconds: a reply that takes longer is slow, a crash being recovered in a hundredth of it."""
+
+SLOW_START = 2.0
+"""Seconds that a process may take to start and say hello before that is slow, too."""
+
+OVERTIME = 30.0
+"""Seconds after the end of the budget from which an adapter that is slow is not waited for."""
+
+
+class OutOfPatience(BaseException):
+    """
+    An adapter has kept silent too often, or too long.
+
+    No `Exception`: nothing that judges an answer may take it for one.
+    """
+
+
+@define(eq=False)
+class Patience:
+    """What is left of it; without limits unless some are given."""
+
+    total: float = inf
+    """Seconds of silence that are waited out."""
+
+    until: float = inf
+    """When it ends for an adapter that is mostly waited for, by the monotonic clock in seconds."""
+
+    _began: float = field(factory=time.monotonic)
+    _silences: int = 0
+    _silent: float = 0
+    _slow: float = 0
+
+    @classmethod
+    def within(cls, budget: float) -> "Patience":
+        """Return what a run of so many seconds has."""
+        return cls(FIXED + PART * budget, time.monotonic() + budget + OVERTIME)
+
+    def renew(self) -> None:
+        """Begin another check, which may wait silences out for itself."""
+        self._silences = 0
+
+    def grant(self, timeout: float) -> float:
+        """
+        Return how many seconds a reply may take that would otherwise have its timeout.
+
+        Raises `OutOfPatience` if the run is late, and has mostly waited.
+        """
+        now = time.monotonic()
+        if now > self.until and self._slow > (now - self._began) / 2:
+            raise OutOfPatience("the time is over, and most of it was spent waiting for replies")
+        return timeout if self._waits_out(timeout) else min(timeout, MOMENT)
+
+    def lose(self, timeout: float, silence: str) -> None:
+        """
+        Note that a reply did not come within what was granted.
+
+        Returns if it had its whole timeout, and raises `OutOfPatience` if not.
+        """
+        waited_out = self._waits_out(timeout)
+        seconds = timeout if waited_out else min(timeout, MOMENT)
+        self._silences += 1
+        self._silent += seconds
+        self._slow += seconds
+        if not waited_out:
+            raise OutOfPatience(f"{silence}, once more")
+
+    def note(self, seconds: float, *, is_start: bool = False) -> None:
+        """Note how long a reply took that came."""
+        if seconds > (SLOW_START if is_start else SLOW):
+            self._slow += seconds
+
+    def _waits_out(self, timeout: float) -> bool:
+        return self._silences < WAITED_OUT and (
+            not self._silent or self._silent + timeout <= self.total
+        )

@@ -1,0 +1,61 @@
+"""
+A check that an adapter stops: it keeps silent too often, or does what nobody foresaw.
+
+Whatever it does, the checks after that one go on, and the run ends with a verdict.  What
+was found until then stands.  Of the rest of the check nothing is said, since nobody
+knows what it would have shown.  A breach of the protocol is another matter: it ends the
+run, and so does a process that fails in the first conversation.
+"""
+
+import sqlite3
+
+from attrs import evolve
+from tornproof.errors import TornproofError
+from tornproof_models.explore.target import Target
+
+from tornproof_conformance.adapter.diagnosis import ProcessFailed
+from tornproof_conformance.adapter.patience import OutOfPatience
+from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.checks import Budget, Check, Covered, Findings
+from tornproof_conformance.checks.exercises import CONVERSATION
+
+STOPS = (OutOfPatience, TornproofError, OSError, sqlite3.Error)
+"""
+What stops a check.
+
+Its files and its database are the adapter's: they may be gone, locked, or no database.
+"""
+
+
+def stoppable(check: Check) -> Check:
+    """Return a check that ends early where an adapter leaves it nothing else to do."""
+
+    def run(target: Target, budget: Budget) -> Findings:
+        assert isinstance(target, AdapterTarget)
+        target.patience.renew()
+        try:
+            return (yield from check.run(target, budget))
+        except STOPS as reason:
+            if check.name == CONVERSATION.name and isinstance(reason, ProcessFailed):
+                raise
+            target.stop()  # whatever state its processes are in
+            return Covered(f"stopped: {_words(reason)}", is_conclusive=False)
+
+    def leaves_out(target: Target) -> frozenset[str]:
+        assert isinstance(target, AdapterTarget)
+        try:
+            return check.leaves_out(target) if check.leaves_out else frozenset()
+        except STOPS:
+            target.stop()
+            return check.requirements
+
+    return evolve(check, run=run, leaves_out=leaves_out)
+
+
+def _words(reason: BaseException) -> str:
+    """Say why, by the code of a refusal and by the name of what is no answer at all."""
+    if isinstance(reason, ProcessFailed | OutOfPatience):
+        return f"the adapter does not answer ({reason})"
+    if isinstance(reason, TornproofError):
+        return f"the adapter answers with an error where none is due ({reason.code}: {reason})"
+    return f"{type(reason).__name__}: {reason}"
