@@ -5,7 +5,7 @@ What is judged: the built-in reference, a miniature, and later any adapter.
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import frozen
 from tornproof.errors import Invalid
@@ -170,29 +170,31 @@ QUEUES: Mapping[str, Callable[[], deliveries.Target]] = {
 """The miniatures of queues, and the design of v0.7, judged by what the durable profile asks."""
 
 
-GROUP_COMMIT = "group-commit/"
-"""What the name of a miniature may begin with, if one of another kind has the same."""
+KINDS: Mapping[str, tuple[Mapping[str, Any], Callable[[str, Any], Target]]] = {
+    "journal": (MINIATURES, MiniatureTarget),
+    "drainer": (QUEUES, QueueMiniature),
+    "audit": (audit.MINIATURES, AuditMiniature),
+    "group-commit": (group_commit.MINIATURES, BatcherMiniature),
+}
+"""The kinds of miniatures that checks judge, and what makes a target of one."""
 
 
 def find_target(name: str) -> Target:
     """
     Return the target of a name: `reference`, or that of a miniature.
 
-    Raises `Invalid` for any other, with the names there are.
+    Where miniatures of two kinds have a name, it is the first's; `group-commit/NAME`
+    says which.  Raises `Invalid` for any other name.
     """
     if name == "reference":
         return ReferenceTarget()
-    if name in MINIATURES:
-        return MiniatureTarget(name, MINIATURES[name])
-    if name in QUEUES:
-        return QueueMiniature(name, QUEUES[name])
-    if name in audit.MINIATURES:
-        return AuditMiniature(name, audit.MINIATURES[name])
-    if (batcher := name.removeprefix(GROUP_COMMIT)) in group_commit.MINIATURES:
-        return BatcherMiniature(name, group_commit.MINIATURES[batcher])
+    kind, _, alone = name.rpartition("/")
+    for each, (miniatures, make) in KINDS.items():
+        if alone in miniatures and kind in ("", each):
+            return make(name, miniatures[alone])
     raise Invalid(
-        f"no target {name!r}: it is `reference` or a miniature; `tornproof list miniatures` "
-        "shows them"
+        f"no target {name!r}: it is `reference`, or a miniature of a journal, a drainer, an audit "
+        "index or group commit; `tornproof list miniatures` shows them"
     )
 
 

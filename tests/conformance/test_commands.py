@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tornproof_conformance.cli import main
 from tornproof_conformance.commands.listing import KINDS
+from tornproof_conformance.targets import find_target
 
 from tests.conformance.report_runs import FAILING
 
@@ -163,6 +164,21 @@ def test_explain_shows_a_profile_and_a_miniature() -> None:
     """Profiles are shown as their rules, miniatures as their bug."""
     assert "allocation before size" in tornproof("explain", "ext4-ordered").output
     assert "breaks" in tornproof("explain", "no-lock").output
+
+
+def test_explain_shows_a_check_and_a_scenario() -> None:
+    """What a verdict rests on can be looked up by the name that the report gives it."""
+    assert "SIGKILL" in tornproof("explain", "kills").output
+    assert "JRN-9" in tornproof("explain", "one-writer").output
+    result = tornproof("explain", "bogus")
+    assert (result.exit_code, "nothing is called 'bogus'" in result.output) == (2, True)
+
+
+def test_every_kind_of_miniature_that_checks_judge_is_a_target() -> None:
+    """What `explain` says of how to see a miniature caught is a command that there is."""
+    for name in ("journal/no-lock", "drainer/replays-twice", "group-commit/one-sync-each"):
+        assert f"tornproof check --target {name}" in tornproof("explain", name).output
+        assert find_target(name).name == name
 
 
 def test_explain_says_what_may_have_been_meant() -> None:

@@ -41,7 +41,8 @@ TABLE: Mapping[str, Listed] = {
     "diff": Listed("diff", "Compare two files of events: what is BEFORE and AFTER."),
     "dlq": Listed("dlq", "Look at dead letters, and replay them."),
     "explain": Listed(
-        "explain", "Explain SUBJECT: a requirement such as REC-2, a profile, or a miniature."
+        "explain",
+        "Explain SUBJECT: a requirement such as REC-2, a profile, a check, or a miniature.",
     ),
     "explore": Listed("explore", "Say what a crash may leave of a trace, in every profile."),
     "fuzz": Listed("fuzz", "Search for violations with random programs until the time is up."),

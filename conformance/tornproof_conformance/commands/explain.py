@@ -6,17 +6,21 @@ meanwhile.
 """
 
 import json
+import re
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import click
+from tornproof.errors import Invalid
 from tornproof_models.disk.profiles import PROFILES, Profile
 
 from tornproof_conformance.specification import Requirement, requirement, requirements
 
 if TYPE_CHECKING:
     from tornproof_conformance.gallery import Exhibit
+
+_LIKE_AN_ID = re.compile(r"[A-Za-z]{3}-\d+")
 
 
 @click.command("explain")
@@ -28,15 +32,25 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(subject: str, events: Path | None, as_json: bool) -> None:
-    """Explain SUBJECT: a requirement such as REC-2, a profile, or a miniature."""
+    """Explain SUBJECT: a requirement such as REC-2, a profile, a check, or a miniature."""
     if subject in PROFILES:
         found, parts = _profile(PROFILES[subject]), [_explain_profile(PROFILES[subject])]
-    elif subject.upper() in requirements() or not (miniatures := _miniatures(subject)):
+    elif subject.upper() in requirements():
         _explain(requirement(subject.upper()), events, as_json=as_json)
         return
-    else:
+    elif miniatures := _miniatures(subject):
         found = {"miniatures": [_miniature(each) for each in miniatures]}
         parts = [_explain_miniature(each) for each in miniatures]
+    elif judges := _judges(subject):
+        found, parts = {"judges": judges}, [_explain_judge(each) for each in judges]
+    elif _LIKE_AN_ID.fullmatch(subject):
+        requirement(subject.upper())  # says what may have been meant
+        return
+    else:
+        raise Invalid(
+            f"nothing is called {subject!r}: give a requirement, a profile, a check, a scenario "
+            "or a miniature; `tornproof list --help` says what it lists"
+        )
     click.echo(_json(found) if as_json else "\n\n".join(parts))
 
 
@@ -120,6 +134,18 @@ def _miniature(found: "Exhibit") -> dict[str, Any]:
     }
 
 
+def _judges(subject: str) -> list[dict[str, Any]]:
+    """Find the checks and scenarios of a name."""
+    from tornproof_conformance.commands.listing import entries_of
+
+    return [
+        {"kind": kind, **entry}
+        for kind in ("check", "scenario")
+        for entry in entries_of(f"{kind}s")
+        if entry["name"] == subject
+    ]
+
+
 # For people
 
 
@@ -136,15 +162,23 @@ def _text(stated: Requirement) -> str:
 
 def _explain_miniature(found: "Exhibit") -> str:
     """Say what is wrong with a miniature, and how to see it caught."""
-    caught = {
-        "journal": f"tornproof check --target {found.name}",
-        "drainer": f"tornproof check --target {found.name}",
-        "audit": f"tornproof fuzz --target {found.name}",
-        "audit-indexer": f"tornproof fuzz --target {found.name}",
-    }.get(found.kind)
+    from tornproof_conformance.targets import KINDS
+
+    caught = ""
+    if found.kind in KINDS:
+        caught = f"tornproof check --target {found.kind}/{found.name}"
+    elif found.kind == "audit-indexer":
+        caught = f"tornproof fuzz --target {found.name}"
     lines = [f"{found.name} ({found.kind})", "", _paragraphs(found.text), ""]
     lines.append(f"breaks {', '.join(found.breaks)}")
     return "\n".join([*lines, f"see it caught: {caught}"] if caught else lines)
+
+
+def _explain_judge(found: dict[str, Any]) -> str:
+    """Say what a check or a scenario looks at."""
+    of = f" of {found['group']}" if found["kind"] == "check" else ""
+    about = fill(f"about {', '.join(found['requirements'])}", 88)
+    return "\n\n".join([f"{found['name']} ({found['kind']}{of})", fill(found["text"], 88), about])
 
 
 def _explain_profile(profile: Profile) -> str:

@@ -39,7 +39,7 @@ def command(kind: str, requirement: str | None, as_json: bool) -> None:
     """List requirements, checks, scenarios, machines, vectors, profiles or miniatures."""
     entries = [
         entry
-        for entry in _entries(kind)
+        for entry in entries_of(kind)
         if requirement is None or requirement.upper() in entry.get("requirements", [entry["name"]])
     ]
     if as_json:
@@ -53,7 +53,8 @@ def command(kind: str, requirement: str | None, as_json: bool) -> None:
             click.echo(f"{entry['name']:<{width}}  {entry['text']}")
 
 
-def _entries(kind: str) -> Iterator[dict[str, Any]]:
+def entries_of(kind: str) -> Iterator[dict[str, Any]]:
+    """Yield what there is of a kind, as JSON has it."""
     match kind:
         case "requirements":
             for stated in requirements().values():
@@ -63,7 +64,7 @@ def _entries(kind: str) -> Iterator[dict[str, Any]]:
             of_adapters = [check for check, _ in ADAPTER_CHECKS.values()]
             for group, checks in (("built-in targets", CHECKS), ("adapters", of_adapters)):
                 for check in checks:
-                    names = sorted(check.requirements)
+                    names = [each for each in requirements() if each in check.requirements]
                     yield _entry(check.name, check.title, group, requirements=names)
         case "scenarios":
             for scenario in SCENARIOS.values():
