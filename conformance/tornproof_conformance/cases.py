@@ -17,7 +17,7 @@ import hypothesis
 from attrs import asdict, evolve, frozen
 from tornproof_models.contract.delivery import Profile as DeliveryProfile
 from tornproof_models.contract.journal import Violation
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.trace import Trace
 from tornproof_models.explore import delivery_program

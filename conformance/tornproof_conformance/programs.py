@@ -9,7 +9,7 @@ Steps are separated by blanks, and what a step takes by colons.
 from collections.abc import Callable, Mapping
 
 from tornproof.errors import Invalid
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.explore import program
 from tornproof_models.explore.program import Program, Step
 

@@ -11,7 +11,7 @@ from tornproof.errors import Invalid
 from tornproof_conformance.commands import barriers, certificates
 from tornproof_conformance.programs import parse_program
 from tornproof_conformance.targets import find_target
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.trace_file import save_trace
 from tornproof_models.explore.program import Append, Fail, Kill, Reopen, Rotate, Sync
 from tornproof_models.explore.target import Options

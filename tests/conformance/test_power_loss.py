@@ -29,7 +29,7 @@ from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.strace import find_strace
 from tornproof_conformance.shrinking import shrink_problem
 from tornproof_conformance.targets import find_target
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import (
     MARKS,

@@ -25,7 +25,8 @@ from tornproof_models.contract.delivery import Profile
 from tornproof_models.contract.delivery import Violation as Lost
 from tornproof_models.contract.journal import Violation
 from tornproof_models.database_faults import Kind, Strike, When
-from tornproof_models.disk.filesystem import Fault, ModelFilesystem
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.explore import schedules
 from tornproof_models.explore.delivery_program import (
     Arm,

@@ -21,7 +21,7 @@ from tornproof_models.disk.trace import (
     SyncFailed,
     Write,
 )
-from tornproof_models.disk.trace_file import LARGEST_FILE_BYTES
+from tornproof_models.disk.possible import LARGEST_FILE_BYTES
 
 
 def hexadecimal(text: str) -> str:

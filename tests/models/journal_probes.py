@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from tornproof.errors import BeyondEnd, Corrupt, Locked, NotABoundary, TooLarge, Trimmed
-from tornproof_models.disk.filesystem import Fault, ModelFilesystem
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.trace import Image
 from tornproof_models.explore.explorer import Explorer

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 from tornproof_conformance.targets import find_target
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import Acked, Failed, Flushed, Invoked, Observed, Sync, Trace
 from tornproof_models.explore import barriers as barriers_module

@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 from tornproof.filesystem import File, Filesystem, OsFilesystem
-from tornproof_models.disk.filesystem import Fault, Kind, ModelFilesystem
+from tornproof_models.disk.faults import Fault, Kind
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import (
     ROOT,
     Create,

@@ -11,7 +11,7 @@ from tornproof.drainer.supervisor import State
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_models.contract.delivery import Outcome, Profile
 from tornproof_models.database_faults import Kind, Strike, When
-from tornproof_models.disk.filesystem import Fault as DiskFault
+from tornproof_models.disk.faults import Fault as DiskFault
 from tornproof_models.explore.deliveries import Run, run
 from tornproof_models.explore.delivery_program import (
     Arm,

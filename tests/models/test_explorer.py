@@ -8,7 +8,8 @@ from tornproof.journal import Cursor, Journal, recovery
 from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_conformance.targets import ReferenceTarget, find_target
-from tornproof_models.disk.filesystem import Fault, ModelFilesystem
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.explorer import Explorer

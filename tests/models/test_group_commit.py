@@ -28,7 +28,7 @@ from tornproof_models.contract.group_commit import (
     Resolve,
     Succeed,
 )
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.program import Crash

@@ -11,7 +11,7 @@ from itertools import product
 
 import pytest
 from tornproof_conformance.pytest_plugin import requirement
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync

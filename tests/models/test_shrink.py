@@ -7,7 +7,8 @@ import pytest
 from tornproof_conformance.targets import find_target
 from tornproof_models.contract.journal import History
 from tornproof_models.disk.building import Choice, bits
-from tornproof_models.disk.filesystem import Fault, ModelFilesystem
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.registers import Registers

@@ -13,7 +13,8 @@ from itertools import combinations, product
 import pytest
 from attrs import define
 from tornproof.errors import TornproofError
-from tornproof_models.disk.filesystem import Fault, ModelFilesystem
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers

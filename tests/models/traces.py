@@ -12,7 +12,8 @@ from random import Random
 
 from attrs import define, field
 from hypothesis import strategies as st
-from tornproof_models.disk.filesystem import Fault, ModelFile
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.filesystem import ModelFile
 from tornproof_models.disk.replay import Replay
 from tornproof_models.disk.trace import MARKS, ROOT, Image, Link, PartialSync, Sync, Trace
 

@@ -25,7 +25,8 @@ from tornproof.journal import Journal
 from tornproof.journal.segments import segment_name
 from tornproof.journal.watermark import WATERMARK_NAME
 from tornproof_conformance.pytest_plugin import requirement
-from tornproof_models.disk.filesystem import Fault, ModelFilesystem
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.filesystem import ModelFilesystem
 
 from tests.reference.drainer_world import (
     chain,

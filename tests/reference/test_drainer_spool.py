@@ -21,7 +21,8 @@ from tornproof.errors import (
 )
 from tornproof.filesystem import OsFile, OsFilesystem
 from tornproof_conformance.pytest_plugin import requirement
-from tornproof_models.disk.filesystem import Fault, ModelFilesystem
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.filesystem import ModelFilesystem
 
 from tests.reference.drainer_world import (
     chain,

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tornproof.errors import Invalid
-from tornproof_models.disk.filesystem import Fault, Kind
+from tornproof_models.disk.faults import Fault, Kind
 from tornproof_models.disk.trace import Event, Image, Trace
 from tornproof_models.explore.target import DIRECTORY
 

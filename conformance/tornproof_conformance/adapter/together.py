@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, cast
 
 from tornproof_models.contract.journal import PROMISED, Violation
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import SYNCS, Acked, Event, Invoked, Trace
 from tornproof_models.explore.explorer import Explorer

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import chain, product
 
 from attrs import evolve, frozen
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage

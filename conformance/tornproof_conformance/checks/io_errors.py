@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from itertools import product
 
 from attrs import define, evolve, field, frozen
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage

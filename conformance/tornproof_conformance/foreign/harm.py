@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from attrs import define, field, frozen
 from tornproof_models.contract.journal import Violation
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import Acked, Trace
 from tornproof_models.explore.explorer import Explorer

@@ -24,7 +24,7 @@ from random import Random
 
 from attrs import frozen
 from tornproof_models.contract.delivery import Profile
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.explore.program import (
     Append,
     Fail,

@@ -20,7 +20,8 @@ from attrs import define, field, frozen
 from hypothesis import reject
 from hypothesis import strategies as st
 from tornproof_models.contract.journal import Violation
-from tornproof_models.disk.filesystem import Fault, Kind, ModelFilesystem
+from tornproof_models.disk.faults import Fault, Kind
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import CLAIMED, PROFILES, Profile
 from tornproof_models.disk.registers import Registers

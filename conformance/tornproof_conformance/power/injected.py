@@ -11,7 +11,7 @@ real disk that becomes full in the middle of a write, and a limit on the size of
 from collections.abc import Iterator, Mapping
 
 from attrs import frozen
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.trace import SYNCS, Write
 
 from tornproof_conformance.recorder.recording import Performed

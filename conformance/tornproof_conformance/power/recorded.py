@@ -16,7 +16,7 @@ from typing import Any
 
 from attrs import define, field
 from tornproof.errors import TornproofError
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.target import DIRECTORY
 

@@ -12,7 +12,8 @@ from typing import cast
 
 from attrs import define, field
 from tornproof_models.contract.journal import Violation
-from tornproof_models.disk.filesystem import Fault, ModelFilesystem
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 from tornproof_models.explore.program import Fail, Step
 from tornproof_models.explore.recovering import Recovered, recover

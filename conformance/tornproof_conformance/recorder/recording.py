@@ -25,7 +25,7 @@ from tornproof_models.disk.trace import (
     Truncate,
     Write,
 )
-from tornproof_models.disk.trace_file import LARGEST_FILE_BYTES
+from tornproof_models.disk.possible import LARGEST_FILE_BYTES
 
 from tornproof_conformance.recorder import arguments
 from tornproof_conformance.recorder.kinds import (

@@ -5,7 +5,8 @@ Scenarios about opening: what recovery reads, reports, refuses and leaves alone.
 from collections.abc import Iterator
 
 from tornproof_models.contract.journal import Violation
-from tornproof_models.disk.filesystem import Fault, Kind, ModelFilesystem
+from tornproof_models.disk.faults import Fault, Kind
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers

@@ -5,7 +5,7 @@ Scenarios about a writer: one at a time, and what it does after an error.
 from collections.abc import Iterator
 
 from tornproof_models.contract.journal import Violation
-from tornproof_models.disk.filesystem import Fault, Kind
+from tornproof_models.disk.faults import Fault, Kind
 from tornproof_models.explore.program import grow_payload
 from tornproof_models.explore.target import Options, Target
 

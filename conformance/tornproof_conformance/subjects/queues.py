@@ -18,7 +18,7 @@ from tornproof.errors import Invalid
 from tornproof_models.contract.delivery import Profile
 from tornproof_models.contract.journal import Violation
 from tornproof_models.database_faults import Kind, Strike, When
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.explore import deliveries
 from tornproof_models.explore import delivery_program as steps
 from tornproof_models.explore.delivery_program import Arm, FailDisk, Program, Step

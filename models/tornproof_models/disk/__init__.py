@@ -3,9 +3,10 @@ The disk: what a crash may leave behind.
 
 In the order in which to read them:
 
-- `trace`, `trace_file`: what was asked of the disk, and what was promised
+- `trace`, `trace_file`, `possible`: what was asked of the disk and promised, as a file, and what
+  of it can have happened
 - `names`: where a path leads, as a running system sees it
-- `filesystem`: a filesystem in memory that records a trace and can fail
+- `filesystem`, `faults`: a filesystem in memory that records a trace and can fail
 - `replay`: the same, with a trace from elsewhere going by
 - `versions`: what a disk holds, in pieces, and the versions of each
 - `live`: what a running system sees of them while a trace goes by

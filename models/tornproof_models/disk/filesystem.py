@@ -14,10 +14,10 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 
 from attrs import define
 
+from tornproof_models.disk.faults import NAME, READ, SHORT, SYNC, WRITE, Fault, Kind
 from tornproof_models.disk.names import Names, exists, is_a_directory, missing
 from tornproof_models.disk.trace import (
     Create,
@@ -33,40 +33,6 @@ from tornproof_models.disk.trace import (
     Unlink,
     Write,
 )
-
-
-class Fault(StrEnum):
-    """How an operation fails."""
-
-    ERROR = "error"
-    """EIO, and nothing happened.  A sync that fails leaves its pages clean, not durable."""
-
-    ERROR_AFTER = "error after"
-    """EIO, although a write reached the page cache."""
-
-    NO_SPACE = "no space"
-    """ENOSPC, and nothing happened."""
-
-    SHORT_WRITE = "short write"
-    """Half of a write happened, and the count says so."""
-
-    SHORT_THEN_NO_SPACE = "short write, then no space"
-    """Half of a write happened, and the next operation on the disk gets ENOSPC."""
-
-
-SHORT = (Fault.SHORT_WRITE, Fault.SHORT_THEN_NO_SPACE)
-
-
-class Kind(StrEnum):
-    """What sort of operation a fault may strike."""
-
-    READ = "read"
-    WRITE = "write"
-    SYNC = "sync"
-    NAME = "name"
-
-
-READ, WRITE, SYNC, NAME = Kind
 
 
 class ModelFilesystem:

@@ -26,17 +26,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, fields
+from attrs import fields
 from tornproof.errors import Invalid
 
-from tornproof_models.contract.journal import PROMISED
 from tornproof_models.disk import trace as t
-from tornproof_models.disk.trace import ROOT, Event, Image, Trace, number_inodes
+from tornproof_models.disk.possible import Impossible, PossibleDisk, is_name
+from tornproof_models.disk.trace import Event, Image, Trace
 
 FORMAT = "tornproof-trace/1"
-
-LARGEST_FILE_BYTES = 1 << 30
-"""Where a file of a trace must end, 1 GiB: the judge holds all of it in memory."""
 
 KINDS: Mapping[str, type[Event]] = {
     "create": t.Create,
@@ -121,14 +118,14 @@ def trace_of(document: Any) -> Trace:
         listed = _list(document["events"])
     except _Unreadable as error:
         raise Invalid(f"the trace cannot be read: {error}") from None
-    disk = _Disk.of(initial)
+    disk = PossibleDisk.of(initial)
     events: list[Event] = []
     for number, each in enumerate(listed):
         kind = each.get("event") if isinstance(each, dict) else None
         try:
             event = _event(each)
             disk.require(event)
-        except _Unreadable as error:
+        except (_Unreadable, Impossible) as error:
             raise Invalid(f"event {number} ({kind}) {error}") from None
         events.append(event)
     return Trace(initial, tuple(events))
@@ -231,139 +228,8 @@ def _image(document: Any) -> Image:
     files = {_text(path): _bytes(content) for path, content in document["files"].items()}
     for path in [*directories, *files]:
         parent, slash, name = path.rpartition("/")
-        if not slash or not _is_name(name) or (parent and parent not in directories):
+        if not slash or not is_name(name) or (parent and parent not in directories):
             raise _Unreadable(f"{path!r} is not an absolute path below a directory of the tree")
         if path in directories and path in files:
             raise _Unreadable(f"{path!r} is both a file and a directory")
     return Image(files, directories)
-
-
-def _is_name(name: str) -> bool:
-    return name not in ("", ".", "..") and "/" not in name and "\0" not in name
-
-
-# What can have happened
-
-
-@define
-class _Disk:
-    """What there is to be written, synced, renamed and acknowledged."""
-
-    files: set[int] = field(factory=set)
-    names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}})
-    calls: set[int] = field(factory=set)
-    waiting: set[int] = field(factory=set)
-
-    @classmethod
-    def of(cls, image: Image) -> "_Disk":
-        disk, inodes = cls(), number_inodes(image)
-        for path, inode in inodes.items():
-            parent, _, name = path.rpartition("/")
-            disk.names[inodes.get(parent, ROOT)][name] = inode
-            if path in image.files:
-                disk.files.add(inode)
-            else:
-                disk.names[inode] = {}
-        return disk
-
-    def require(self, event: Event) -> None:
-        """Let an event happen.  Raises `_Unreadable` if it cannot."""
-        match event:
-            case t.Create(directory, name, inode):
-                self._make(directory, name, inode)
-                self.files.add(inode)
-            case t.MakeDirectory(directory, name, inode):
-                self._make(directory, name, inode)
-                self.names[inode] = {}
-            case t.Link(directory, name, inode):
-                self._file(inode)
-                self._require_free(directory, name)
-                self.names[directory][name] = inode
-            case t.Rename(source_directory, source, target_directory, target):
-                inode = self._named(source_directory, source)
-                if target in self._directory(target_directory):
-                    self._require_replaceable(inode, self._named(target_directory, target))
-                elif not _is_name(target):
-                    raise _Unreadable(f"gives the name {target!r}, which no file can bear")
-                if self._is_below(target_directory, inode):
-                    raise _Unreadable(f"moves the directory {source!r} into itself")
-                del self.names[source_directory][source]
-                self.names[target_directory][target] = inode
-            case t.Unlink(directory, name):
-                if self.names.get(self._named(directory, name)):
-                    raise _Unreadable(f"removes the directory {name!r}, which is not empty")
-                del self.names[directory][name]
-            case t.Write(inode, offset, data):
-                self._file(inode)
-                self._require_size(offset)
-                self._require_size(offset + len(data))
-            case t.Truncate(inode, size):
-                self._file(inode)
-                self._require_size(size)
-            case t.Sync(inode):
-                self._file(inode)
-            case t.SyncDirectory(inode):
-                self._directory(inode)
-            case t.PartialSync(inode, start, end, missed):
-                if inode not in self.names:
-                    self._file(inode)
-                if not 0 <= start <= end or missed < 0:
-                    raise _Unreadable(f"covers bytes {start} to {end} and misses {missed}")
-            case t.SyncFailed(inode) if inode not in self.names:
-                self._file(inode)
-            case t.Invoked(call):
-                if call in self.calls:
-                    raise _Unreadable(f"invokes call {call} a second time")
-                self.calls.add(call)
-                self.waiting.add(call)
-            case t.Acked(call) | t.Failed(call):
-                if call not in self.waiting:
-                    answered = "has been answered before" if call in self.calls else "never began"
-                    raise _Unreadable(f"answers call {call}, which {answered}")
-                self.waiting.remove(call)
-            case t.Flushed(operation) if operation not in PROMISED:
-                raise _Unreadable(f"is a promise by {operation!r}; {', '.join(PROMISED)} promise")
-
-    def _require_free(self, directory: int, name: str) -> None:
-        if name in self._directory(directory):
-            raise _Unreadable(f"makes {name!r}, which is there already")
-        if not _is_name(name):
-            raise _Unreadable(f"gives the name {name!r}, which no file can bear")
-
-    def _make(self, directory: int, name: str, inode: int) -> None:
-        self._require_free(directory, name)
-        if inode < 1 or inode in self.files or inode in self.names:
-            raise _Unreadable(f"makes inode {inode}, which is not a fresh one")
-        self.names[directory][name] = inode
-
-    def _directory(self, inode: int) -> dict[str, int]:
-        if inode in self.files:
-            raise _Unreadable(f"treats the file with inode {inode} as a directory")
-        if inode not in self.names:
-            raise _Unreadable(f"names inode {inode}, which does not exist")
-        return self.names[inode]
-
-    def _file(self, inode: int) -> None:
-        if inode in self.names:
-            raise _Unreadable(f"treats the directory with inode {inode} as a file")
-        if inode not in self.files:
-            raise _Unreadable(f"names inode {inode}, which does not exist")
-
-    def _named(self, directory: int, name: str) -> int:
-        if name not in self._directory(directory):
-            raise _Unreadable(f"names {name!r}, which is not in directory {directory}")
-        return self.names[directory][name]
-
-    def _require_replaceable(self, inode: int, replaced: int) -> None:
-        if (inode in self.names) != (replaced in self.names) or self.names.get(replaced):
-            raise _Unreadable("replaces a directory that is not empty, or a file by a directory")
-
-    def _is_below(self, directory: int, inode: int) -> bool:
-        """Tell whether a directory is another one, or is somewhere in it."""
-        inside = self.names.get(inode, {}).values()
-        return directory == inode or any(self._is_below(directory, each) for each in inside)
-
-    @staticmethod
-    def _require_size(size: int) -> None:
-        if not 0 <= size <= LARGEST_FILE_BYTES:
-            raise _Unreadable(f"reaches to byte {size}; files end at {LARGEST_FILE_BYTES:,}")

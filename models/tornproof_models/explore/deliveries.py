@@ -32,7 +32,7 @@ from tornproof_models.contract.delivery import (
     judge_drain,
 )
 from tornproof_models.database_faults import Kind, MemoryDatabase, Panic, ProcessDied, Strike
-from tornproof_models.disk.filesystem import Fault as DiskFault
+from tornproof_models.disk.faults import Fault as DiskFault
 from tornproof_models.explore.delivery_program import (
     Arm,
     AskDrain,

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from attrs import frozen
 
 from tornproof_models.database_faults import Strike
-from tornproof_models.disk.filesystem import Fault as DiskFault
+from tornproof_models.disk.faults import Fault as DiskFault
 
 # Events
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 
 
 @frozen

@@ -8,7 +8,7 @@ that shrinking by them comes to an end.
 
 from collections.abc import Iterator
 
-from tornproof_models.disk.filesystem import Fault
+from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.explore.program import (

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from tornproof_models.contract.delivery import Profile
 from tornproof_models.database_faults import Kind, Strike, When
-from tornproof_models.disk.filesystem import Fault as DiskFault
+from tornproof_models.disk.faults import Fault as DiskFault
 from tornproof_models.explore.deliveries import Run, Target
 from tornproof_models.explore.delivery_program import (
     Arm,

@@ -23,7 +23,8 @@ from tornproof.journal.committer import Arrival, Cancellation, Closing, Committe
 from tornproof.record import frame_size
 
 from tornproof_models.contract.journal import Violation
-from tornproof_models.disk.filesystem import Fault, ModelFilesystem
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.profiles import CLAIMED
 from tornproof_models.disk.trace import Acked, Event, Failed, Invoked
 from tornproof_models.explore.program import Crash, Kill, grow_payload

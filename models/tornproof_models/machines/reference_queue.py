@@ -31,7 +31,7 @@ from tornproof_models.contract.delivery import (
     State,
 )
 from tornproof_models.database_faults import MemoryDatabase
-from tornproof_models.disk.filesystem import Fault as DiskFault
+from tornproof_models.disk.faults import Fault as DiskFault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
