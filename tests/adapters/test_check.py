@@ -33,7 +33,7 @@ def test_conforms(language: Language, tmp_path: Path) -> None:
     outcome = CliRunner().invoke(main, arguments)
 
     assert outcome.exit_code == 0, outcome.output
-    assert "requirements hold, 0 are violated" in outcome.output
+    assert "requirements hold, 0 violated" in outcome.output
 
 
 @needs_strace

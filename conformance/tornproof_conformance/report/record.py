@@ -34,10 +34,11 @@ FIGURES: Mapping[str, str] = {
     "programs": "programs",
     "random_programs": "random programs",
     "faults": "injected faults",
+    "struck": "faults that struck",
     "crash_points": "crash points",
     "images": "crash images",
     "recoveries": "distinct recoveries",
-    "crashed_again": "crashed again",
+    "crashed_again": "recoveries crashed again",
     "requests": "requests",
 }
 """What the counts of a check are called, in the order in which to show them."""

@@ -155,7 +155,7 @@ def _sum_up(record: RunRecord) -> str:
     colour = "green" if finished.conforms else "bold red"
     line = (
         f"\n[{colour}]{outcome(record)}[/]: {finished.holds} requirements hold, "
-        f"{finished.violated} are violated, {finished.not_covered} are not covered "
+        f"{finished.violated} violated, {finished.not_covered} not covered "
         f"({finished.seconds:.0f} s)"
     )
     states = [each.excuse.state for each in record.verdicts if each.excuse]
