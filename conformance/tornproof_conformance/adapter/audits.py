@@ -17,6 +17,7 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.machines.audit import AuditMachine
 from tornproof_models.machines.sqlite_process import Died
 
+from tornproof_conformance.adapter.blame import blame
 from tornproof_conformance.adapter.conversation import AUDIT
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.messages import Refusal, decode_ok, decode_reply
@@ -186,11 +187,13 @@ def try_audit_vector(target: AdapterTarget, arguments: Sequence[str]) -> Iterato
     """Hold an adapter to the vector of a name."""
     (name,) = arguments
     case = next(case for case in audit_cases(*KINDS) if case["id"] == name)
+    yield from blame(case["requirements"][0], _try_case(target, case))
+
+
+def _try_case(target: AdapterTarget, case: Mapping[str, Any]) -> Iterator[Violation]:
     index = AdapterAudits(target)
-    try:
-        yield from judge_case(case, index)
-    finally:
-        index.close()
+    yield from judge_case(case, index)
+    index.close()
 
 
 # Random programs
@@ -198,7 +201,10 @@ def try_audit_vector(target: AdapterTarget, arguments: Sequence[str]) -> Iterato
 
 def try_audit_programs(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
     """Search among random programs: a seed, how many, and of how many steps."""
-    seed, programs, steps = map(int, arguments)
+    yield from blame("AUD-13", _search(target, *map(int, arguments)))
+
+
+def _search(target: AdapterTarget, seed: int, programs: int, steps: int) -> Iterator[Violation]:
     members = {
         "make_process": staticmethod(partial(AdapterAudits, target)),
         "store_under_test": staticmethod(lambda index: index),

@@ -50,16 +50,13 @@ def _look(target: AdapterTarget) -> Iterator[Violation]:
         journal.options = Options(OPTIONS.segment_bytes, durability)
         journal.append(grow_payload(30, number))
         shown = list(reader.scan())
-        for lost, profile in _taken(target, disk.trace, shown):
-            message = f"a reader has shown {describe(lost)}, which a power loss ({profile}) takes"
-            yield Violation("RDR-6", message)
+        for found in _taken(target, disk.trace, shown):
+            yield found
             return
 
 
-def _taken(
-    target: AdapterTarget, trace: Trace, shown: Sequence[Record]
-) -> Iterator[tuple[Record, str]]:
-    """Yield the records among those shown that a crash at the end of a trace can take."""
+def _taken(target: AdapterTarget, trace: Trace, shown: Sequence[Record]) -> Iterator[Violation]:
+    """Yield which of the records that were shown a crash at the end of a trace can take."""
     for name in CLAIMED:
         registers = Registers.of(trace.initial, PROFILES[name].floors)
         registers.replay(trace.events)
@@ -68,7 +65,12 @@ def _taken(
         for outcome in cast("Recovering", target).recover_images(images, OPTIONS):
             if outcome is None:
                 continue
+            if outcome.records is None:
+                message = f"a reader has looked, and after a power loss ({name}) "
+                yield Violation("RDR-6", f"{message}the journal does not open: {outcome.error}")
+                return
             for record in shown:
-                if record not in (outcome.records or ()):
-                    yield record, name
+                if record not in outcome.records:
+                    message = f"a reader has shown {describe(record)}, which a power loss ({name})"
+                    yield Violation("RDR-6", f"{message} takes")
                     return

@@ -97,13 +97,15 @@ class RecordedSession(Session):
 
     def finish(self, op: str, request: int) -> Mapping[str, Any]:
         """Wait for a reply, then for the log to tell how it came about."""
+        is_answered = True
         try:
             return super().finish(op, request)
         except Diagnosis:
+            is_answered = False  # so the log will not tell of it either
             self.settle()
             raise
         finally:
-            if self.is_alive:
+            if is_answered and self.is_alive:
                 self._listen(request)
                 if self.recording.struck:
                     self.limit_files(NO_LIMIT)
