@@ -6,6 +6,9 @@ image hangs over the next.  A run with a budget must end all the same.  So the f
 silences of a check are waited out, and each is an answer that can be held against the
 adapter.  After that a reply has a moment to come; and where it does not, the check
 stops and says so.  Nothing is concluded from a silence that was cut short.
+
+A process that ends before it has said hello is another kind of silence: each costs a start,
+and nothing can be asked of it.
 """
 
 import time
@@ -31,6 +34,9 @@ SLOW = 0.1
 SLOW_START = 2.0
 """Seconds that a process may take to start and say hello before that is slow, too."""
 
+STILLBORN = 5
+"""Processes in a row that may end before they have said hello; a fault may strike one of them."""
+
 OVERTIME = 30.0
 """Seconds after the end of the budget from which an adapter that is slow is not waited for."""
 
@@ -53,10 +59,13 @@ class Patience:
     until: float = inf
     """When it ends for an adapter that is mostly waited for, by the monotonic clock in seconds."""
 
-    _began: float = field(factory=time.monotonic)
+    began: float = field(factory=time.monotonic)
+    """When the run began, by the same clock."""
+
     _silences: int = 0
     _silent: float = 0
     _slow: float = 0
+    _stillborn: int = 0
 
     @classmethod
     def within(cls, budget: float) -> "Patience":
@@ -65,7 +74,7 @@ class Patience:
 
     def renew(self) -> None:
         """Begin another check, which may wait silences out for itself."""
-        self._silences = 0
+        self._silences = self._stillborn = 0
 
     def grant(self, timeout: float) -> float:
         """
@@ -74,7 +83,7 @@ class Patience:
         Raises `OutOfPatience` if the run is late, and has mostly waited.
         """
         now = time.monotonic()
-        if now > self.until and self._slow > (now - self._began) / 2:
+        if now > self.until and self._slow > (now - self.began) / 2:
             raise OutOfPatience("the time is over, and most of it was spent waiting for replies")
         return timeout if self._waits_out(timeout) else min(timeout, MOMENT)
 
@@ -94,8 +103,16 @@ class Patience:
 
     def note(self, seconds: float, *, is_start: bool = False) -> None:
         """Note how long a reply took that came."""
+        if is_start:
+            self._stillborn = 0
         if seconds > (SLOW_START if is_start else SLOW):
             self._slow += seconds
+
+    def bury(self) -> None:
+        """Note that a process has ended before it had said hello; raise if too many have."""
+        self._stillborn += 1
+        if self._stillborn > STILLBORN:
+            raise OutOfPatience("its processes end before they have said hello")
 
     def _waits_out(self, timeout: float) -> bool:
         return self._silences < WAITED_OUT and (

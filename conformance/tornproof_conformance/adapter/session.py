@@ -153,6 +153,8 @@ class Session:
                 raise self._broken(PartialLine, message, pending) from None
             raise self._broken(NoReply, f"no reply to {op} in {self.timeout:g} s") from None
         except Ended:
+            if op == "hello":
+                self.patience.bury()
             raise self._ended() from None
         self.patience.note(time.monotonic() - began, is_start=op == "hello")
         return line

@@ -86,6 +86,11 @@ class Covered:
     """Whether anything can be said; if not, `words` is the reason."""
 
 
+def counted(number: int, noun: str) -> str:
+    """Say how many there are of something."""
+    return f"{number:,} {noun}{'s'[: number != 1]}"
+
+
 def count_images(coverage: Coverage) -> dict[str, int]:
     """Name the figures of an exploration."""
     return {

@@ -13,7 +13,7 @@ from tornproof_conformance.adapter.audit_power import AUDITS as AUDITED
 from tornproof_conformance.adapter.audits import audit_vectors, shows_records
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import ExerciseCase, VectorCase, try_case
-from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
+from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
 from tornproof_conformance.checks.recorded import try_recorded
 from tornproof_conformance.events import Progress
 from tornproof_conformance.fuzzing.hunts import MachineHunt
@@ -74,7 +74,9 @@ def _adapter_audits(target: Target, budget: Budget) -> Findings:
         arguments = (str(budget.seed + rounds), str(programs), str(steps))
         yield from try_case(ExerciseCase("audit-programs", arguments), target)
         rounds += 1
-    words = f"{len(vectors)} frozen vectors, {rounds * programs} random programs with kills"
+    words = (
+        f"{len(vectors)} frozen vectors, {counted(rounds * programs, 'random program')} with kills"
+    )
     counts = {"vectors": len(vectors), "random_programs": rounds * programs}
     return Covered(words, counts, ("process-kill",))
 

@@ -18,7 +18,7 @@ from tornproof_conformance.adapter.queue_situations import (
 )
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import ExerciseCase, try_case
-from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
+from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
 from tornproof_conformance.events import Progress
 
 
@@ -27,7 +27,8 @@ def _conversation(target: Target, _: Budget) -> Findings:
     yield Progress("conversation", 0, 1, "asking for everything once")
     yield from try_case(ExerciseCase("conversation"), target)
     asked = len(requests_of(target))
-    words = f"{asked} requests: every operation of {len(target.claims)} claimed profiles"
+    profiles = counted(len(target.claims), "claimed profile")
+    words = f"{counted(asked, 'request')}: every operation of {profiles}"
     return Covered(words, {"requests": asked})
 
 

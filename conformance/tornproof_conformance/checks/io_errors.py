@@ -25,7 +25,15 @@ from tornproof_models.explore.workload import Run, run
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import Problem, ProgramCase
-from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, count_images
+from tornproof_conformance.checks import (
+    Budget,
+    Check,
+    Clock,
+    Covered,
+    Findings,
+    count_images,
+    counted,
+)
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.checks.faults import FAULTS
 from tornproof_conformance.checks.power_loss import BOUND, NO_TRACE, can_take
@@ -166,8 +174,8 @@ def _search(target: RecordedTarget, late: RecordedTarget, clock: Clock) -> Findi
             yield clock.progress(NAME, detail, search.coverage.judged)
         yield from search.fail(injected)
     words = (
-        f"{search.faults:,} faults{rest}, of which {search.struck:,} struck, each followed by a "
-        f"crash, and {waited} programs with syncs that return late: "
+        f"{counted(search.faults, 'fault')}{rest}, of which {search.struck:,} struck, each "
+        f"followed by a crash, and {counted(waited, 'program')} with syncs that return late: "
         f"{search.coverage}"
     )
     counts = {"faults": search.faults, "struck": search.struck, **count_images(search.coverage)}

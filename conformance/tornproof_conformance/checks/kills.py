@@ -31,7 +31,7 @@ from tornproof_models.machines.journal import mortal_journal_machine
 
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import Problem, ProgramCase
-from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
+from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.events import Progress
 from tornproof_conformance.fuzzing.searching import Order, search_machine
@@ -120,9 +120,10 @@ def _kills(target: Target, budget: Budget) -> Findings:
         yield from search(target, durability, budget.seed + rounds, known)
         rounds += 1
     count = rounds * pace.programs
-    words = f"{begun} programs and {count} random ones of up to {pace.steps} steps, killed at any "
+    words = f"{counted(begun, 'program')} and {counted(count, 'random one')} of up to "
     counts = {"programs": begun, "random_programs": count}
-    return Covered(f"{words}moment", counts, ("process-kill",))
+    words += f"{pace.steps} steps, killed at any moment"
+    return Covered(words, counts, ("process-kill",))
 
 
 KILLS = Check(

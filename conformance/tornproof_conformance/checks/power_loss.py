@@ -23,7 +23,15 @@ from tornproof_models.explore.workload import run
 from tornproof_conformance.adapter.patience import OutOfPatience
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import Problem, ProgramCase
-from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, count_images
+from tornproof_conformance.checks import (
+    Budget,
+    Check,
+    Clock,
+    Covered,
+    Findings,
+    count_images,
+    counted,
+)
 from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES, EXPLORATION, ROOMY
 from tornproof_conformance.power.recorded import CannotTrace
 from tornproof_conformance.power.target import RecordedTarget
@@ -160,12 +168,12 @@ def _search(target: RecordedTarget, operations: int, clock: Clock) -> Findings:
 
 
 def _try_programs(search: Search, operations: int, clock: Clock) -> Findings:
-    whole, rest = 0, ""
+    parts: list[str] = []
     for length in range(1, operations + 1):
         todo: Sequence[tuple[Options, Program]] = list(programs_of(search.target, length))
         done = 0
         for options, program in todo:
-            if not clock.has_time and (whole or done > 0):
+            if not clock.has_time and (parts or done > 0):
                 break
             if done % 10 == 0:
                 coverage = search.coverage
@@ -174,17 +182,20 @@ def _try_programs(search: Search, operations: int, clock: Clock) -> Findings:
             search.run(program, options)
             done += 1
         if done < len(todo):
-            rest = f" and {done:,} of the {len(todo):,} of {length}" if done else ""
+            if done:
+                parts.append(
+                    f"{done:,} of the {len(todo):,} programs of {counted(length, 'operation')}"
+                )
             break
-        whole = length
-    return _covered(search, whole, rest)
+        parts = [f"every program of up to {counted(length, 'operation')}"]
+    return _covered(search, " and ".join(parts))
 
 
-def _covered(search: Search, whole: int, rest: str) -> Covered:
+def _covered(search: Search, programs: str) -> Covered:
     coverage, target = search.coverage, search.target
     words = (
-        f"{coverage}, of every program of up to {whole} operations{rest}, in {len(CLAIMED)} "
-        f"profiles; {target.recovered:,} distinct images recovered, {target.watched:,} of them "
+        f"{coverage}, of {programs}, in {len(CLAIMED)} profiles; "
+        f"{target.recovered:,} distinct images recovered, {target.watched:,} of them "
         "twice, recorded and crashed again"
     )
     for warning in target.warnings:

@@ -22,7 +22,7 @@ from tornproof_models.explore.target import DIRECTORY
 
 from tornproof_conformance.adapter.diagnosis import Diagnosis, WritesOutside
 from tornproof_conformance.adapter.disk import DirectoryDisk
-from tornproof_conformance.adapter.patience import Patience
+from tornproof_conformance.adapter.patience import OutOfPatience, Patience
 from tornproof_conformance.adapter.process import LineProcess
 from tornproof_conformance.adapter.session import TIMEOUT, Session
 from tornproof_conformance.recorder.lines import Unreadable
@@ -100,7 +100,7 @@ class RecordedSession(Session):
         is_answered = True
         try:
             return super().finish(op, request)
-        except Diagnosis:
+        except (Diagnosis, OutOfPatience):
             is_answered = False  # so the log will not tell of it either
             self.settle()
             raise

@@ -46,6 +46,9 @@ BATCH = 32
 STEPS = ("journal.open", "journal.scan", "journal.append", "journal.scan", "journal.close")
 """What is asked of an adapter for each image."""
 
+GREETED = 1
+"""How many requests there were when a process was asked for no more than to say hello."""
+
 NOBODY_WATCHED = Trace(Image(), ())
 
 PROBE_PAYLOAD = grow_payload(PROBE_BYTES, PROBE)
@@ -159,7 +162,7 @@ class Resident:
         if self._process is None:
             self._process = LineProcess.start(self.command)
             self.started += 1
-            self._requests = 1
+            self._requests = GREETED
             hello = json.dumps({"id": 1, "op": "hello", "args": {"protocol": PROTOCOL}})
             self._process.send(f"{hello}\n".encode(), time.monotonic() + self.timeout)
             self._answer("hello", 1)
@@ -222,6 +225,8 @@ class Resident:
             if isinstance(failure, Deadline):
                 self.patience.lose(self.timeout, "no reply")
                 return Recovered(None, f"no reply in {self.timeout:g} s", NOBODY_WATCHED)
+            if self._requests == GREETED:
+                self.patience.bury()
         except OutOfPatience:
             self.is_left_alone = True
             return None

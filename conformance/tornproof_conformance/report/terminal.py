@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     Progress,
@@ -26,6 +27,9 @@ from tornproof_conformance.report.violation import render_diagnosis, render_viol
 from tornproof_conformance.report.words import SIGNS, outcome, rests_on
 
 COLOURS = {"holds": "green", "violated": "bold red", "not covered": "yellow"}
+
+LABEL = 12
+"""Columns of the name of a check: most names are no longer."""
 
 SILENCE = 30
 """Seconds after which a log, which has no bar, is told how far a check has come."""
@@ -74,6 +78,8 @@ class TerminalReport:
         match event:
             case events.RunStarted():
                 self._console.print(_opening(event))
+                claimed = event.implementation.claims
+                self._console.print(_claims(event.implementation) if claimed else "")
             case events.CheckStarted(check, title):
                 self._task = self._progress.add_task(check, detail=title, total=None)
                 self._began = self._clock()
@@ -85,10 +91,9 @@ class TerminalReport:
                 self._console.print(f"  [bold red]✗ {event.requirement}[/] {escape(event.message)}")
             case events.CheckFinished(check, covered, seconds):
                 self._progress.remove_task(self._task)
-                line = Text(f"{check:<12}", style="bold")
                 style = "default" if event.conclusive else "bold yellow"
-                line.append(f" {covered} ({seconds:.1f} s)", style=style)
-                self._console.print(line)
+                words = Text(f"{covered} ({seconds:.1f} s)", style=style)
+                self._console.print(_labelled((Text(check, style="bold"), words)))
 
     def _rate(self, event: events.Progress) -> str:
         elapsed = self._clock() - self._began
@@ -111,19 +116,27 @@ def _opening(event: events.RunStarted) -> str:
     versions = event.versions
     return (
         f"[bold]tornproof {escape(versions.suite)}[/] judges [bold]{escape(name)}[/]{language} by "
-        f"specification {escape(versions.specification)}\n{_claims(judged)}"
+        f"specification {escape(versions.specification)}"
     )
 
 
-def _claims(judged: events.Implementation) -> str:
-    """Say what an adapter claims, and what is therefore not run; nothing if it is none."""
-    if not judged.claims:
-        return ""
+def _claims(judged: events.Implementation) -> Padding:
+    """Say what an adapter claims, and what it does not, which is not run."""
     rest = sorted(profiles() - set(judged.claims))
-    return (
-        f"  claims {', '.join(judged.claims)}\n"
-        f"  not claimed, and not run: {', '.join(rest) or 'nothing'}\n"
+    claimed = (Text("claims"), Text(", ".join(judged.claims)))
+    return Padding(
+        _labelled(claimed, (Text("not claimed"), Text(", ".join(rest) or "nothing"))), (0, 0, 1, 0)
     )
+
+
+def _labelled(*rows: tuple[Text, Text]) -> Table:
+    """Set what belongs to a label beside it, over as many lines as it takes."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(min_width=LABEL, no_wrap=True)
+    table.add_column()
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 # The verdicts

@@ -1,0 +1,100 @@
+"""Whatever an adapter does, and whenever, a run ends with a verdict."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tornproof_conformance.adapter.patience import OutOfPatience, Patience
+from tornproof_conformance.cli import main
+
+ADAPTER = Path(__file__).with_name("failing_adapter.py")
+
+VERDICTS = {1, 3, 4}
+"""A violation, a broken adapter, or a check that came to no end."""
+
+needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    ("check", "how", "nth"),
+    [
+        ("vectors", "hang", "9+"),
+        ("memory", "refuse", "40"),
+        ("reading", "hang", "4"),
+        ("audits", "nothing", "60"),
+        ("audit-power", "refuse", "12"),
+        ("queue-situations", "hang", "100+"),
+        ("deliveries", "die", "100+"),
+        ("kills", "babble", "9"),
+        ("power-loss", "die", "20+"),
+        ("queue-power-loss", "die", "30+"),
+        ("io-errors", "die", "9+"),
+    ],
+)
+def test_a_run_ends_with_a_verdict(check: str, how: str, nth: str, tmp_path: Path) -> None:
+    """At one request of a check, or from one on, the adapter goes wrong."""
+    clock = tmp_path / "clock"
+    clock.touch()
+    os.utime(clock, ns=(0, 0))
+    options = ["--budget=1", "--timeout=1", f"--only={check}", f"--reproducers={tmp_path}"]
+    adapter = [sys.executable, str(ADAPTER), how, nth, str(clock)]
+
+    outcome = CliRunner().invoke(main, ["check", *options, "--", *adapter])
+
+    assert clock.stat().st_mtime_ns >= int(nth.rstrip("+")), "it came to an end before"
+    assert outcome.exit_code in VERDICTS, outcome.output
+    assert outcome.exception is None or isinstance(outcome.exception, SystemExit)
+    assert "tornproof:" not in outcome.output
+
+
+# Patience
+
+
+def test_two_silences_are_waited_out() -> None:
+    """Then a reply gets a moment, and a silence is the end of the check, and not of the next."""
+    patience = Patience()
+    for _ in range(2):
+        assert patience.grant(10) == 10
+        patience.lose(10, "no reply")
+
+    assert patience.grant(10) == 1
+    with pytest.raises(OutOfPatience):
+        patience.lose(10, "no reply")
+    patience.renew()
+    assert patience.grant(10) == 10
+
+
+def test_a_run_waits_no_longer_than_it_may() -> None:
+    """The first silence is waited out however long; others while there is time for them."""
+    patience = Patience(total=25)
+    for expected in (30, 1, 1):
+        patience.renew()
+        assert patience.grant(30) == expected
+        if expected == 30:
+            patience.lose(30, "no reply")
+
+
+def test_what_is_mostly_waited_for_is_not_waited_for_in_the_end() -> None:
+    """An adapter that takes its time over every reply, when the time is over."""
+    patience = Patience(until=0, began=0)
+    assert patience.grant(10) == 10
+    patience.note(1e12)
+    with pytest.raises(OutOfPatience):
+        patience.grant(10)
+
+
+def test_too_many_processes_in_a_row_end_before_they_have_said_hello() -> None:
+    """Five do no harm, since faults may strike them, if one of them says hello in between."""
+    patience = Patience()
+    for _ in range(3):
+        for _ in range(5):
+            patience.bury()
+        patience.note(0.01, is_start=True)
+    for _ in range(5):
+        patience.bury()
+    with pytest.raises(OutOfPatience):
+        patience.bury()
