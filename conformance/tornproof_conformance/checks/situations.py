@@ -8,7 +8,7 @@ from functools import partial
 from tornproof_models.explore.target import Target
 
 from tornproof_conformance.cases import ScenarioCase, VectorCase, try_case
-from tornproof_conformance.checks import Budget, Check, Covered, Findings
+from tornproof_conformance.checks import Budget, Check, Covered, Findings, counted
 from tornproof_conformance.events import Progress
 from tornproof_conformance.scenarios import SCENARIOS, Scenario
 from tornproof_conformance.scenarios.scenario import FORMAT, SEGMENTS, claims
@@ -48,7 +48,7 @@ def _vectors(chosen: Sequence[ImageVector], target: Target) -> Findings:
     for number, vector in enumerate(vectors):
         yield Progress("vectors", number, len(vectors), vector.id)
         yield from try_case(VectorCase(vector.id), target)
-    return Covered(f"{len(vectors)} frozen images", {"vectors": len(vectors)})
+    return Covered(counted(len(vectors), "frozen image"), {"vectors": len(vectors)})
 
 
 def _scenarios(chosen: Sequence[Scenario], target: Target, _: Budget) -> Findings:
@@ -56,7 +56,7 @@ def _scenarios(chosen: Sequence[Scenario], target: Target, _: Budget) -> Finding
     for number, scenario in enumerate(scenarios):
         yield Progress("scenarios", number, len(scenarios), scenario.name)
         yield from try_case(ScenarioCase(scenario.name), target)
-    return Covered(f"{len(scenarios)} scenarios", {"scenarios": len(scenarios)})
+    return Covered(counted(len(scenarios), "scenario"), {"scenarios": len(scenarios)})
 
 
 def _applicable(vectors: Sequence[ImageVector], target: Target) -> list[ImageVector]:
