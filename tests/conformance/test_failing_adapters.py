@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tornproof_conformance.adapter import process
+from tornproof_conformance.adapter.diagnosis import PartialLine
 from tornproof_conformance.adapter.patience import OutOfPatience, Patience
+from tornproof_conformance.adapter.session import Session
 from tornproof_conformance.cli import main
 
 ADAPTER = Path(__file__).with_name("failing_adapter.py")
@@ -49,6 +52,15 @@ def test_a_run_ends_with_a_verdict(check: str, how: str, nth: str, tmp_path: Pat
     assert outcome.exit_code in VERDICTS, outcome.output
     assert outcome.exception is None or isinstance(outcome.exception, SystemExit)
     assert "tornproof:" not in outcome.output
+
+
+def test_a_flood_is_no_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line without an end is read up to a bound, and not for as long as a reply may take."""
+    monkeypatch.setattr(process, "LONGEST_LINE", 1 << 20)
+    flood = [sys.executable, "-I", "-S", "-c", "while True: print('x' * 4096, end='')"]
+
+    with pytest.raises(PartialLine, match="on and on"), Session.start(flood) as session:
+        session.call("hello", protocol=1)
 
 
 # Patience

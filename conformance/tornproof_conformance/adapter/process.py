@@ -22,11 +22,13 @@ from typing import IO
 
 from attrs import define, field
 
-from tornproof_conformance.adapter.diagnosis import CannotStart
+from tornproof_conformance.adapter.diagnosis import CannotStart, PartialLine
 
 LOG_BYTES = 8 << 10
 """Bytes of standard error that are looked at, from the end."""
 
+LONGEST_LINE = 256 << 20
+"""Bytes of a line, several times what the longest reply has: more is a flood, and fills memory."""
 
 DYING = 5.0
 """Seconds that a killed process may take to end: one that the kernel holds up takes longer."""
@@ -143,6 +145,11 @@ class LineProcess:
             if not data:
                 raise Ended
             self._buffer += data
+            if len(self._buffer) > LONGEST_LINE:
+                message = f"writes on and on: {LONGEST_LINE >> 20} MiB that nobody has asked for"
+                raise PartialLine(
+                    message, command=self.command, reply=bytes(self._buffer[:LOG_BYTES])
+                )
 
     @property
     def _input(self) -> int:
