@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from attrs import define, field, frozen
+from tornproof_models.disk.possible import LARGEST_FILE_BYTES
 from tornproof_models.disk.trace import (
     Create,
     MakeDirectory,
@@ -25,7 +26,6 @@ from tornproof_models.disk.trace import (
     Truncate,
     Write,
 )
-from tornproof_models.disk.possible import LARGEST_FILE_BYTES
 
 from tornproof_conformance.recorder import arguments
 from tornproof_conformance.recorder.kinds import (
