@@ -10,7 +10,6 @@ Programs are made up from one seed after the other until the time is over.
 """
 
 from collections.abc import Generator, Iterator
-from contextlib import suppress
 from itertools import product
 
 from attrs import frozen
@@ -29,6 +28,7 @@ from tornproof_models.explore.target import Options, Target
 from tornproof_models.explore.workload import run
 from tornproof_models.machines.journal import mortal_journal_machine
 
+from tornproof_conformance.adapter.patience import OutOfPatience
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.cases import Problem, ProgramCase
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
@@ -98,14 +98,21 @@ def search(target: AdapterTarget, durability: str, seed: int, known: set[str]) -
     machine = mortal_journal_machine(target, options, steps_of(target))
     pace = pace_of(target)
     order = Order(seed, pace.programs, frozenset(known), steps=pace.steps, shrinks=False)
-    with suppress(Flaky):  # a moment that does not come again; it has been seen all the same
+    stopped: OutOfPatience | None = None
+    try:
         search_machine("kills/", machine, order, lambda: None)
+    except Flaky:
+        pass  # a moment that does not come again; it has been seen all the same
+    except OutOfPatience as silence:
+        stopped = silence
     if machine.seen:
         smallest = min(machine.seen, key=lambda each: len(each.program))
         for violation in smallest.violations:
             if violation.requirement not in known:
                 known.add(violation.requirement)
                 yield Problem(violation, ProgramCase(smallest.program, options))
+    if stopped:
+        raise stopped
 
 
 def _kills(target: Target, budget: Budget) -> Findings:
