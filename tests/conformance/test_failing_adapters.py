@@ -28,14 +28,12 @@ needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is 
         ("vectors", "hang", "9+"),
         ("memory", "refuse", "40"),
         ("reading", "hang", "4"),
-        ("audits", "nothing", "60"),
-        ("audit-power", "refuse", "12"),
+        ("group-commit", "hang", "120+"),
         ("queue-situations", "hang", "100+"),
         ("deliveries", "die", "100+"),
         ("kills", "babble", "9"),
         ("power-loss", "die", "20+"),
         ("queue-power-loss", "die", "30+"),
-        ("io-errors", "die", "9+"),
     ],
 )
 def test_a_run_ends_with_a_verdict(check: str, how: str, nth: str, tmp_path: Path) -> None:

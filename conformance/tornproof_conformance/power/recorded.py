@@ -100,7 +100,10 @@ class RecordedSession(Session):
         is_answered = True
         try:
             return super().finish(op, request)
-        except (Diagnosis, OutOfPatience):
+        except OutOfPatience:
+            is_answered = False  # and the process is killed
+            raise
+        except Diagnosis:
             is_answered = False  # so the log will not tell of it either
             self.settle()
             raise
