@@ -99,7 +99,7 @@ class Patience:
         self._silent += seconds
         self._slow += seconds
         if not waited_out:
-            raise OutOfPatience(f"{silence}, once more")
+            raise OutOfPatience(f"the adapter keeps silent: {silence}, once more")
 
     def note(self, seconds: float, *, is_start: bool = False) -> None:
         """Note how long a reply took that came."""
@@ -112,7 +112,7 @@ class Patience:
         """Note that a process has ended before it had said hello; raise if too many have."""
         self._stillborn += 1
         if self._stillborn > STILLBORN:
-            raise OutOfPatience("its processes end before they have said hello")
+            raise OutOfPatience("the adapter's processes end before they have said hello")
 
     def _waits_out(self, timeout: float) -> bool:
         return self._silences < WAITED_OUT and (

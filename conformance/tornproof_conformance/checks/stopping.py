@@ -54,7 +54,9 @@ def stoppable(check: Check) -> Check:
 
 def _words(reason: BaseException) -> str:
     """Say why, by the code of a refusal and by the name of what is no answer at all."""
-    if isinstance(reason, ProcessFailed | OutOfPatience):
+    if isinstance(reason, OutOfPatience):
+        return str(reason)
+    if isinstance(reason, ProcessFailed):
         return f"the adapter does not answer ({reason})"
     if isinstance(reason, TornproofError):
         return f"the adapter answers with an error where none is due ({reason.code}: {reason})"

@@ -244,7 +244,7 @@ class RecordedTarget(AdapterTarget):
     def require_patience(self) -> None:
         """Raise `OutOfPatience` if some images were left alone for want of it."""
         if self._resident.is_left_alone:
-            raise OutOfPatience("over images of a crash there was no reply, once more")
+            raise OutOfPatience("the adapter keeps silent: no reply over an image, once more")
 
     def _watch(self, image: Image, options: Options) -> Recovered | None:
         disk = cast("ModelFilesystem", self.new_disk(image))
