@@ -66,7 +66,7 @@ def test_a_flood_is_no_reply(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_two_silences_are_waited_out() -> None:
     """Then a reply gets a moment, and a silence is the end of the check, and not of the next."""
-    patience = Patience()
+    patience = Patience.within(60)
     for _ in range(2):
         assert patience.grant(10) == 10
         patience.lose(10, "no reply")
@@ -75,6 +75,15 @@ def test_two_silences_are_waited_out() -> None:
     with pytest.raises(OutOfPatience):
         patience.lose(10, "no reply")
     patience.renew()
+    assert patience.grant(10) == 10
+
+
+def test_without_a_budget_every_silence_is_waited_out() -> None:
+    """Whoever replays a story, or fuzzes, has no other end than the story's own."""
+    patience = Patience()
+    for _ in range(20):
+        patience.lose(10, "no reply")
+        patience.bury()
     assert patience.grant(10) == 10
 
 
@@ -99,7 +108,7 @@ def test_what_is_mostly_waited_for_is_not_waited_for_in_the_end() -> None:
 
 def test_too_many_processes_in_a_row_end_before_they_have_said_hello() -> None:
     """Five do no harm, since faults may strike them, if one of them says hello in between."""
-    patience = Patience()
+    patience = Patience.within(60)
     for _ in range(3):
         for _ in range(5):
             patience.bury()

@@ -51,7 +51,13 @@ class OutOfPatience(BaseException):
 
 @define(eq=False)
 class Patience:
-    """What is left of it; without limits unless some are given."""
+    """What is left of it; without limits unless some are given: who replays a story waits."""
+
+    allowed_silences: float = inf
+    """Silences of one check that are waited out."""
+
+    allowed_stillborn: float = inf
+    """Processes in a row that may end before they have said hello."""
 
     total: float = inf
     """Seconds of silence that are waited out."""
@@ -70,7 +76,8 @@ class Patience:
     @classmethod
     def within(cls, budget: float) -> "Patience":
         """Return what a run of so many seconds has."""
-        return cls(FIXED + PART * budget, time.monotonic() + budget + OVERTIME)
+        until = time.monotonic() + budget + OVERTIME
+        return cls(WAITED_OUT, STILLBORN, FIXED + PART * budget, until)
 
     def renew(self) -> None:
         """Begin another check, which may wait silences out for itself."""
@@ -111,10 +118,10 @@ class Patience:
     def bury(self) -> None:
         """Note that a process has ended before it had said hello; raise if too many have."""
         self._stillborn += 1
-        if self._stillborn > STILLBORN:
+        if self._stillborn > self.allowed_stillborn:
             raise OutOfPatience("the adapter's processes end before they have said hello")
 
     def _waits_out(self, timeout: float) -> bool:
-        return self._silences < WAITED_OUT and (
+        return self._silences < self.allowed_silences and (
             not self._silent or self._silent + timeout <= self.total
         )
