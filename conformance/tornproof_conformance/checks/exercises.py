@@ -69,8 +69,9 @@ def _deliveries(target: Target, budget: Budget) -> Findings:
         yield Progress("deliveries", number, len(programs), ", ".join(program))
         yield from try_case(ExerciseCase("delivery", program), target)
         tried += 1
-    words = f"{len(alone)} deliveries with a fault or none, {tried - len(alone)} of {len(pairs)} "
-    words += f"with two, at {len({fault.point for fault in faults})} points"
+    two = f"{tried - len(alone):,} of {len(pairs):,} with two"
+    points = len({fault.point for fault in faults})
+    words = f"{len(alone)} deliveries with a fault or none, {two}, at {points} points"
     return Covered(words, {"faults": tried}, ("process-kill",))
 
 
