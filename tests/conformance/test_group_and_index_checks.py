@@ -17,7 +17,7 @@ from tornproof_conformance.checks.audits import AUDITS
 from tornproof_conformance.checks.group_commit import GROUP_COMMIT
 from tornproof_conformance.checks.machine import MACHINE
 from tornproof_conformance.checks.queues import DRAINER_MACHINE
-from tornproof_conformance.events import Progress, RequirementJudged, RunFinished, ViolationFound
+from tornproof_conformance.events import RequirementJudged, RunFinished, ViolationFound
 from tornproof_conformance.fuzzing.hunts import hunts_of
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_conformance.runner import CHECKS, check_target, checks_of
@@ -30,6 +30,8 @@ from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.explore.target import Options
 from tornproof_models.miniatures.group_commit import MINIATURES
 from tornproof_models.miniatures.journal import SMALL
+
+from tests.conformance.finished import finished
 
 GROUPS = {each.name: each for each in vars(group_commit).values() if isinstance(each, Scenario)}
 INDEXES = {each.name: each for each in vars(audit).values() if isinstance(each, Scenario)}
@@ -199,14 +201,9 @@ def test_a_wrong_group_is_caught(target: WrongGroup, expected: set[str]) -> None
 
 def test_what_the_verdict_rests_on() -> None:
     """Interleavings, states and random programs are counted; the specification names them."""
-    findings = GROUP_COMMIT.run(ReferenceTarget(), Budget(examples=0))
-    while True:
-        try:
-            assert isinstance(next(findings), Progress)
-        except StopIteration as finished:
-            covered = finished.value
-            break
+    problems, covered = finished(GROUP_COMMIT.run(ReferenceTarget(), Budget(examples=0)))
 
+    assert problems == []
     figures = {"interleavings": 805_005, "states": 4_543, "random_programs": 0}
     assert covered.counts == figures
 

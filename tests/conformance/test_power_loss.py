@@ -62,6 +62,8 @@ from tornproof_models.explore.recovering import Recovered
 from tornproof_models.explore.target import JournalUnderTest, Options
 from tornproof_models.explore.workload import Run, run
 
+from tests.conformance.finished import finished
+
 SOURCE = Path(__file__).parent / "recorded" / "log.c"
 OPTIONS = Options(4096)
 JOURNAL = 1
@@ -208,15 +210,8 @@ def test_a_log_that_cannot_be_read_is_no_failure_of_the_adapter(
 
 def judge(target: AdapterTarget) -> tuple[dict[str, Problem], Covered]:
     """Run the check on every program of one operation."""
-    problems: dict[str, Problem] = {}
-    findings = POWER_LOSS.run(target, Budget(operations=1, seconds=600))
-    while True:
-        try:
-            found = next(findings)
-        except StopIteration as finished:
-            return problems, finished.value
-        if isinstance(found, Problem):
-            problems[found.violation.requirement] = found
+    problems, covered = finished(POWER_LOSS.run(target, Budget(operations=1, seconds=600)))
+    return {found.violation.requirement: found for found in problems}, covered
 
 
 def test_a_right_adapter_passes(start: Start) -> None:

@@ -17,12 +17,13 @@ from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.audits import ADAPTER_AUDITS
 from tornproof_conformance.checks.group_commit import ADAPTER_GROUP_COMMIT
 from tornproof_conformance.cli import main
-from tornproof_conformance.events import Progress
 from tornproof_conformance.power.cases import for_case
 from tornproof_conformance.power.target import RecordedTarget
 from tornproof_conformance.pytest_plugin import requirement
 from tornproof_conformance.recorder.strace import find_strace
 from tornproof_conformance.scenarios import SCENARIOS
+
+from tests.conformance.finished import finished
 
 HERE = Path(__file__).parent
 
@@ -79,15 +80,10 @@ def test_without_strace_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("shutil.which", lambda _: None)
     find_strace.cache_clear()
     with running("OneSyncEach") as target:
-        findings = ADAPTER_GROUP_COMMIT.run(target, Budget())
-        while True:
-            try:
-                assert isinstance(next(findings), Progress)
-            except StopIteration as finished:
-                covered = finished.value
-                break
+        problems, covered = finished(ADAPTER_GROUP_COMMIT.run(target, Budget()))
     find_strace.cache_clear()
 
+    assert problems == []
     assert not covered.is_conclusive
     assert "install the package strace" in covered.words
 
