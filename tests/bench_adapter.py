@@ -25,7 +25,6 @@ from tornproof_conformance.power.target import RecordedTarget
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image
 from tornproof_models.explore.program import Append, Sync
 from tornproof_models.explore.target import Options
@@ -82,9 +81,7 @@ class Bench:
         for length in range(2, 12):
             program = tuple(Append(480 + 7 * length) for _ in range(length))
             trace = run(program, self.recorded, OPTIONS).filesystem.trace
-            registers = Registers.of(trace.initial, PROFILES["adversarial"].floors)
-            registers.replay(trace.events)
-            space = ImageSpace(registers, PROFILES["adversarial"])
+            space = ImageSpace.after(trace.initial, trace.events, PROFILES["adversarial"])
             for choice in space.sample(IMAGES, seed=length):
                 image = space.builder.build(choice)
                 if image.digest not in seen:

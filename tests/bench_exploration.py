@@ -31,7 +31,6 @@ from tornproof_models.disk.enumerating import digested
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Invoked, Trace
 from tornproof_models.explore.explorer import Explorer
 from tornproof_models.explore.findings import Coverage
@@ -64,9 +63,7 @@ def recorded(records: int, payload_bytes: int, durability: str) -> tuple[Trace, 
 
 def space_at_the_end(trace: Trace) -> ImageSpace:
     """Return what a crash after all of a trace may leave."""
-    registers = Registers.of(trace.initial, PROFILE.floors)
-    registers.replay(trace.events)
-    return ImageSpace(registers, PROFILE)
+    return ImageSpace.after(trace.initial, trace.events, PROFILE)
 
 
 # What is decided

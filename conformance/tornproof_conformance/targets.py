@@ -5,7 +5,7 @@ What is judged: the built-in reference, a miniature, and later any adapter.
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from attrs import frozen
 from tornproof.errors import Invalid
@@ -103,18 +103,24 @@ class ReferenceTarget:
 
 
 @frozen
-class QueueMiniature:
-    """A deferred queue that is wrong on purpose; it is no journal."""
+class NoJournal:
+    """What is judged by itself, without a journal."""
 
     name: str
-    _make: Callable[[], deliveries.Target]
-
-    claims: frozenset[str] = frozenset({Profile.DURABLE.value})
 
     def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
         """Raise `Invalid`."""
         del filesystem, options
         raise Invalid(f"{self.name} is no journal")
+
+
+@frozen
+class QueueMiniature(NoJournal):
+    """A deferred queue that is wrong on purpose."""
+
+    _make: Callable[[], deliveries.Target]
+
+    claims: frozenset[str] = frozenset({Profile.DURABLE.value})
 
     def open_queue(self, profile: Profile) -> deliveries.Target:
         """Make the queue, which promises what the durable profile does."""
@@ -123,18 +129,12 @@ class QueueMiniature:
 
 
 @frozen
-class AuditMiniature:
-    """An audit index that is wrong on purpose; it is no journal."""
+class AuditMiniature(NoJournal):
+    """An audit index that is wrong on purpose."""
 
-    name: str
     _make: StoreFactory
 
     claims: frozenset[str] = frozenset({"audit/core", "audit/keys"})
-
-    def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
-        """Raise `Invalid`."""
-        del filesystem, options
-        raise Invalid(f"{self.name} is no journal")
 
     def make_audits(self, store: KeyValueStore) -> StoreUnderTest:
         """Put the index on a store."""
@@ -142,26 +142,17 @@ class AuditMiniature:
 
 
 @frozen
-class BatcherMiniature:
-    """A group commit that decides wrongly on purpose; it is no journal."""
+class BatcherMiniature(NoJournal):
+    """A group commit that decides wrongly on purpose."""
 
-    name: str
     _make: BatcherFactory
 
     claims: frozenset[str] = frozenset({"journal/group-commit"})
-
-    def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
-        """Raise `Invalid`."""
-        del filesystem, options
-        raise Invalid(f"{self.name} is no journal")
 
     def make_batcher(self, bounds: Bounds) -> BatcherUnderTest:
         """Make it."""
         return self._make(bounds)
 
-
-NoJournal: TypeAlias = QueueMiniature | AuditMiniature | BatcherMiniature
-"""What is judged by itself, without a journal."""
 
 QUEUES: Mapping[str, Callable[[], deliveries.Target]] = {
     **drainer.MINIATURES,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, evolve, field, frozen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tornproof_models.contract.chain import COLUMNS, Row, content_of, row_after, sealed
-from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Outcome, Profile
 from tornproof_models.explore.delivery_program import event_of
 
 from tornproof_conformance.adapter.disk import DirectoryDisk
@@ -64,6 +64,15 @@ def open_queue(
     )
     named = answer.get("database")
     return None if named is None else disk.directory / named
+
+
+def submit(session: Session, event: Mapping[str, Any]) -> Outcome:
+    """Submit an event, and translate the answer."""
+    try:
+        admitted = session.call("drainer.submit", **event)["admitted"]
+    except Refusal as error:
+        return Outcome.REFUSED if error.definite else Outcome.UNKNOWN
+    return Outcome.ADMITTED if admitted else Outcome.REFUSED
 
 
 @define(eq=False)

@@ -45,7 +45,7 @@ from tornproof_models.explore.delivery_program import (
 )
 
 from tornproof_conformance.adapter.arming import Arming
-from tornproof_conformance.adapter.chains import open_queue
+from tornproof_conformance.adapter.chains import open_queue, submit
 from tornproof_conformance.adapter.diagnosis import Exited, ProcessFailed
 from tornproof_conformance.adapter.disk import DirectoryDisk
 from tornproof_conformance.adapter.messages import Refusal, Unsupported, decode_ok
@@ -109,10 +109,7 @@ class Delivery:
         self._moment += 1
         invoked = self._moment
         try:
-            admitted = self._session.call("drainer.submit", **event_of(number))["admitted"]
-            outcome = Outcome.ADMITTED if admitted else Outcome.REFUSED
-        except Refusal as error:
-            outcome = Outcome.REFUSED if error.definite else Outcome.UNKNOWN
+            outcome = submit(self._session, event_of(number))
         except Exited:
             outcome = Outcome.UNKNOWN
             self.restart()

@@ -12,8 +12,7 @@ from attrs import define
 from tornproof_models.contract.delivery import ChainRow, Outcome, State
 from tornproof_models.explore.deliveries import Look
 
-from tornproof_conformance.adapter.chains import PATIENCE_MS, AdapterChain
-from tornproof_conformance.adapter.messages import Refusal
+from tornproof_conformance.adapter.chains import PATIENCE_MS, AdapterChain, submit
 
 if TYPE_CHECKING:
     from tornproof_conformance.adapter.target import AdapterTarget
@@ -32,11 +31,7 @@ class AdapterQueue:
 
     def submit(self, event: Mapping[str, Any]) -> Outcome:
         """Submit an event."""
-        try:
-            admitted = self.chain.session.call("drainer.submit", **event)["admitted"]
-        except Refusal as error:
-            return Outcome.REFUSED if error.definite else Outcome.UNKNOWN
-        return Outcome.ADMITTED if admitted else Outcome.REFUSED
+        return submit(self.chain.session, event)
 
     def move(self) -> bool:
         """Land everything that there is to land; nothing is left to do then."""

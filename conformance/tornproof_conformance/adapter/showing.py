@@ -13,7 +13,6 @@ from typing import Protocol, cast
 from tornproof_models.contract.journal import Record, Violation, describe
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.program import grow_payload
 from tornproof_models.explore.recovering import Recovered
@@ -58,9 +57,7 @@ def _look(target: AdapterTarget) -> Iterator[Violation]:
 def _taken(target: AdapterTarget, trace: Trace, shown: Sequence[Record]) -> Iterator[Violation]:
     """Yield which of the records that were shown a crash at the end of a trace can take."""
     for name in CLAIMED:
-        registers = Registers.of(trace.initial, PROFILES[name].floors)
-        registers.replay(trace.events)
-        space = ImageSpace(registers, PROFILES[name])
+        space = ImageSpace.after(trace.initial, trace.events, PROFILES[name])
         images = [space.builder.build(choice) for choice in islice(space.choices(), IMAGES)]
         for outcome in cast("Recovering", target).recover_images(images, OPTIONS):
             if outcome is None:

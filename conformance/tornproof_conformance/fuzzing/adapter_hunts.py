@@ -18,7 +18,6 @@ round, so that a round takes some seconds with any.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from hashlib import blake2b
 from math import inf
 from random import Random
 
@@ -122,7 +121,8 @@ def _record(adapter: AdapterTarget, search: Callable[[RecordedTarget, Catch], No
         with RecordedTarget.of(adapter) as target:
             target.recordings = REPEATING
             search(target, catch)
-            catch.outcomes = {_hash(_outcome(each)) for each in target.outcomes}
+            for recovered in target.outcomes:
+                catch.note(_outcome(recovered))
     except power_loss.NO_TRACE as reason:
         catch.gave_up = str(reason)
     return catch
@@ -295,7 +295,3 @@ def _outcome(recovered: Recovered) -> str:
     """Say what a recovery did: cut, how many records it kept, and what was wrong."""
     kept = None if recovered.records is None else len(recovered.records)
     return f"{kept} {recovered.cut} {recovered.error}"
-
-
-def _hash(text: str) -> bytes:
-    return blake2b(text.encode(), digest_size=8).digest()

@@ -65,6 +65,10 @@ class Catch:
         """Count a program."""
         self.programs += 1
 
+    def note(self, outcome: str) -> None:
+        """Note what a recovery was seen to do."""
+        self.outcomes.add(blake2b(outcome.encode(), digest_size=8).digest())
+
     def add(self, other: "Catch") -> None:
         """Add what another hunt came back with, but for its problems."""
         self.programs += other.programs
@@ -138,8 +142,7 @@ class Watched:
         return opened
 
     def _note(self, end: str, kinds: Sequence[Kind]) -> None:
-        outcome = f"{end} {' '.join(kinds)}"
-        self._catch.outcomes.add(blake2b(outcome.encode(), digest_size=8).digest())
+        self._catch.note(f"{end} {' '.join(kinds)}")
 
 
 # A journal, short and everywhere

@@ -26,12 +26,11 @@ from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.explore.delivery_program import event_id, event_of, payload_of
 from tornproof_models.explore.explorer import is_crash_point
 
-from tornproof_conformance.adapter.chains import open_queue
+from tornproof_conformance.adapter.chains import open_queue, submit
 from tornproof_conformance.adapter.deliveries import Delivery
 from tornproof_conformance.adapter.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.messages import Refusal
 from tornproof_conformance.adapter.patience import OutOfPatience
-from tornproof_conformance.adapter.session import Session
 from tornproof_conformance.adapter.target import AdapterTarget
 from tornproof_conformance.power.recorded import RecordedDisk
 from tornproof_conformance.power.target import RecordedTarget
@@ -106,7 +105,7 @@ def record(adapter: AdapterTarget) -> DrainerRecording:
                 name, payload = event_id(number), payload_of(number)
                 fact = Submitted(name, payload, Outcome.UNKNOWN, *moments)
                 marks.append(Mark(len(disk.events), (*history, fact)))
-                history = (*history, evolve(fact, outcome=_submit(session, number)))
+                history = (*history, evolve(fact, outcome=submit(session, event_of(number))))
             else:
                 session.call("drainer.drain", timeout_ms=DRAIN_MS)
                 rows = session.call("drainer.chain")["rows"]
@@ -116,14 +115,6 @@ def record(adapter: AdapterTarget) -> DrainerRecording:
                 history = (*history, Seen(chain, dead))
             marks.append(Mark(len(disk.events), history))
         return DrainerRecording(disk.trace, tuple(marks))
-
-
-def _submit(session: Session, number: int) -> Outcome:
-    try:
-        admitted = session.call("drainer.submit", **event_of(number))["admitted"]
-    except Refusal as error:
-        return Outcome.REFUSED if error.definite else Outcome.UNKNOWN
-    return Outcome.ADMITTED if admitted else Outcome.REFUSED
 
 
 @define

@@ -49,6 +49,14 @@ def _group(
             group.close()
 
 
+def _under_way(group: Group, disk: HeldDisk, payload: bytes = b"under way") -> "Future[int]":
+    """Hand a record over, and return while the sync that covers it is held up."""
+    disk.hold()
+    future = group.append(payload)
+    disk.await_sync()
+    return future
+
+
 def _kept(target: Target, disk: HeldDisk) -> list[bytes]:
     """Return the payloads that the next process finds."""
     disk.disk.release_locks()
@@ -72,9 +80,7 @@ def _refused(group: Group) -> str:
 def nobody_is_told_before_a_sync_covers_it(target: Target) -> Iterator[Violation]:
     """During a sync nobody is told; those who come meanwhile share the next one."""
     with _group(target) as (group, disk):
-        disk.hold()
-        early = group.append(b"early")
-        disk.await_sync()
+        early = _under_way(group, disk, b"early")
         late = [group.append(grow_payload(20, number)) for number in range(20)]
         if early.done():
             yield Violation("GRP-1", "a waiter is told while the sync of its record is under way")
@@ -94,9 +100,7 @@ def nobody_is_told_before_a_sync_covers_it(target: Target) -> Iterator[Violation
 def a_failed_sync_fails_everybody(target: Target) -> Iterator[Violation]:
     """Those in the batch, those behind it and those who come later are all told."""
     with _group(target) as (group, disk):
-        disk.hold()
-        struck = [group.append(b"struck")]
-        disk.await_sync()
+        struck = [_under_way(group, disk, b"struck")]
         struck += [group.append(b"behind"), group.append(b"further behind")]
         disk.failing = True
         disk.let_one_go()
@@ -114,9 +118,7 @@ def a_failed_sync_fails_everybody(target: Target) -> Iterator[Violation]:
 def a_batch_and_a_queue_are_bounded(target: Target) -> Iterator[Violation]:
     """Five records in batches of two take three syncs, and a full queue says so."""
     with _group(target, max_records=2) as (group, disk):
-        disk.hold()
-        futures = [group.append(b"under way")]
-        disk.await_sync()
+        futures = [_under_way(group, disk)]
         futures += [group.append(b"one of five") for _ in range(5)]
         disk.let_go()
         for future in futures:
@@ -125,9 +127,7 @@ def a_batch_and_a_queue_are_bounded(target: Target) -> Iterator[Violation]:
             message = f"5 records in batches of 2 at most took {disk.syncs - 1} syncs"
             yield Violation("GRP-5", message)
     with _group(target, queue_records=3, block=False) as (group, disk):
-        disk.hold()
-        taken = [group.append(b"under way")]
-        disk.await_sync()
+        taken = [_under_way(group, disk)]
         taken += [group.append(b"waits"), group.append(b"waits, too")]
         code = error_code(group.append, b"one too many")
         if code.startswith("success"):
@@ -141,9 +141,7 @@ def a_batch_and_a_queue_are_bounded(target: Target) -> Iterator[Violation]:
 def who_cancels_takes_nobody_along(target: Target) -> Iterator[Violation]:
     """A waiter leaves the queue, another a sync under way; the others are told, and are there."""
     with _group(target) as (group, disk):
-        disk.hold()
-        leaving = [group.append(b"under way")]
-        disk.await_sync()
+        leaving = [_under_way(group, disk)]
         before, gone, after = (group.append(each) for each in (b"before", b"gone", b"after"))
         leaving.append(gone)
         for future in leaving:
@@ -166,9 +164,7 @@ def who_cancels_takes_nobody_along(target: Target) -> Iterator[Violation]:
 def closing_tells_everybody(target: Target) -> Iterator[Violation]:
     """Whoever waits when the owner closes is told, its record is there; what is late is refused."""
     with _group(target) as (group, disk):
-        disk.hold()
-        waiting = [group.append(b"under way")]
-        disk.await_sync()
+        waiting = [_under_way(group, disk)]
         waiting += [group.append(b"waits"), group.append(b"waits, too")]
         closing = threading.Thread(target=group.close, daemon=True)
         closing.start()

@@ -7,9 +7,6 @@ from collections.abc import Iterator
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.faults import Fault, Kind
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.disk.registers import Registers
 from tornproof_models.explore.program import Append, Rotate, grow_payload
 from tornproof_models.explore.target import Options, Target
 from tornproof_models.explore.workload import run
@@ -145,9 +142,7 @@ def no_unfinished_file_stays(target: Target) -> Iterator[Violation]:
     running = run((Append(20), Rotate(), Append(600)), target, Options())
     events = running.filesystem.events
     for point in range(len(events)):
-        registers = Registers.of(running.filesystem.initial, PROFILES["process-kill"].floors)
-        registers.replay(events[:point])
-        space = ImageSpace(registers, PROFILES["process-kill"])
+        space = running.images("process-kill", point)
         image = space.builder.build(space.all_kept)
         situation = Situation(target, ModelFilesystem(image))
         situation.open().close()

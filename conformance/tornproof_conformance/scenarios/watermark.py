@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from tornproof_models.contract.journal import Record, Violation
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image
 from tornproof_models.explore.program import grow_payload
 from tornproof_models.explore.target import DIRECTORY, Target
@@ -125,10 +124,8 @@ def an_orderly_end_makes_the_watermark_exact(target: Target) -> Iterator[Violati
     """After a close, a crash takes nothing from the watermark."""
     situation = Situation(target)
     _write_and_close(situation)
-    profile = PROFILES["adversarial"]
-    registers = Registers.of(situation.filesystem.initial, profile.floors)
-    registers.replay(situation.filesystem.events)
-    space = ImageSpace(registers, profile)
+    disk = situation.filesystem
+    space = ImageSpace.after(disk.initial, disk.events, PROFILES["adversarial"])
     for choice in (next(space.choices()), space.all_kept):
         image = space.builder.build(choice)
         path = max(path for path in image.files if path.endswith(".wal"))

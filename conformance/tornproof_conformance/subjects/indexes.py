@@ -9,7 +9,7 @@ The frozen vectors of the index are judged here, for indexes in this process and
 those behind an adapter alike.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from attrs import frozen
@@ -41,38 +41,12 @@ class HasAudits(Protocol):
         ...
 
 
-class Index(Protocol):
+class Index(StoreUnderTest, Protocol):
     """An index that can be asked, and whose records and costs can be looked at."""
 
     @property
     def cost(self) -> int:
         """What its questions have cost so far, in a unit of its own."""
-        ...
-
-    def put(self, audit: Audit) -> bytes:
-        """Store an audit."""
-        ...
-
-    def get(self, query_id: bytes) -> Audit | None:
-        """Return an audit, or none."""
-        ...
-
-    def by_agent(
-        self, agent_id: bytes, earliest: int, latest: int | None, *, limit: int
-    ) -> list[Audit]:
-        """Return the audits of an agent."""
-        ...
-
-    def recent(self, limit: int) -> list[Audit]:
-        """Return the most recent audits."""
-        ...
-
-    def has(self, agent_id: bytes) -> bool:
-        """Say whether an agent has audits."""
-        ...
-
-    def keys(self) -> Iterable[bytes]:
-        """Yield every key."""
         ...
 
     def record(self, query_id: bytes) -> bytes | None:

@@ -16,7 +16,7 @@ than zeros in it.  These *fillings* multiply the choices further.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, product
 from math import prod
 from typing import TypeAlias
@@ -24,6 +24,7 @@ from typing import TypeAlias
 from tornproof_models.disk.building import Builder, Choice, bits, unwritten_contents
 from tornproof_models.disk.profiles import Profile
 from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import Event, Image
 from tornproof_models.disk.versions import Register, Version
 
 Fillings: TypeAlias = tuple[tuple[int, int], ...]
@@ -53,6 +54,13 @@ class ImageSpace:
         self._counts_among: dict[int, int] = {}
         self._pivots: dict[int, int] = {}
         self._fillings_among: dict[int, Sequence[Fillings]] = {}
+
+    @classmethod
+    def after(cls, initial: Image, events: Iterable[Event], profile: Profile) -> "ImageSpace":
+        """Return what a crash may leave after all of some events."""
+        registers = Registers.of(initial, profile.floors)
+        registers.replay(events)
+        return cls(registers, profile)
 
     # Counting and listing
 
@@ -110,6 +118,10 @@ class ImageSpace:
             index, remainder = divmod(index, self._count(component))
             parts.append(self._unrank(component, remainder))
         return join(parts)
+
+    def image(self, number: int) -> Image:
+        """Build the image of a number, clamped to what there is: every integer means one."""
+        return self.builder.build(self.unrank(number % self.count()))
 
     @property
     def all_kept(self) -> Choice:

@@ -31,7 +31,6 @@ from tornproof_models.contract.reader import (
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.replay import Replay, split
 from tornproof_models.disk.trace import Acked, Event
 from tornproof_models.explore.consumers import (
@@ -166,10 +165,8 @@ class Following:
 
     def crash(self, profile: str, number: int) -> None:
         """Lose power at this moment, keep one of the images, and recover it."""
-        registers = Registers.of(self.view.initial, PROFILES[profile].floors)
-        registers.replay(self.view.events)
-        space = ImageSpace(registers, PROFILES[profile])
-        image = space.builder.build(space.unrank(number % space.count()))
+        space = ImageSpace.after(self.view.initial, self.view.events, PROFILES[profile])
+        image = space.image(number)
         self.view = Replay(image)
         self.facts = Facts.of(image, self.facts.records)
         self._reader = None

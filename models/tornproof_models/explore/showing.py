@@ -18,7 +18,6 @@ from tornproof_models.contract.reader import judge_recovery
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import Profile
-from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image
 from tornproof_models.explore.consumers import ConsumerRun, ConsumerStep, segments
 from tornproof_models.explore.following import Following
@@ -68,9 +67,7 @@ class ShowingExplorer:
         if beginning in self._crashed:
             return []
         self._crashed.add(beginning)
-        registers = Registers.of(following.view.initial, self.profile.floors)
-        registers.replay(following.view.events)
-        space = ImageSpace(registers, self.profile)
+        space = ImageSpace.after(following.view.initial, following.view.events, self.profile)
         for choice in space.choices():
             self.images += 1
             outcome = self._resume(following, space.builder.build(choice))

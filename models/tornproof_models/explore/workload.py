@@ -20,7 +20,6 @@ from tornproof_models.contract.journal import PROMISED, History, Record, Violati
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Acked, Event, Failed, Flushed, Image, Invoked, Observed
 from tornproof_models.explore.program import (
     Append,
@@ -215,18 +214,15 @@ class Run:
         history = self.began
         for event in self.filesystem.events[: crash.point]:
             history = advance(history, event)
-        space = self.images(crash.profile, crash.point)
-        image = space.builder.build(space.unrank(crash.image % space.count()))
+        image = self.images(crash.profile, crash.point).image(crash.image)
         self.filesystem = ModelFilesystem(image)
         self.history = self.began = history
         self.open()
 
     def images(self, profile: str, point: int) -> ImageSpace:
         """Return the images among which a crash after so many events chooses."""
-        registers = Registers.of(self.filesystem.initial, PROFILES[profile].floors)
-        for event in self.filesystem.events[:point]:
-            registers.advance(event)
-        return ImageSpace(registers, PROFILES[profile])
+        disk = self.filesystem
+        return ImageSpace.after(disk.initial, disk.events[:point], PROFILES[profile])
 
     def close(self) -> None:
         """Close the journal, which promises that everything accepted will last."""

@@ -35,7 +35,7 @@ from tornproof_models.disk.faults import Fault as DiskFault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import Image
 from tornproof_models.explore.deliveries import Look
 
 SPOOL = "/spool"
@@ -201,14 +201,9 @@ CHAIN = (
 DEAD_LETTERS = "SELECT id, payload, failure_reason FROM signed_events_dlq ORDER BY dlq_id"
 
 
-def image_after(disk: ModelFilesystem, number: int) -> Any:
+def image_after(disk: ModelFilesystem, number: int) -> Image:
     """Return one of the images that a power cut may leave now, by any number."""
-    profile = PROFILES["adversarial"]
-    registers = Registers.of(disk.initial, profile.floors)
-    for event in disk.events:
-        registers.advance(event)
-    space = ImageSpace(registers, profile)
-    return space.builder.build(space.unrank(number % space.count()))
+    return ImageSpace.after(disk.initial, disk.events, PROFILES["adversarial"]).image(number)
 
 
 def spooled(disk: ModelFilesystem) -> Iterator[tuple[int, str]]:
