@@ -20,6 +20,7 @@ OF_A_PROFILE: Mapping[str, str] = {
     **{f"EVT-{number}": "drainer/durable" for number in range(1, 7)},
     **{f"CHN-{number}": "chain/v1" for number in range(1, 9)},
     "CHN-9": "chain/pairwise",
+    "CHN-10": "chain/pairwise",
     "AUD-1": "audit/keys",
     "AUD-2": "audit/keys",
     "AUD-16": "audit/keys",

@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from tornproof.chain import Ed25519Signer, Entry, append, connect, prepare
+from tornproof.chain.pairwise import COLUMNS
 from tornproof.drainer import Bash, Event, Refuse, encode
 from tornproof.drainer.sink import Admitted, Sink
 from tornproof_conformance.cli import Tornproof
@@ -155,7 +156,7 @@ def test_a_chain_of_v07_is_recognised_and_verified(tmp_path: Path) -> None:
             " attest_level, timestamp, prev_hash, sequence)"
         )
         for each in chain_of(2):
-            values = [getattr(each, name) for name in type(each).__annotations__]
+            values = [getattr(each, name) for name in COLUMNS]
             connection.execute(f"INSERT INTO signed_events VALUES ({', '.join('?' * 9)})", values)
         connection.commit()
 
@@ -172,6 +173,35 @@ def test_a_chain_of_v07_is_recognised_and_verified(tmp_path: Path) -> None:
     passed = run("chain", "verify", path, "--pairwise")
     assert passed.exit_code == 0
     assert "(H9)" in passed.output
+
+
+@requirement("CHN-9")
+def test_a_saved_head_and_required_signatures_cover_the_last_row_of_an_old_chain(
+    tmp_path: Path,
+) -> None:
+    """The last row rewritten passes by itself, and neither against a head nor unsigned."""
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"CREATE TABLE signed_events ({', '.join(COLUMNS)})")
+        for each in chain_of(3):
+            values = [getattr(each, name) for name in COLUMNS]
+            connection.execute(f"INSERT INTO signed_events VALUES ({', '.join('?' * 9)})", values)
+    (tmp_path / "head.txt").write_text(run("chain", "head", path, "--pairwise").output)
+    verify = ("chain", "verify", path, "--pairwise")
+    saved = f"@{tmp_path / 'head.txt'}"
+    assert run(*verify, "--head", saved).exit_code == 0
+
+    edit(path, "UPDATE signed_events SET agent_id = 'mallory' WHERE sequence = 3")
+
+    passed = run(*verify)
+    assert passed.exit_code == 0
+    assert "the last row rewritten" in passed.output
+    assert "rows 2 to 3: joined links" in passed.output
+    assert run(*verify, "--head", saved).exit_code == 1
+    assert run(*verify, "--require-signatures").exit_code == 1
+    document = json.loads(run(*verify, "--json").output)
+    assert document["links"] == [{"first": 2, "last": 3, "encoding": "joined"}]
+    assert document["cannot_see"]
 
 
 def test_the_head_of_an_empty_chain_is_genesis(tmp_path: Path) -> None:
@@ -358,11 +388,12 @@ def test_text_that_is_not_text_is_shown_all_the_same(database: Path) -> None:
         ("--head", "x:" + "00" * 32),
         ("--head", "@no-such-file"),
         ("--key", "12"),
-        ("--pairwise", "--head", "00" * 32),
+        ("--pairwise", "--head", "zz"),
+        ("--pairwise",),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(
     database: Path, arguments: tuple[str, ...]
 ) -> None:
-    """Code 2, before anything is verified."""
+    """Code 2, before anything is verified; a cumulative chain is not a pairwise one."""
     assert run("chain", "verify", database, *arguments).exit_code == 2

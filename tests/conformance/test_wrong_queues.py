@@ -82,21 +82,28 @@ def test_a_wrong_form_of_an_event_is_found_out(
     assert {found.requirement for found in SCENARIOS[scenario].judge(served)} == {expected}
 
 
-@requirement("CHN-9")
+@requirement("CHN-9", "CHN-10")
 @pytest.mark.parametrize(
-    ("name", "scenario"),
+    ("name", "scenario", "expected"),
     [
-        ("MendsOldChains", "an-old-chain-is-verified-and-left-as-it-is"),
-        ("PassesEveryOldChain", "damage-to-an-old-chain-is-seen"),
-        ("SaysNothingOfForgeries", "what-an-old-chain-cannot-show-is-said"),
+        ("MendsOldChains", "an-old-chain-is-verified-and-left-as-it-is", "CHN-9"),
+        ("PassesEveryOldChain", "damage-to-an-old-chain-is-seen", "CHN-9"),
+        ("SaysNothingOfForgeries", "what-an-old-chain-cannot-show-is-said", "CHN-9"),
+        (
+            "KnowsJoinedLinksAlone",
+            "a-later-chain-is-verified-and-damage-to-it-seen",
+            "CHN-10",
+        ),
     ],
 )
-def test_a_wrong_verification_of_an_old_chain_is_found_out(name: str, scenario: str) -> None:
-    """By chains of v0.7 that were made for it."""
+def test_a_wrong_verification_of_an_old_chain_is_found_out(
+    name: str, scenario: str, expected: str
+) -> None:
+    """By chains of v0.7 and v1.0 that were made for it."""
     with AdapterTarget.running([*COMMAND, name]) as target:
         found = SCENARIOS[scenario].judge(target)
 
-    assert {violation.requirement for violation in found} == {"CHN-9"}
+    assert {violation.requirement for violation in found} == {expected}
 
 
 FORMS = {"only-a-refusal-makes-an-event", "an-event-has-one-form"}

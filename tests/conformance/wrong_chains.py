@@ -19,6 +19,7 @@ from attrs import astuple, evolve
 from deferred_queue import DeferredQueue
 from tornproof.chain import connect
 from tornproof.chain.database import configure
+from tornproof.chain.pairwise import Encoding, verify_pairwise
 from tornproof_models.contract.chain import COLUMNS, GENESIS, Row, sealed
 from tornproof_models.database_faults import FaultyConnection, Plan
 
@@ -186,6 +187,23 @@ class PassesEveryOldChain(DeferredQueue):
         """Find nothing in an old one."""
         found = super().drainer_verify(**asked)
         return {**found, "breaks": []} if "pairwise" in asked else found
+
+
+class KnowsJoinedLinksAlone(DeferredQueue):
+    """Verifies every pairwise chain as if v0.7 had written it."""
+
+    def drainer_verify(self, *_: Any, **asked: Any) -> dict[str, Any]:
+        """Call length-prefixed links broken."""
+        found = super().drainer_verify(**asked)
+        if old := asked.get("pairwise"):
+            with closing(connect(old, read_only=True)) as connection:
+                links = verify_pairwise(connection).links
+            found["breaks"] += [
+                {"sequence": each.first, "detail": "not linked"}
+                for each in links
+                if each.encoding is Encoding.PREFIXED
+            ]
+        return found
 
 
 class SaysNothingOfForgeries(DeferredQueue):

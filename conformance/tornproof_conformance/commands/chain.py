@@ -24,7 +24,7 @@ from rich.text import Text
 from tornproof.chain import GENESIS, Head, connect, verify
 from tornproof.chain.append import read_head
 from tornproof.chain.database import require_shape, require_sqlite, translated
-from tornproof.chain.pairwise import BLIND_SPOTS, COLUMNS, verify_pairwise
+from tornproof.chain.pairwise import BLIND_SPOTS, COLUMNS, Links, verify_pairwise
 from tornproof.chain.row import HASH_BYTES
 from tornproof.chain.signatures import KEY_BYTES
 from tornproof.chain.verify import Break
@@ -45,14 +45,19 @@ def command() -> None:
 
 @command.command("head")
 @DATABASE
-def print_head(database: str) -> None:
+@click.option("--pairwise", is_flag=True, help="The chain is one of v0.7 or v1.0.")
+def print_head(database: str, pairwise: bool) -> None:
     """
     Print the head of the chain in DATABASE, for `verify --head`.
 
     One line: the number of the last row, a colon, and the hash that stands for
-    everything up to it.  It is read and not verified.
+    everything up to it; in a pairwise chain it stands for that row alone.  It is
+    read and not verified.
     """
     with read_only(database) as connection, translated(f"read {database}"):
+        if pairwise:
+            click.echo(written(verify_pairwise(connection).head))
+            return
         require_table(connection, database, "signed_events")
         click.echo(written(read_head(connection)))
 
@@ -66,7 +71,7 @@ def print_head(database: str) -> None:
 )
 @click.option("--key", "keys", metavar="HEX", multiple=True, help="An Ed25519 public key to trust.")
 @click.option("--require-signatures", is_flag=True, help="A row without a signature is a break.")
-@click.option("--pairwise", is_flag=True, help="The chain is one of v0.7, linked in pairs.")
+@click.option("--pairwise", is_flag=True, help="The chain is one of v0.7 or v1.0, linked in pairs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every break.")
 def verify_chain(
     database: str,
@@ -81,32 +86,34 @@ def verify_chain(
 
     Exit codes: 0 it holds; 1 it is broken; 2 it cannot be read.
     """
-    if pairwise and (head or require_signatures):
-        raise click.UsageError(
-            "--pairwise excludes --head and --require-signatures: a head of such a chain says "
-            "nothing about the rows before it"
-        )
     saved = None if head is None else parse_head(head)
     trusted = [_digits("--key", key, KEY_BYTES) for key in keys]
+    links: Sequence[Links] = ()
     with read_only(database) as connection:
+        last_seen = saved.hash if saved else None
+        demand = require_signatures
         if pairwise:
-            old = verify_pairwise(connection, keys=trusted)
-            rows, last, breaks = old.rows, None, old.breaks
+            old = verify_pairwise(
+                connection, head=last_seen, keys=trusted, require_signatures=demand
+            )
+            rows, last, breaks, links = old.rows, old.head, old.breaks, old.links
         else:
             require_table(connection, database, "signed_events")
-            seen = verify(
-                connection,
-                head=saved.hash if saved else None,
-                keys=trusted,
-                require_signatures=require_signatures,
-            )
+            seen = verify(connection, head=last_seen, keys=trusted, require_signatures=demand)
             rows, last, breaks = seen.rows, seen.head, seen.breaks
     if as_json:
-        click.echo(json.dumps(_document(database, rows, last, breaks), indent=2))
+        document = _document(database, rows, last, breaks)
+        if pairwise:
+            document |= {"links": _told(links), "cannot_see": BLIND_SPOTS}
+        click.echo(json.dumps(document, indent=2))
     else:
         _show(database, rows, last, breaks, saved)
+        for each in links:
+            click.echo(f"rows {each.first} to {each.last}: {each.encoding} links")
         if pairwise and not breaks:
-            click.echo(f"What such a chain cannot show: {'; '.join(BLIND_SPOTS)}.")
+            click.echo("Such a chain cannot show:")
+            for spot in BLIND_SPOTS:
+                click.echo(f"- {spot}")
     raise SystemExit(1 if breaks else 0)
 
 
@@ -143,8 +150,8 @@ def require_table(connection: sqlite3.Connection, path: str, table: str) -> None
         names = {row[1] for row in connection.execute("PRAGMA table_info(signed_events)")}
         if names.issuperset(COLUMNS) and "row_hash" not in names:
             raise WrongSchema(
-                f"{path} seems to hold a chain of v0.7: `tornproof chain verify --pairwise` can "
-                "verify it"
+                f"{path} seems to hold a chain of v0.7 or v1.0: "
+                "`tornproof chain verify --pairwise` can verify it"
             )
         if table in require_shape(connection, path):
             raise WrongSchema(f"{path} has no table {table}")
@@ -187,7 +194,7 @@ def _digits(option: str, text: str, size: int) -> bytes:
 
 
 def _show(
-    database: str, rows: int, last: Head | None, breaks: Sequence[Break], saved: Head | None
+    database: str, rows: int, last: Head, breaks: Sequence[Break], saved: Head | None
 ) -> None:
     console = Console(highlight=False)
     count = f"{rows:,} row{'' if rows == 1 else 's'}"
@@ -206,25 +213,28 @@ def _show(
         console.print(table)
         if len(breaks) > SHOWN:
             console.print(f"… and {len(breaks) - SHOWN:,} more: --json prints them all")
-    if last is not None:
-        console.print(f"head {written(last)}", soft_wrap=True)
-        if saved is None and last != GENESIS and not breaks:
-            console.print(
-                "No saved head was given, so rows that were cut off the end would not show.",
-                soft_wrap=True,
-            )
+    console.print(f"head {written(last)}", soft_wrap=True)
+    if saved is None and last != GENESIS and not breaks:
+        console.print(
+            "No saved head was given, so rows that were cut off the end would not show.",
+            soft_wrap=True,
+        )
 
 
-def _document(
-    database: str, rows: int, last: Head | None, breaks: Sequence[Break]
-) -> dict[str, Any]:
+def _document(database: str, rows: int, last: Head, breaks: Sequence[Break]) -> dict[str, Any]:
     return {
         "database": database,
         "holds": not breaks,
         "rows": rows,
-        "head": None if last is None else written(last),
+        "head": written(last),
         "breaks": [
             {"sequence": each.sequence, "kind": each.kind.value, "detail": each.detail}
             for each in breaks
         ],
     }
+
+
+def _told(links: Sequence[Links]) -> list[dict[str, Any]]:
+    return [
+        {"first": each.first, "last": each.last, "encoding": each.encoding.value} for each in links
+    ]

@@ -1,5 +1,5 @@
 """
-Scenarios about the chain of v0.7, which is read and never written.
+Scenarios about the chains of v0.7 and v1.0, which are read and never written.
 
 Such a chain is made here, row by row, tampered with, and given to whoever claims to
 verify it.  What that verification cannot see, nobody asks it to see; it is asked
@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from attrs import astuple, evolve
-from tornproof_models.contract.chain import PairwiseRow, pairwise_chain, pairwise_hash
+from tornproof_models.contract.chain import (
+    PairwiseRow,
+    later_chain,
+    pairwise_chain,
+    pairwise_hash,
+)
 from tornproof_models.contract.journal import Violation
 from tornproof_models.explore.target import Target
 
@@ -69,9 +74,33 @@ def damage_to_an_old_chain_is_seen(target: Target) -> Iterator[Violation]:
         ("row 1 was deleted", rows[1:]),
         ("rows 2 and 3 have changed places", _swapped(rows)),
         ("row 1 follows something", _with(rows, 1, prev_hash=bytes([1] * 32))),
+        ("a row without a number was put in", [*rows, evolve(rows[2], id="x", sequence=None)]),
+        ("a row with the number 0 was put in", [*rows, evolve(rows[2], id="x", sequence=0)]),
+        ("a row with a negative number was put in", [*rows, evolve(rows[2], id="x", sequence=-4)]),
+        ("row 5 has lost its signature", _with(rows, 5, attest_level="daemon_signed")),
     ):
         if not _verified(target, tampered)[0]:
             yield Violation("CHN-9", f"{words}, in a chain of v0.7, and it is said to hold")
+
+
+@scenario("CHN-10", profile=PAIRWISE, where=verifies_pairwise)
+def a_later_chain_is_verified_and_damage_to_it_seen(target: Target) -> Iterator[Violation]:
+    """A chain of v1.0 holds, behind rows of v0.7 too; an edit before its last row is a break."""
+    for joined in (0, 1, 3):
+        rows = later_chain(ROWS, joined)
+        words = f"a chain of {ROWS} rows, of which v0.7 wrote {joined} and v1.0 the others,"
+        breaks, _, untouched = _verified(target, rows)
+        if breaks:
+            yield Violation("CHN-10", f"{words} is whole and said to be broken: {breaks[0]}")
+        if not untouched:
+            yield Violation("CHN-10", f"verifying {words} has changed its file")
+        for number in range(1, ROWS):
+            if not _verified(target, _with(rows, number, agent_id="somebody else"))[0]:
+                yield Violation("CHN-10", f"{words} had row {number} edited, and is said to hold")
+    rows = later_chain(ROWS)
+    rows = _with(rows, ROWS, prev_hash=pairwise_hash(rows[-2]))
+    if not _verified(target, rows)[0]:
+        yield Violation("CHN-10", "a joined link behind length-prefixed ones is said to hold")
 
 
 @scenario("CHN-9", profile=PAIRWISE, where=verifies_pairwise)
@@ -83,6 +112,7 @@ def what_an_old_chain_cannot_show_is_said(target: Target) -> Iterator[Violation]
     for words, passing in (
         ("a row rewritten, with its link repaired (H9)", forged),
         ("bytes shifted across a separator (H8)", _shifted()),
+        ("the last row rewritten", _with(rows, ROWS, agent_id="somebody else")),
     ):
         breaks, blind, _ = _verified(target, passing)
         if breaks:

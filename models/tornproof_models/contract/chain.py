@@ -6,8 +6,8 @@ field by field, each behind its length, with nothing of the implementation's.  W
 judges a chain computes what each row should be, and whoever tampers with one
 computes what a clever forger would.
 
-The rows of v0.7 are here as well.  They are joined with a separator, and each keeps
-the hash of the one before alone.
+The rows of v0.7 and v1.0 are here as well.  Each keeps the hash of the one before
+alone, whose fields are joined with a separator or stand behind their lengths.
 """
 
 from collections.abc import Iterator, Sequence
@@ -112,12 +112,12 @@ def judge_rows(rows: Sequence[Row]) -> Iterator[Violation]:
         last = row
 
 
-# The rows of v0.7
+# The rows of v0.7 and v1.0
 
 
 @frozen
 class PairwiseRow:
-    """A row of the v0.7 chain, in the order of the table's columns."""
+    """A row of a pairwise chain, in the order of the table's columns."""
 
     id: str
     agent_id: str
@@ -127,7 +127,7 @@ class PairwiseRow:
     attest_level: str
     timestamp: str
     prev_hash: bytes
-    sequence: int
+    sequence: int | None
 
 
 def pairwise_hash(row: PairwiseRow) -> bytes:
@@ -140,9 +140,35 @@ def pairwise_hash(row: PairwiseRow) -> bytes:
         row.signature or b"",
         row.attest_level.encode(),
         row.timestamp.encode(),
-        row.sequence.to_bytes(8, "big"),
+        (row.sequence or 0).to_bytes(8, "big"),
     )
     return sha256(SEPARATOR.join(fields)).digest()
+
+
+def later_pairwise_hash(row: PairwiseRow) -> bytes:
+    """Work out what the next row keeps of a row of v1.0; none here has a cause."""
+    fields = (
+        row.id.encode(),
+        row.agent_id.encode(),
+        row.event_type.encode(),
+        row.payload_hash,
+        row.signature or b"",
+        row.attest_level.encode(),
+        row.timestamp.encode(),
+    )
+    written = b"".join(len(field).to_bytes(8, "big") + field for field in fields)
+    return sha256(written + (row.sequence or 0).to_bytes(8, "big") + b"\0").digest()
+
+
+def later_chain(rows: int, joined: int = 0) -> list[PairwiseRow]:
+    """Make a chain that holds, as v1.0 leaves it; so many rows before its own are of v0.7."""
+    chain = pairwise_chain(max(joined, 1))
+    for number in range(len(chain) + 1, rows + 1):
+        digest = sha256(b"payload %d" % number).digest()
+        link = later_pairwise_hash(chain[-1])
+        last = evolve(chain[-1], id=f"id-{number}", payload_hash=digest)
+        chain.append(evolve(last, prev_hash=link, sequence=number))
+    return chain
 
 
 def pairwise_chain(rows: int) -> list[PairwiseRow]:

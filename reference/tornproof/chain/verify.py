@@ -33,6 +33,9 @@ from tornproof.chain.row import (
 from tornproof.chain.signatures import signature_holds
 from tornproof.errors import WrongSchema
 
+any_text = partial(str, encoding="utf-8", errors="surrogateescape")
+"""Reads text that may not be text; encoding it again then fails, and is a break."""
+
 
 class Kind(StrEnum):
     """What is wrong."""
@@ -96,7 +99,7 @@ def verify(
     with translated("read the chain"):
         if "signed_events" in require_shape(connection, "the database"):
             raise WrongSchema("the database has no table signed_events, so no chain")
-        connection.text_factory = _text
+        connection.text_factory = any_text
         try:
             rows = connection.execute(
                 f"SELECT {COLUMNS} FROM signed_events ORDER BY sequence, rowid"
@@ -186,9 +189,6 @@ _SIGNED = tuple(
     bytes if name in _BYTES_IF_SIGNED else kind for name, kind in get_type_hints(Row).items()
 )
 _LEVELS = frozenset(AttestLevel)
-
-_text = partial(str, encoding="utf-8", errors="surrogateescape")
-"""Reads text that may not be text; encoding it again then fails, and is a break."""
 
 
 def _require_form(row: Row, types: tuple[type, ...]) -> None:
