@@ -26,7 +26,7 @@ test: $(STAMP) ## run the tests
 coverage: $(STAMP) ## run the tests, slower, and report branch coverage of reference/ and models/
 	$(BIN)/pytest -n 2 --cov --cov-report=term
 
-test-adapters: $(STAMP) ## build the adapters in Rust, Go, C and Node, and put them to the test
+test-adapters: $(STAMP) ## build the adapters in Rust, Go, C, Java and Node, and put them to the test
 	$(BIN)/pytest -q tests/adapters
 
 lint: $(STAMP) ## ruff, its formatter, and mypy in strict mode

@@ -29,6 +29,9 @@ class Language:
     libraries: tuple[str, ...] = ()
     """What finds or fetches its libraries, if it has any."""
 
+    shares_flock: bool = True
+    """Whether it locks as the others do; Java has record locks, which `flock` does not see."""
+
     def build(self) -> Path:
         """Build the adapter and return it; skip the test that asked if nothing can build it."""
         untested = f"so the {self.name} adapter is not tested"
@@ -49,6 +52,7 @@ class Language:
 LANGUAGES = (
     Language("c", "cc", "build/adapter", ("make", "--silent", "libraries")),
     Language("go", "go", "build/adapter", ("go", "mod", "download")),
+    Language("java", "javac", "build/adapter", shares_flock=False),
     Language("rust", "cargo", "build/release/adapter", ("cargo", "fetch", "--quiet", "--locked")),
 )
 
