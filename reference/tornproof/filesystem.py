@@ -21,6 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+AnyPath = str | os.PathLike[str]
+"""What a caller may give where a path is asked for; inside, paths are text."""
+
 READ_AHEAD = 64 << 10
 """
 Bytes that are read from a real disk at a time: 64 KiB.
@@ -28,6 +31,11 @@ Bytes that are read from a real disk at a time: 64 KiB.
 Large enough that a system call costs less than the checksums of what it
 brings, small enough to stay in a processor's second-level cache.
 """
+
+
+def plain_path(path: AnyPath) -> str:
+    """Return a path as text.  Raises `TypeError` for what is none."""
+    return os.fspath(path)
 
 
 class File(Protocol):

@@ -67,7 +67,8 @@ def test_a_wrong_chain_is_found_out(
 @pytest.mark.parametrize(
     ("name", "scenario", "expected"),
     [
-        ("AdmitsEverything", "only-a-refusal-makes-an-event", "EVT-1"),
+        ("AdmitsEverything", "only-a-decision-that-blocks-makes-an-event", "EVT-1"),
+        ("PassesOverEscalations", "only-a-decision-that-blocks-makes-an-event", "EVT-1"),
         ("SpellsOtherwise", "an-event-has-one-form", "EVT-2"),
         ("HashesOtherwise", "an-event-has-one-form", "EVT-3"),
     ],
@@ -106,7 +107,7 @@ def test_a_wrong_verification_of_an_old_chain_is_found_out(
     assert {violation.requirement for violation in found} == {expected}
 
 
-FORMS = {"only-a-refusal-makes-an-event", "an-event-has-one-form"}
+FORMS = {"only-a-decision-that-blocks-makes-an-event", "an-event-has-one-form"}
 
 DRAINERS = (
     ("KeepsInMemory", "what-is-admitted-survives", Profile.DURABLE, "DRN-3"),

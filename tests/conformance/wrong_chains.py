@@ -98,6 +98,16 @@ class AdmitsEverything(DeferredQueue):
         return super().drainer_submit(**event)
 
 
+class PassesOverEscalations(DeferredQueue):
+    """Takes nothing but refusals."""
+
+    def drainer_submit(self, **event: Any) -> dict[str, Any]:
+        """Turn away what is escalated."""
+        if event["decision"]["decision"] == "escalate":
+            return {"admitted": False}
+        return super().drainer_submit(**event)
+
+
 class SpellsOtherwise(Rewritten):
     """Keeps an event in another spelling of its bytes."""
 

@@ -149,6 +149,11 @@ CAUGHT: tuple[tuple[str, str, Probe], ...] = (
         crashes(Append(5), Reopen(), durability="eventual", profile="prefix"),
     ),
     (
+        "batched-is-eventual",
+        "JRN-3",
+        crashes(Append(5), durability="batched", profile="prefix"),
+    ),
+    (
         "next-segment-before-sync",
         "REC-1",
         crashes(Append(5), Rotate(), durability="eventual", profile="ext4-ordered"),

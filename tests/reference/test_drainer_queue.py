@@ -186,13 +186,22 @@ def test_what_cannot_be_admitted_is_refused_and_never_raised(
 
 
 @requirement("EVT-1")
-@pytest.mark.parametrize("decision", [Allow(), Warn("R", "r"), Escalate("R", "r")])
-def test_decisions_that_refuse_nothing_make_no_event(decision: Any) -> None:
+@pytest.mark.parametrize("decision", [Allow(), Warn("R", "r")])
+def test_decisions_that_block_nothing_make_no_event(decision: Any) -> None:
     """False, and counted nowhere."""
     queue = volatile(database())
 
     assert not queue.submit_refusal("agent", Bash("ls"), decision)
     assert queue.metrics == type(queue.metrics)()
+
+
+@requirement("EVT-1")
+def test_what_is_escalated_makes_an_event() -> None:
+    """The action did not go on, so there is something to record."""
+    world = database()
+    with volatile(world) as queue:
+        assert queue.submit_refusal("agent", Bash("ls"), Escalate("R", "ask somebody"))
+    assert queue.metrics == type(queue.metrics)(submitted=1, chained=1)
 
 
 @requirement("EVT-4")

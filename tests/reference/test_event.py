@@ -75,20 +75,28 @@ def test_every_action_is_tagged_and_leaves_out_what_is_not_there(
 
 
 @requirement("EVT-1")
-@pytest.mark.parametrize("decision", [Allow(), Warn("R", "r"), Escalate("R", "r")])
-def test_only_a_refusal_has_a_canonical_form(decision: Any) -> None:
-    """Allow, warn and escalate make no event."""
+@pytest.mark.parametrize("decision", [Allow(), Warn("R", "r")])
+def test_only_what_blocks_has_a_canonical_form(decision: Any) -> None:
+    """Allow and warn make no event."""
     event = evolve(EVENT, decision=decision)
 
-    assert (event.is_refusal, event.rule_id, event.reason) == (False, None, None)
+    assert (event.blocks, event.rule_id, event.reason) == (False, None, None)
     with pytest.raises(Unencodable):
         encode(event)
 
 
 @requirement("EVT-4")
-def test_rule_and_reason_are_those_of_the_refusal() -> None:
-    """An event names the rule and the reason of its decision."""
+def test_rule_and_reason_are_those_of_the_decision() -> None:
+    """An event names the rule and the reason of its decision, a refusal or not."""
+    escalated = evolve(EVENT, decision=Escalate("R2", "ask"))
+
     assert (EVENT.rule_id, EVENT.reason) == ("R1", "because")
+    assert (escalated.rule_id, escalated.reason) == ("R2", "ask")
+    assert json.loads(encode(escalated).payload)["decision"] == {
+        "decision": "escalate",
+        "reason": "ask",
+        "rule_id": "R2",
+    }
 
 
 LOOP: list[Any] = []

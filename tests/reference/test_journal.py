@@ -15,7 +15,7 @@ from tornproof.errors import (
     Trimmed,
 )
 from tornproof.filesystem import OsFilesystem
-from tornproof.journal import Journal, recover
+from tornproof.journal import Cursor, Journal, JournalReader, recover, salvage
 from tornproof_conformance.pytest_plugin import requirement
 
 
@@ -42,6 +42,28 @@ def test_offsets_and_names_are_positions(tmp_path: Path) -> None:
     assert offsets == [0, 50, 110, 450]
     names = [name for name in snapshot(tmp_path / "j") if name.endswith(".wal")]
     assert names == [f"{base:016x}.wal" for base in (0, 110, 450)]
+
+
+@requirement("JRN-10")
+@pytest.mark.parametrize("durability", ["immediate", "batched", "eventual"])
+def test_only_an_eventual_append_returns_before_its_record_is_durable(
+    tmp_path: Path, durability: str
+) -> None:
+    """A batched one shares its sync with the records of its call, and does without others."""
+    with Journal.open(tmp_path / "j", durability=durability) as journal:
+        journal.append(b"one")
+        journal.append_many([b"two", b"three"])
+        assert (journal.durable == journal.end) == (durability != "eventual")
+
+
+def test_a_directory_may_be_a_path(tmp_path: Path) -> None:
+    """Everywhere: writer, reader, cursor, recovery and salvage."""
+    with Journal.open(tmp_path / "j") as journal:
+        journal.append(b"one")
+    assert JournalReader(tmp_path / "j").read(0) == b"one"
+    assert Cursor.open(tmp_path / "j", "mine").position == 0
+    assert recover(tmp_path / "j", dry_run=True).end == 43
+    assert salvage(tmp_path / "j", tmp_path / "saved").records == 1
 
 
 @requirement("JRN-2", "JRN-11")

@@ -125,17 +125,23 @@ def _land(queue: deliveries.Target) -> None:
 
 
 @scenario("EVT-1", profile=DURABLE, where=keeps_hashes)
-def only_a_refusal_makes_an_event(target: Target) -> Iterator[Violation]:
-    """What allows, warns or escalates is not admitted and lands nowhere."""
+def only_a_decision_that_blocks_makes_an_event(target: Target) -> Iterator[Violation]:
+    """What allows or warns is not admitted and lands nowhere; what escalates lands."""
     with _opened(target) as queue:
-        for kind in ("allow", "warn", "escalate"):
+        for kind in ("allow", "warn"):
             more = {} if kind == "allow" else {"rule_id": "R", "reason": "because"}
             outcome = queue.submit({**event_of(1), "decision": {"decision": kind, **more}})
             if outcome is Outcome.ADMITTED:
                 yield Violation("EVT-1", f"a decision to {kind} was admitted")
         _land(queue)
         if queue.look().state.chain:
-            yield Violation("EVT-1", "a decision that refuses nothing is in the chain")
+            yield Violation("EVT-1", "a decision that blocks nothing is in the chain")
+        decision = {"decision": "escalate", "rule_id": "R", "reason": "because"}
+        outcome = queue.submit({**event_of(2), "decision": decision})
+        _land(queue)
+        landed = [row.event_id for row in queue.look().state.chain]
+        if outcome is not Outcome.ADMITTED or "e2" not in landed:
+            yield Violation("EVT-1", "a decision to escalate, which blocks, makes no event")
 
 
 ACTIONS: tuple[Mapping[str, Any], ...] = (

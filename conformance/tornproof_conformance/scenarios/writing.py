@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.faults import Fault, Kind
-from tornproof_models.explore.program import grow_payload
+from tornproof_models.disk.profiles import CLAIMED, PROFILES
+from tornproof_models.explore.explorer import Explorer
+from tornproof_models.explore.program import Append, grow_payload
 from tornproof_models.explore.target import Options, Target
+from tornproof_models.explore.workload import run
 
 from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
 
@@ -50,6 +53,20 @@ def a_failed_sync_poisons(target: Target) -> Iterator[Violation]:
         error_code(journal.close)
         situation.filesystem.release_locks()
         situation.open().append(b"again")
+
+
+@scenario("JRN-10", simulated=True)
+def a_batched_append_is_durable_when_it_returns(target: Target) -> Iterator[Violation]:
+    """Without anybody to share a sync with, an append under batched has one of its own."""
+    options = Options(durability="batched")
+    for profile in CLAIMED:
+        running = run((Append(5), Append(600), Append(5)), target, options)
+        for finding in Explorer(target, options, PROFILES[profile]).explore(
+            running.filesystem.trace
+        ):
+            if finding.violation.requirement in ("JRN-3", "JRN-10"):
+                message = f"after an append under batched ({profile}): {finding.violation.message}"
+                yield Violation("JRN-10", message)
 
 
 @scenario("JRN-8", simulated=True)

@@ -200,7 +200,7 @@ class Run:
         return call, payload
 
     def _acknowledge(self, call: int, offset: int) -> None:
-        durable = self.options.durability == "immediate"
+        durable = self.options.durability != "eventual"
         self.filesystem.events.append(Acked(call, offset, durable))
         self.history = self.history.acknowledge(call, offset, durable=durable)
 

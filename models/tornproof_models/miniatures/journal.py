@@ -44,6 +44,7 @@ from tornproof_models.miniatures.journal_framing import (
 )
 from tornproof_models.miniatures.journal_fsync import (
     AcknowledgedBeforeFsync,
+    BatchedIsEventual,
     CloseWithoutSync,
     DirectoryNotSynced,
     FsyncNowAndThen,
@@ -120,6 +121,7 @@ MINIATURES: Mapping[str, type[SmallJournal]] = {
     "temporary-files-left": TemporaryFilesLeft,
     # promises and syncs
     "acknowledged-before-fsync": AcknowledgedBeforeFsync,
+    "batched-is-eventual": BatchedIsEventual,
     "fsync-now-and-then": FsyncNowAndThen,
     "sync-does-nothing": SyncDoesNothing,
     "close-without-sync": CloseWithoutSync,

@@ -28,6 +28,21 @@ class AcknowledgedBeforeFsync(SmallJournal):
         """Promise now."""
 
 
+class BatchedIsEventual(SmallJournal):
+    """
+    Under `batched`, leaves the fsync to a group commit that nobody has set up.
+
+    Power lost → acknowledged records are gone.
+    """
+
+    breaks = frozenset({"JRN-3", "JRN-10"})
+
+    def acknowledge(self) -> None:
+        """Promise now, unless every record is to have a sync of its own."""
+        if self.options.durability == "immediate":
+            super().acknowledge()
+
+
 class FsyncNowAndThen(SmallJournal):
     """
     Syncs at every eighth append.

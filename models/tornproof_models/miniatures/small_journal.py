@@ -176,7 +176,7 @@ class SmallJournal(SmallRecovery):
 
     def acknowledge(self) -> None:
         """Keep the promise of the durability level before the offset is returned."""
-        if self.options.durability == "immediate":
+        if self.options.durability != "eventual":
             self.barrier()
 
     def barrier(self) -> None:

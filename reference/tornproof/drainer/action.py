@@ -117,7 +117,7 @@ class Allow:
 
 @frozen
 class Refuse:
-    """The action must not go on: the one decision that makes an event."""
+    """The action must not go on."""
 
     kind: ClassVar = "refuse"
     rule_id: str = field(validator=TEXT)
@@ -135,7 +135,7 @@ class Warn:
 
 @frozen
 class Escalate:
-    """Somebody else decides."""
+    """Somebody else decides; until then the action must not go on."""
 
     kind: ClassVar = "escalate"
     rule_id: str = field(validator=TEXT)
@@ -143,6 +143,9 @@ class Escalate:
 
 
 Decision = Allow | Refuse | Warn | Escalate
+Blocking = Refuse | Escalate
+"""The decisions that keep an action from going on: those that make an event (EVT-1)."""
+
 DECISIONS: Mapping[str, type[Decision]] = {
     decision.kind: decision for decision in (Allow, Refuse, Warn, Escalate)
 }

@@ -1,8 +1,9 @@
 """
-What is queued: a refusal, written down in exactly one way.
+What is queued: a decision that blocks, written down in exactly one way.
 
 A governance hook looks at what an agent is about to do, an *action*, and comes
-to a *decision*.  Only a refusal makes an event (EVT-1).  The event is admitted
+to a *decision*.  Only a decision that blocks the action makes an event: to refuse
+it, or to escalate it to somebody else (EVT-1).  The event is admitted
 as bytes, not as an object: everything that could go wrong with it goes wrong
 here, in the caller's hands and with a reason, and never later in the drainer,
 where nobody could be told (EVT-5).
@@ -27,10 +28,10 @@ from tornproof.drainer.action import (
     OPTIONAL_TEXT,
     TEXT,
     Action,
+    Blocking,
     Custom,
     Decision,
     FilesystemWrite,
-    Refuse,
     checked,
     tagged,
     untagged,
@@ -39,6 +40,7 @@ from tornproof.drainer.timestamp import format_timestamp, parse_timestamp
 from tornproof.errors import Invalid, Unencodable
 
 EVENT_TYPE = "governance.refusal"
+"""What the chain has as the type of every event, an escalated one too, as upstream does."""
 
 MAX_EVENT_BYTES = 16 << 20
 """Largest canonical form accepted: what a record of the spool may hold (FRM-8)."""
@@ -49,7 +51,7 @@ _TEXTS = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", "
 @frozen
 class Event:
     """
-    A refusal: who, what, why and when.
+    A decision that blocks an action: who, what, why and when.
 
     `timestamp` counts nanoseconds since 1970 in UTC.  `event_id` is left out by
     the caller and minted at admission (EVT-6); a caller who does not know the
@@ -64,19 +66,19 @@ class Event:
     event_id: str | None = field(default=None, validator=OPTIONAL_TEXT)
 
     @property
-    def is_refusal(self) -> bool:
+    def blocks(self) -> bool:
         """Say whether there is anything to record (EVT-1)."""
-        return isinstance(self.decision, Refuse)
+        return isinstance(self.decision, Blocking)
 
     @property
     def rule_id(self) -> str | None:
-        """The rule that refused, or none (EVT-4)."""
-        return self.decision.rule_id if isinstance(self.decision, Refuse) else None
+        """The rule that refused or escalated, or none (EVT-4)."""
+        return self.decision.rule_id if isinstance(self.decision, Blocking) else None
 
     @property
     def reason(self) -> str | None:
-        """Why it was refused, or none (EVT-4)."""
-        return self.decision.reason if isinstance(self.decision, Refuse) else None
+        """Why it was refused or escalated, or none (EVT-4)."""
+        return self.decision.reason if isinstance(self.decision, Blocking) else None
 
 
 @frozen
@@ -108,8 +110,8 @@ def encode(event: Event) -> Encoded:
     keys that are not text, values that are not JSON, cycles; and for what is
     larger than `MAX_EVENT_BYTES`.
     """
-    if not event.event_id or not event.is_refusal:
-        raise Unencodable("only a refusal with an id has a canonical form")
+    if not event.event_id or not event.blocks:
+        raise Unencodable("only a decision that blocks has a canonical form, and only with an id")
     timestamp = format_timestamp(event.timestamp)
     value: dict[str, Any] = {
         "action": tagged("kind", event.action),

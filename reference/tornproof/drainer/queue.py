@@ -226,13 +226,13 @@ class DeferredAuditQueue:
 
     def submit(self, event: Event) -> Receipt:
         """
-        Admit a refusal; true if it was admitted.
+        Admit an event; true if it was admitted.
 
         Never raises and never waits for the database (DRN-2).  An event whose
-        decision is no refusal is none, and is not counted.
+        decision blocks nothing is none, and is not counted (EVT-1).
         """
-        if isinstance(event, Event) and not event.is_refusal:
-            return Receipt(admitted=False, reason="only a refusal makes an event")
+        if isinstance(event, Event) and not event.blocks:
+            return Receipt(admitted=False, reason="only a decision that blocks makes an event")
         self._counters.add(submitted=1)
         event_id = None
         try:
@@ -249,7 +249,7 @@ class DeferredAuditQueue:
         return Receipt(admitted=True, event_id=event_id)
 
     def submit_refusal(self, agent_id: str, action: Action, decision: Decision) -> Receipt:
-        """Make an event of a decision, now, and submit it; false if it is no refusal."""
+        """Make an event of a decision, now, and submit it; false if it blocks nothing."""
         try:
             event = Event(agent_id, action, decision, self._clock())
         except TornproofError as error:

@@ -202,7 +202,7 @@ class Committer:
         ends = accumulate((each.ticket.size for each in batch), initial=self.journal.end)
         self._offsets = dict(zip((each.ticket.number for each in batch), ends, strict=False))
         try:
-            self.journal.append_many([each.payload for each in batch])
+            self.journal.append_many([each.payload for each in batch], sync=False)
         except TornproofError as error:
             if self.journal.poisoned:
                 raise

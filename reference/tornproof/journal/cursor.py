@@ -22,7 +22,7 @@ from attrs import define
 from crc32c import crc32c
 
 from tornproof.errors import BeyondEnd, Corrupt, Invalid, from_os_error
-from tornproof.filesystem import Filesystem, OsFilesystem
+from tornproof.filesystem import AnyPath, Filesystem, OsFilesystem, plain_path
 from tornproof.journal.reader import JournalReader
 from tornproof.journal.recovery import require_directory
 from tornproof.record import MAX_PAYLOAD_BYTES
@@ -103,7 +103,7 @@ class Cursor:
     @classmethod
     def open(
         cls,
-        directory: str,
+        directory: AnyPath,
         name: str,
         *,
         max_payload: int = MAX_PAYLOAD_BYTES,
@@ -118,7 +118,7 @@ class Cursor:
         """
         # validate
         check_name(name)
-        filesystem = filesystem or OsFilesystem()
+        directory, filesystem = plain_path(directory), filesystem or OsFilesystem()
         names = require_directory(filesystem, directory)
         reader = JournalReader(directory, max_payload=max_payload, filesystem=filesystem)
         cursor = cls(filesystem, directory, name, reader)

@@ -29,7 +29,7 @@ from tornproof.errors import (
     TornproofError,
     from_os_error,
 )
-from tornproof.filesystem import Filesystem, OsFilesystem
+from tornproof.filesystem import AnyPath, Filesystem, OsFilesystem, plain_path
 from tornproof.journal.access import SegmentAccess
 from tornproof.journal.recovery import require_directory
 from tornproof.journal.scanning import scan_file
@@ -45,16 +45,16 @@ class JournalReader:
 
     def __init__(
         self,
-        directory: str,
+        directory: AnyPath,
         *,
         durable_only: bool = True,
         max_payload: int = MAX_PAYLOAD_BYTES,
         filesystem: Filesystem | None = None,
     ) -> None:
         self._filesystem = filesystem or OsFilesystem()
-        self._directory = directory
+        self._directory = plain_path(directory)
         self._durable_only = durable_only
-        self._access = SegmentAccess(self._filesystem, directory, max_payload)
+        self._access = SegmentAccess(self._filesystem, self._directory, max_payload)
         self._bases: list[int] = []
         self._durable: int | None = None
         self.refresh()

@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from tornproof.errors import Corrupt, Invalid, MissingSegment, from_os_error
-from tornproof.filesystem import File, Filesystem, OsFilesystem
+from tornproof.filesystem import AnyPath, File, Filesystem, OsFilesystem, plain_path
 from tornproof.journal.locking import hold_writer_lock
 from tornproof.journal.scanning import scan_file, whole_payload_length
 from tornproof.journal.segments import (
@@ -90,7 +90,7 @@ class RecoveryReport:
 
 
 def recover(
-    directory: str,
+    directory: AnyPath,
     *,
     dry_run: bool = False,
     filesystem: Filesystem | None = None,
@@ -104,7 +104,7 @@ def recover(
     damage to acknowledged data, `Locked` while a writer is at work, `Invalid`
     where there is no such directory, `InputOutput` when the disk fails.
     """
-    filesystem = filesystem or OsFilesystem()
+    directory, filesystem = plain_path(directory), filesystem or OsFilesystem()
     require_directory(filesystem, directory)
     if dry_run:
         return examine(filesystem, directory, max_payload=max_payload)

@@ -26,7 +26,7 @@ from attrs import frozen
 from blake3 import blake3
 
 from tornproof.errors import Invalid, from_os_error
-from tornproof.filesystem import Filesystem, OsFilesystem
+from tornproof.filesystem import AnyPath, Filesystem, OsFilesystem, plain_path
 from tornproof.journal.recovery import require_directory
 from tornproof.journal.segments import segment_bases, segment_name
 from tornproof.journal.states import Durability
@@ -70,8 +70,8 @@ class SalvageReport:
 
 
 def salvage(
-    directory: str,
-    target: str,
+    directory: AnyPath,
+    target: AnyPath,
     *,
     max_payload: int = MAX_PAYLOAD_BYTES,
     filesystem: Filesystem | None = None,
@@ -85,6 +85,7 @@ def salvage(
     Holds one segment in memory at a time.
     """
     # validate
+    directory, target = plain_path(directory), plain_path(target)
     filesystem = filesystem or OsFilesystem()
     bases = segment_bases(require_directory(filesystem, directory))
     watermark = _read_watermark(filesystem, directory)

@@ -17,7 +17,7 @@ class Durability(StrEnum):
     """After an fsync of its own: what `append` returns is durable."""
 
     BATCHED = "batched"
-    """After an fsync that it shares: `group_commit` does so, and says when."""
+    """After an fsync that it shares, with the records of one call or of one group commit."""
 
     EVENTUAL = "eventual"
     """At once: durable after the next `sync`, rotation or `close`."""

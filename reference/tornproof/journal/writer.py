@@ -26,7 +26,7 @@ from tornproof.errors import (
     TornproofError,
     from_os_error,
 )
-from tornproof.filesystem import Filesystem, OsFilesystem
+from tornproof.filesystem import AnyPath, Filesystem, OsFilesystem, plain_path
 from tornproof.journal.access import SegmentAccess
 from tornproof.journal.active import ActiveSegment, create_segment
 from tornproof.journal.cursor import read_cursors
@@ -84,7 +84,7 @@ class Journal:
     @classmethod
     def open(
         cls,
-        directory: str,
+        directory: AnyPath,
         *,
         segment_bytes: int = SEGMENT_BYTES,
         max_payload: int = MAX_PAYLOAD_BYTES,
@@ -108,7 +108,7 @@ class Journal:
             durability = Durability(durability)
         except ValueError:
             raise Invalid(f"durability {durability!r} is none of {', '.join(Durability)}") from None
-        filesystem = filesystem or OsFilesystem()
+        directory, filesystem = plain_path(directory), filesystem or OsFilesystem()
         ensure_directory(filesystem, directory)
 
         # lock, then recover
@@ -169,18 +169,20 @@ class Journal:
         """
         Add a record at the end and return its offset.
 
-        Under `immediate` the record is durable when this returns.  After an
-        error its fate is unknown unless the error is definite (JRN-6).  Raises
+        Unless the journal is `eventual`, the record is durable when this returns.
+        After an error its fate is unknown unless the error is definite (JRN-6).  Raises
         `TooLarge`, `NoSpace`, `InputOutput`, `Poisoned`, `Closed`.
         """
         return self.append_many((payload,))[0]
 
-    def append_many(self, payloads: Sequence[bytes]) -> list[int]:
+    def append_many(self, payloads: Sequence[bytes], *, sync: bool = True) -> list[int]:
         """
         Add several records, with one write for each segment and one barrier for all.
 
-        Returns their offsets, in order.  Raises what `append` raises; some of
-        the records may then be there, a prefix of them.
+        Returns their offsets, in order.  Without `sync` the barrier is the caller's
+        to set, whatever the durability: group commit writes and syncs apart.
+        Raises what `append` raises; some of the records may then be there, a
+        prefix of them.
         """
         # validate
         self._require_open()
@@ -202,7 +204,7 @@ class Journal:
                 self._end += len(frame)
 
         # barrier
-        if self.durability is Durability.IMMEDIATE:
+        if sync and self.durability is not Durability.EVENTUAL:
             self.sync()
         return offsets
 
