@@ -59,7 +59,7 @@ def test_random_programs_do_everything() -> None:
     """No kind of operation is rare among the random traces, or the comparison means little."""
     kinds = Counter(type(event) for trace in random_programs() for event in trace.events)
 
-    assert len(kinds) == 11
+    assert len(kinds) == 12
     assert min(kinds.values()) > PROGRAMS / 10
 
 

@@ -13,7 +13,9 @@ from tornproof_models.disk.trace import (
     Event,
     Image,
     MakeDirectory,
+    PartialSync,
     Rename,
+    Stored,
     Sync,
     SyncDirectory,
     SyncFailed,
@@ -453,3 +455,34 @@ def test_a_new_sector_may_be_of_a_deleted_file() -> None:
 
     assert mild == {b"", ZEROS, garbage(0, 4), b"NEW!"}
     assert harsh == mild | {b"OLD!"}
+
+
+# Stores through mappings
+
+STORED = Stored(A, ((0, b"x"), (4, b"y")))
+BEFORE = Image({"/a": b"AAAABBBB"})
+
+
+def test_a_batch_of_stores_is_whole_where_the_order_of_the_program_holds() -> None:
+    """Of two sectors that were stored in an unknown order, a prefix has both or none."""
+    assert contents("process-kill", STORED, initial=BEFORE) == {b"xAAAyBBB"}
+    assert contents("prefix", STORED, initial=BEFORE) == {b"AAAABBBB", b"xAAAyBBB"}
+
+
+@pytest.mark.parametrize("profile", ["ext4-ordered", "adversarial", "recycled-blocks"])
+def test_the_sectors_of_a_batch_of_stores_are_free(profile: str) -> None:
+    """Where sectors have no order, each may be there without the other."""
+    found = contents(profile, STORED, initial=BEFORE)
+    assert found == {b"AAAABBBB", b"xAAABBBB", b"AAAAyBBB", b"xAAAyBBB"}
+
+
+def test_a_sync_of_a_range_covers_the_stores_in_it() -> None:
+    """After an msync of the first sector, the second may still be lost."""
+    found = contents("adversarial", STORED, PartialSync(A, 0, 4, 0), initial=BEFORE)
+    assert found == {b"xAAABBBB", b"xAAAyBBB"}
+
+
+def test_a_store_beyond_the_end_of_a_file_leaves_nothing() -> None:
+    """A mapped page reaches beyond the file's end; what is stored there is not in the file."""
+    beyond = Stored(A, ((8, b"z"),))
+    assert contents("adversarial", beyond, initial=BEFORE) == {b"AAAABBBB"}

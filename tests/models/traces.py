@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFile
 from tornproof_models.disk.replay import Replay
-from tornproof_models.disk.trace import MARKS, ROOT, Image, Link, PartialSync, Sync, Trace
+from tornproof_models.disk.trace import MARKS, ROOT, Image, Link, PartialSync, Stored, Sync, Trace
 
 from tests.models.brute_force import SECTOR
 
@@ -36,6 +36,7 @@ KINDS = {
     "append": 4,
     "write": 3,
     "write again": 2,
+    "store": 2,
     "truncate": 3,
     "create": 3,
     "rename": 3,
@@ -101,6 +102,10 @@ class Program:
                 self.write(file, one, self.fresh(1 + other % 7, other))
             case "write again":
                 self.write(file, one % 4, file.read_at(one % 4, max(size - other % 4, 0)))
+            case "store" if size and self.affords(0, 2 * SECTOR):
+                places = sorted({one % size, other % size})
+                parts = tuple((place, self.fresh(1, other)) for place in places)
+                self.filesystem.apply(Stored(self.inode_of(file), parts))
             case "truncate" if self.affords(one, size):
                 file.truncate(one)
             case "sync" | "sync fails":

@@ -45,6 +45,10 @@ def _operation(event: Event, names: dict[int, str]) -> Moment:
             return Moment(WRITES, f"unlink {name}")
         case trace.Write(inode, offset, data):
             return Moment(WRITES, f"write {len(data)} bytes at {offset} of {_file(inode, names)}")
+        case trace.Stored(inode, parts):
+            count = sum(len(data) for _, data in parts)
+            places = f"{len(parts)} place{'s'[: len(parts) != 1]}"
+            return Moment(WRITES, f"store {count} bytes in {places} of {_file(inode, names)}")
         case trace.Truncate(inode, size):
             return Moment(WRITES, f"truncate {_file(inode, names)} to {size}")
         case trace.Sync(inode):

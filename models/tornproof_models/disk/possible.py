@@ -73,6 +73,11 @@ class PossibleDisk:
                 self._file(inode)
                 self._require_size(offset)
                 self._require_size(offset + len(data))
+            case t.Stored(inode, parts):
+                self._file(inode)
+                for offset, data in parts:
+                    self._require_size(offset)
+                    self._require_size(offset + len(data))
             case t.Truncate(inode, size):
                 self._file(inode)
                 self._require_size(size)

@@ -104,10 +104,18 @@ def _namespace_order(versions: Sequence[Version]) -> Edges:
 
 
 def _namespace_atomic(versions: Sequence[Version]) -> Edges:
+    return _atomic(versions, [n for n, version in enumerate(versions) if version.namespace])
+
+
+def _stores_atomic(versions: Sequence[Version]) -> Edges:
+    return _atomic(versions, [n for n, version in enumerate(versions) if version.stored])
+
+
+def _atomic(versions: Sequence[Version], chosen: Iterable[int]) -> Edges:
+    """Make those of one operation, among the chosen positions, imply each other."""
     by_step: dict[int, list[int]] = {}
-    for position, version in enumerate(versions):
-        if version.namespace:
-            by_step.setdefault(version.step, []).append(position)
+    for position in chosen:
+        by_step.setdefault(versions[position].step, []).append(position)
     for positions in by_step.values():
         for one, other in pairwise(positions):
             yield one, other
@@ -167,6 +175,14 @@ RULES: tuple[Rule, ...] = (
         "the strongest order a disk could keep (Bornholt et al., ASPLOS 2016)",
         frozenset({"prefix"}),
         _program_order,
+    ),
+    Rule(
+        "stores in one batch",
+        "What was found stored through a mapping at one moment is on disk as a whole or not at "
+        "all: in which order it was stored, nobody knows.",
+        "of the recorder; under harsher profiles each sector is free, as it is of a write",
+        frozenset({"prefix"}),
+        _stores_atomic,
     ),
     Rule(
         "a sync is a barrier",

@@ -20,6 +20,7 @@ from tornproof_models.disk.trace import (
     MakeDirectory,
     PartialSync,
     Rename,
+    Stored,
     Sync,
     SyncDirectory,
     SyncFailed,
@@ -104,6 +105,8 @@ class Registers:
         match event:
             case Write():
                 self._write(event)
+            case Stored():
+                self._store(event)
             case Truncate():
                 self._truncate(event)
             case Create():
@@ -168,6 +171,20 @@ class Registers:
             size = max(size, min(end, (sector + 1) * self.sector_bytes))
             if self._write_size(event.inode, size, tuple(needs)):
                 needs.clear()  # the next size implies this one, and so what it needs
+
+    def _store(self, event: Stored) -> None:
+        """Give each sector that was stored into one version, and leave the size alone."""
+        size = len(self._live.contents[event.inode])
+        sectors: set[int] = set()
+        for offset, data in event.parts:
+            end = min(offset + len(data), size)
+            if offset < end:
+                self._live.write(event.inode, offset, data[: end - offset])
+                sectors |= {*range(offset // self.sector_bytes, -(-end // self.sector_bytes))}
+        for sector in sorted(sectors):
+            version = self._write_sector(event.inode, sector)
+            if version is not None:
+                version.stored = True
 
     def _truncate(self, event: Truncate) -> None:
         old_size = len(self._live.contents[event.inode])

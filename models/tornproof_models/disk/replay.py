@@ -22,6 +22,7 @@ from tornproof_models.disk.trace import (
     Link,
     MakeDirectory,
     Rename,
+    Stored,
     Truncate,
     Unlink,
     Write,
@@ -60,15 +61,23 @@ class Replay(ModelFilesystem):
             case Unlink(directory, name):
                 del self._names.entries[directory][name]
             case Write(inode, offset, data):
-                content = self._content[inode]
-                content.extend(bytes(max(offset - len(content), 0)))
-                content[offset : offset + len(data)] = data
+                self._put(inode, offset, data)
+            case Stored(inode, parts):
+                for offset, data in parts:  # it never makes a file grow
+                    left = max(len(self._content[inode]) - offset, 0)
+                    if left:
+                        self._put(inode, offset, data[:left])
             case Truncate(inode, size):
                 content = self._content[inode]
                 content.extend(bytes(max(size - len(content), 0)))
                 del content[size:]
         self.events.append(event)
         self.applied += 1
+
+    def _put(self, inode: int, offset: int, data: bytes) -> None:
+        content = self._content[inode]
+        content.extend(bytes(max(offset - len(content), 0)))
+        content[offset : offset + len(data)] = data
 
     @property
     def changed(self) -> int:

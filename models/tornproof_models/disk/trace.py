@@ -153,6 +153,20 @@ class Write:
 
 
 @frozen
+class Stored:
+    """
+    Bytes were stored into a file through a shared mapping, in an order that nobody knows.
+
+    The parts are pairs of offset and bytes.  They were found together, at one moment at which
+    the process was looked at; each sector holds what was stored there last.  A store never
+    makes a file grow.
+    """
+
+    inode: int
+    parts: tuple[tuple[int, bytes], ...]
+
+
+@frozen
 class Truncate:
     """A file gets a size."""
 
@@ -209,6 +223,7 @@ Operation: TypeAlias = (
     | Rename
     | Unlink
     | Write
+    | Stored
     | Truncate
     | Sync
     | SyncDirectory

@@ -42,6 +42,7 @@ KINDS: Mapping[str, type[Event]] = {
     "rename": t.Rename,
     "unlink": t.Unlink,
     "write": t.Write,
+    "stored": t.Stored,
     "truncate": t.Truncate,
     "sync": t.Sync,
     "sync_directory": t.SyncDirectory,

@@ -58,6 +58,9 @@ class Version:
     namespace: bool = False
     """Made by an operation on names, or by a truncation."""
 
+    stored: bool = False
+    """Stored through a mapping, together with others in an order that nobody knows."""
+
     failed: bool = False
     """A sync that should have made it durable failed, so nothing will."""
 

@@ -68,13 +68,14 @@ class Disk:
         live = state_of(self.versions)
         match event:
             case t.Write(inode, offset, data) if data:
-                old, end = self.read(live, inode), offset + len(data)
-                new = old[:offset].ljust(offset, b"\0") + data + old[end:]
-                for n, content in self.split(new, offset, end):
-                    if self.is_news(inode, n, content):
-                        version = self.add("data", inode, n, value=content, names=False)
-                        version.block = n * self.sector // self.block
-                    self.resize(inode, max(len(old), min(end, (n + 1) * self.sector)))
+                self.write(inode, offset, data)
+            case t.Stored(inode, parts):
+                new, touched = bytearray(self.read(live, inode)), dict[int, bytes]()
+                for offset, data in parts:
+                    end = min(offset + len(data), len(new))
+                    new[offset:end] = data[: max(end - offset, 0)]
+                    touched.update(self.split(bytes(new), offset, end))
+                self.put(inode, touched, together=True)
             case t.Truncate(inode, size) if size == live["size", inode]:
                 self.resize(inode, size)
             case t.Truncate(inode, size):
@@ -107,6 +108,22 @@ class Disk:
                     version.failed = True
         if self.profile == "process-kill":
             self.durable |= set(self.versions)
+
+    def write(self, inode: int, offset: int, data: bytes) -> None:
+        """Put bytes into a file, sector by sector."""
+        old, end = self.read(state_of(self.versions), inode), offset + len(data)
+        new = old[:offset].ljust(offset, b"\0") + data + old[end:]
+        for n, content in self.split(new, offset, end):
+            self.put(inode, {n: content})
+            self.resize(inode, max(len(old), min(end, (n + 1) * self.sector)))
+
+    def put(self, inode: int, sectors: dict[int, bytes], *, together: bool = False) -> None:
+        """Give sectors what they hold; nobody knows the order of those that are put together."""
+        for n, content in sectors.items():
+            if self.is_news(inode, n, content):
+                version = self.add("data", inode, n, value=content, names=False)
+                version.block = n * self.sector // self.block
+                version.time = (self.operations, 0) if together else version.time
 
     def pending(self, *inodes: int) -> list[Version]:
         """Return the versions that are not durable, of these inodes or of all."""
