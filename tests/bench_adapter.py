@@ -19,16 +19,16 @@ from typing import cast
 from attrs import define, field
 from rich.console import Console
 from rich.table import Table
-from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.power.recorded_subject import RecordedTarget
 from tornproof_conformance.power.resident import Resident
-from tornproof_conformance.power.target import RecordedTarget
+from tornproof_models.crash.program import Append, Sync
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.crash_models import PROFILES
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.trace import Image
-from tornproof_models.explore.program import Append, Sync
-from tornproof_models.explore.target import Options
-from tornproof_models.explore.workload import run
 
 SOURCE = Path(__file__).parent / "conformance" / "recorded" / "log.c"
 ROUNDS = 5

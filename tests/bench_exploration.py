@@ -26,19 +26,19 @@ from rich.console import Console
 from rich.table import Table
 from tornproof.journal import Journal
 from tornproof.record import HEADER_BYTES
-from tornproof_conformance.targets import ReferenceTarget
-from tornproof_models.disk.enumerating import digested
+from tornproof_conformance.subjects.reference import ReferenceTarget
+from tornproof_models.crash.access_log import WatchedFilesystem
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.findings import Coverage
+from tornproof_models.crash.program import Append
+from tornproof_models.crash.recovery import PROBE_BYTES, recover
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.crash_models import PROFILES
 from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.image_digests import digested
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.trace import Image, Invoked, Trace
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.program import Append
-from tornproof_models.explore.recovering import PROBE_BYTES, recover
-from tornproof_models.explore.target import Options
-from tornproof_models.explore.watching import WatchedFilesystem
-from tornproof_models.explore.workload import run
 
 from tests.bench_journal import ROUNDS, median_of
 

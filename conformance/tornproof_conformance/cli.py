@@ -13,9 +13,9 @@ from typing import Any, cast
 import click
 from tornproof.errors import TornproofError
 
-from tornproof_conformance.adapter.diagnosis import Diagnosis
+from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.commands import TABLE, Commands
-from tornproof_conformance.exit_codes import (
+from tornproof_conformance.stream.exit_codes import (
     BROKEN_ADAPTER,
     DOES_NOT_CONFORM,
     INCONCLUSIVE,

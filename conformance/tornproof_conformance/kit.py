@@ -40,7 +40,7 @@ from typing import Any, BinaryIO, Protocol
 from attrs import define, field
 from tornproof.errors import TornproofError, from_os_error
 
-from tornproof_conformance.adapter.wire import (
+from tornproof_conformance.adapter.speaking.wire import (
     PROTOCOL,
     Refusal,
     decode_arguments,

@@ -17,9 +17,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
-from tornproof_models.explore import hunting
 from tornproof_models.machines import chain_holes, holes
 from tornproof_models.miniatures import deferred_audit_v07
+from tornproof_models.queues import fault_sweep
 
 PAGE = "v07-holes"
 
@@ -37,7 +37,7 @@ class Hole(SphinxDirective):
         (identifier,) = self.arguments
         if identifier not in holes.IDENTIFIERS:
             raise self.error(f"no hole {identifier}: there are {', '.join(holes.IDENTIFIERS)}")
-        for module in (holes, chain_holes, hunting, deferred_audit_v07):
+        for module in (holes, chain_holes, fault_sweep, deferred_audit_v07):
             self.env.note_dependency(str(module.__file__))
         try:
             story = holes.tell(identifier)

@@ -10,7 +10,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-from tornproof_conformance.unseen import UNSEEN
+from tornproof_conformance.specification.requirements.unobservable import UNSEEN
 
 
 class UnseenRequirements(SphinxDirective):

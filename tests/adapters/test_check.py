@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 from tornproof_conformance.cli import main
-from tornproof_conformance.power.target import RecordedTarget
-from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.program import Append
-from tornproof_models.explore.target import Options
-from tornproof_models.explore.workload import run
+from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.program import Append
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.crash_models import PROFILES
 
 from tests.adapters.driver import ADAPTERS, LANGUAGES, NODE, Language
 

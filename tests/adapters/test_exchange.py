@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tornproof.errors import Locked
 from tornproof.journal import Journal
-from tornproof_conformance.story.frames import make_frame
+from tornproof_conformance.vectors.frames import make_frame
 
 from tests.adapters.driver import LANGUAGES, Adapter, Language, files_in
 

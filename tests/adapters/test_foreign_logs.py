@@ -10,9 +10,9 @@ from attrs import evolve
 from click.testing import CliRunner
 from tornproof.errors import Invalid
 from tornproof_conformance.cli import main
-from tornproof_conformance.foreign import harm, logs
-from tornproof_conformance.foreign.harm import FAILED, Examined, examine
-from tornproof_models.explore.program import Append
+from tornproof_conformance.survey import harm, logs
+from tornproof_conformance.survey.harm import FAILED, Examined, examine
+from tornproof_models.crash.program import Append
 
 TARGETS = logs.directory()
 

@@ -2,9 +2,9 @@
 A check that is run to its end, for tests that look at what it covered.
 """
 
-from tornproof_conformance.cases import Problem
+from tornproof_conformance.cases.case import Problem
 from tornproof_conformance.checks import Covered, Findings
-from tornproof_conformance.events import Progress
+from tornproof_conformance.stream.run_events import Progress
 
 
 def finished(findings: Findings) -> tuple[list[Problem], Covered]:

@@ -14,8 +14,8 @@ from attrs import define, frozen
 from tornproof.errors import Closed
 from tornproof.filesystem import OsFile, OsFilesystem
 from tornproof_conformance.kit import Adapter
-from tornproof_models.explore.target import DIRECTORY, Options
-from tornproof_models.miniatures.journal import MINIATURES
+from tornproof_models.crash.subject import DIRECTORY, Options
+from tornproof_models.miniatures.journal_miniatures import MINIATURES
 from tornproof_models.miniatures.small_journal import SmallJournal
 
 TWIN = "small-journal"

@@ -5,8 +5,8 @@ Starting a process for each would cost more than judging it.
 """
 
 from attrs import define
-from tornproof_conformance.adapter.disk import DirectoryDisk
-from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_models.disk.trace import Image
 
 

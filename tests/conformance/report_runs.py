@@ -8,15 +8,15 @@ appends behind a torn tail; both are of small checks, without their progress.
 from pathlib import Path
 
 from attrs import evolve
-from tornproof_conformance.event_file import read_events
-from tornproof_conformance.events import (
+from tornproof_conformance.report.run_record import RunRecord, record_run
+from tornproof_conformance.stream.event_file import read_events
+from tornproof_conformance.stream.run_events import (
     Diagnosed,
     Excuse,
     Implementation,
     RunEvent,
     RunFinished,
 )
-from tornproof_conformance.report.record import RunRecord, record_run
 
 RUNS = Path(__file__).parent / "runs"
 PASSING, FAILING = RUNS / "passing.ndjson", RUNS / "failing.ndjson"

@@ -11,16 +11,11 @@ from pathlib import Path
 
 import pytest
 from tornproof.errors import Invalid
-from tornproof_conformance.adapter import messages
-from tornproof_conformance.adapter.diagnosis import (
-    CannotStart,
-    Exited,
-    NoReply,
-    quote,
-)
-from tornproof_conformance.adapter.disk import DirectoryDisk
-from tornproof_conformance.adapter.messages import Refusal, Unreadable, Unsupported
-from tornproof_conformance.adapter.session import Session
+from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.speaking import messages
+from tornproof_conformance.adapter.speaking.diagnosis import CannotStart, Exited, NoReply, quote
+from tornproof_conformance.adapter.speaking.messages import Refusal, Unreadable, Unsupported
+from tornproof_conformance.adapter.speaking.session import Session
 from tornproof_models.disk.trace import Image
 
 ECHO = """

@@ -11,7 +11,7 @@ from tornproof.keys import record_key
 from tornproof.kv import SqliteKeyValueStore
 from tornproof_conformance.cli import Tornproof
 from tornproof_conformance.commands.audit import command
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 ALICE, ALAN, BOB = (bytes([0xA1, *[0] * 31]), bytes([0xA1, 1, *[0] * 30]), b"\xb0" * 32)
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tornproof_conformance.adapter_checks import ADAPTER_CHECKS, SHARES
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
-from tornproof_conformance.runner import check_target
-from tornproof_conformance.targets import find_target
-from tornproof_models.explore.target import Target
+from tornproof_conformance.run.adapter_run import ADAPTER_CHECKS, SHARES
+from tornproof_conformance.run.runner import check_target
+from tornproof_conformance.subjects.reference import find_target
+from tornproof_models.crash.subject import Target
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from tornproof_conformance.commands.campaign import command
-from tornproof_models.explore.archive import Archive
-from tornproof_models.explore.campaign import Explored
+from tornproof_models.campaigns.archive import Archive
+from tornproof_models.campaigns.campaign import Explored
 
 
 def campaign(tmp_path: Path, *arguments: str) -> Result:

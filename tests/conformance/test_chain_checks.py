@@ -10,15 +10,17 @@ from tornproof.chain.append import insert, read_head
 from tornproof.chain.row import Head
 from tornproof.chain.verify import Kind as BreakKind
 from tornproof.errors import Invalid
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_conformance.scenarios import chain, pairwise
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_conformance.scenarios import chain_verification, pairwise
 from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_conformance.subjects.queues import ChainUnderTest
+from tornproof_models.crash.subject import JournalUnderTest, Options
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.target import JournalUnderTest, Options
-from tornproof_models.machines.chain import ReferenceChain
+from tornproof_models.machines.reference_chain import ReferenceChain
 
-CHAIN = {each.name: each for each in vars(chain).values() if isinstance(each, Scenario)}
+CHAIN = {
+    each.name: each for each in vars(chain_verification).values() if isinstance(each, Scenario)
+}
 PAIRWISE = {each.name: each for each in vars(pairwise).values() if isinstance(each, Scenario)}
 
 

@@ -14,7 +14,7 @@ from tornproof.drainer import Bash, Event, Refuse, encode
 from tornproof.drainer.sink import Admitted, Sink
 from tornproof_conformance.cli import Tornproof
 from tornproof_conformance.commands import chain, dlq
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.machines.chain_holes import chain_of, find_rewritten_chain
 
 

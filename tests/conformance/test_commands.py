@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tornproof_conformance.cli import main
 from tornproof_conformance.commands.listing import KINDS
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.subjects.reference import find_target
 
 from tests.conformance.report_runs import FAILING
 

@@ -8,14 +8,14 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 from tornproof.errors import Invalid
+from tornproof_conformance.cases.programs import parse_program
 from tornproof_conformance.commands import barriers, certificates
-from tornproof_conformance.programs import parse_program
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.subjects.reference import find_target
+from tornproof_models.crash.program import Append, Fail, Kill, Reopen, Rotate, Sync
+from tornproof_models.crash.run import run as run_program
+from tornproof_models.crash.subject import Options
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.trace_file import save_trace
-from tornproof_models.explore.program import Append, Fail, Kill, Reopen, Rotate, Sync
-from tornproof_models.explore.target import Options
-from tornproof_models.explore.workload import run as run_program
 
 
 def run(command: click.Command, *arguments: str) -> Result:

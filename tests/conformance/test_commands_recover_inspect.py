@@ -11,7 +11,7 @@ from tornproof.filesystem import OsFile, OsFilesystem
 from tornproof.journal import Cursor, Journal
 from tornproof.record import encode
 from tornproof_conformance.cli import main
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 
 def tornproof(*arguments: str | Path) -> Result:

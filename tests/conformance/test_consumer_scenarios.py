@@ -8,21 +8,26 @@ from attrs import frozen
 from tornproof.filesystem import Filesystem
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
-from tornproof_conformance.events import RequirementJudged
-from tornproof_conformance.runner import check_target
-from tornproof_conformance.scenarios import consumers
+from tornproof_conformance.run.runner import check_target
+from tornproof_conformance.scenarios import cursors_and_cleanup
 from tornproof_conformance.scenarios.scenario import Scenario
-from tornproof_conformance.targets import ReferenceTarget
+from tornproof_conformance.stream.run_events import RequirementJudged
+from tornproof_conformance.subjects.reference import ReferenceTarget
+from tornproof_models.crash.subject import Options
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.consumers import CleaningJournal, ConsumerTarget, CursorUnderTest
-from tornproof_models.explore.following import ReaderTarget, ReaderUnderTest
-from tornproof_models.explore.target import Options
-from tornproof_models.machines.cursor import ReferenceConsumers
-from tornproof_models.miniatures.cleanup import CLEANERS, CONSUMERS, CURSORS, SMALL_CONSUMERS
-from tornproof_models.miniatures.journal import SMALL
-from tornproof_models.miniatures.reader import READERS, SMALL_READER, SmallReaderTarget
+from tornproof_models.machines.cursor_machine import ReferenceConsumers
+from tornproof_models.miniatures.cleanup_miniatures import (
+    CLEANERS,
+    CONSUMERS,
+    CURSORS,
+    SMALL_CONSUMERS,
+)
+from tornproof_models.miniatures.journal_miniatures import SMALL
+from tornproof_models.miniatures.reader_miniatures import READERS, SMALL_READER, SmallReaderTarget
+from tornproof_models.readers.following import ReaderTarget, ReaderUnderTest
+from tornproof_models.readers.programs import CleaningJournal, ConsumerTarget, CursorUnderTest
 
-SCENARIOS = [each for each in vars(consumers).values() if isinstance(each, Scenario)]
+SCENARIOS = [each for each in vars(cursors_and_cleanup).values() if isinstance(each, Scenario)]
 BESIDE = {f"RDR-{number}" for number in range(1, 7)} | {"CUR-1", "CUR-2", "CUR-3", "SEG-7"}
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tornproof_conformance.adapter import process
-from tornproof_conformance.adapter.diagnosis import PartialLine
-from tornproof_conformance.adapter.patience import OutOfPatience, Patience
-from tornproof_conformance.adapter.session import Session
+from tornproof_conformance.adapter.speaking import process
+from tornproof_conformance.adapter.speaking.diagnosis import PartialLine
+from tornproof_conformance.adapter.speaking.patience import OutOfPatience, Patience
+from tornproof_conformance.adapter.speaking.session import Session
 from tornproof_conformance.cli import main
 
 ADAPTER = Path(__file__).with_name("failing_adapter.py")

@@ -25,33 +25,33 @@ from jsonschema import Draft202012Validator
 from redis import Redis
 from referencing import Registry, Resource
 from tornproof.errors import Invalid
-from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.cases import ExerciseCase, Problem, ProgramCase
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.cases.case import ExerciseCase, Problem, ProgramCase
+from tornproof_conformance.cases.hypothesis_search import Order
 from tornproof_conformance.checks import kills
 from tornproof_conformance.cli import main
 from tornproof_conformance.commands.fuzz import command
-from tornproof_conformance.events import Diagnosed, ViolationFound, encode_event
 from tornproof_conformance.fuzzing import adapter_hunts
 from tornproof_conformance.fuzzing import fuzzer as fuzzing_module
-from tornproof_conformance.fuzzing import hunts as hunts_module
-from tornproof_conformance.fuzzing.events import (
+from tornproof_conformance.fuzzing.examples import open_database
+from tornproof_conformance.fuzzing.fuzz_events import (
     FuzzEvent,
     FuzzFinished,
     FuzzProgress,
     FuzzStarted,
 )
-from tornproof_conformance.fuzzing.examples import open_database
 from tornproof_conformance.fuzzing.fuzzer import Fuzzing, FuzzingTask, fuzz, play, rounds, seed_of
-from tornproof_conformance.fuzzing.hunts import Catch, ExplorerHunt, hunts_of
-from tornproof_conformance.fuzzing.searching import Order
-from tornproof_conformance.places import specification_directory
 from tornproof_conformance.recorder.strace import find_strace
 from tornproof_conformance.report.fuzz import consume, exit_code
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.search import hunts as hunts_module
+from tornproof_conformance.search.hunts import Catch, ExplorerHunt, hunts_of
+from tornproof_conformance.specification.places import specification_directory
+from tornproof_conformance.stream.run_events import Diagnosed, ViolationFound, encode_event
+from tornproof_conformance.subjects.reference import find_target
+from tornproof_models.campaigns.engine import Engine
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.engine import Engine
-from tornproof_models.explore.program import Append, Kill, Reopen, Sync
-from tornproof_models.explore.target import Options, Target
+from tornproof_models.crash.program import Append, Kill, Reopen, Sync
+from tornproof_models.crash.subject import Options, Target
 
 FEW = 8
 """Programs of a hunt: the miniatures here are caught by the first few."""

@@ -10,31 +10,31 @@ from attrs import define, field, frozen
 from tornproof.errors import Closed, Invalid, TornproofError
 from tornproof.filesystem import Filesystem
 from tornproof.journal import GroupCommitBuffer
-from tornproof_conformance import reproducer
-from tornproof_conformance.cases import BatchCase, Problem, decode_case, encode_case, try_case
+from tornproof_conformance.cases import reproducer
+from tornproof_conformance.cases.case import BatchCase, Problem, decode_case, encode_case, try_case
 from tornproof_conformance.checks import Budget
-from tornproof_conformance.checks.audits import AUDITS
-from tornproof_conformance.checks.group_commit import GROUP_COMMIT
+from tornproof_conformance.checks.audit_index import AUDITS
+from tornproof_conformance.checks.deferred_queues import DRAINER_MACHINE
+from tornproof_conformance.checks.group_commits import GROUP_COMMIT
 from tornproof_conformance.checks.machine import MACHINE
-from tornproof_conformance.checks.queues import DRAINER_MACHINE
-from tornproof_conformance.events import RequirementJudged, RunFinished, ViolationFound
-from tornproof_conformance.fuzzing.hunts import hunts_of
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_conformance.runner import CHECKS, check_target, checks_of
-from tornproof_conformance.scenarios import audit, group_commit
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_conformance.run.runner import CHECKS, check_target, checks_of
+from tornproof_conformance.scenarios import audit_indexes, shared_batches
 from tornproof_conformance.scenarios.scenario import Scenario
+from tornproof_conformance.search.hunts import hunts_of
+from tornproof_conformance.stream.run_events import RequirementJudged, RunFinished, ViolationFound
 from tornproof_conformance.subjects.group_commits import Group
-from tornproof_conformance.targets import ReferenceTarget, find_target
+from tornproof_conformance.subjects.reference import ReferenceTarget, find_target
 from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.subject import Options
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.target import Options
-from tornproof_models.miniatures.group_commit import MINIATURES
-from tornproof_models.miniatures.journal import SMALL
+from tornproof_models.miniatures.group_commit_miniatures import MINIATURES
+from tornproof_models.miniatures.journal_miniatures import SMALL
 
 from tests.conformance.finished import finished
 
-GROUPS = {each.name: each for each in vars(group_commit).values() if isinstance(each, Scenario)}
-INDEXES = {each.name: each for each in vars(audit).values() if isinstance(each, Scenario)}
+GROUPS = {each.name: each for each in vars(shared_batches).values() if isinstance(each, Scenario)}
+INDEXES = {each.name: each for each in vars(audit_indexes).values() if isinstance(each, Scenario)}
 SMALL_BUDGET = Budget(examples=20)
 
 # Who is judged

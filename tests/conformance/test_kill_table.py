@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.faults import FAULTS
-from tornproof_conformance.events import CheckStarted, RunFinished, ViolationFound
-from tornproof_conformance.runner import JOURNAL_CHECKS, check_target
-from tornproof_conformance.targets import find_target
-from tornproof_models.miniatures.journal import MINIATURES, SMALL
+from tornproof_conformance.run.runner import JOURNAL_CHECKS, check_target
+from tornproof_conformance.stream.run_events import CheckStarted, RunFinished, ViolationFound
+from tornproof_conformance.subjects.reference import find_target
+from tornproof_models.miniatures.journal_miniatures import MINIATURES, SMALL
 
 BUDGET = Budget(operations=2, fault_operations=1, examples=20)
 

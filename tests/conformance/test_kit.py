@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tornproof_conformance.adapter.messages import Refusal
+from tornproof_conformance.adapter.speaking.messages import Refusal
 from tornproof_conformance.kit import Adapter, exclusive, refusal
 
 APPEND: tuple[str, dict[str, str]] = ("journal.append", {"payload": "AA=="})

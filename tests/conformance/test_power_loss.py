@@ -15,22 +15,28 @@ from typing import cast
 
 import pytest
 from click.testing import CliRunner
-from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.cases.case import Problem, ProgramCase
+from tornproof_conformance.cases.shrinking import shrink_problem
 from tornproof_conformance.checks import Budget, Covered
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
-from tornproof_conformance.power.cases import for_case
-from tornproof_conformance.power.recorded import CannotTrace
-from tornproof_conformance.power.target import RecordedTarget
+from tornproof_conformance.power.case_subjects import for_case
+from tornproof_conformance.power.recorded_session import CannotTrace
+from tornproof_conformance.power.recorded_subject import RecordedTarget
 from tornproof_conformance.recorder.lines import Unreadable
 from tornproof_conformance.recorder.marks import Conversation
 from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.strace import find_strace
-from tornproof_conformance.shrinking import shrink_problem
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.subjects.reference import find_target
+from tornproof_models.barriers import BarrierSearch
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Submit, grow_payload
+from tornproof_models.crash.recovery import Recovered
+from tornproof_models.crash.run import Run, run
+from tornproof_models.crash.subject import JournalUnderTest, Options
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.faults import Fault
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import (
     MARKS,
     Acked,
@@ -47,20 +53,6 @@ from tornproof_models.disk.trace import (
     SyncFailed,
     Write,
 )
-from tornproof_models.explore.barriers import BarrierSearch
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.program import (
-    Append,
-    Fail,
-    Kill,
-    Program,
-    Reopen,
-    Submit,
-    grow_payload,
-)
-from tornproof_models.explore.recovering import Recovered
-from tornproof_models.explore.target import JournalUnderTest, Options
-from tornproof_models.explore.workload import Run, run
 
 from tests.conformance.finished import finished
 

@@ -6,7 +6,7 @@ pytest_plugins = ["pytester"]
 
 SUITE = """
 import pytest
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 @requirement("REC-1", "REC-2")
 @pytest.mark.parametrize("number", [1, 2])

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 from tornproof.errors import Invalid
-from tornproof_conformance import reproducer
-from tornproof_conformance.cases import (
+from tornproof_conformance.cases import reproducer
+from tornproof_conformance.cases.case import (
     DeliveryCase,
     Problem,
     ScheduleCase,
@@ -15,20 +15,22 @@ from tornproof_conformance.cases import (
     try_case,
 )
 from tornproof_conformance.checks import Budget
-from tornproof_conformance.checks.queues import DRAINER, SCHEDULES
-from tornproof_conformance.events import RequirementJudged, RunFinished, ViolationFound
-from tornproof_conformance.runner import CHECKS, JOURNAL_CHECKS, check_target, checks_of
-from tornproof_conformance.scenarios import chain, delivery, pairwise
+from tornproof_conformance.checks.deferred_queues import DRAINER, SCHEDULES
+from tornproof_conformance.run.runner import CHECKS, JOURNAL_CHECKS, check_target, checks_of
+from tornproof_conformance.scenarios import chain_verification, pairwise, queue_delivery
 from tornproof_conformance.scenarios.scenario import Scenario
-from tornproof_conformance.targets import QUEUES, ReferenceTarget, find_target
+from tornproof_conformance.stream.run_events import RequirementJudged, RunFinished, ViolationFound
+from tornproof_conformance.subjects.reference import QUEUES, ReferenceTarget, find_target
 from tornproof_models.contract.delivery import Profile
 from tornproof_models.contract.delivery import Violation as Lost
 from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.subject import JournalUnderTest, Options, Target
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore import schedules
-from tornproof_models.explore.delivery_program import (
+from tornproof_models.miniatures.journal_miniatures import SMALL
+from tornproof_models.queues import schedules
+from tornproof_models.queues.delivery_program import (
     Arm,
     AskDrain,
     Close,
@@ -41,12 +43,12 @@ from tornproof_models.explore.delivery_program import (
     Submit,
     Watch,
 )
-from tornproof_models.explore.target import JournalUnderTest, Options, Target
-from tornproof_models.miniatures.journal import SMALL
 
-CHAIN = {each.name: each for each in vars(chain).values() if isinstance(each, Scenario)}
+CHAIN = {
+    each.name: each for each in vars(chain_verification).values() if isinstance(each, Scenario)
+}
 PAIRWISE = {each.name: each for each in vars(pairwise).values() if isinstance(each, Scenario)}
-DELIVERY = {each.name: each for each in vars(delivery).values() if isinstance(each, Scenario)}
+DELIVERY = {each.name: each for each in vars(queue_delivery).values() if isinstance(each, Scenario)}
 SMALL_BUDGET = Budget(examples=10)
 
 EVERY_STEP = (

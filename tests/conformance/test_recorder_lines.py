@@ -12,7 +12,7 @@ from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.recording import Item, Recording, Said
 from tornproof_conformance.recorder.strace import HANDLERS
 from tornproof_conformance.recorder.tree import Tree
-from tornproof_models.disk.possible import LARGEST_FILE_BYTES
+from tornproof_models.disk.legality import LARGEST_FILE_BYTES
 from tornproof_models.disk.trace import (
     ROOT,
     Create,

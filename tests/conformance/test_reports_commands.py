@@ -13,10 +13,10 @@ from attrs import evolve
 from click.testing import CliRunner, Result
 from tornproof_conformance.cli import main
 from tornproof_conformance.commands.outputs import Outputs
-from tornproof_conformance.event_file import read_events
-from tornproof_conformance.events import RunEvent
 from tornproof_conformance.report.difference import compare
 from tornproof_conformance.report.matrix import make_matrix
+from tornproof_conformance.stream.event_file import read_events
+from tornproof_conformance.stream.run_events import RunEvent
 
 from tests.conformance.report_runs import FAILING, PASSING, events_of, record_of
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 from tornproof.errors import Invalid
-from tornproof_conformance.event_file import KINDS, read_events, write_events
-from tornproof_conformance.events import (
+from tornproof_conformance.report.run_record import record_run
+from tornproof_conformance.specification.places import specification_directory
+from tornproof_conformance.stream.event_file import KINDS, read_events, write_events
+from tornproof_conformance.stream.run_events import (
     CheckStarted,
     RequirementJudged,
     RunFinished,
@@ -15,9 +17,7 @@ from tornproof_conformance.events import (
     ViolationFound,
     encode_event,
 )
-from tornproof_conformance.places import specification_directory
-from tornproof_conformance.report.record import record_run
-from tornproof_conformance.versions import SPECIFICATION, VECTORS
+from tornproof_conformance.stream.versions import SPECIFICATION, VECTORS
 
 from tests.conformance.report_runs import FAILING, PASSING, events_of, record_of
 

@@ -9,14 +9,14 @@ from xml.etree import ElementTree
 import pytest
 from attrs import evolve
 from rich.console import Console
-from tornproof_conformance.events import CheckFinished, CheckStarted, Progress, RunEvent
 from tornproof_conformance.report.badge import render_badge
 from tornproof_conformance.report.junit import render_junit
 from tornproof_conformance.report.markdown import block, code, plain, render_markdown
 from tornproof_conformance.report.page import render_page
-from tornproof_conformance.report.record import RunRecord
+from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.report.terminal import TerminalReport
 from tornproof_conformance.report.words import replay_command
+from tornproof_conformance.stream.run_events import CheckFinished, CheckStarted, Progress, RunEvent
 
 from tests.conformance.report_runs import (
     FAILING,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from tornproof.errors import Invalid
-from tornproof_conformance.events import RequirementJudged, RunFinished
-from tornproof_conformance.known import excuse, read_known
-from tornproof_conformance.specification import UnknownRequirement
+from tornproof_conformance.specification.requirements import UnknownRequirement
+from tornproof_conformance.stream.known_failures import excuse, read_known
+from tornproof_conformance.stream.run_events import RequirementJudged, RunFinished
 
 from tests.conformance.report_runs import FAILING, events_of
 

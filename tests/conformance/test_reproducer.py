@@ -11,17 +11,23 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from tornproof.errors import Invalid
-from tornproof_conformance import reproducer
-from tornproof_conformance.cases import Problem, ProgramCase, ScenarioCase, VectorCase, try_case
+from tornproof_conformance.cases import reproducer
+from tornproof_conformance.cases.case import (
+    Problem,
+    ProgramCase,
+    ScenarioCase,
+    VectorCase,
+    try_case,
+)
+from tornproof_conformance.cases.shrinking import profile_of, repeat, shrink_problem
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.machine import MACHINE
-from tornproof_conformance.events import ViolationFound
-from tornproof_conformance.runner import check_target
-from tornproof_conformance.shrinking import profile_of, repeat, shrink_problem
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.run.runner import check_target
+from tornproof_conformance.stream.run_events import ViolationFound
+from tornproof_conformance.subjects.reference import find_target
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.program import Append, Crash, Kill, Program, Rotate
-from tornproof_models.explore.target import Options
+from tornproof_models.crash.program import Append, Crash, Kill, Program, Rotate
+from tornproof_models.crash.subject import Options
 
 SCHEMA = Path(__file__).parents[2] / "spec" / "schema" / "reproducer.schema.json"
 FIRST = b"\xcd\x07\x2c\xd8\x62"
@@ -107,16 +113,16 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from tornproof_conformance import reproducer
-from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.exploration import EXPLORATION
 from tornproof_conformance.checks.machine import MACHINE
-from tornproof_conformance.runner import check_target
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.run.runner import check_target
+from tornproof_conformance.subjects.reference import find_target
 from tornproof_models.contract.journal import Violation
 from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.explore.findings import Finding
-from tornproof_models.explore.target import Options
+from tornproof_models.crash.findings import Finding
+from tornproof_models.crash.subject import Options
 
 saved = Path(sys.argv[1])
 target = find_target("acknowledged-before-fsync")

@@ -4,8 +4,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from tornproof_conformance import specification
-from tornproof_conformance.specification import (
+from tornproof_conformance.specification.requirements import (
     Level,
     Requirement,
     SpecificationError,
@@ -14,6 +13,7 @@ from tornproof_conformance.specification import (
     parse_chapter,
     requirement,
     requirements,
+    tests_of,
 )
 
 CHAPTER = """\
@@ -146,4 +146,4 @@ def test_every_mark_in_this_repository_is_a_requirement() -> None:
     marked = marked_tests(Path(__file__).resolve().parents[2])
 
     assert marked.keys() <= requirements().keys()
-    assert all(specification.tests_of(identifier) == names for identifier, names in marked.items())
+    assert all(tests_of(identifier) == names for identifier, names in marked.items())

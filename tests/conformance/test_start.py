@@ -57,7 +57,7 @@ def test_an_adapter_imports_no_judge() -> None:
 def test_checks_read_no_vectors_before_they_run() -> None:
     """Nobody who only asks for help should wait for them."""
     code = (
-        "import tornproof_conformance.adapter_checks\n"
+        "import tornproof_conformance.run.adapter_run\n"
         "from tornproof_conformance.vectors.vector import cases\n"
         "assert not cases.cache_info().currsize"
     )
@@ -81,7 +81,7 @@ def test_a_requirement_is_told_before_everything_is_imported() -> None:
         "from tornproof_conformance.commands.explain import command\n"
         "command(['REC-2'], standalone_mode=False)\n"
         "assert told[0][0].startswith('REC-2 (MUST)')\n"
-        "assert not {'hypothesis', 'tornproof_conformance.runner'} & told[0][1]\n"
+        "assert not {'hypothesis', 'tornproof_conformance.run.runner'} & told[0][1]\n"
         "assert 'exploration' in ''.join(text for text, _ in told)"
     )
-    assert "tornproof_conformance.runner" in modules
+    assert "tornproof_conformance.run.runner" in modules

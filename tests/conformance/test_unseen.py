@@ -4,11 +4,11 @@ from attrs import evolve, frozen
 from tornproof_conformance.report.junit import render_junit
 from tornproof_conformance.report.markdown import render_markdown
 from tornproof_conformance.report.page import render_page
-from tornproof_conformance.report.record import RunRecord
+from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.report.words import rests_on
-from tornproof_conformance.specification import requirements
-from tornproof_conformance.targets import ReferenceTarget
-from tornproof_conformance.unseen import OF_A_PROFILE, UNSEEN, why_unseen
+from tornproof_conformance.specification.requirements import requirements
+from tornproof_conformance.specification.unobservable import OF_A_PROFILE, UNSEEN, why_unseen
+from tornproof_conformance.subjects.reference import ReferenceTarget
 
 from tests.conformance.report_runs import PASSING, record_of
 

@@ -9,22 +9,22 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from tornproof.errors import Invalid
-from tornproof_conformance.cases import Case, ProgramCase, ScenarioCase, try_case
+from tornproof_conformance.cases.case import Case, ProgramCase, ScenarioCase, try_case
+from tornproof_conformance.cases.promotion import make_case
+from tornproof_conformance.cases.reproducer import Reproducer, reproducer_of
 from tornproof_conformance.commands.replay import command as replay
 from tornproof_conformance.commands.vectors import command as vectors
-from tornproof_conformance.events import ViolationFound
 from tornproof_conformance.fuzzing.fuzzer import Fuzzing, fuzz
-from tornproof_conformance.places import specification_directory
-from tornproof_conformance.reading import read_directory
-from tornproof_conformance.reproducer import Reproducer, reproducer_of
-from tornproof_conformance.story.frames import make_frame
-from tornproof_conformance.targets import ReferenceTarget, find_target
-from tornproof_conformance.vectors.files import append_case, checksum, lint
+from tornproof_conformance.specification.places import specification_directory
+from tornproof_conformance.stream.run_events import ViolationFound
+from tornproof_conformance.subjects.reference import ReferenceTarget, find_target
+from tornproof_conformance.vectors.frames import make_frame
 from tornproof_conformance.vectors.judging import judge_vector
-from tornproof_conformance.vectors.promotion import make_case
+from tornproof_conformance.vectors.second_reading import read_directory
 from tornproof_conformance.vectors.vector import Recovered, Refused, image_vector
-from tornproof_models.explore.program import Append, Crash, Sync
-from tornproof_models.explore.target import Options
+from tornproof_conformance.vectors.vector_files import append_case, checksum, lint
+from tornproof_models.crash.program import Append, Crash, Sync
+from tornproof_models.crash.subject import Options
 
 from tests.spec import generate_vectors
 

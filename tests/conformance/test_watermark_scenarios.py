@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
-from tornproof_conformance.events import RequirementJudged
-from tornproof_conformance.runner import check_target
+from tornproof_conformance.run.runner import check_target
 from tornproof_conformance.scenarios import watermark
 from tornproof_conformance.scenarios.scenario import Scenario
-from tornproof_conformance.targets import ReferenceTarget
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.program import Append, Reopen, Rotate, Sync
-from tornproof_models.explore.target import Options, Target
-from tornproof_models.explore.workload import run
-from tornproof_models.miniatures.journal import SMALL, MiniatureTarget
+from tornproof_conformance.stream.run_events import RequirementJudged
+from tornproof_conformance.subjects.reference import ReferenceTarget
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.program import Append, Reopen, Rotate, Sync
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options, Target
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.miniatures.journal_miniatures import SMALL, MiniatureTarget
 from tornproof_models.miniatures.journal_watermark import WATERMARKS, SmallWatermark
 
 ABOUT_WATERMARKS = [each for each in vars(watermark).values() if isinstance(each, Scenario)]

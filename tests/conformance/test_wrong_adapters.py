@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tornproof_conformance.adapter.diagnosis import Diagnosis
-from tornproof_conformance.adapter_checks import check_adapter, select
+from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.checks import Budget, Check
-from tornproof_conformance.checks.exercises import CONVERSATION
+from tornproof_conformance.checks.drainer_checks import CONVERSATION
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
-from tornproof_conformance.events import Diagnosed, RunEvent, RunFinished, ViolationFound
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_conformance.runner import check_target
-from tornproof_models.miniatures.journal import MINIATURES
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_conformance.run.adapter_run import check_adapter, select
+from tornproof_conformance.run.runner import check_target
+from tornproof_conformance.stream.run_events import Diagnosed, RunEvent, RunFinished, ViolationFound
+from tornproof_models.miniatures.journal_miniatures import MINIATURES
 
 from tests.conformance.named_adapter import NamedAdapter
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tornproof_conformance.adapter.audits import audit_vectors, shows_records
-from tornproof_conformance.adapter.exercises import RECORDED, exercise
-from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.cases import ExerciseCase
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.cases.case import ExerciseCase
+from tornproof_conformance.cases.exercises import RECORDED, exercise
 from tornproof_conformance.checks import Budget
-from tornproof_conformance.checks.audits import ADAPTER_AUDITS
-from tornproof_conformance.checks.group_commit import ADAPTER_GROUP_COMMIT
+from tornproof_conformance.checks.adapter_audits import audit_vectors, shows_records
+from tornproof_conformance.checks.audit_index import ADAPTER_AUDITS
+from tornproof_conformance.checks.group_commits import ADAPTER_GROUP_COMMIT
 from tornproof_conformance.cli import main
-from tornproof_conformance.power.cases import for_case
-from tornproof_conformance.power.target import RecordedTarget
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.power.case_subjects import for_case
+from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.recorder.strace import find_strace
 from tornproof_conformance.scenarios import SCENARIOS
 

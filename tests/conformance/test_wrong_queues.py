@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 from tornproof_conformance.adapter.arming import faults_of
-from tornproof_conformance.adapter.exercises import exercise
-from tornproof_conformance.adapter.queue_situations import SITUATIONS
-from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.adapter_checks import check_adapter, select
+from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget
-from tornproof_conformance.checks.exercises import DELIVERIES, QUEUE_SITUATIONS
+from tornproof_conformance.checks.drainer_checks import DELIVERIES, QUEUE_SITUATIONS
+from tornproof_conformance.checks.queue_power_loss_cuts import PASSES, PowerCuts, record
+from tornproof_conformance.checks.queue_situations import SITUATIONS
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
-from tornproof_conformance.events import RequirementJudged, RunFinished
-from tornproof_conformance.exit_codes import DOES_NOT_CONFORM
-from tornproof_conformance.power.queues import PASSES, PowerCuts, record
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_conformance.report.record import record_run
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_conformance.report.run_record import record_run
+from tornproof_conformance.run.adapter_run import check_adapter, select
 from tornproof_conformance.scenarios import SCENARIOS
+from tornproof_conformance.stream.exit_codes import DOES_NOT_CONFORM
+from tornproof_conformance.stream.run_events import RequirementJudged, RunFinished
 from tornproof_models.contract.delivery import Profile
 
 from tests.conformance.named_adapter import NamedAdapter

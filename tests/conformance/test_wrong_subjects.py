@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from tornproof_conformance.adapter.arming import faults_of, programs_of
-from tornproof_conformance.adapter.audits import audit_vectors
-from tornproof_conformance.adapter.exercises import exercise
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.cases.exercises import exercise
+from tornproof_conformance.checks.adapter_audits import audit_vectors
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_models.contract.delivery import Profile
 

@@ -20,7 +20,7 @@ from deferred_queue import DeferredQueue
 from tornproof.chain import connect
 from tornproof.chain.database import configure
 from tornproof.chain.pairwise import Encoding, verify_pairwise
-from tornproof_models.contract.chain import COLUMNS, GENESIS, Row, sealed
+from tornproof_models.contract.hash_chain import COLUMNS, GENESIS, Row, sealed
 from tornproof_models.database_faults import FaultyConnection, Plan
 
 

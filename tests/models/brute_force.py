@@ -12,8 +12,8 @@ from operator import or_
 from typing import Any
 
 from attrs import define, field
+from tornproof_models.certificates.checker.plain_disk import Disk, Register, State, state_of
 from tornproof_models.disk import trace as t
-from tornproof_models.explore.plain_disk import Disk, Register, State, state_of
 
 SECTOR, BLOCK = 4, 8  # bytes
 Entry = tuple[str, bytes | None]

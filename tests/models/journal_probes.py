@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from tornproof.errors import BeyondEnd, Corrupt, Locked, NotABoundary, TooLarge, Trimmed
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.program import Step
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Target
+from tornproof_models.disk.crash_models import PROFILES
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.trace import Image
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.program import Step
-from tornproof_models.explore.target import DIRECTORY, JournalUnderTest, Options, Target
-from tornproof_models.explore.workload import run
 
 from tests.spec.framing import digest, frame, frames, name
 

@@ -3,8 +3,8 @@
 from functools import cache
 from itertools import count, islice
 
+from tornproof_models.disk.crash_models import PROFILES
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Trace
 

@@ -4,9 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_models.contract.audit import MAX_TIMESTAMP, Audit, Audits, by_agent, has, recent
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract.audit_fold import Applied, fold, judge_caught_up, judge_index
+from tornproof_models.contract.audit_index import (
+    MAX_TIMESTAMP,
+    Audit,
+    Audits,
+    by_agent,
+    has,
+    recent,
+)
 from tornproof_models.contract.journal import Violation
 
 ONE, TWO = b"1" * 32, b"2" * 32

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from tornproof.kv import MemoryKeyValueStore
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_models.machines.audit import ReferenceStore, StoreFactory, audit_machine
-from tornproof_models.machines.audit_indexer import IndexerFactory, audit_indexer_machine
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_models.machines.audit_machine import ReferenceStore, StoreFactory, audit_machine
+from tornproof_models.machines.indexer_machine import IndexerFactory, audit_indexer_machine
 from tornproof_models.machines.sqlite_process import Died, SqliteProcess
 from tornproof_models.machines.violated import Violated
-from tornproof_models.miniatures.audit import INDEXERS, MINIATURES
+from tornproof_models.miniatures.audit_miniatures import INDEXERS, MINIATURES
 from tornproof_models.miniatures.audit_writes import RecordWithoutIndex
 from tornproof_models.miniatures.small_audit import SmallAuditStore, SmallIndexer
 

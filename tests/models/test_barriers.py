@@ -3,24 +3,17 @@
 from collections.abc import Sequence
 
 import pytest
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.subjects.reference import find_target
+from tornproof_models import barriers as barriers_module
+from tornproof_models.barriers import Barrier, BarrierSearch, Verdict, call_of, score, without
+from tornproof_models.crash import program as steps
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.program import Append, Kill, Program, Reopen, Step
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.faults import Fault
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import Acked, Failed, Flushed, Invoked, Observed, Sync, Trace
-from tornproof_models.explore import barriers as barriers_module
-from tornproof_models.explore import program as steps
-from tornproof_models.explore.barriers import (
-    Barrier,
-    BarrierSearch,
-    Verdict,
-    call_of,
-    score,
-    without,
-)
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.program import Append, Kill, Program, Reopen, Step
-from tornproof_models.explore.target import Options
-from tornproof_models.explore.workload import run
 
 REFERENCE = find_target("reference")
 EVENTUAL = Options(durability="eventual", segment_bytes=4096)

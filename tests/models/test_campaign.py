@@ -12,12 +12,10 @@ import pytest
 from distributed import LocalCluster
 from tornproof.errors import Invalid
 from tornproof_conformance.checks.exploration import ALPHABET
-from tornproof_conformance.targets import find_target
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.disk.trace import Event
-from tornproof_models.explore import engine
-from tornproof_models.explore.archive import Archive
-from tornproof_models.explore.campaign import (
+from tornproof_conformance.subjects.reference import find_target
+from tornproof_models.campaigns import engine
+from tornproof_models.campaigns.archive import Archive
+from tornproof_models.campaigns.campaign import (
     Campaign,
     Explored,
     Plan,
@@ -27,12 +25,14 @@ from tornproof_models.explore.campaign import (
     merge,
     plan,
 )
-from tornproof_models.explore.engine import Engine, Workers
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.program import Append, Reopen, Rotate
-from tornproof_models.explore.target import Options
-from tornproof_models.miniatures.journal import MiniatureTarget
+from tornproof_models.campaigns.engine import Engine, Workers
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.findings import Coverage
+from tornproof_models.crash.program import Append, Reopen, Rotate
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.trace import Event
+from tornproof_models.miniatures.journal_miniatures import MiniatureTarget
 from tornproof_models.miniatures.small_journal import SmallJournal
 
 HERE = Workers(1)

@@ -12,36 +12,32 @@ from unittest.mock import ANY
 import pytest
 from attrs import evolve
 from tornproof.errors import Invalid
-from tornproof_conformance.targets import find_target
-from tornproof_models.disk import images, parts, profiles
-from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.parts import Part
-from tornproof_models.disk.profiles import CLAIMED
-from tornproof_models.disk.registers import Registers
-from tornproof_models.disk.trace import Acked, Event, Image, Sync, Write
-from tornproof_models.disk.versions import Register
-from tornproof_models.explore import (
-    certificate,
-    doubts,
-    explorer,
-    watching,
-)
-from tornproof_models.explore import check_certificate as checker
-from tornproof_models.explore.certificate import (
+from tornproof_conformance.subjects.reference import find_target
+from tornproof_models.certificates import certificate
+from tornproof_models.certificates.certificate import (
     certify,
     encode_certificate,
     without_records,
     write_outcome,
 )
-from tornproof_models.explore.check_certificate import check_certificate
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.plain_crash import WHOLE, Crash
-from tornproof_models.explore.plain_disk import Disk
-from tornproof_models.explore.program import Append, Kill, Reopen
-from tornproof_models.explore.recovering import recover
-from tornproof_models.explore.target import Options
-from tornproof_models.explore.watching import WatchedFilesystem
-from tornproof_models.explore.workload import run
+from tornproof_models.certificates.checker import check_certificate as checker
+from tornproof_models.certificates.checker.check_certificate import check_certificate
+from tornproof_models.certificates.checker.plain_crash import WHOLE, Crash
+from tornproof_models.certificates.checker.plain_disk import Disk
+from tornproof_models.crash import access_log, explorer, undecided
+from tornproof_models.crash.access_log import WatchedFilesystem
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.program import Append, Kill, Reopen
+from tornproof_models.crash.recovery import recover
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk import crash_models, image_sets, images
+from tornproof_models.disk.crash_models import CLAIMED
+from tornproof_models.disk.image_sets import Part
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import Acked, Event, Image, Sync, Write
+from tornproof_models.disk.versions import Register
 
 from tests.models.brute_force import BLOCK, SECTOR
 from tests.models.brute_force import images as images_by_brute_force
@@ -390,16 +386,16 @@ def emptied(event: Event) -> Event:
     return evolve(event, data=b"") if isinstance(event, Write) else event
 
 
-WHOLE_SPLIT, DECIDE = parts.split, certificate.Writer.decide
+WHOLE_SPLIT, DECIDE = image_sets.split, certificate.Writer.decide
 DECISION, WITHOUT_RECORDS = certificate.decision, certificate.without_records
-ANSWERS_OF = doubts.answers_of
+ANSWERS_OF = undecided.answers_of
 IS_CRASH_POINT = Explorer._is_crash_point
 
 
 BUGS: dict[str, tuple[Any, str, Any]] = {
-    "splitter drops a part": (parts, "split", lambda *a: list(WHOLE_SPLIT(*a))[1:]),
-    "splitter repeats a part": (parts, "split", splits_too_often),
-    "pruner looks at nothing": (watching.WatchedFilesystem, "_look", looks_nowhere),
+    "splitter drops a part": (image_sets, "split", lambda *a: list(WHOLE_SPLIT(*a))[1:]),
+    "splitter repeats a part": (image_sets, "split", splits_too_often),
+    "pruner looks at nothing": (access_log.WatchedFilesystem, "_look", looks_nowhere),
     "dedup ignores contents": (explorer, "answers_of", same_answers),
     "no crash before an acknowledgement": (
         Explorer,
@@ -413,11 +409,11 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     ),
     "a sync covers everything": (Registers, "_covered_by", sync_covers_all),
     "adversarial keeps an order": (
-        profiles.Profile,
+        crash_models.Profile,
         "implications",
         lambda _, versions: [
-            *profiles._register_order(versions),
-            *profiles._program_order(versions),
+            *crash_models._register_order(versions),
+            *crash_models._program_order(versions),
         ],
     ),
     "garbage is forgotten": (images, "unwritten_contents", lambda *_: {}),
@@ -527,22 +523,22 @@ def test_a_bug_in_the_checker_is_noticed(name: str, monkeypatch: pytest.MonkeyPa
 LINES = 300
 """The checker has at most so many, and can be read at a sitting."""
 
-CHECKER = ("explore/check_certificate.py", "explore/plain_crash.py")
+CHECKER = ("check_certificate.py", "plain_crash.py")
 SHARED = {
     "tornproof.errors",
     "tornproof_models.disk",
     "tornproof_models.disk.trace_file",
-    "tornproof_models.explore.plain_crash",
-    "tornproof_models.explore.plain_disk",
+    "tornproof_models.certificates.checker.plain_crash",
+    "tornproof_models.certificates.checker.plain_disk",
 }
 
 
 def source(name: str) -> str:
     """Return a module of the models as it is written."""
-    return (Path(checker.__file__).parents[1] / name).read_text(encoding="utf-8")
+    return (Path(checker.__file__).parent / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", [*CHECKER, "explore/plain_disk.py"])
+@pytest.mark.parametrize("name", [*CHECKER, "plain_disk.py"])
 def test_the_checker_shares_no_code_with_the_enumerator(name: str) -> None:
     """It imports the form of a trace, and errors."""
     imported = {
@@ -556,7 +552,7 @@ def test_the_checker_shares_no_code_with_the_enumerator(name: str) -> None:
 def test_the_checker_is_short() -> None:
     """Who checks the checker reads 300 lines, and 240 more of a plain disk."""
     assert sum(len(source(name).splitlines()) for name in CHECKER) <= LINES
-    assert len(source("explore/plain_disk.py").splitlines()) <= 240
+    assert len(source("plain_disk.py").splitlines()) <= 240
 
 
 def test_a_verdict_without_a_refutation_is_a_pass() -> None:

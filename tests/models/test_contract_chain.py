@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_models.contract.chain import (
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_models.contract.hash_chain import (
     Row,
     hash_of,
     judge_rows,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract import journal
 from tornproof_models.contract.journal import History, Promise
 

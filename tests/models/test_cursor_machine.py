@@ -3,13 +3,18 @@
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.explore.cleanup import FILLED, explore_programs
-from tornproof_models.explore.consumers import ConsumerTarget
-from tornproof_models.explore.target import Options
-from tornproof_models.machines.cursor import ReferenceConsumers, cursor_machine
-from tornproof_models.miniatures.cleanup import CLEANERS, CONSUMERS, CURSORS, SMALL_CONSUMERS
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.machines.cursor_machine import ReferenceConsumers, cursor_machine
+from tornproof_models.miniatures.cleanup_miniatures import (
+    CLEANERS,
+    CONSUMERS,
+    CURSORS,
+    SMALL_CONSUMERS,
+)
+from tornproof_models.readers.cleanup_explorer import FILLED, explore_programs
+from tornproof_models.readers.programs import ConsumerTarget
 
 TARGETS: tuple[ConsumerTarget, ...] = (ReferenceConsumers(), SMALL_CONSUMERS)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 from attrs import evolve
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract.delivery import (
     Appended,
     ChainRow,

@@ -10,13 +10,13 @@ from types import ModuleType
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tornproof_models.disk.building import Choice
-from tornproof_models.disk.enumerating import digested
+from tornproof_models.certificates.checker import plain_disk
+from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.image_builder import Choice
+from tornproof_models.disk.image_digests import digested
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import SYNCS, Create, Event, Image, SyncDirectory, Trace, Write
-from tornproof_models.explore import plain_disk
 
 from tests.models import brute_force
 from tests.models.brute_force import Key

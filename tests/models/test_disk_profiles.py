@@ -5,8 +5,8 @@ Sectors are of 4 bytes and blocks of 8, so `b"AAAABBBB"` is two sectors of one b
 """
 
 import pytest
-from tornproof_models.disk.building import garbage
-from tornproof_models.disk.profiles import CLAIMED, PROFILES, RULES
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES, RULES
+from tornproof_models.disk.image_builder import garbage
 from tornproof_models.disk.trace import (
     ROOT,
     Create,

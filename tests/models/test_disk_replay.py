@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 import pytest
-from tornproof_models.disk.replay import Replay, split
+from tornproof_models.crash.program import Append, Kill, Rotate
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.shared_disk import Replay, split
 from tornproof_models.disk.trace import Event, Sync, Write
-from tornproof_models.explore.consumers import Clean, Consume, ConsumerRun
-from tornproof_models.explore.program import Append, Kill, Rotate
-from tornproof_models.explore.target import Options
-from tornproof_models.machines.cursor import ReferenceConsumers
+from tornproof_models.machines.cursor_machine import ReferenceConsumers
+from tornproof_models.readers.programs import Clean, Consume, ConsumerRun
 
 PROGRAM = (Append(5), Append(600), Rotate(), Consume(2), Clean(), Kill(), Append(7))
 

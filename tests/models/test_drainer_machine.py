@@ -8,12 +8,17 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from tornproof.drainer.sink import Sink
 from tornproof.drainer.supervisor import State
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract.delivery import Outcome, Profile
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.disk.faults import Fault as DiskFault
-from tornproof_models.explore.deliveries import Run, run
-from tornproof_models.explore.delivery_program import (
+from tornproof_models.machines.drainer_machine import machine
+from tornproof_models.machines.reference_queue import ReferenceQueue
+from tornproof_models.machines.violated import Violated
+from tornproof_models.miniatures.deferred_audit_v07 import DeferredAuditV07
+from tornproof_models.miniatures.drainer_miniatures import MINIATURES
+from tornproof_models.miniatures.small_drainer import SmallDrainer
+from tornproof_models.queues.delivery_program import (
     Arm,
     AskDrain,
     Close,
@@ -29,12 +34,7 @@ from tornproof_models.explore.delivery_program import (
     event_of,
     payload_of,
 )
-from tornproof_models.machines.drainer import machine
-from tornproof_models.machines.reference_queue import ReferenceQueue
-from tornproof_models.machines.violated import Violated
-from tornproof_models.miniatures.deferred_audit_v07 import DeferredAuditV07
-from tornproof_models.miniatures.drainer import MINIATURES
-from tornproof_models.miniatures.small_drainer import SmallDrainer
+from tornproof_models.queues.delivery_run import Run, run
 
 DRN = [f"DRN-{number}" for number in range(1, 19) if number != 14]
 REJECTED = Arm(Strike(Kind.NO_SUCH_COLUMN, point="insert"))

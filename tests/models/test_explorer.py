@@ -6,17 +6,17 @@ import pytest
 from attrs import define, field
 from tornproof.journal import Cursor, Journal, recovery
 from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_conformance.targets import ReferenceTarget, find_target
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_conformance.subjects.reference import ReferenceTarget, find_target
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.findings import Finding
+from tornproof_models.crash.program import Append, Fail, Kill, Program
+from tornproof_models.crash.run import Run, run
+from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Target
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.findings import Finding
-from tornproof_models.explore.program import Append, Fail, Kill, Program
-from tornproof_models.explore.target import DIRECTORY, JournalUnderTest, Options, Target
-from tornproof_models.explore.workload import Run, run
 
 EVENTUAL = Options(durability="eventual")
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tornproof.journal import batching
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract.group_commit import (
     Arrive,
     Bounds,
@@ -28,26 +28,26 @@ from tornproof_models.contract.group_commit import (
     Resolve,
     Succeed,
 )
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.program import Crash
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.faults import Fault
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.program import Crash
-from tornproof_models.machines.group_commit import (
+from tornproof_models.machines.batcher_machine import batcher_machine
+from tornproof_models.machines.batching_situations import (
     SITUATIONS,
     BatcherFactory,
     Exploration,
     Finding,
     ReferenceBatcher,
 )
-from tornproof_models.machines.group_commit_journal import (
+from tornproof_models.machines.group_commit_machine import (
     OPTIONS,
     GroupCommitMachine,
     GroupRun,
     GroupTarget,
 )
-from tornproof_models.machines.group_commit_random import batcher_machine
 from tornproof_models.machines.violated import Violated
-from tornproof_models.miniatures.group_commit import MINIATURES, SmallBatcher
+from tornproof_models.miniatures.group_commit_miniatures import MINIATURES, SmallBatcher
 
 # Every interleaving
 

@@ -2,7 +2,7 @@
 
 import pytest
 from tornproof.chain.pairwise import pairwise_hash, verify_pairwise
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.machines import chain_holes
 from tornproof_models.machines.holes import (
     HOLES,

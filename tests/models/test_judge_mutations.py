@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from tornproof_models.disk import images, profiles, registers
-from tornproof_models.disk.building import Choice
+from tornproof_models.disk import crash_models, images, registers
+from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import (
     ROOT,
@@ -111,16 +111,18 @@ def test_agrees_as_it_stands() -> None:
 
 # Rules
 
-implying = [rule for rule in profiles.RULES if rule.edges is not None]
+implying = [rule for rule in crash_models.RULES if rule.edges is not None]
 
 
 @pytest.mark.parametrize("dropped", implying, ids=lambda rule: rule.name)
-def test_a_dropped_rule_is_noticed(dropped: profiles.Rule, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dropped_rule_is_noticed(
+    dropped: crash_models.Rule, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each rule that implies something rules out some image of these traces."""
     empty = evolve(dropped, edges=lambda _: ())
-    kept = tuple(empty if rule is dropped else rule for rule in profiles.RULES)
+    kept = tuple(empty if rule is dropped else rule for rule in crash_models.RULES)
 
-    monkeypatch.setattr(profiles, "RULES", kept)
+    monkeypatch.setattr(crash_models, "RULES", kept)
 
     assert list(disagreements())
 

@@ -8,25 +8,25 @@ import pytest
 from attrs import frozen
 from tornproof.errors import Invalid
 from tornproof_conformance.checks.exploration import ALPHABET
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.subjects.reference import find_target
+from tornproof_models.certificates.checker.plain_disk import Disk
 from tornproof_models.contract.journal import History, Violation
-from tornproof_models.disk import building, enumerating, parts
+from tornproof_models.crash import explorer as explorer_module
+from tornproof_models.crash import undecided
+from tornproof_models.crash.access_log import WatchedFilesystem
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.findings import Coverage
+from tornproof_models.crash.program import Append, Kill, Program, Reopen
+from tornproof_models.crash.recovery import Outcome
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options, Target
+from tornproof_models.disk import image_builder, image_digests, image_sets
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.filesystem import ModelFile, ModelFilesystem
+from tornproof_models.disk.image_sets import Part
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.parts import Part
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Trace, Write
-from tornproof_models.explore import doubts
-from tornproof_models.explore import explorer as explorer_module
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.plain_disk import Disk
-from tornproof_models.explore.program import Append, Kill, Program, Reopen
-from tornproof_models.explore.recovering import Outcome
-from tornproof_models.explore.target import Options, Target
-from tornproof_models.explore.watching import WatchedFilesystem
-from tornproof_models.explore.workload import run
 
 from tests.models.brute_force import SECTOR
 from tests.models.judge import random_programs, space_of
@@ -89,12 +89,12 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "answers are told apart by nothing": (
         explorer_module,
         "answers_of",
-        lambda *a: [(0, piece) for _, piece in doubts.answers_of(*a)],
+        lambda *a: [(0, piece) for _, piece in undecided.answers_of(*a)],
     ),
     "all sectors have one digest": (
-        enumerating,
+        image_digests,
         "digest_sector",
-        lambda path, sector, _: building.digest_sector(path, sector, b""),
+        lambda path, sector, _: image_builder.digest_sector(path, sector, b""),
     ),
     "brute force knows no garbage": (
         Disk,
@@ -263,13 +263,15 @@ def test_the_parts_of_a_split_make_up_the_whole(profile: str) -> None:
     pending, whole = [Part()], 0
     while pending:
         part = pending.pop()
-        splits = (parts.split(space, part, register) for register in space.histories)
+        splits = (image_sets.split(space, part, register) for register in space.histories)
         pieces = next((pieces for pieces in splits if pieces != [part]), [])
         if not pieces:
-            whole += parts.count(space, part)
-            assert parts.count(space, part) == 1
+            whole += image_sets.count(space, part)
+            assert image_sets.count(space, part) == 1
             continue
-        assert sum(parts.count(space, piece) for piece in pieces) == parts.count(space, part)
+        assert sum(image_sets.count(space, piece) for piece in pieces) == image_sets.count(
+            space, part
+        )
         pending += pieces
     assert whole == space.count() == len(set(space.choices()))
 
@@ -278,8 +280,8 @@ def test_a_splitter_that_forgets_a_piece_is_noticed(monkeypatch: pytest.MonkeyPa
     """If a split drops a piece, the images that were judged no longer add up."""
     target, options = find_target("reference"), Options(durability="eventual", segment_bytes=2048)
     trace = run((Append(472), Append(472)), target, options).filesystem.trace
-    whole = parts.split
-    monkeypatch.setattr(parts, "split", lambda *arguments: list(whole(*arguments))[1:])
+    whole = image_sets.split
+    monkeypatch.setattr(image_sets, "split", lambda *arguments: list(whole(*arguments))[1:])
     explorer = Explorer(target, options, PROFILES["adversarial"], depth=1)
     explorer.explore(trace)
     assert not explorer.coverage.complete

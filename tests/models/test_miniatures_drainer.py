@@ -3,15 +3,15 @@
 from functools import partial
 
 import pytest
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract.delivery import Profile, Violation
 from tornproof_models.database_faults import Kind, Strike, When
-from tornproof_models.explore.delivery_program import Arm, Kill, Move, Program, Replay, Submit
-from tornproof_models.explore.hunting import Finding, hunt, programs, shrink, violations_of
 from tornproof_models.machines.holes import HOLES, find_hole
 from tornproof_models.machines.reference_queue import ReferenceQueue
-from tornproof_models.miniatures.drainer import MINIATURES
+from tornproof_models.miniatures.drainer_miniatures import MINIATURES
 from tornproof_models.miniatures.small_drainer import SmallDrainer
+from tornproof_models.queues.delivery_program import Arm, Kill, Move, Program, Replay, Submit
+from tornproof_models.queues.fault_sweep import Finding, hunt, programs, shrink, violations_of
 
 ReferenceDurable = partial(ReferenceQueue, Profile.DURABLE)
 

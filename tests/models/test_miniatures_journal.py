@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from itertools import product
 
 import pytest
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.faults import Fault
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
-from tornproof_models.explore.target import Options
-from tornproof_models.explore.workload import run
-from tornproof_models.miniatures.journal import MINIATURES, SMALL, MiniatureTarget
+from tornproof_models.miniatures.journal_miniatures import MINIATURES, SMALL, MiniatureTarget
 from tornproof_models.miniatures.journal_watermark import WATERMARKS
 
 from tests.models.journal_probes import (

@@ -6,18 +6,18 @@ from itertools import product
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract.journal import Violation
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.explore import following
-from tornproof_models.explore.consumers import Clean, Consume, ConsumerStep
-from tornproof_models.explore.following import Following, ReaderTarget
-from tornproof_models.explore.program import Append, Reopen, Rotate, Sync
-from tornproof_models.explore.showing import ShowingExplorer
-from tornproof_models.explore.target import Options
-from tornproof_models.machines.cursor import ReferenceConsumers
-from tornproof_models.machines.reader import ReferenceReader, reader_machine
-from tornproof_models.miniatures.reader import READERS, SMALL_READER, SmallReaderTarget
+from tornproof_models.crash.program import Append, Reopen, Rotate, Sync
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.machines.cursor_machine import ReferenceConsumers
+from tornproof_models.machines.reader_machine import ReferenceReader, reader_machine
+from tornproof_models.miniatures.reader_miniatures import READERS, SMALL_READER, SmallReaderTarget
+from tornproof_models.readers import following
+from tornproof_models.readers.following import Following, ReaderTarget
+from tornproof_models.readers.programs import Clean, Consume, ConsumerStep
+from tornproof_models.readers.shown import ShowingExplorer
 
 Program = tuple[ConsumerStep, ...]
 

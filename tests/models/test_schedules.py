@@ -9,10 +9,10 @@ from attrs import evolve
 from tornproof.chain.append import read_head
 from tornproof.drainer import core, sink
 from tornproof.drainer.sink import Sink
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract.delivery import Violation
-from tornproof_models.explore.schedules import World, explore
 from tornproof_models.machines.drainer_schedules import DrainerWorld, explore_drainer
+from tornproof_models.queues.schedules import World, explore
 
 
 class Grid:

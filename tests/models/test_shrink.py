@@ -4,18 +4,11 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.subjects.reference import find_target
 from tornproof_models.contract.journal import History
-from tornproof_models.disk.building import Choice, bits
-from tornproof_models.disk.faults import Fault
-from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.disk.registers import Registers
-from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.findings import Finding
-from tornproof_models.explore.program import (
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.findings import Finding
+from tornproof_models.crash.program import (
     Append,
     Crash,
     Fail,
@@ -26,10 +19,23 @@ from tornproof_models.explore.program import (
     Step,
     Sync,
 )
-from tornproof_models.explore.recovering import recover
-from tornproof_models.explore.shrink import Counterexample, Shrunk, minimise, shrink, witness
-from tornproof_models.explore.target import Options, Target
-from tornproof_models.explore.workload import advance, run
+from tornproof_models.crash.recovery import recover
+from tornproof_models.crash.run import advance, run
+from tornproof_models.crash.subject import Options, Target
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.image_builder import Choice, bits
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import Image, Trace
+from tornproof_models.shrinking.counterexample import (
+    Counterexample,
+    Shrunk,
+    minimise,
+    shrink,
+    witness,
+)
 
 IMMEDIATE = Options()
 EVENTUAL = Options(durability="eventual")

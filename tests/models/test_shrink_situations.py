@@ -13,14 +13,8 @@ from itertools import combinations, product
 import pytest
 from attrs import define
 from tornproof.errors import TornproofError
-from tornproof_models.disk.faults import Fault
-from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.profiles import PROFILES
-from tornproof_models.disk.registers import Registers
-from tornproof_models.disk.trace import Image
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.program import (
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.program import (
     Append,
     Fail,
     Program,
@@ -30,11 +24,17 @@ from tornproof_models.explore.program import (
     Sync,
     grow_payload,
 )
-from tornproof_models.explore.shrink import minimise
-from tornproof_models.explore.target import JournalUnderTest, Options, Target, new_disk
-from tornproof_models.explore.workload import run
-from tornproof_models.miniatures.journal import MINIATURES, MiniatureTarget
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import JournalUnderTest, Options, Target, new_disk
+from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import Image
+from tornproof_models.miniatures.journal_miniatures import MINIATURES, MiniatureTarget
 from tornproof_models.miniatures.journal_watermark import WATERMARKS, SmallWatermark
+from tornproof_models.shrinking.counterexample import minimise
 
 from tests.models.test_shrink import FOUND
 

@@ -9,15 +9,15 @@ from hypothesis.stateful import run_state_machine_as_test
 from tornproof.chain import Entry, append
 from tornproof.journal import Journal, JournalReader
 from tornproof.kv import KeyValueStore
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract.delivery import Profile
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.deliveries import Run
-from tornproof_models.explore.delivery_program import Kill, Move, Submit
-from tornproof_models.machines.audit_indexer import IndexerUnderTest
-from tornproof_models.machines.system import JOURNAL, ReferenceSystem, system_machine
+from tornproof_models.machines.indexer_machine import IndexerUnderTest
+from tornproof_models.machines.system_machine import JOURNAL, ReferenceSystem, system_machine
 from tornproof_models.machines.violated import Violated
-from tornproof_models.miniatures.audit import INDEXERS
+from tornproof_models.miniatures.audit_miniatures import INDEXERS
+from tornproof_models.queues.delivery_program import Kill, Move, Submit
+from tornproof_models.queues.delivery_run import Run
 
 
 def play(make: Callable[[], ReferenceSystem], examples: int) -> None:

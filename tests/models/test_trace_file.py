@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tornproof.errors import Invalid
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.subjects.reference import find_target
+from tornproof_models.crash.program import Append, Kill, Reopen, Rotate, Sync
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options
 from tornproof_models.disk.trace import Trace
 from tornproof_models.disk.trace_file import (
     decode_trace,
@@ -17,9 +20,6 @@ from tornproof_models.disk.trace_file import (
     load_trace,
     save_trace,
 )
-from tornproof_models.explore.program import Append, Kill, Reopen, Rotate, Sync
-from tornproof_models.explore.target import Options
-from tornproof_models.explore.workload import run
 
 from tests.models.traces import IMAGES, KINDS
 from tests.models.traces import run as run_steps

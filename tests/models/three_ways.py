@@ -16,14 +16,14 @@ from unittest.mock import patch
 import click
 from attrs import define, field, frozen
 from tornproof_models.contract.journal import History
+from tornproof_models.crash import explorer as explorer_module
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.recovery import Outcome, Recovered, recover
+from tornproof_models.crash.subject import Options, Target
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.explore import explorer as explorer_module
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.recovering import Outcome, Recovered, recover
-from tornproof_models.explore.target import Options, Target
 
 from tests.models import brute_force
 from tests.models.brute_force import BLOCK, SECTOR

@@ -14,7 +14,7 @@ from attrs import define, field
 from hypothesis import strategies as st
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFile
-from tornproof_models.disk.replay import Replay
+from tornproof_models.disk.shared_disk import Replay
 from tornproof_models.disk.trace import MARKS, ROOT, Image, Link, PartialSync, Stored, Sync, Trace
 
 from tests.models.brute_force import SECTOR

@@ -12,8 +12,8 @@ from hashlib import blake2b
 
 from attrs import define
 from tornproof_models.contract.journal import Record
+from tornproof_models.crash.subject import Options
 from tornproof_models.disk.filesystem import ModelFile, ModelFilesystem
-from tornproof_models.explore.target import Options
 
 STEPS = 7
 """How many things it does, at most."""

@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 
 from tornproof.drainer import DeferredAuditQueue
 from tornproof.drainer.event import from_json
-from tornproof_models.explore.delivery_program import event_of
+from tornproof_models.queues.delivery_program import event_of
 
 PRODUCERS = 8
 SEGMENT_BYTES = 4096

@@ -17,8 +17,8 @@ from tornproof.errors import (
 from tornproof.journal import Journal, JournalReader
 from tornproof.keys import POSITION_KEY
 from tornproof.kv import KeyValueStore, MemoryKeyValueStore, SqliteKeyValueStore
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_models.machines.audit_indexer import Tape
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_models.machines.indexer_machine import Tape
 from tornproof_models.machines.sqlite_process import Died, SqliteProcess
 
 ONE = b"1" * 32

@@ -19,7 +19,7 @@ from tornproof.keys import (
     time_key,
     time_range,
 )
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 IDENTIFIERS = st.binary(min_size=32, max_size=32) | st.sampled_from(
     [bytes(32), b":" * 32, b":" * 31 + b";", b"\xff" * 32, bytes(range(32)), bytes(range(224, 256))]

@@ -20,8 +20,8 @@ from tornproof.audit import (
     encode,
 )
 from tornproof.errors import Corrupt, Invalid, NewerVersion, TornproofError
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_models.contract.audit import Audit
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_models.contract.audit_index import Audit
 
 PLAIN = QueryAudit(query_id=b"q" * 32, timestamp=1000, result_confidence=0.5)
 

@@ -13,8 +13,8 @@ from tornproof.audit import (
 )
 from tornproof.keys import MAX_TIMESTAMP
 from tornproof.kv import MemoryKeyValueStore, SqliteKeyValueStore
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_models.contract import audit as oracle
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_models.contract import audit_index as oracle
 
 ONE = b"1" * 32
 

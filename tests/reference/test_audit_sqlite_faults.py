@@ -16,7 +16,7 @@ from tornproof.errors import (
     TornproofError,
 )
 from tornproof.kv import SqliteKeyValueStore
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.machines.sqlite_process import Died, DyingConnection, Fuse, SqliteProcess
 
 

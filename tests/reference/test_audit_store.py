@@ -17,7 +17,7 @@ from tornproof.audit import (
 from tornproof.errors import Conflict, Corrupt, Invalid, NewerVersion
 from tornproof.keys import MAX_TIMESTAMP, agent_key, record_key, time_key
 from tornproof.kv import KeyValueStore, MemoryKeyValueStore, SqliteKeyValueStore
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 ONE, TWO = b"1" * 32, b"2" * 32
 

@@ -19,7 +19,7 @@ from tornproof.journal.batching import (
     Ticket,
     take_batch,
 )
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 ROOMY = Limits(max_records=100, max_bytes=1000, max_delay=10.0)
 

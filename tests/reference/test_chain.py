@@ -34,7 +34,7 @@ from tornproof.errors import (
     UnsequencedRow,
     WrongSchema,
 )
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 Database = sqlite3.Connection
 

@@ -21,7 +21,7 @@ from tornproof.chain.pairwise import (
 from tornproof.chain.row import Head
 from tornproof.chain.signatures import Ed25519Signer
 from tornproof.errors import WrongSchema
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 DETERMINISTIC = settings(derandomize=True, database=None, max_examples=2_000)
 

@@ -13,11 +13,11 @@ from tornproof.errors import (
     Trimmed,
 )
 from tornproof.journal import Cursor, Journal, recover
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import SyncDirectory, Unlink
 

@@ -15,7 +15,7 @@ from tornproof.journal import Cursor, Journal
 from tornproof.journal.batching import Batcher, Limits, Ticket
 from tornproof.journal.committer import Arrival, Cancellation, Cleanup, Closing, Committer
 from tornproof.record import frame_size
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Sync, SyncDirectory, Write
 

@@ -24,7 +24,7 @@ from tornproof.filesystem import OsFilesystem
 from tornproof.journal import Journal
 from tornproof.journal.segments import segment_name
 from tornproof.journal.watermark import WATERMARK_NAME
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 

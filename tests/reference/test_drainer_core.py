@@ -19,7 +19,7 @@ from tornproof.drainer.core import (
 from tornproof.drainer.failure import Failure
 from tornproof.drainer.supervisor import TRANSITIONS as LIFE
 from tornproof.drainer.supervisor import State as Life
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 from tests.reference.drainer_world import admitted
 

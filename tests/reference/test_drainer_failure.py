@@ -7,7 +7,7 @@ import pytest
 from tornproof.chain.database import connect, translated
 from tornproof.drainer.failure import Failure, classify, describe, error_code
 from tornproof.errors import BrokenConnection, Invalid, UnsequencedRow
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 
 def failure(code: int, text: str = "no words") -> sqlite3.Error:

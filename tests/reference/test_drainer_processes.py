@@ -24,7 +24,7 @@ from tornproof.chain import Entry, append, connect, verify
 from tornproof.drainer.event import decode
 from tornproof.errors import Busy
 from tornproof.journal import JournalReader
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract.delivery import (
     Appended,
     ChainRow,
@@ -40,8 +40,8 @@ from tornproof_models.contract.delivery import (
     Submitted,
     judge,
 )
-from tornproof_models.explore.delivery_program import event_id, payload_of
 from tornproof_models.machines.reference_queue import CHAIN, DEAD_LETTERS
+from tornproof_models.queues.delivery_program import event_id, payload_of
 
 from tests.reference import drainer_workers as workers
 from tests.reference.processes import PATIENCE, read, start

@@ -27,7 +27,7 @@ from tornproof.drainer.buffer import Buffer
 from tornproof.drainer.sink import Sink
 from tornproof.drainer.supervisor import State
 from tornproof.errors import Closed, InputOutput, NoSpace, TornproofError
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.database_faults import Kind, Strike, When
 
 from tests.reference.drainer_world import chain, database, dead_letters, encoded, event, volatile

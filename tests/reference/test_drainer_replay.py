@@ -10,7 +10,7 @@ from tornproof.chain import connect, verify
 from tornproof.chain.database import prepare
 from tornproof.drainer import DeferredAuditQueue, replay_dlq
 from tornproof.drainer.sink import Admitted, Sink
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.database_faults import (
     Kind,
     MemoryDatabase,

@@ -9,7 +9,7 @@ from tornproof.chain.database import configure
 from tornproof.drainer.failure import Failure, classify
 from tornproof.drainer.sink import Admitted, Residence, Sink, entry_of
 from tornproof.errors import BrokenConnection, ForeignSpool, UnsequencedRow
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.database_faults import Kind, Strike, When
 
 from tests.reference.drainer_world import (

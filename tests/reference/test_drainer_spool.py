@@ -20,7 +20,7 @@ from tornproof.errors import (
     Locked,
 )
 from tornproof.filesystem import OsFile, OsFilesystem
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 

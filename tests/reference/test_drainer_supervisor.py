@@ -8,7 +8,7 @@ from tornproof.drainer.buffer import Buffer
 from tornproof.drainer.metrics import Counters
 from tornproof.drainer.sink import Sink
 from tornproof.drainer.supervisor import MAX_RESTARTS, State, Supervisor
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.database_faults import Kind, MemoryDatabase, Panic, Strike, When
 
 from tests.reference.drainer_world import (

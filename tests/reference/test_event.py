@@ -26,7 +26,7 @@ from tornproof.drainer.action import (
 from tornproof.drainer.event import Event, decode, encode, from_json, mint_id
 from tornproof.drainer.timestamp import format_timestamp, parse_timestamp
 from tornproof.errors import Invalid, Unencodable
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 NOON = 1_769_860_800_000_000_000  # 2026-01-31T12:00:00Z
 EVENT = Event("agent", Bash("ls"), Refuse("R1", "because"), NOON, "the-id")

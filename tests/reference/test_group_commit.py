@@ -26,7 +26,7 @@ from tornproof.errors import (
 )
 from tornproof.filesystem import OsFile, OsFilesystem
 from tornproof.journal import Cursor, GroupCommitBuffer, Journal
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 PATIENCE = 30
 """Seconds after which a waiter counts as lost."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from attrs import define, field
 from tornproof.journal import Cursor, Journal
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 from tests.reference import group_commit_workers as workers
 from tests.reference.processes import PATIENCE, read, start

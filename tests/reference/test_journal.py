@@ -16,7 +16,7 @@ from tornproof.errors import (
 )
 from tornproof.filesystem import OsFilesystem
 from tornproof.journal import Cursor, Journal, JournalReader, recover, salvage
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 
 def snapshot(directory: Path) -> dict[str, bytes]:

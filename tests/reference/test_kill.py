@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tornproof.journal import Journal, recover
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 WRITER = Path(__file__).with_name("writer_process.py")
 KILLS = 50

@@ -23,7 +23,7 @@ from tornproof.filesystem import OsFilesystem
 from tornproof.journal import Cursor, Journal, JournalReader
 from tornproof.journal.watermark import encode_slot
 from tornproof.record import encode
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image

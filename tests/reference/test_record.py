@@ -26,7 +26,7 @@ from tornproof.record import (
     payload_length,
     scan,
 )
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 
 from tests.spec.framing import frame as independent_frame
 from tests.spec.framing import frames as independent_frames

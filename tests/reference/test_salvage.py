@@ -14,7 +14,7 @@ from tornproof.journal import Hole, Journal, SalvageReport, salvage
 from tornproof.journal.salvage import _boundaries
 from tornproof.journal.watermark import encode_slot
 from tornproof.record import encode
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFile, ModelFilesystem
 from tornproof_models.disk.trace import Image

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from tornproof.errors import Corrupt, InputOutput, MissingSegment
 from tornproof.journal import Journal, recover
 from tornproof.journal.watermark import Watermark, decode_slots, encode_slot, read_watermark
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_conformance.story.frames import read_frames
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_conformance.vectors.frames import read_frames
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Event, Image, Sync
 

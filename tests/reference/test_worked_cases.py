@@ -43,7 +43,7 @@ from tornproof.drainer.failure import Failure, classify
 from tornproof.drainer.sink import Sink
 from tornproof.drainer.supervisor import State
 from tornproof.errors import InputOutput, UnsequencedRow
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.database_faults import Kind, MemoryDatabase, Strike
 
 from tests.reference.drainer_world import (

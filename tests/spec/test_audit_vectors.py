@@ -8,10 +8,10 @@ import pytest
 from tornproof.audit import audit_from_fields, audit_to_fields, decode, encode
 from tornproof.errors import Conflict, TornproofError
 from tornproof.kv import MemoryKeyValueStore
-from tornproof_conformance.pytest_plugin import requirement
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.vectors.vector import cases, vectors_of
-from tornproof_models.machines.audit import ReferenceStore, StoreFactory
-from tornproof_models.miniatures.audit import MINIATURES
+from tornproof_models.machines.audit_machine import ReferenceStore, StoreFactory
+from tornproof_models.miniatures.audit_miniatures import MINIATURES
 from tornproof_models.miniatures.small_audit import SmallAuditStore
 
 from tests.spec.audit_records import cbor

@@ -8,8 +8,8 @@ import pytest
 from tornproof.errors import TornproofError
 from tornproof.journal import Journal, recover
 from tornproof.record import MAX_PAYLOAD_BYTES
-from tornproof_conformance.pytest_plugin import requirement
-from tornproof_conformance.specification import SpecificationError
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_conformance.specification.requirements import SpecificationError
 from tornproof_conformance.vectors.vector import (
     ImageVector,
     Recovered,

@@ -2,15 +2,13 @@
 Adapters: implementations in other processes, in any language.
 
 An adapter is a command that reads requests on standard input and writes replies
-on standard output, one JSON object a line (`spec/protocol.md`).  Here they are
-started, spoken to, and told what is wrong with them.
+on standard output, one JSON object a line (`spec/protocol.md`).
 
-- `diagnosis`: everything that an adapter can do wrong to the protocol itself
-- `process`: a process group and its lines, with deadlines
-- `wire`: the values in the lines
-- `messages`: what the lines mean; requests and replies held to their schemas
-- `session`: a conversation, one call at a time
+- `speaking`: the process and the protocol
 - `scratch`: directories in memory, and the remains of runs that were killed
-- `disk`, `opened`, `target`: an adapter as a target among others
-- `conversation`, `audits`, `deliveries`: what it is put through besides
+- `directory_disk`: the directory of an adapter, where a simulated disk is expected
+- `opened_journal`, `opened_queue`, `opened_chain`: what is open in an adapter's process
+- `adapter_subject`: an adapter, judged like what runs in this process
+- `arming`: faults at the points that an adapter names
+- `blame`: an adapter that does not answer
 """

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 from attrs import frozen
 from tornproof_models.contract.delivery import Fault, Profile
 
-from tornproof_conformance.adapter.messages import Refusal, Unsupported
-from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
 
 VISITS = 2
 """The first so many visits to a point are struck, one at a time."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from tornproof.errors import Conflict, Invalid
 from tornproof_models.contract.journal import Violation
 
-from tornproof_conformance.adapter.diagnosis import ProcessFailed
-from tornproof_conformance.adapter.messages import Refusal, Unsupported
+from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
+from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
 
 NO_ANSWER = (Refusal, Unsupported, ProcessFailed, Conflict, Invalid)
 """A refusal, in either of its forms; an operation that is not there; an end, or a silence."""

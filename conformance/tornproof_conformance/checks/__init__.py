@@ -28,11 +28,11 @@ from collections.abc import Callable, Generator, Mapping
 from typing import TypeAlias
 
 from attrs import evolve, field, frozen
-from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.target import Target
+from tornproof_models.crash.findings import Coverage
+from tornproof_models.crash.subject import Target
 
-from tornproof_conformance.cases import Problem
-from tornproof_conformance.events import Progress
+from tornproof_conformance.cases.case import Problem
+from tornproof_conformance.stream.run_events import Progress
 
 
 @frozen

@@ -11,18 +11,18 @@ from collections.abc import Iterator
 from itertools import chain, product
 
 from attrs import evolve, frozen
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.findings import Coverage
+from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options, Target
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.faults import Fault
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
-from tornproof_models.explore.target import Options, Target
-from tornproof_models.explore.workload import run
 
-from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
 from tornproof_conformance.checks.exploration import DURABILITIES
-from tornproof_conformance.events import Progress
+from tornproof_conformance.stream.run_events import Progress
 
 BEFORE: tuple[Program, ...] = ((), (Append(5),))
 STRUCK: tuple[Step, ...] = (Append(5), Append(600), Sync(), Rotate(), Reopen())

@@ -15,16 +15,16 @@ from collections.abc import Iterator
 from itertools import product
 
 from attrs import define, evolve, field, frozen
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.findings import Coverage
+from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
+from tornproof_models.crash.run import Run, run
+from tornproof_models.crash.subject import Options, Target
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.faults import Fault
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
-from tornproof_models.explore.target import Options, Target
-from tornproof_models.explore.workload import Run, run
 
-from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.checks import (
     Budget,
     Check,
@@ -37,8 +37,8 @@ from tornproof_conformance.checks import (
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.checks.faults import FAULTS
 from tornproof_conformance.checks.power_loss import BOUND, NO_TRACE, can_take
-from tornproof_conformance.power.injected import faults_of
-from tornproof_conformance.power.target import RecordedTarget
+from tornproof_conformance.power.injection import faults_of
+from tornproof_conformance.power.recorded_subject import RecordedTarget
 
 NAME = "io-errors"
 

@@ -14,7 +14,7 @@ from itertools import product
 
 from attrs import frozen
 from hypothesis.errors import Flaky
-from tornproof_models.explore.program import (
+from tornproof_models.crash.program import (
     Append,
     Interrupt,
     Kill,
@@ -24,17 +24,17 @@ from tornproof_models.explore.program import (
     Step,
     Sync,
 )
-from tornproof_models.explore.target import Options, Target
-from tornproof_models.explore.workload import run
-from tornproof_models.machines.journal import mortal_journal_machine
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options, Target
+from tornproof_models.machines.journal_machine import mortal_journal_machine
 
-from tornproof_conformance.adapter.patience import OutOfPatience
-from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.speaking.patience import OutOfPatience
+from tornproof_conformance.cases.case import Problem, ProgramCase
+from tornproof_conformance.cases.hypothesis_search import Order, search_machine
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
 from tornproof_conformance.checks.exploration import DURABILITIES
-from tornproof_conformance.events import Progress
-from tornproof_conformance.fuzzing.searching import Order, search_machine
+from tornproof_conformance.stream.run_events import Progress
 
 SHARE = 0.2
 """Part of the budget's time."""

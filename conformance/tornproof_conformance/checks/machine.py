@@ -4,13 +4,13 @@ Everything large: long programs that Hypothesis makes up and shrinks.
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from tornproof_models.explore.target import Options, Target
-from tornproof_models.machines.journal import ProgramViolated, journal_machine
+from tornproof_models.crash.subject import Options, Target
+from tornproof_models.machines.journal_machine import ProgramViolated, journal_machine
 
-from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.checks.exploration import DURABILITIES
-from tornproof_conformance.events import Progress
+from tornproof_conformance.stream.run_events import Progress
 
 STEPS = 40
 """Steps of one random program, at most."""

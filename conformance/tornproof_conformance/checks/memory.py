@@ -2,13 +2,13 @@
 How much memory it takes an adapter to open a journal.
 """
 
-from tornproof_models.explore.target import Target
+from tornproof_models.crash.subject import Target
 
-from tornproof_conformance.adapter.memory import LONG, RECORD_BYTES
-from tornproof_conformance.adapter.resources import is_measurable
-from tornproof_conformance.cases import ExerciseCase, try_case
+from tornproof_conformance.adapter.speaking.resources import is_measurable
+from tornproof_conformance.cases.case import ExerciseCase, try_case
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
-from tornproof_conformance.events import Progress
+from tornproof_conformance.checks.recovery_memory import LONG, RECORD_BYTES
+from tornproof_conformance.stream.run_events import Progress
 
 NAME = "memory"
 ONLY = frozenset({"REC-9"})

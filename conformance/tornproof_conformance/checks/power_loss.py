@@ -13,16 +13,16 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 
 from attrs import define, evolve, field
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.findings import Coverage
-from tornproof_models.explore.program import Append, Program, Rotate, Step, Submit
-from tornproof_models.explore.target import Options, Target
-from tornproof_models.explore.workload import run
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.findings import Coverage
+from tornproof_models.crash.program import Append, Program, Rotate, Step, Submit
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options, Target
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 
-from tornproof_conformance.adapter.patience import OutOfPatience
-from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.cases import Problem, ProgramCase
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.speaking.patience import OutOfPatience
+from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.checks import (
     Budget,
     Check,
@@ -33,8 +33,8 @@ from tornproof_conformance.checks import (
     counted,
 )
 from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES, EXPLORATION, ROOMY
-from tornproof_conformance.power.recorded import CannotTrace
-from tornproof_conformance.power.target import RecordedTarget
+from tornproof_conformance.power.recorded_session import CannotTrace
+from tornproof_conformance.power.recorded_subject import RecordedTarget
 from tornproof_conformance.recorder.lines import Unreadable
 from tornproof_conformance.recorder.result import RecordingDiffers
 from tornproof_conformance.recorder.strace import CannotRecord

@@ -6,16 +6,16 @@ matter, and the drainer goes on from what may be left.  That an admission is dur
 it is acknowledged, and a commit when somebody has seen it, rests on this.
 """
 
-from tornproof_models.disk.profiles import CLAIMED
-from tornproof_models.explore.target import Target
+from tornproof_models.crash.subject import Target
+from tornproof_models.disk.crash_models import CLAIMED
 
-from tornproof_conformance.adapter.diagnosis import ProcessFailed
-from tornproof_conformance.adapter.messages import Refusal, Unsupported
-from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.cases import ExerciseCase, Problem
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
+from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
+from tornproof_conformance.cases.case import ExerciseCase, Problem
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
 from tornproof_conformance.checks.power_loss import NO_TRACE
-from tornproof_conformance.power.queues import cut_power
+from tornproof_conformance.checks.queue_power_loss_cuts import cut_power
 
 NAME = "queue-power-loss"
 

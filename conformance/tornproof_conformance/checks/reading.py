@@ -2,13 +2,13 @@
 What the readers of an adapter show, and a loss of power after it.
 """
 
-from tornproof_models.disk.profiles import CLAIMED
-from tornproof_models.explore.target import Target
+from tornproof_models.crash.subject import Target
+from tornproof_models.disk.crash_models import CLAIMED
 
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.checks.recorded import try_recorded
-from tornproof_conformance.events import Progress
 from tornproof_conformance.scenarios.scenario import READER, claims
+from tornproof_conformance.stream.run_events import Progress
 
 NAME = "reading"
 

@@ -4,13 +4,13 @@ Exercises of adapters that are recorded.
 
 from collections.abc import Sequence
 
-from tornproof_models.explore.target import Target
+from tornproof_models.crash.subject import Target
 
-from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.cases import ExerciseCase, try_case
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.cases.case import ExerciseCase, try_case
 from tornproof_conformance.checks import Covered, Findings
 from tornproof_conformance.checks.power_loss import NO_TRACE
-from tornproof_conformance.power.target import RecordedTarget
+from tornproof_conformance.power.recorded_subject import RecordedTarget
 
 
 def try_recorded(target: Target, exercises: Sequence[str], covered: Covered) -> Findings:

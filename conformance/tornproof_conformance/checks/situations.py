@@ -5,13 +5,13 @@ Situations that somebody thought of: frozen vectors and scenarios.
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from tornproof_models.explore.target import Target
+from tornproof_models.crash.subject import Target
 
-from tornproof_conformance.cases import ScenarioCase, VectorCase, try_case
+from tornproof_conformance.cases.case import ScenarioCase, VectorCase, try_case
 from tornproof_conformance.checks import Budget, Check, Covered, Findings, counted
-from tornproof_conformance.events import Progress
 from tornproof_conformance.scenarios import SCENARIOS, Scenario
 from tornproof_conformance.scenarios.scenario import FORMAT, SEGMENTS, claims
+from tornproof_conformance.stream.run_events import Progress
 from tornproof_conformance.vectors.vector import ImageVector, image_vectors
 
 FIRST = "0" * 16 + ".wal"

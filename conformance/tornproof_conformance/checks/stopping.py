@@ -11,13 +11,13 @@ import sqlite3
 
 from attrs import evolve
 from tornproof.errors import TornproofError
-from tornproof_models.explore.target import Target
+from tornproof_models.crash.subject import Target
 
-from tornproof_conformance.adapter.diagnosis import ProcessFailed
-from tornproof_conformance.adapter.patience import OutOfPatience
-from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
+from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
-from tornproof_conformance.checks.exercises import CONVERSATION
+from tornproof_conformance.checks.drainer_checks import CONVERSATION
 
 STOPS = (OutOfPatience, TornproofError, OSError, sqlite3.Error)
 """

@@ -68,7 +68,7 @@ TABLE: Mapping[str, Listed] = {
         "run",
         "Judge an adapter by what is selected: requirements, vectors, scenarios or checks.",
     ),
-    "targets": Listed("targets", "List foreign logs, or cut the power of those that are NAMED."),
+    "targets": Listed("survey", "List foreign logs, or cut the power of those that are NAMED."),
     "vectors": Listed("vectors", "Look after the frozen test vectors."),
     "verify-certificate": Listed(
         "certificates:verify_certificate",

@@ -23,7 +23,7 @@ from tornproof.audit import AuditStore, QueryAudit, audit_to_fields
 from tornproof.keys import AGENT_PREFIX, IDENTIFIER_BYTES, MAX_TIMESTAMP, RECORD_PREFIX
 from tornproof.kv import KeyValueStore, SqliteKeyValueStore
 
-from tornproof_conformance.printing import printable
+from tornproof_conformance.report.printable import printable
 
 RECENT = 20
 """Audits shown if nothing particular is asked for: a screenful."""

@@ -12,22 +12,22 @@ from attrs import evolve, frozen
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from tornproof_models.explore.barriers import Barrier, BarrierSearch, Verdict, score
-from tornproof_models.explore.explorer import BOUND
-from tornproof_models.explore.findings import Coverage, Finding
-from tornproof_models.explore.target import DIRECTORY, Options, Target
-from tornproof_models.explore.workload import run
+from tornproof_models.barriers import Barrier, BarrierSearch, Verdict, score
+from tornproof_models.crash.explorer import BOUND
+from tornproof_models.crash.findings import Coverage, Finding
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import DIRECTORY, Options, Target
 
-from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.cases.programs import SYNTAX, parse_program
 from tornproof_conformance.commands.options import (
     durability_option,
     segment_bytes_option,
     target_option,
 )
-from tornproof_conformance.exit_codes import CONFORMS, DOES_NOT_CONFORM
-from tornproof_conformance.power.target import RecordedTarget
-from tornproof_conformance.programs import SYNTAX, parse_program
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM
+from tornproof_conformance.subjects.reference import find_target
 
 ADAPTER_BOUND = 1 << 12
 """Images of one crash point up to which an adapter recovers all: each takes a process's time."""

@@ -6,19 +6,19 @@ import os
 from pathlib import Path
 
 import click
-from tornproof_models.explore.engine import Engine
+from tornproof_models.campaigns.engine import Engine
 
 from tornproof_conformance.checks import Budget
-from tornproof_conformance.checks.campaign import Course, campaign_check
+from tornproof_conformance.checks.sharded_exploration import Course, campaign_check
 from tornproof_conformance.commands.options import (
     events_json_option,
     reproducers_option,
     target_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
-from tornproof_conformance.exit_codes import INCONCLUSIVE
-from tornproof_conformance.runner import check_target
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.run.runner import check_target
+from tornproof_conformance.stream.exit_codes import INCONCLUSIVE
+from tornproof_conformance.subjects.reference import find_target
 
 
 @click.command("campaign")

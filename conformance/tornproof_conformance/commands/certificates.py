@@ -8,29 +8,29 @@ from typing import Any
 
 import click
 from tornproof.errors import Invalid
-from tornproof_models.disk.profiles import CLAIMED
-from tornproof_models.disk.trace import Event, Image
-from tornproof_models.disk.trace_file import load_trace
-from tornproof_models.explore.certificate import certify as certify_trace
-from tornproof_models.explore.certificate import (
+from tornproof_models.certificates.certificate import certify as certify_trace
+from tornproof_models.certificates.certificate import (
     encode_certificate,
     without_records,
     write_outcome,
 )
-from tornproof_models.explore.check_certificate import Recovery, check_certificate
-from tornproof_models.explore.recovering import recover
-from tornproof_models.explore.target import Options
-from tornproof_models.explore.watching import WatchedFilesystem
-from tornproof_models.explore.workload import run
+from tornproof_models.certificates.checker.check_certificate import Recovery, check_certificate
+from tornproof_models.crash.access_log import WatchedFilesystem
+from tornproof_models.crash.recovery import recover
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.crash_models import CLAIMED
+from tornproof_models.disk.trace import Event, Image
+from tornproof_models.disk.trace_file import load_trace
 
+from tornproof_conformance.cases.programs import SYNTAX, parse_program
 from tornproof_conformance.commands.options import (
     durability_option,
     segment_bytes_option,
     target_option,
 )
-from tornproof_conformance.exit_codes import CONFORMS, DOES_NOT_CONFORM
-from tornproof_conformance.programs import SYNTAX, parse_program
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM
+from tornproof_conformance.subjects.reference import find_target
 
 
 @click.command("certify")

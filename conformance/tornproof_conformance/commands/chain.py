@@ -30,7 +30,7 @@ from tornproof.chain.signatures import KEY_BYTES
 from tornproof.chain.verify import Break
 from tornproof.errors import Invalid, WrongSchema
 
-from tornproof_conformance.printing import printable
+from tornproof_conformance.report.printable import printable
 
 SHOWN = 100
 """Breaks shown in a table; after one edit in a large chain there may be one for every row."""

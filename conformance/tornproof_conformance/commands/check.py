@@ -9,7 +9,6 @@ from typing import NoReturn
 import click
 from tornproof.errors import Invalid
 
-from tornproof_conformance.adapter_checks import ADAPTER_CHECKS, check_adapter
 from tornproof_conformance.checks import Budget, Check
 from tornproof_conformance.commands.options import (
     budget_option,
@@ -20,11 +19,12 @@ from tornproof_conformance.commands.options import (
     timeout_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
-from tornproof_conformance.events import RunEvent
-from tornproof_conformance.exit_codes import INCONCLUSIVE
-from tornproof_conformance.runner import CHECKS as BUILT_IN
-from tornproof_conformance.runner import check_target, checks_of
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.run.adapter_run import ADAPTER_CHECKS, check_adapter
+from tornproof_conformance.run.runner import CHECKS as BUILT_IN
+from tornproof_conformance.run.runner import check_target, checks_of
+from tornproof_conformance.stream.exit_codes import INCONCLUSIVE
+from tornproof_conformance.stream.run_events import RunEvent
+from tornproof_conformance.subjects.reference import find_target
 
 OF_BUILT_IN = {check.name: check for check in BUILT_IN}
 OF_ADAPTERS = {name: check for name, (check, _) in ADAPTER_CHECKS.items()}

@@ -10,10 +10,10 @@ from attrs import asdict
 from rich.console import Console
 from rich.markup import escape
 
-from tornproof_conformance.event_file import read_events
 from tornproof_conformance.report.difference import Difference, compare
-from tornproof_conformance.report.record import record_run
+from tornproof_conformance.report.run_record import record_run
 from tornproof_conformance.report.words import headline
+from tornproof_conformance.stream.event_file import read_events
 
 
 @click.command("diff")

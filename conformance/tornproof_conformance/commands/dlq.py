@@ -17,7 +17,7 @@ from tornproof.drainer import DeadLetter, dead_letters, dlq_size, replay_dlq
 from tornproof.errors import Invalid
 
 from tornproof_conformance.commands.chain import DATABASE, read_only, require_table
-from tornproof_conformance.printing import printable
+from tornproof_conformance.report.printable import printable
 
 LIMIT = 100
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from tornproof.errors import Invalid
-from tornproof_models.disk.profiles import PROFILES, Profile
+from tornproof_models.disk.crash_models import PROFILES, Profile
 
-from tornproof_conformance.specification import Requirement, requirement, requirements
+from tornproof_conformance.specification.requirements import Requirement, requirement, requirements
 
 if TYPE_CHECKING:
-    from tornproof_conformance.gallery import Exhibit
+    from tornproof_conformance.subjects.gallery import Exhibit
 
 _LIKE_AN_ID = re.compile(r"[A-Za-z]{3}-\d+")
 
@@ -59,7 +59,7 @@ def _explain(stated: Requirement, events: Path | None, *, as_json: bool) -> None
     status = _status(stated.id, events) if events else None
     if not as_json:
         click.echo(_text(stated))
-    from tornproof_conformance.looking import who_looks
+    from tornproof_conformance.run.traceability import who_looks
 
     looking = who_looks(stated.id)
     if as_json:
@@ -96,9 +96,9 @@ def _place(stated: Requirement) -> str:
 
 
 def _status(identifier: str, events: Path) -> dict[str, str]:
-    from tornproof_conformance.event_file import read_events
-    from tornproof_conformance.report.record import record_run
+    from tornproof_conformance.report.run_record import record_run
     from tornproof_conformance.report.words import named, rests_on
+    from tornproof_conformance.stream.event_file import read_events
 
     record = record_run(read_events(events))
     verdict = record.verdict(identifier)
@@ -119,7 +119,7 @@ def _profile(profile: Profile) -> dict[str, Any]:
 
 def _miniatures(subject: str) -> tuple["Exhibit", ...]:
     """Find miniatures of a name, or of a kind and a name; none if there are none."""
-    from tornproof_conformance.gallery import exhibits, find_exhibits
+    from tornproof_conformance.subjects.gallery import exhibits, find_exhibits
 
     is_one = subject.rpartition("/")[2] in {each.name for each in exhibits()}
     return find_exhibits(subject) if is_one else ()
@@ -162,7 +162,7 @@ def _text(stated: Requirement) -> str:
 
 def _explain_miniature(found: "Exhibit") -> str:
     """Say what is wrong with a miniature, and how to see it caught."""
-    from tornproof_conformance.targets import KINDS
+    from tornproof_conformance.subjects.reference import KINDS
 
     caught = ""
     if found.kind in KINDS:

@@ -10,23 +10,23 @@ import click
 from attrs import frozen
 from rich.console import Console
 from rich.table import Table
+from tornproof_models.crash.explorer import Explorer, is_crash_point
+from tornproof_models.crash.findings import Finding
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES, Profile
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.profiles import CLAIMED, PROFILES, Profile
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import MARKS, Trace
 from tornproof_models.disk.trace_file import load_trace
 from tornproof_models.disk.versions import SECTOR_BYTES
-from tornproof_models.explore.explorer import Explorer, is_crash_point
-from tornproof_models.explore.findings import Finding
-from tornproof_models.explore.target import Options
 
-from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 from tornproof_conformance.commands.options import (
     durability_option,
     segment_bytes_option,
 )
-from tornproof_conformance.exit_codes import CONFORMS, DOES_NOT_CONFORM
-from tornproof_conformance.power.target import RecordedTarget
+from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM
 
 SHOWN = 12
 """Things that a crash may take, of which so many are named."""

@@ -12,7 +12,7 @@ import click
 from attrs import evolve
 from rich.console import Console
 from tornproof.errors import Invalid
-from tornproof_models.explore.engine import Engine
+from tornproof_models.campaigns.engine import Engine
 
 from tornproof_conformance.commands.options import (
     events_json_option,
@@ -20,11 +20,11 @@ from tornproof_conformance.commands.options import (
     target_option,
     timeout_option,
 )
-from tornproof_conformance.events import encode_event
-from tornproof_conformance.fuzzing.events import FuzzEvent
 from tornproof_conformance.fuzzing.examples import DIRECTORY
+from tornproof_conformance.fuzzing.fuzz_events import FuzzEvent
 from tornproof_conformance.fuzzing.fuzzer import Fuzzing, fuzz
 from tornproof_conformance.report.fuzz import FuzzReport, consume, exit_code
+from tornproof_conformance.stream.run_events import encode_event
 
 
 class Share(click.ParamType[tuple[int, int]]):

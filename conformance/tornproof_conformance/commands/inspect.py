@@ -17,7 +17,7 @@ from tornproof.journal import RecoveryReport
 from tornproof.journal.recovery import require_directory
 from tornproof.journal.segments import segment_bases, segment_name
 
-from tornproof_conformance.inspection import (
+from tornproof_conformance.commands.inspection import (
     FoundCursor,
     FoundSegment,
     all_frames,

@@ -8,14 +8,14 @@ from itertools import groupby
 from typing import Any
 
 import click
-from tornproof_models.disk.profiles import PROFILES
+from tornproof_models.disk.crash_models import PROFILES
 
-from tornproof_conformance.adapter_checks import ADAPTER_CHECKS
-from tornproof_conformance.gallery import exhibits
-from tornproof_conformance.machines import MACHINES
-from tornproof_conformance.runner import CHECKS
+from tornproof_conformance.run.adapter_run import ADAPTER_CHECKS
+from tornproof_conformance.run.runner import CHECKS
 from tornproof_conformance.scenarios import SCENARIOS
-from tornproof_conformance.specification import FAMILIES, requirements
+from tornproof_conformance.specification.requirements import FAMILIES, requirements
+from tornproof_conformance.subjects.gallery import exhibits
+from tornproof_conformance.subjects.machines import MACHINES
 from tornproof_conformance.vectors.vector import cases
 
 KINDS = (

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tornproof_conformance.event_file import read_events
 from tornproof_conformance.report.matrix import Matrix, make_matrix, matrix_markdown, sign
-from tornproof_conformance.report.record import record_run
+from tornproof_conformance.report.run_record import record_run
+from tornproof_conformance.stream.event_file import read_events
 
 COLOURS = {"holds": "green", "violated": "bold red", "not covered": "yellow"}
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import click
 
-from tornproof_conformance.adapter.session import TIMEOUT
+from tornproof_conformance.adapter.speaking.session import TIMEOUT
 
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 

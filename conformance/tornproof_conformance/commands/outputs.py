@@ -15,15 +15,15 @@ from attrs import define
 from rich.console import Console
 from tornproof.errors import Invalid
 
-from tornproof_conformance.event_file import write_events
-from tornproof_conformance.events import RunEvent, encode_event
-from tornproof_conformance.known import KnownFailure, excuse, read_known
 from tornproof_conformance.report.badge import render_badge
 from tornproof_conformance.report.junit import render_junit
 from tornproof_conformance.report.markdown import render_markdown
 from tornproof_conformance.report.page import render_page
-from tornproof_conformance.report.record import RunRecord, record_run
+from tornproof_conformance.report.run_record import RunRecord, record_run
 from tornproof_conformance.report.terminal import TerminalReport
+from tornproof_conformance.stream.event_file import write_events
+from tornproof_conformance.stream.known_failures import KnownFailure, excuse, read_known
+from tornproof_conformance.stream.run_events import RunEvent, encode_event
 
 RENDERERS: Mapping[str, Callable[[RunRecord], str]] = {
     "html": render_page,

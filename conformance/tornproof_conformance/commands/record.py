@@ -8,19 +8,19 @@ from pathlib import Path
 import click
 from rich.console import Console
 from tornproof.errors import Invalid
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options
 from tornproof_models.disk.trace import MARKS, SYNCS, Trace, Write
 from tornproof_models.disk.trace_file import save_trace
-from tornproof_models.explore.target import Options
-from tornproof_models.explore.workload import run
 
-from tornproof_conformance.adapter.target import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.cases.programs import SYNTAX, parse_program
 from tornproof_conformance.commands.options import (
     durability_option,
     segment_bytes_option,
 )
-from tornproof_conformance.power.recorded import CannotTrace
-from tornproof_conformance.power.target import RecordedTarget
-from tornproof_conformance.programs import SYNTAX, parse_program
+from tornproof_conformance.power.recorded_session import CannotTrace
+from tornproof_conformance.power.recorded_subject import RecordedTarget
 from tornproof_conformance.recorder.marks import mark
 from tornproof_conformance.recorder.strace import record
 

@@ -13,28 +13,28 @@ from attrs import asdict
 from rich.console import Console
 from rich.markup import escape
 from tornproof.errors import Invalid
-from tornproof_models.explore.target import Target
-from tornproof_models.explore.workload import run
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Target
 
-from tornproof_conformance import reproducer
-from tornproof_conformance.adapter.diagnosis import Diagnosis
-from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.cases import MachineCase, ProgramCase
-from tornproof_conformance.events import ViolationFound
-from tornproof_conformance.exit_codes import (
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
+from tornproof_conformance.cases import reproducer
+from tornproof_conformance.cases.case import MachineCase, ProgramCase
+from tornproof_conformance.cases.reproducer import Reproducer
+from tornproof_conformance.cases.shrinking import repeat
+from tornproof_conformance.power.case_subjects import for_case
+from tornproof_conformance.report.violation import render_violation
+from tornproof_conformance.story.narration import describe_recovery, narrate
+from tornproof_conformance.story.stories import tell
+from tornproof_conformance.stream.exit_codes import (
     BROKEN_ADAPTER,
     CONFORMS,
     DOES_NOT_CONFORM,
     USAGE,
 )
-from tornproof_conformance.machines import MachineTarget, make_machine
-from tornproof_conformance.power.cases import for_case
-from tornproof_conformance.report.violation import render_violation
-from tornproof_conformance.reproducer import Reproducer
-from tornproof_conformance.shrinking import repeat
-from tornproof_conformance.story.narration import describe_recovery, narrate
-from tornproof_conformance.story.stories import tell
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.stream.run_events import ViolationFound
+from tornproof_conformance.subjects.machines import MachineTarget, make_machine
+from tornproof_conformance.subjects.reference import find_target
 
 
 @click.command("replay")

@@ -10,7 +10,7 @@ from tornproof_conformance.commands.options import (
     events_json_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
-from tornproof_conformance.event_file import read_events
+from tornproof_conformance.stream.event_file import read_events
 
 
 @click.command("report")

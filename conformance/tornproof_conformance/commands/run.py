@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from tornproof_conformance.adapter_checks import check_adapter, select
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.commands.check import finish
 from tornproof_conformance.commands.options import (
@@ -18,6 +17,7 @@ from tornproof_conformance.commands.options import (
     timeout_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options
+from tornproof_conformance.run.adapter_run import check_adapter, select
 
 
 @click.command("run")

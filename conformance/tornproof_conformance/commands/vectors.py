@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 from tornproof.errors import Invalid
 
-from tornproof_conformance import reproducer
-from tornproof_conformance.places import specification_directory
-from tornproof_conformance.targets import find_target
-from tornproof_conformance.vectors.files import append_case, lint
+from tornproof_conformance.cases import reproducer
+from tornproof_conformance.cases.promotion import make_case
+from tornproof_conformance.specification.places import specification_directory
+from tornproof_conformance.subjects.reference import find_target
 from tornproof_conformance.vectors.judging import judge_vector
-from tornproof_conformance.vectors.promotion import make_case
 from tornproof_conformance.vectors.vector import image_vector
+from tornproof_conformance.vectors.vector_files import append_case, lint
 
 
 @click.group("vectors")

@@ -1,9 +1,8 @@
 """
-Fuzzing: search until the time is up.
+Fuzzing: search until the time is over.
 
-- `fuzzer`: who searches for how long, and what becomes of a finding
-- `hunts`, `adapter_hunts`: the ways in which it searches
-- `searching`: search with Hypothesis, past what is known
+- `fuzzer`: the rounds, and what becomes of a finding
+- `adapter_hunts`: the searches of an adapter
 - `examples`: where interesting examples are kept and shared
-- `events`: what happens, as a stream
+- `fuzz_events`: what happens, as a stream
 """

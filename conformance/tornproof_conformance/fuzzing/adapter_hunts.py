@@ -23,8 +23,7 @@ from random import Random
 
 from attrs import frozen
 from tornproof_models.contract.delivery import Profile
-from tornproof_models.disk.faults import Fault
-from tornproof_models.explore.program import (
+from tornproof_models.crash.program import (
     Append,
     Fail,
     Kill,
@@ -35,20 +34,21 @@ from tornproof_models.explore.program import (
     Submit,
     Sync,
 )
-from tornproof_models.explore.recovering import Recovered
-from tornproof_models.explore.shrink import minimise
-from tornproof_models.explore.target import Options
+from tornproof_models.crash.recovery import Recovered
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.faults import Fault
+from tornproof_models.shrinking.counterexample import minimise
 
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 from tornproof_conformance.adapter.arming import Arming, faults_of
-from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.cases import ExerciseCase, Problem, try_case
+from tornproof_conformance.cases.case import ExerciseCase, Problem, try_case
+from tornproof_conformance.cases.hypothesis_search import Order
+from tornproof_conformance.cases.shrinking import repeat, shrink_problem
 from tornproof_conformance.checks import Clock, io_errors, kills, power_loss
 from tornproof_conformance.checks.exploration import DURABILITIES
-from tornproof_conformance.fuzzing.hunts import Catch, Hunt
-from tornproof_conformance.fuzzing.searching import Order
-from tornproof_conformance.power.cases import for_case
-from tornproof_conformance.power.target import REPEATING, RecordedTarget
-from tornproof_conformance.shrinking import repeat, shrink_problem
+from tornproof_conformance.power.case_subjects import for_case
+from tornproof_conformance.power.recorded_subject import REPEATING, RecordedTarget
+from tornproof_conformance.search.hunts import Catch, Hunt
 
 LONGEST = 10
 """Steps of a program that is crashed everywhere: twice as many as those that are all tried."""

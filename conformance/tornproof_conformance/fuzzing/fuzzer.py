@@ -31,25 +31,30 @@ from itertools import count, islice
 from pathlib import Path
 
 from attrs import define, field, frozen
-from tornproof_models.explore.engine import Engine, Workers
-from tornproof_models.explore.target import Target
+from tornproof_models.campaigns.engine import Engine, Workers
+from tornproof_models.crash.subject import Target
 
-from tornproof_conformance import reproducer
-from tornproof_conformance.adapter.diagnosis import Diagnosis
-from tornproof_conformance.adapter.session import TIMEOUT
-from tornproof_conformance.adapter.target import AdapterTarget
-from tornproof_conformance.cases import MachineCase, Problem
-from tornproof_conformance.events import ViolationFound
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
+from tornproof_conformance.adapter.speaking.session import TIMEOUT
+from tornproof_conformance.cases import reproducer
+from tornproof_conformance.cases.case import MachineCase, Problem
+from tornproof_conformance.cases.hypothesis_search import Order
 from tornproof_conformance.fuzzing.adapter_hunts import hunting
-from tornproof_conformance.fuzzing.events import FuzzEvent, FuzzFinished, FuzzProgress, FuzzStarted
 from tornproof_conformance.fuzzing.examples import DIRECTORY, open_database
-from tornproof_conformance.fuzzing.hunts import Catch, Hunt, hunts_of
-from tornproof_conformance.fuzzing.searching import Order
-from tornproof_conformance.machines import MachineTarget
-from tornproof_conformance.power.cases import for_case
-from tornproof_conformance.runner import diagnosed
+from tornproof_conformance.fuzzing.fuzz_events import (
+    FuzzEvent,
+    FuzzFinished,
+    FuzzProgress,
+    FuzzStarted,
+)
+from tornproof_conformance.power.case_subjects import for_case
+from tornproof_conformance.run.runner import diagnosed
+from tornproof_conformance.search.hunts import Catch, Hunt, hunts_of
 from tornproof_conformance.story.stories import tell
-from tornproof_conformance.targets import find_target
+from tornproof_conformance.stream.run_events import ViolationFound
+from tornproof_conformance.subjects.machines import MachineTarget
+from tornproof_conformance.subjects.reference import find_target
 
 
 @frozen

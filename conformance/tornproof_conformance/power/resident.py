@@ -23,22 +23,22 @@ from typing import Any
 from attrs import define, field, frozen
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import History, Record
+from tornproof_models.crash.program import grow_payload
+from tornproof_models.crash.recovery import PROBE, PROBE_BYTES, Recovered
+from tornproof_models.crash.subject import DIRECTORY, Options
 from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.explore.program import grow_payload
-from tornproof_models.explore.recovering import PROBE, PROBE_BYTES, Recovered
-from tornproof_models.explore.target import DIRECTORY, Options
 
-from tornproof_conformance.adapter.diagnosis import WrongId
-from tornproof_conformance.adapter.messages import (
+from tornproof_conformance.adapter.speaking.diagnosis import WrongId
+from tornproof_conformance.adapter.speaking.messages import (
     PROTOCOL,
     Unreadable,
     decode_ok,
     decode_reply,
 )
-from tornproof_conformance.adapter.patience import MOMENT, OutOfPatience, Patience
-from tornproof_conformance.adapter.process import Deadline, Ended, LineProcess
-from tornproof_conformance.adapter.session import TIMEOUT
-from tornproof_conformance.power.directories import clear_away, lay_out
+from tornproof_conformance.adapter.speaking.patience import MOMENT, OutOfPatience, Patience
+from tornproof_conformance.adapter.speaking.process import Deadline, Ended, LineProcess
+from tornproof_conformance.adapter.speaking.session import TIMEOUT
+from tornproof_conformance.power.image_directories import clear_away, lay_out
 
 BATCH = 32
 """Images whose requests are written at once: what they and their replies take fits a pipe."""

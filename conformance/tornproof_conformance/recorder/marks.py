@@ -29,7 +29,7 @@ from tornproof_models.disk.trace import (
     Trace,
 )
 
-from tornproof_conformance.adapter.messages import (
+from tornproof_conformance.adapter.speaking.messages import (
     Reply,
     Unreadable,
     decode_arguments,

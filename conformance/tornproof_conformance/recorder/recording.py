@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from attrs import define, field, frozen
-from tornproof_models.disk.possible import LARGEST_FILE_BYTES
+from tornproof_models.disk.legality import LARGEST_FILE_BYTES
 from tornproof_models.disk.trace import (
     Create,
     MakeDirectory,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from attrs import frozen
 from tornproof.errors import TornproofError
-from tornproof_models.disk.replay import Replay
+from tornproof_models.disk.shared_disk import Replay
 from tornproof_models.disk.trace import MARKS, Image, Operation, Trace
 
 from tornproof_conformance.recorder.recording import Recording, Said, Untraceable

@@ -4,7 +4,7 @@ A badge, as the endpoint format of shields.io: a file to be served from anywhere
 
 import json
 
-from tornproof_conformance.report.record import RunRecord
+from tornproof_conformance.report.run_record import RunRecord
 
 
 def render_badge(record: RunRecord) -> str:

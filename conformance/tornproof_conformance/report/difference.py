@@ -7,8 +7,8 @@ looks any more.  The second is the one that goes unnoticed.
 
 from attrs import frozen
 
-from tornproof_conformance.events import RequirementJudged, ViolationFound
-from tornproof_conformance.report.record import RunRecord
+from tornproof_conformance.report.run_record import RunRecord
+from tornproof_conformance.stream.run_events import RequirementJudged, ViolationFound
 
 NOT_JUDGED = "not judged"
 

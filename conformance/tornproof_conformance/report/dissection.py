@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from tornproof_conformance.events import FileStory
+from tornproof_conformance.stream.run_events import FileStory
 
 PARTS = (("length", 4), ("CRC32C", 4), ("BLAKE3", 32))
 """What stands before the payload (FRM-1), with sizes in bytes."""

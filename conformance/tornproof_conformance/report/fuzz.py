@@ -8,15 +8,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from tornproof_conformance.events import Diagnosed, ViolationFound
-from tornproof_conformance.exit_codes import (
+from tornproof_conformance.fuzzing.fuzz_events import (
+    FuzzEvent,
+    FuzzFinished,
+    FuzzProgress,
+    FuzzStarted,
+)
+from tornproof_conformance.report.violation import render_diagnosis, render_violation
+from tornproof_conformance.stream.exit_codes import (
     BROKEN_ADAPTER,
     CONFORMS,
     DOES_NOT_CONFORM,
     INCONCLUSIVE,
 )
-from tornproof_conformance.fuzzing.events import FuzzEvent, FuzzFinished, FuzzProgress, FuzzStarted
-from tornproof_conformance.report.violation import render_diagnosis, render_violation
+from tornproof_conformance.stream.run_events import Diagnosed, ViolationFound
 
 
 class FuzzReport:

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from tornproof_conformance.events import RequirementJudged, ViolationFound
-from tornproof_conformance.report.record import RunRecord
+from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.report.words import (
     diagnosis_lines,
     excuse_words,
@@ -23,7 +22,8 @@ from tornproof_conformance.report.words import (
     replay_command,
     rests_on,
 )
-from tornproof_conformance.specification import FAMILIES
+from tornproof_conformance.specification.requirements import FAMILIES
+from tornproof_conformance.stream.run_events import RequirementJudged, ViolationFound
 
 _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""

@@ -8,9 +8,7 @@ markup, so everything from outside goes through `plain`, `code` or `block`.
 import re
 from collections.abc import Iterator
 
-from tornproof_conformance.events import ViolationFound
-from tornproof_conformance.exit_codes import CONFORMS
-from tornproof_conformance.report.record import RunRecord
+from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.report.words import (
     SIGNS,
     diagnosis_lines,
@@ -22,6 +20,8 @@ from tornproof_conformance.report.words import (
     rests_on,
     settings_words,
 )
+from tornproof_conformance.stream.exit_codes import CONFORMS
+from tornproof_conformance.stream.run_events import ViolationFound
 
 _MARKUP = re.compile(r"([\\`*_\[\]#|~])|(?<=^)([-+=])|(?<=^\d)([.)])")
 """What would be markup: anywhere, or at the beginning of a line."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from attrs import frozen
 
 from tornproof_conformance.report.markdown import plain
-from tornproof_conformance.report.record import RunRecord
+from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.report.words import SIGNS, named
-from tornproof_conformance.specification import FAMILIES
+from tornproof_conformance.specification.requirements import FAMILIES
 
 NOT_JUDGED = "not judged"
 """What stands where a run said nothing about a requirement."""

@@ -18,16 +18,8 @@ from attrs import frozen
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from tornproof_conformance.events import (
-    CrashStory,
-    FileStory,
-    Moment,
-    RequirementJudged,
-    ShownRecord,
-    ViolationFound,
-)
 from tornproof_conformance.report.dissection import Piece, dissect
-from tornproof_conformance.report.record import RunRecord
+from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.report.words import (
     SIGNS,
     excuse_words,
@@ -38,8 +30,16 @@ from tornproof_conformance.report.words import (
     recovered_words,
     replay_command,
 )
-from tornproof_conformance.specification import FAMILIES
+from tornproof_conformance.specification.requirements import FAMILIES
 from tornproof_conformance.story.lanes import CALLS
+from tornproof_conformance.stream.run_events import (
+    CrashStory,
+    FileStory,
+    Moment,
+    RequirementJudged,
+    ShownRecord,
+    ViolationFound,
+)
 
 SHOWN_BYTES = 64
 """How many bytes of one part of a frame are shown: a digest, and most payloads, whole."""

@@ -19,12 +19,12 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from tornproof_conformance import events
-from tornproof_conformance.adapter.messages import profiles
-from tornproof_conformance.events import RequirementJudged, RunEvent, ViolationFound
-from tornproof_conformance.report.record import RunRecord, record_run
+from tornproof_conformance.adapter.speaking.messages import profiles
+from tornproof_conformance.report.run_record import RunRecord, record_run
 from tornproof_conformance.report.violation import render_diagnosis, render_violation
 from tornproof_conformance.report.words import SIGNS, outcome, rests_on
+from tornproof_conformance.stream import run_events
+from tornproof_conformance.stream.run_events import RequirementJudged, RunEvent, ViolationFound
 
 COLOURS = {"holds": "green", "violated": "bold red", "not covered": "yellow"}
 
@@ -76,26 +76,26 @@ class TerminalReport:
 
     def _take(self, event: RunEvent) -> None:
         match event:
-            case events.RunStarted():
+            case run_events.RunStarted():
                 self._console.print(_opening(event))
                 claimed = event.implementation.claims
                 self._console.print(_claims(event.implementation) if claimed else "")
-            case events.CheckStarted(check, title):
+            case run_events.CheckStarted(check, title):
                 self._task = self._progress.add_task(check, detail=title, total=None)
                 self._began = self._clock()
-            case events.Progress(check, done, total, detail):
+            case run_events.Progress(check, done, total, detail):
                 detail += self._rate(event)
                 self._progress.update(self._task, completed=done, total=total, detail=detail)
                 self._log_progress(f"{check:<12} {done * 100 // max(total, 1)} %, {detail}")
             case ViolationFound():
                 self._console.print(f"  [bold red]✗ {event.requirement}[/] {escape(event.message)}")
-            case events.CheckFinished(check, covered, seconds):
+            case run_events.CheckFinished(check, covered, seconds):
                 self._progress.remove_task(self._task)
                 style = "default" if event.conclusive else "bold yellow"
                 words = Text(f"{covered} ({seconds:.1f} s)", style=style)
                 self._console.print(_labelled((Text(check, style="bold"), words)))
 
-    def _rate(self, event: events.Progress) -> str:
+    def _rate(self, event: run_events.Progress) -> str:
         elapsed = self._clock() - self._began
         if not event.images or elapsed < 1:
             return ""
@@ -109,7 +109,7 @@ class TerminalReport:
         self._console.print(line, markup=False)
 
 
-def _opening(event: events.RunStarted) -> str:
+def _opening(event: run_events.RunStarted) -> str:
     judged = event.implementation
     name = " ".join(filter(None, (judged.name, judged.version)))
     language = f" ({escape(judged.language)})" if judged.language else ""
@@ -120,7 +120,7 @@ def _opening(event: events.RunStarted) -> str:
     )
 
 
-def _claims(judged: events.Implementation) -> Padding:
+def _claims(judged: run_events.Implementation) -> Padding:
     """Say what an adapter claims, and what it does not, which is not run."""
     rest = sorted(profiles() - set(judged.claims))
     claimed = (Text("claims"), Text(", ".join(judged.claims)))

@@ -10,18 +10,18 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from tornproof_conformance.events import (
-    CrashStory,
-    Diagnosed,
-    FileStory,
-    Moment,
-    ViolationFound,
-)
 from tornproof_conformance.report.dissection import VALID, Piece, dissect
 from tornproof_conformance.report.words import (
     records_words,
     recovered_words,
     replay_command,
+)
+from tornproof_conformance.stream.run_events import (
+    CrashStory,
+    Diagnosed,
+    FileStory,
+    Moment,
+    ViolationFound,
 )
 
 LAST_MOMENTS = 14

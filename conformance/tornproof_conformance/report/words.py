@@ -2,8 +2,13 @@
 The words that all reports use for verdicts.
 """
 
-from tornproof_conformance.events import Diagnosed, RequirementJudged, ShownRecord, ViolationFound
-from tornproof_conformance.report.record import RunRecord
+from tornproof_conformance.report.run_record import RunRecord
+from tornproof_conformance.stream.run_events import (
+    Diagnosed,
+    RequirementJudged,
+    ShownRecord,
+    ViolationFound,
+)
 
 SIGNS = {"holds": "✓", "violated": "✗", "not covered": "·"}
 

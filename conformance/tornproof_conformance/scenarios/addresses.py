@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from typing import Protocol, cast
 
 from tornproof_models.contract.journal import Record, Violation
+from tornproof_models.crash.program import Append, Rotate, grow_payload
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options, Target
 from tornproof_models.disk.trace import (
     Acked,
     Create,
@@ -16,9 +19,6 @@ from tornproof_models.disk.trace import (
     SyncDirectory,
     Write,
 )
-from tornproof_models.explore.program import Append, Rotate, grow_payload
-from tornproof_models.explore.target import Options, Target
-from tornproof_models.explore.workload import run
 
 from tornproof_conformance.scenarios.scenario import (
     FORMAT,
@@ -27,7 +27,7 @@ from tornproof_conformance.scenarios.scenario import (
     error_code,
     scenario,
 )
-from tornproof_conformance.story.frames import make_frame, read_frames
+from tornproof_conformance.vectors.frames import make_frame, read_frames
 
 SIZES = (10, 100, 600, 0, 30, 700, 24, 24, 500, 4)
 """Payloads below, at and above a segment of 512 bytes."""

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from blake3 import blake3
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.program import grow_payload
-from tornproof_models.explore.target import Options, Target
+from tornproof_models.crash.program import grow_payload
+from tornproof_models.crash.subject import Options, Target
 
 from tornproof_conformance.scenarios.scenario import FORMAT, Situation, error_code, scenario
-from tornproof_conformance.story.frames import HEADER_BYTES, make_frame
+from tornproof_conformance.vectors.frames import HEADER_BYTES, make_frame
 
 PAYLOADS = (b"", b"a", b"\0" * 40, grow_payload(100, 1), grow_payload(257, 2))
 FIRST = "0" * 16 + ".wal"

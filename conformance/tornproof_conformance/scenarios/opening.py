@@ -5,11 +5,11 @@ Scenarios about opening: what recovery reads, reports, refuses and leaves alone.
 from collections.abc import Iterator
 
 from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.program import Append, Rotate, grow_payload
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options, Target
 from tornproof_models.disk.faults import Fault, Kind
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.program import Append, Rotate, grow_payload
-from tornproof_models.explore.target import Options, Target
-from tornproof_models.explore.workload import run
 
 from tornproof_conformance.scenarios.scenario import (
     FORMAT,
@@ -18,7 +18,7 @@ from tornproof_conformance.scenarios.scenario import (
     error_code,
     scenario,
 )
-from tornproof_conformance.story.frames import make_frame
+from tornproof_conformance.vectors.frames import make_frame
 
 FIRST = "0" * 16 + ".wal"
 WATERMARK = "watermark"

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from attrs import astuple, evolve
-from tornproof_models.contract.chain import (
+from tornproof_models.contract.hash_chain import (
     PairwiseRow,
     later_chain,
     pairwise_chain,
     pairwise_hash,
 )
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.target import Target
+from tornproof_models.crash.subject import Target
 
 from tornproof_conformance.scenarios.scenario import scenario
 from tornproof_conformance.subjects.queues import VerifiesPairwise

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from attrs import Factory, field, frozen
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Target, new_disk
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
-from tornproof_models.explore.target import DIRECTORY, JournalUnderTest, Options, Target, new_disk
 
 CORE, FORMAT, SEGMENTS, READER, GROUP_COMMIT, WATERMARK = (
     f"journal/{name}"

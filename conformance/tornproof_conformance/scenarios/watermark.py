@@ -9,14 +9,14 @@ what it is good for shows in what recovery refuses and what it cuts.
 from collections.abc import Iterator
 
 from tornproof_models.contract.journal import Record, Violation
+from tornproof_models.crash.program import grow_payload
+from tornproof_models.crash.subject import DIRECTORY, Target
+from tornproof_models.disk.crash_models import PROFILES
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.trace import Image
-from tornproof_models.explore.program import grow_payload
-from tornproof_models.explore.target import DIRECTORY, Target
 
 from tornproof_conformance.scenarios.scenario import WATERMARK, Situation, error_code, scenario
-from tornproof_conformance.story.frames import make_frame
+from tornproof_conformance.vectors.frames import make_frame
 
 FILE = "watermark"
 

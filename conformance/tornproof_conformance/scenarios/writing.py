@@ -5,12 +5,12 @@ Scenarios about a writer: one at a time, and what it does after an error.
 from collections.abc import Iterator
 
 from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.program import Append, grow_payload
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options, Target
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.faults import Fault, Kind
-from tornproof_models.disk.profiles import CLAIMED, PROFILES
-from tornproof_models.explore.explorer import Explorer
-from tornproof_models.explore.program import Append, grow_payload
-from tornproof_models.explore.target import Options, Target
-from tornproof_models.explore.workload import run
 
 from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from tornproof_models.disk import trace
 from tornproof_models.disk.trace import Event, Trace, number_inodes
 
-from tornproof_conformance.events import Moment
+from tornproof_conformance.stream.run_events import Moment
 
 CALLS, WRITES, SYNCS = "calls", "writes", "syncs"
 LANES = (CALLS, WRITES, SYNCS)

@@ -4,12 +4,12 @@ Tell a program step by step, with what each step did to the disk.
 
 from collections.abc import Iterator
 
+from tornproof_models.crash.recovery import recover
+from tornproof_models.crash.run import Run
+from tornproof_models.crash.subject import Options, Target, new_disk
 from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.explore.recovering import recover
-from tornproof_models.explore.target import Options, Target, new_disk
-from tornproof_models.explore.workload import Run
 
-from tornproof_conformance.cases import ProgramCase
+from tornproof_conformance.cases.case import ProgramCase
 from tornproof_conformance.story.lanes import moments_of
 
 

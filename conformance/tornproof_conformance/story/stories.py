@@ -9,14 +9,14 @@ from hashlib import blake2b
 
 from attrs import frozen
 from tornproof_models.contract.journal import Record
-from tornproof_models.disk.replay import Replay
+from tornproof_models.crash.findings import Finding
+from tornproof_models.crash.recovery import recover
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import DIRECTORY, Target, new_disk
+from tornproof_models.disk.shared_disk import Replay
 from tornproof_models.disk.trace import Image, Observed, Trace
-from tornproof_models.explore.findings import Finding
-from tornproof_models.explore.recovering import recover
-from tornproof_models.explore.target import DIRECTORY, Target, new_disk
-from tornproof_models.explore.workload import run
 
-from tornproof_conformance.cases import (
+from tornproof_conformance.cases.case import (
     BatchCase,
     DeliveryCase,
     ExerciseCase,
@@ -27,17 +27,17 @@ from tornproof_conformance.cases import (
     ScheduleCase,
     VectorCase,
 )
-from tornproof_conformance.events import (
+from tornproof_conformance.cases.shrinking import profile_of
+from tornproof_conformance.specification.requirements import requirement
+from tornproof_conformance.story.lanes import moments_of
+from tornproof_conformance.stream.run_events import (
     CrashStory,
     FileStory,
     Moment,
     ShownRecord,
     ViolationFound,
 )
-from tornproof_conformance.shrinking import profile_of
-from tornproof_conformance.specification import requirement
-from tornproof_conformance.story.frames import SEGMENT, read_frames
-from tornproof_conformance.story.lanes import moments_of
+from tornproof_conformance.vectors.frames import SEGMENT, read_frames
 from tornproof_conformance.vectors.judging import show_vector
 from tornproof_conformance.vectors.vector import ImageVector, Recovered, image_vectors
 

@@ -1,7 +1,8 @@
 """
-What is judged besides a journal.
+What is judged in this process.
 
-- `group_commits`: batches, and threads that share a sync
-- `indexes`: audit indexes
-- `queues`: deferred queues, and chains
+- `reference`: the reference implementation, and the miniatures by name
+- `gallery`: every miniature
+- `machines`: the state machines, and what each can judge
+- `group_commits`, `indexes`, `queues`: what is judged besides a journal
 """

@@ -18,9 +18,9 @@ from tornproof.errors import Invalid
 from tornproof.filesystem import Filesystem
 from tornproof_models.contract.group_commit import Bounds
 from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.subject import Target
 from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.explore.target import Target
-from tornproof_models.machines.group_commit import (
+from tornproof_models.machines.batching_situations import (
     SITUATIONS,
     BatcherUnderTest,
     Exploration,

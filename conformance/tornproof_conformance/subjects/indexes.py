@@ -15,10 +15,10 @@ from typing import Any, Protocol, runtime_checkable
 from attrs import frozen
 from tornproof.errors import Invalid, TornproofError
 from tornproof.kv import KeyValueStore, MemoryKeyValueStore
-from tornproof_models.contract.audit import Audit
+from tornproof_models.contract.audit_index import Audit
 from tornproof_models.contract.journal import Violation
-from tornproof_models.explore.target import Target
-from tornproof_models.machines.audit import StoreUnderTest
+from tornproof_models.crash.subject import Target
+from tornproof_models.machines.audit_machine import StoreUnderTest
 
 from tornproof_conformance.vectors.vector import cases
 

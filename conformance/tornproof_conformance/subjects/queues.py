@@ -3,7 +3,7 @@ What is judged besides a journal: deferred queues, and chains.
 
 A target that has a queue offers `open_queue`, and one that has a chain
 `open_chain`; what has neither is not judged on them.  The programs that a queue
-goes through are those of `tornproof_models.explore.delivery_program`, and here they
+goes through are those of `tornproof_models.queues.delivery_program`, and here they
 are turned into JSON's types and back.
 """
 
@@ -17,21 +17,21 @@ from attrs import asdict
 from tornproof.errors import Invalid
 from tornproof_models.contract.delivery import Profile
 from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.subject import Target
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.disk.faults import Fault
-from tornproof_models.explore import deliveries
-from tornproof_models.explore import delivery_program as steps
-from tornproof_models.explore.delivery_program import Arm, FailDisk, Program, Step
-from tornproof_models.explore.hunting import violations_of
-from tornproof_models.explore.schedules import Exploration
-from tornproof_models.explore.target import Target
+from tornproof_models.queues import delivery_program as steps
+from tornproof_models.queues import delivery_run
+from tornproof_models.queues.delivery_program import Arm, FailDisk, Program, Step
+from tornproof_models.queues.fault_sweep import violations_of
+from tornproof_models.queues.schedules import Exploration
 
 
 @runtime_checkable
 class HasQueue(Protocol):
     """A target with a deferred queue."""
 
-    def open_queue(self, profile: Profile) -> deliveries.Target:
+    def open_queue(self, profile: Profile) -> delivery_run.Target:
         """Make a queue of its own, with its database and its spool."""
         ...
 

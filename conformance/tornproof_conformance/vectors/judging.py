@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import Record, Violation
+from tornproof_models.crash.subject import DIRECTORY, Options, Target, new_disk
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
-from tornproof_models.explore.target import DIRECTORY, Options, Target, new_disk
 
 from tornproof_conformance.vectors.vector import ImageVector, Recovered, Refused
 

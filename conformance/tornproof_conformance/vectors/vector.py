@@ -18,10 +18,10 @@ from typing import Any
 
 from attrs import frozen
 
-from tornproof_conformance import specification
-from tornproof_conformance.places import specification_directory
-from tornproof_conformance.schemas import complaint
-from tornproof_conformance.specification import Level, SpecificationError
+from tornproof_conformance.specification import requirements
+from tornproof_conformance.specification.places import specification_directory
+from tornproof_conformance.specification.requirements import Level, SpecificationError
+from tornproof_conformance.specification.schemas import complaint
 
 
 @frozen
@@ -86,7 +86,7 @@ def cases(directory: Path | None = None) -> tuple[Mapping[str, Any], ...]:
             if case["id"] in found:
                 raise SpecificationError(f"{path}: {case['id']} is given to two cases")
             for identifier in case["requirements"]:
-                specification.requirement(identifier)
+                requirements.requirement(identifier)
             found[case["id"]] = case
     return tuple(found.values())
 

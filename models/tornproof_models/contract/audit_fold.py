@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from attrs import frozen
 
-from tornproof_models.contract.audit import Audit, layout, short
+from tornproof_models.contract.audit_index import Audit, layout, short
 from tornproof_models.contract.journal import Violation
 
 

@@ -21,8 +21,8 @@ from itertools import combinations, product
 from math import prod
 from typing import TypeAlias
 
-from tornproof_models.disk.building import Builder, Choice, bits, unwritten_contents
-from tornproof_models.disk.profiles import Profile
+from tornproof_models.disk.crash_models import Profile
+from tornproof_models.disk.image_builder import Builder, Choice, bits, unwritten_contents
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Event, Image
 from tornproof_models.disk.versions import Register, Version

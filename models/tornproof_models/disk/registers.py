@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from attrs import Factory, define, field
 
-from tornproof_models.disk.live import LiveTree
+from tornproof_models.disk.page_cache import LiveTree
 from tornproof_models.disk.trace import (
     ROOT,
     Create,

@@ -30,7 +30,7 @@ from attrs import fields
 from tornproof.errors import Invalid
 
 from tornproof_models.disk import trace as t
-from tornproof_models.disk.possible import Impossible, PossibleDisk, is_name
+from tornproof_models.disk.legality import Impossible, PossibleDisk, is_name
 from tornproof_models.disk.trace import Event, Image, Trace
 
 FORMAT = "tornproof-trace/1"

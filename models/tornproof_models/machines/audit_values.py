@@ -8,7 +8,7 @@ Few of each are enough, and make repetitions and ties likely.
 
 from hypothesis import strategies as st
 
-from tornproof_models.contract.audit import MAX_TIMESTAMP, Audit
+from tornproof_models.contract.audit_index import MAX_TIMESTAMP, Audit
 
 IDENTIFIERS = [
     bytes(32),

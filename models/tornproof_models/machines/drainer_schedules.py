@@ -45,9 +45,9 @@ from tornproof_models.database_faults import (
     Strike,
     When,
 )
-from tornproof_models.explore.deliveries import FAULTS
-from tornproof_models.explore.delivery_program import event_id, payload_of
-from tornproof_models.explore.schedules import Exploration, explore
+from tornproof_models.queues.delivery_program import event_id, payload_of
+from tornproof_models.queues.delivery_run import FAULTS
+from tornproof_models.queues.schedules import Exploration, explore
 
 Rows: TypeAlias = tuple[tuple[tuple[Any, ...], ...], ...]
 """The rows of the chain, the dead letters, and the one row of the spool's position."""

@@ -16,7 +16,10 @@ from attrs import frozen
 
 from tornproof_models.contract.delivery import Profile, Violation
 from tornproof_models.database_faults import Kind, When
-from tornproof_models.explore.delivery_program import (
+from tornproof_models.machines.chain_holes import Story, tell_collision, tell_rewriting
+from tornproof_models.machines.reference_queue import ReferenceQueue
+from tornproof_models.miniatures.deferred_audit_v07 import DeferredAuditV07
+from tornproof_models.queues.delivery_program import (
     Arm,
     AskDrain,
     Hold,
@@ -25,10 +28,7 @@ from tornproof_models.explore.delivery_program import (
     Step,
     Submit,
 )
-from tornproof_models.explore.hunting import Finding, hunt, violations_of
-from tornproof_models.machines.chain_holes import Story, tell_collision, tell_rewriting
-from tornproof_models.machines.reference_queue import ReferenceQueue
-from tornproof_models.miniatures.deferred_audit_v07 import DeferredAuditV07
+from tornproof_models.queues.fault_sweep import Finding, hunt, violations_of
 
 
 @frozen

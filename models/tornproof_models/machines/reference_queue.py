@@ -31,12 +31,12 @@ from tornproof_models.contract.delivery import (
     State,
 )
 from tornproof_models.database_faults import MemoryDatabase
+from tornproof_models.disk.crash_models import PROFILES
 from tornproof_models.disk.faults import Fault as DiskFault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.profiles import PROFILES
 from tornproof_models.disk.trace import Image
-from tornproof_models.explore.deliveries import Look
+from tornproof_models.queues.delivery_run import Look
 
 SPOOL = "/spool"
 

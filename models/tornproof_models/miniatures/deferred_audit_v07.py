@@ -23,8 +23,8 @@ from tornproof_models.contract.delivery import (
     State,
 )
 from tornproof_models.database_faults import FaultyConnection, Panic
-from tornproof_models.explore.deliveries import MAX_MOVES, Look
 from tornproof_models.miniatures.surroundings import Surroundings
+from tornproof_models.queues.delivery_run import MAX_MOVES, Look
 
 SCHEMA = """
 CREATE TABLE signed_events (id TEXT PRIMARY KEY, payload_hash BLOB, sequence INTEGER UNIQUE);

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from tornproof.filesystem import Filesystem
 
-from tornproof_models.explore.target import Options
+from tornproof_models.crash.subject import Options
 from tornproof_models.miniatures.small_journal import SmallJournal
 
 # Promised too early

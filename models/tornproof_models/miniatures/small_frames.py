@@ -14,7 +14,7 @@ from blake3 import blake3
 from crc32c import crc32c
 from tornproof.filesystem import File
 
-from tornproof_models.explore.target import Options
+from tornproof_models.crash.subject import Options
 
 HEADER_BYTES = 40
 

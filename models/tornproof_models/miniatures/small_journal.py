@@ -35,7 +35,7 @@ from tornproof.errors import (
 from tornproof.filesystem import File, Filesystem
 
 from tornproof_models.contract.journal import Record
-from tornproof_models.explore.target import Options
+from tornproof_models.crash.subject import Options
 from tornproof_models.miniatures.small_frames import Damage
 from tornproof_models.miniatures.small_recovery import SmallRecovery, write_all
 

@@ -14,7 +14,7 @@ from attrs import frozen
 from tornproof.errors import Corrupt, MissingSegment
 from tornproof.filesystem import File, Filesystem
 
-from tornproof_models.explore.target import DIRECTORY, Options
+from tornproof_models.crash.subject import DIRECTORY, Options
 from tornproof_models.miniatures.small_frames import HEADER_BYTES, Damage, SmallFrames
 
 

@@ -1,0 +1,111 @@
+"""
+The directory of an adapter, where a simulated disk is expected.
+
+A workload keeps its marks beside what happens on its disk, puts images on it and
+looks at what is there.  A directory can do all that.  It cannot be told to fail,
+and it does not see what is done to it; what needs that is not asked of an
+adapter, or is asked with a recorder around it.
+
+Each disk is a fresh directory, and is removed when nobody needs it any more.
+"""
+
+import shutil
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+from tornproof.errors import Invalid
+from tornproof_models.crash.subject import DIRECTORY
+from tornproof_models.disk.faults import Fault, Kind
+from tornproof_models.disk.trace import Event, Image, Trace
+
+from tornproof_conformance.adapter.speaking.diagnosis import WritesOutside
+
+
+class DirectoryDisk:
+    """A directory that begins as an image, and the marks of what was asked and answered."""
+
+    armed = False
+    operations = 0
+    """Of the operations of a process nothing is known."""
+
+    largest_read = 0
+
+    def __init__(
+        self, root: Path, release: Callable[["DirectoryDisk"], None], image: Image | None = None
+    ) -> None:
+        self.initial = image or Image()
+        self.events: list[Event] = []
+        self.kinds: list[Kind] = []
+        self._root = root
+        self._release = release
+        root.mkdir()
+        place(self.initial, root)
+        self.directory.mkdir(exist_ok=True)
+        weakref.finalize(self, shutil.rmtree, root, ignore_errors=True)
+
+    @property
+    def directory(self) -> Path:
+        """What the adapter is given."""
+        return self._root / DIRECTORY.lstrip("/")
+
+    @property
+    def image(self) -> Image:
+        """
+        The files that are there now.
+
+        Empty files that were not there at the beginning are left out: they hold
+        nothing, and are what a lock looks like.
+        """
+        files, directories = {}, set()
+        for path in sorted(self._root.rglob("*")):
+            name = f"/{path.relative_to(self._root)}"
+            if path.is_dir():
+                directories.add(name)
+                continue
+            try:
+                content = path.read_bytes()
+            except OSError:
+                continue  # a socket, or gone since
+            if content or name in self.initial.files:
+                files[name] = content
+        return Image(files, frozenset(directories))
+
+    @property
+    def trace(self) -> Trace:
+        """The marks: of what lies between them nothing is known."""
+        return Trace(self.initial, tuple(self.events))
+
+    def release_locks(self) -> None:
+        """Kill whoever has a journal open here."""
+        self._release(self)
+
+    def require_inside(self) -> None:
+        """Raise `WritesOutside` if anything lies beside the directory that was given."""
+        known = {path.split("/")[1] for path in (*self.initial.files, DIRECTORY)}
+        for path in sorted(self._root.iterdir()):
+            if path.name not in known:
+                raise WritesOutside(f"was given …{DIRECTORY}, and made {path.name} beside it")
+
+    # What only a simulated disk can do
+
+    def fail(self, nth: int, fault: Fault) -> None:
+        """Refuse: a fault of a real disk takes a recorder."""
+        raise Invalid(f"the disk of an adapter cannot be told to fail ({fault.value}, {nth})")
+
+    def disarm(self) -> None:
+        """Do nothing: nothing was armed."""
+
+    def struck_since(self, operations: int) -> bool:  # noqa: ARG002
+        """Nothing strikes here."""
+        return False
+
+
+def place(image: Image, root: Path) -> None:
+    """Write the files and directories of an image below a directory."""
+    for name in sorted(image.directories):
+        (root / name.lstrip("/")).mkdir(parents=True, exist_ok=True)
+    for name, content in image.files.items():
+        path = root / name.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)

@@ -1,0 +1,71 @@
+"""
+A drainer in another process, as far as it takes to see what becomes of an event.
+
+It is opened, given events, and made to land them; what lies in its tables is read
+from the database that it names.  Faults and deaths are not for it: see `deliveries`.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import define
+from tornproof_models.contract.delivery import ChainRow, Outcome, State
+from tornproof_models.queues.delivery_run import Look
+
+from tornproof_conformance.adapter.opened_chain import PATIENCE_MS, AdapterChain, submit
+
+if TYPE_CHECKING:
+    from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+
+
+@define(eq=False)
+class AdapterQueue:
+    """A queue that looks, for a few events, like one of this process."""
+
+    target: "AdapterTarget"
+    _chain: AdapterChain | None = None
+
+    def open(self) -> None:
+        """Open it, in a directory of its own."""
+        self._chain = AdapterChain.open(self.target)
+
+    def submit(self, event: Mapping[str, Any]) -> Outcome:
+        """Submit an event."""
+        return submit(self.chain.session, event)
+
+    def move(self) -> bool:
+        """Land everything that there is to land; nothing is left to do then."""
+        self.chain.session.call("drainer.drain", timeout_ms=PATIENCE_MS)
+        return False
+
+    def look(self) -> Look:
+        """Look at the chain."""
+        query = "SELECT sequence, id, payload FROM signed_events ORDER BY sequence"
+        rows = tuple(ChainRow(*columns) for columns in self.database.look(query))
+        return Look(State(rows, (), quiescent=False))
+
+    @property
+    def database(self) -> "AdapterDatabase":
+        """What lies in its tables."""
+        return AdapterDatabase(self.chain)
+
+    @property
+    def chain(self) -> AdapterChain:
+        """The chain of the drainer that is open."""
+        assert self._chain is not None, "the queue is not open"
+        return self._chain
+
+
+@define
+class AdapterDatabase:
+    """The database of a drainer that is open."""
+
+    chain: AdapterChain
+
+    def look(self, query: str) -> list[tuple[Any, ...]]:
+        """Run a query of an observer's."""
+        return self.chain.connection.execute(query).fetchall()
+
+    def close(self) -> None:
+        """Close the drainer."""
+        self.chain.close()

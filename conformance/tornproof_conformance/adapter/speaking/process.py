@@ -1,0 +1,234 @@
+"""
+A process that speaks in lines, and that can be killed with all its children.
+
+The process gets a group of its own, so that a kill reaches whatever it has
+started, and a wrapper such as strace with what it wraps.  Standard error goes to
+a file, where it fills no pipe and can be read afterwards.
+
+Both pipes are watched while a line is sent: a process that writes much before it
+reads on must not hang itself and the one that asks it.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from attrs import define, field
+
+from tornproof_conformance.adapter.speaking.diagnosis import CannotStart, PartialLine
+
+LOG_BYTES = 8 << 10
+"""Bytes of standard error that are looked at, from the end."""
+
+LONGEST_LINE = 256 << 20
+"""Bytes of a line, several times what the longest reply has: more is a flood, and fills memory."""
+
+DYING = 5.0
+"""Seconds that a killed process may take to end: one that the kernel holds up takes longer."""
+
+
+class Deadline(Exception):
+    """The time for a line is over."""
+
+
+class Ended(Exception):
+    """The process has closed its end, which mostly means that it has ended."""
+
+
+@define(eq=False)
+class LineProcess:
+    """A running command, its lines, and its log."""
+
+    command: tuple[str, ...]
+    _process: "subprocess.Popen[bytes]"
+    _log: IO[bytes]
+    _buffer: bytearray = field(factory=bytearray)
+
+    @classmethod
+    def start(
+        cls,
+        command: Sequence[str],
+        *,
+        prefix: Sequence[str] = (),
+        directory: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> "LineProcess":
+        """
+        Start a command, perhaps under a wrapper, in a process group of its own.
+
+        Raises `CannotStart` if there is no such command, or it may not be run.
+        """
+        log = tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            process = subprocess.Popen(
+                [*prefix, *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                bufsize=0,
+                cwd=directory,
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            log.close()
+            message = f"cannot run {[*prefix, *command][0]}: {error.strerror}"
+            raise CannotStart(message, command=command) from None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        os.set_blocking(process.stdin.fileno(), False)
+        os.set_blocking(process.stdout.fileno(), False)
+        return cls(tuple(command), process, log)
+
+    # Lines
+
+    @property
+    def pid(self) -> int:
+        """The process, or its wrapper; also the number of the group."""
+        return self._process.pid
+
+    @property
+    def pending(self) -> bytes:
+        """What has come and was not read: more than one line, or part of one."""
+        return bytes(self._buffer)
+
+    def send(self, data: bytes, deadline: float) -> None:
+        """
+        Write bytes before a deadline on the monotonic clock, in seconds.
+
+        Raises `Deadline`, or `Ended` if nobody reads.
+        """
+        target = self._input
+        sent = 0
+        while sent < len(data):
+            try:
+                sent += os.write(target, data[sent:] if sent else data)
+            except BlockingIOError:
+                self._wait(deadline, sending=True)
+            except BrokenPipeError:
+                raise Ended from None
+
+    def receive(self, deadline: float) -> bytes:
+        """
+        Read one line, without its newline, before a deadline.
+
+        Raises `Deadline`, or `Ended` where no line will come any more; what there is
+        of one stays in `pending`.
+        """
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            self._wait(deadline)
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return line
+
+    def _wait(self, deadline: float, *, sending: bool = False) -> None:
+        """Wait until there is more to read, or room to write; take what there is to read."""
+        poll = select.poll()
+        poll.register(self._output, select.POLLIN)
+        if sending:
+            poll.register(self._input, select.POLLOUT)
+        remaining = deadline - time.monotonic()
+        ready = dict(poll.poll(max(remaining, 0) * 1000))
+        if not ready:
+            raise Deadline
+        if self._output in ready:
+            data = os.read(self._output, 1 << 18)
+            if not data:
+                raise Ended
+            self._buffer += data
+            if len(self._buffer) > LONGEST_LINE:
+                message = f"writes on and on: {LONGEST_LINE >> 20} MiB that nobody has asked for"
+                raise PartialLine(
+                    message, command=self.command, reply=bytes(self._buffer[:LOG_BYTES])
+                )
+
+    @property
+    def _input(self) -> int:
+        assert self._process.stdin is not None
+        return self._process.stdin.fileno()
+
+    @property
+    def _output(self) -> int:
+        assert self._process.stdout is not None
+        return self._process.stdout.fileno()
+
+    # The end
+
+    @property
+    def log(self) -> str:
+        """The end of what was written on standard error."""
+        if self.is_released:
+            return ""
+        size = os.fstat(self._log.fileno()).st_size
+        data = os.pread(self._log.fileno(), LOG_BYTES, max(size - LOG_BYTES, 0))
+        return data.decode("utf-8", "backslashreplace")
+
+    @property
+    def is_released(self) -> bool:
+        """Whether it has ended and has been let go of."""
+        return self._log.closed
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def end_input(self) -> None:
+        """Close its standard input, which tells it to end."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait for its end and return the exit code, negative for a signal; none if it goes on."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        """
+        End the whole group with SIGKILL, and wait until it has; nothing more is read or written.
+
+        A wrapper is gone before what it wraps, which may hold its locks a moment longer.
+        """
+        if self.is_released:
+            return  # its number may be another's by now
+        with contextlib.suppress(ProcessLookupError):  # the group is gone already
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        deadline = time.monotonic() + DYING
+        while has_living(self.pid) and time.monotonic() < deadline:
+            time.sleep(0.0005)
+
+    def release(self) -> None:
+        """Let go of the pipes and the log, once it has ended."""
+        for pipe in (self._process.stdin, self._process.stdout, self._log):
+            if pipe is not None and not pipe.closed:
+                pipe.close()
+
+
+def has_living(group: int) -> bool:
+    """
+    Tell whether any process of a group still runs, and so has files open.
+
+    One that has ended and was not waited for counts as gone.
+    """
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended since
+            state, _, number = status.read_text().rpartition(")")[2].split()[:3]
+            if int(number) == group and state not in "ZX":
+                return True
+    return False

@@ -1,0 +1,11 @@
+"""
+Cases: what it takes to show a violation again.
+
+- `case`: the kinds of case, and how each is run
+- `exercises`: the exercises of adapters, by name
+- `hypothesis_search`: search with Hypothesis, past what is known, and repeat its choices
+- `programs`: programs as they are typed on a command line
+- `shrinking`: make a case smaller
+- `reproducer`: a case as a file
+- `promotion`: a case as a frozen vector
+"""

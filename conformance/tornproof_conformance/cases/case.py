@@ -1,0 +1,296 @@
+"""
+Cases: what it takes to show a violation again.
+
+A violation is worth as much as it can be repeated.  A case is the smallest
+self-contained thing that repeats one: a program to run and perhaps a profile to
+crash it under, the choices of a machine, or the name of a scenario, vector or exercise.
+`try_case` runs a case against a target and returns what is violated; checking
+and replaying both go through it, so a replay cannot tell another story than the
+check did.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import hypothesis
+from attrs import asdict, evolve, frozen
+from tornproof_models.contract.delivery import Profile as DeliveryProfile
+from tornproof_models.contract.journal import Violation
+from tornproof_models.crash import program as steps
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.findings import Finding
+from tornproof_models.crash.program import Program, Step
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options, Target
+from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.trace import Trace
+from tornproof_models.machines.batching_situations import SITUATIONS
+from tornproof_models.queues import delivery_program
+
+from tornproof_conformance.cases.exercises import EXERCISES, exercise
+from tornproof_conformance.cases.hypothesis_search import repeat_machine
+from tornproof_conformance.scenarios import SCENARIOS
+from tornproof_conformance.subjects.group_commits import judge_batches
+from tornproof_conformance.subjects.indexes import KINDS, LocalIndex, audit_cases, judge_case
+from tornproof_conformance.subjects.machines import make_machine
+from tornproof_conformance.subjects.queues import (
+    decode_program,
+    encode_program,
+    judge_delivery,
+    judge_schedules,
+)
+from tornproof_conformance.vectors.judging import judge_vector
+from tornproof_conformance.vectors.vector import cases, image_vectors
+
+
+@frozen
+class ProgramCase:
+    """Run a program; if a profile is named, crash it wherever it matters."""
+
+    program: Program
+    options: Options
+    profile: str | None = None
+    sector_bytes: int = 512
+
+
+@frozen
+class ScenarioCase:
+    """Run a scenario of the suite."""
+
+    scenario: str
+
+
+@frozen
+class VectorCase:
+    """Recover the image of a frozen vector."""
+
+    vector: str
+
+
+@frozen
+class MachineCase:
+    """Let a state machine make the same choices again."""
+
+    machine: str
+    hypothesis: str
+    """The version of Hypothesis that made the choices, and reads them."""
+
+    choices: str
+    """What was chosen, in base64."""
+
+    steps: tuple[str, ...]
+    """What that came to, for people."""
+
+
+@frozen
+class ExerciseCase:
+    """Put an adapter through an exercise again."""
+
+    exercise: str
+    arguments: tuple[str, ...] = ()
+
+
+@frozen
+class DeliveryCase:
+    """Run a program through a deferred queue, and judge it by what a profile promises."""
+
+    profile: DeliveryProfile
+    program: delivery_program.Program
+
+
+@frozen
+class BatchCase:
+    """Let everything happen again that can happen to a group commit in a situation."""
+
+    situation: str
+    steps: tuple[str, ...]
+    """The story that was found, for people."""
+
+
+@frozen
+class ScheduleCase:
+    """Walk every schedule of a drainer within these bounds again."""
+
+    events: int
+    falls: int
+    faults: int
+    steps: tuple[str, ...]
+    """The schedule that was found, for people."""
+
+
+Case: TypeAlias = (
+    ProgramCase
+    | ScenarioCase
+    | VectorCase
+    | MachineCase
+    | ExerciseCase
+    | DeliveryCase
+    | ScheduleCase
+    | BatchCase
+)
+
+
+@frozen
+class Problem:
+    """A violation, with the case that repeats it and the crash that shows it."""
+
+    violation: Violation
+    case: Case
+    finding: Finding | None = None
+    trace: Trace | None = None
+    """What the program did on its disk, since the last crash among its steps."""
+
+
+def try_case(case: Case, target: Target) -> list[Problem]:
+    """Run a case and return what is violated, nothing if the target holds it."""
+    match case:
+        case ProgramCase():
+            return _try_program(case, target)
+        case ScenarioCase(name):
+            found = SCENARIOS[name].judge(target)
+        case VectorCase(name):
+            found = _judge_frozen(name, target)
+        case ExerciseCase(name, arguments):
+            found = exercise(name, target, arguments)
+        case DeliveryCase(profile, delivered):
+            found = judge_delivery(target, profile, delivered)
+        case ScheduleCase(events, falls, faults):
+            found = judge_schedules(target, events, falls, faults)
+        case BatchCase(situation):
+            found = judge_batches(target, situation)
+        case MachineCase(machine, _, choices):
+            caught = repeat_machine(make_machine(machine, target.name), b64decode(choices))
+            found = list(caught.violations) if caught else []
+    return [Problem(violation, case) for violation in found]
+
+
+def _judge_frozen(name: str, target: Target) -> list[Violation]:
+    for case in audit_cases(*KINDS):
+        if case["id"] == name:
+            return judge_case(case, LocalIndex.of(target))
+    vector = next(vector for vector in image_vectors() if vector.id == name)
+    return judge_vector(vector, target)
+
+
+def _try_program(case: ProgramCase, target: Target) -> list[Problem]:
+    running = run(case.program, target, case.options)
+    alive = evolve(case, profile=None)
+    trace = running.filesystem.trace
+    problems = [Problem(violation, alive, None, trace) for violation in running.violations]
+    if case.profile is not None and not problems:
+        explorer = Explorer(
+            target, case.options, PROFILES[case.profile], sector_bytes=case.sector_bytes
+        )
+        for finding in explorer.explore(trace, before=running.began):
+            problems.append(Problem(finding.violation, case, finding, trace))
+    return problems
+
+
+# JSON
+
+_STEPS: Mapping[str, Callable[..., Step]] = {
+    "append": steps.Append,
+    "sync": steps.Sync,
+    "rotate": steps.Rotate,
+    "reopen": steps.Reopen,
+    "kill": steps.Kill,
+    "submit": lambda sizes: steps.Submit(tuple(sizes)),
+    "interrupt": lambda sizes, answers, microseconds: steps.Interrupt(
+        tuple(sizes), answers, microseconds
+    ),
+    "fail": lambda nth, fault: steps.Fail(nth, Fault(fault)),
+    "crash": lambda profile, point, image: steps.Crash(_known(profile), point, image),
+}
+
+
+def encode_case(case: Case) -> dict[str, Any]:
+    """Turn a case into JSON's types; `decode_case` turns it back."""
+    match case:
+        case ProgramCase():
+            return {
+                "kind": "program",
+                "program": [_encode_step(step) for step in case.program],
+                "options": asdict(case.options),
+                "profile": case.profile,
+                "sector_bytes": case.sector_bytes,
+            }
+        case ScenarioCase(name):
+            return {"kind": "scenario", "scenario": name}
+        case VectorCase(name):
+            return {"kind": "vector", "vector": name}
+        case MachineCase():
+            return {"kind": "machine", **asdict(case)}
+        case DeliveryCase(promised, program):
+            steps = encode_program(program)
+            return {"kind": "delivery", "profile": promised.value, "program": steps}
+        case ScheduleCase():
+            return {"kind": "schedule", **asdict(case)}
+        case BatchCase():
+            return {"kind": "batch", **asdict(case)}
+        case ExerciseCase():
+            return {"kind": "exercise", **asdict(case)}
+
+
+def decode_case(data: Mapping[str, Any]) -> Case:
+    """Read a case from JSON's types.  Raises `KeyError`, `TypeError` or `ValueError`."""
+    match data["kind"]:
+        case "program":
+            profile = None if data["profile"] is None else _known(data["profile"])
+            return ProgramCase(
+                _decode_program(data["program"]),
+                Options(**data["options"]),
+                profile,
+                int(data["sector_bytes"]),
+            )
+        case "scenario":
+            if data["scenario"] not in SCENARIOS:
+                raise ValueError(f"no scenario {data['scenario']!r}")
+            return ScenarioCase(data["scenario"])
+        case "vector":
+            if data["vector"] not in {vector["id"] for vector in cases()}:
+                raise ValueError(f"no vector {data['vector']!r}")
+            return VectorCase(data["vector"])
+        case "delivery":
+            promised = DeliveryProfile(data["profile"])
+            return DeliveryCase(promised, decode_program(data["program"]))
+        case "schedule":
+            events, falls, faults = (int(data[name]) for name in ("events", "falls", "faults"))
+            return ScheduleCase(events, falls, faults, tuple(data["steps"]))
+        case "batch":
+            if data["situation"] not in SITUATIONS:
+                raise ValueError(f"no situation {data['situation']!r}")
+            return BatchCase(data["situation"], tuple(data["steps"]))
+        case "machine":
+            if data["hypothesis"] != hypothesis.__version__:
+                raise ValueError(
+                    f"its choices are those of Hypothesis {data['hypothesis']}; this is "
+                    f"{hypothesis.__version__}"
+                )
+            choices = b64encode(b64decode(data["choices"], validate=True)).decode()
+            return MachineCase(data["machine"], data["hypothesis"], choices, tuple(data["steps"]))
+        case "exercise":
+            if data["exercise"] not in EXERCISES:
+                raise ValueError(f"no exercise {data['exercise']!r}")
+            return ExerciseCase(data["exercise"], tuple(data["arguments"]))
+        case kind:
+            raise ValueError(f"no kind of case {kind!r}")
+
+
+def _encode_step(step: Step) -> dict[str, Any]:
+    return {"step": type(step).__name__.lower(), **asdict(step)}
+
+
+def _decode_program(steps: Sequence[Mapping[str, Any]]) -> Program:
+    decoded = []
+    for step in steps:
+        arguments = {name: value for name, value in step.items() if name != "step"}
+        decoded.append(_STEPS[step["step"]](**arguments))
+    return tuple(decoded)
+
+
+def _known(profile: str) -> str:
+    if profile not in PROFILES:
+        raise ValueError(f"no profile {profile!r}")
+    return profile

@@ -1,0 +1,68 @@
+"""
+Programs as a line of text, for the command line.
+
+    append:5 sync rotate append:600 kill fail:2:error append:5 reopen
+
+Steps are separated by blanks, and what a step takes by colons.
+"""
+
+from collections.abc import Callable, Mapping
+
+from tornproof.errors import Invalid
+from tornproof_models.crash import program
+from tornproof_models.crash.program import Program, Step
+from tornproof_models.disk.faults import Fault
+
+SYNTAX = "append:BYTES, sync, rotate, reopen, kill, fail:NTH:FAULT; STEP*N repeats one"
+
+LARGEST_PAYLOAD_BYTES = 1 << 20
+"""What a step may append, 1 MiB: more sectors than anybody waits for."""
+
+MOST_REPETITIONS = 1 << 10
+"""How often a step may be repeated by `*`."""
+
+
+def parse_program(text: str) -> Program:
+    """Read a program.  Raises `Invalid`, naming the step that is none."""
+    return tuple(step for word in text.split() for step in _steps(word))
+
+
+def _steps(word: str) -> list[Step]:
+    single, star, times = word.partition("*")
+    name, *arguments = single.split(":")
+    try:
+        if star and not 1 <= int(times) <= MOST_REPETITIONS:
+            raise ValueError
+        return [_STEPS[name](*arguments)] * (int(times) if star else 1)
+    except (KeyError, TypeError, ValueError):
+        faults = ", ".join(_FAULTS)
+        raise Invalid(
+            f"no step {word!r}: there are {SYNTAX}; the faults are {faults}, and BYTES end at "
+            f"{LARGEST_PAYLOAD_BYTES:,}"
+        ) from None
+
+
+def _append(size: str) -> Step:
+    if not 0 <= int(size) <= LARGEST_PAYLOAD_BYTES:
+        raise ValueError
+    return program.Append(int(size))
+
+
+def _fail(nth: str, fault: str) -> Step:
+    if int(nth) < 1:
+        raise ValueError
+    return program.Fail(int(nth), _FAULTS[fault])
+
+
+_FAULTS: Mapping[str, Fault] = {
+    fault.value.replace(",", "").replace(" ", "-"): fault for fault in Fault
+}
+
+_STEPS: Mapping[str, Callable[..., Step]] = {
+    "append": _append,
+    "sync": program.Sync,
+    "rotate": program.Rotate,
+    "reopen": program.Reopen,
+    "kill": program.Kill,
+    "fail": _fail,
+}

@@ -1,0 +1,114 @@
+"""
+A first conversation: does the adapter speak, and does it have what it claims?
+
+It is the plainest use there is, so whatever goes wrong with the process here is
+the adapter's fault (ADP-1, ADP-4, ADP-5).  Every operation of every claimed profile
+is asked for once.  The answers do not matter yet, only that there is one (ADP-2).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from attrs import frozen
+from tornproof_models.contract.journal import Violation
+from tornproof_models.queues.delivery_program import event_of
+
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget, introduction
+from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
+
+
+@frozen
+class Asked:
+    """A request, and the profiles that have to have it."""
+
+    op: str
+    profiles: frozenset[str]
+    arguments: Mapping[str, Any]
+
+
+def _asked(op: str, *profiles: str, **arguments: Any) -> Asked:
+    return Asked(op, frozenset(profiles), arguments)
+
+
+AUDIT: Mapping[str, Any] = {
+    "query_id": bytes(range(32)),
+    "agent_id": bytes(32),
+    "timestamp": 1,
+    "params": {},
+    "result_hash": None,
+    "result_confidence": 0.5,
+    "contributing_assertions": [],
+}
+BY_AGENT = {"agent_id": bytes(32), "from": 0, "limit": 1}
+
+CORE, SEGMENTS, READER, INDEX = "journal/core", "journal/segments", "journal/reader", "audit/core"
+DRAINERS = ("drainer/durable", "drainer/volatile")
+
+CONVERSATION: Sequence[Asked] = (
+    _asked("journal.open", CORE),
+    _asked("journal.append", CORE, payload=b"first", durable=True),
+    _asked("journal.append", CORE, payload=b"second", durable=False),
+    _asked("journal.append_many", "journal/group-commit", payloads=[b"third", b"fourth"]),
+    _asked("journal.scan", CORE),
+    _asked("journal.read", SEGMENTS, offset=0),
+    _asked("journal.rotate", SEGMENTS),
+    _asked("journal.segments", SEGMENTS),
+    _asked("journal.cleanup", SEGMENTS, cursor=0),
+    _asked("reader.open", READER),
+    _asked("reader.scan", READER),
+    _asked("reader.read", READER, offset=0),
+    _asked("reader.close", READER),
+    _asked("journal.close", CORE),
+    _asked("journal.open", CORE),
+    _asked("journal.scan", CORE),
+    _asked("journal.close", CORE),
+    _asked("audit.open", INDEX),
+    _asked("audit.put", INDEX, audit=AUDIT),
+    _asked("audit.get", INDEX, query_id=AUDIT["query_id"]),
+    _asked("audit.by_agent", INDEX, **BY_AGENT),
+    _asked("audit.recent", INDEX, limit=1),
+    _asked("audit.has", INDEX, agent_id=AUDIT["agent_id"]),
+    _asked("audit.keys", "audit/keys"),
+    _asked("audit.close", INDEX),
+    _asked("drainer.open", *DRAINERS, paused=True),
+    _asked("drainer.submit", *DRAINERS, **event_of(1)),
+    _asked("drainer.drain", *DRAINERS, timeout_ms=1000),
+    _asked("drainer.metrics", *DRAINERS),
+    _asked("drainer.chain", *DRAINERS),
+    _asked("drainer.dlq", *DRAINERS),
+    _asked("drainer.verify", "chain/v1"),
+    _asked("drainer.close", *DRAINERS),
+)
+"""What is asked, in an order that makes sense."""
+
+
+def converse(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
+    """Hold the conversation: yield what is claimed and not there, raise a `Diagnosis`."""
+    disks: dict[str, DirectoryDisk] = {}
+    with target.start_session() as session:
+        introduction(session)
+        for asked in requests_of(target):
+            arguments = dict(asked.arguments)
+            if asked.op.endswith(".open"):
+                # a reader reads the journal's; every other subject has a directory of its own
+                subject = "journal" if asked.op == "reader.open" else asked.op.split(".")[0]
+                disk = disks.setdefault(subject, target.new_disk())
+                arguments["dir"] = str(disk.directory)
+            if asked.op == "drainer.open":
+                arguments["durable"] = "drainer/durable" in target.claims
+            try:
+                with suppress(Refusal):
+                    session.call(asked.op, **arguments)
+            except Unsupported:
+                claimed = min(asked.profiles & target.claims)
+                message = f"claims {claimed}, and answers {asked.op} with unsupported"
+                yield Violation("ADP-2", message)
+    for disk in disks.values():
+        disk.require_inside()
+
+
+def requests_of(target: AdapterTarget) -> list[Asked]:
+    """Choose the requests that belong to what an adapter claims."""
+    return [asked for asked in CONVERSATION if asked.profiles & target.claims]

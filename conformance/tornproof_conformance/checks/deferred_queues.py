@@ -1,0 +1,165 @@
+"""
+A deferred queue is put through everything small, and some of everything large.
+
+- `drainer`: each statement of each small scenario fails in every way
+- `schedules`: every order of submits, moves, panics, deaths and database faults
+- `drainer-machine`: long random programs
+
+Within the usual budget, one program in four of the first is tried, and two
+events take part in the second; `--queue-events 3` tries them all.
+"""
+
+from functools import partial
+
+from tornproof.errors import Invalid
+from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Violation as DeliveryViolation
+from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.subject import Target
+from tornproof_models.queues import delivery_run
+from tornproof_models.queues.delivery_program import Program
+from tornproof_models.queues.fault_sweep import programs, shrink, violations_of
+
+from tornproof_conformance.cases.case import DeliveryCase, Problem, ScheduleCase
+from tornproof_conformance.cases.hypothesis_search import STEPS, Order
+from tornproof_conformance.checks import Budget, Check, Covered, Findings
+from tornproof_conformance.search.hunts import MachineHunt
+from tornproof_conformance.stream.run_events import Progress
+from tornproof_conformance.subjects.machines import machines_of
+from tornproof_conformance.subjects.queues import HasQueue, HasSchedules
+
+ALL_EVENTS = 3
+"""With so many events everything is tried."""
+
+STRIDE = 4
+FAULTS = 1
+"""Faults of the database in one schedule."""
+
+SYSTEM = "system-machine"
+MACHINES = ("drainer-machine", "volatile-drainer-machine", SYSTEM)
+
+EXAMPLES_EACH = 10
+"""One random program of a queue for so many of a journal."""
+
+
+def _queue_of(target: Target) -> HasQueue:
+    if not isinstance(target, HasQueue):
+        raise Invalid(f"{target.name} has no deferred queue to be judged")
+    return target
+
+
+def profiles_of(target: Target) -> list[Profile]:
+    """Name what a target's queue promises; what runs in this process promises both."""
+    claims = getattr(target, "claims", None)
+    return [each for each in Profile if claims is None or each.value in claims]
+
+
+def _hunt(target: Target, budget: Budget) -> Findings:
+    queue = _queue_of(target)
+    stride = 1 if budget.queue_events >= ALL_EVENTS else STRIDE
+    known: set[str] = set()
+    tried = 0
+    for profile in profiles_of(target):
+        make = partial(queue.open_queue, profile)
+        todo = list(programs(make))[::stride]
+        for number, program in enumerate(todo):
+            if number % 25 == 0:
+                yield Progress("drainer", number, len(todo), f"{profile.value}: {tried:,} programs")
+            tried += 1
+            for found in violations_of(program, make, profile):
+                if found.requirement not in known:
+                    known.add(found.requirement)
+                    yield _smallest(program, found, make, profile)
+    part = "" if stride == 1 else f", one in {stride}"
+    words = f"{tried:,} programs, in each of which something fails at some statement{part}"
+    return Covered(words, {"programs": tried}, ("process-kill",))
+
+
+def _smallest(
+    program: Program,
+    found: DeliveryViolation,
+    make: "partial[delivery_run.Target]",
+    profile: Profile,
+) -> Problem:
+    def judge(candidate: Program) -> tuple[DeliveryViolation, ...]:
+        violations = violations_of(candidate, make, profile)
+        return tuple(each for each in violations if each.requirement == found.requirement)
+
+    smallest = shrink(program, judge)
+    message = judge(smallest)[0].message
+    return Problem(Violation(found.requirement, message), DeliveryCase(profile, smallest))
+
+
+DRAINER = Check(
+    "drainer",
+    "every statement of the drainer fails in every way",
+    frozenset(
+        {"DRN-1", "DRN-2", "DRN-4", "DRN-5", "DRN-6", "DRN-8", "DRN-9", "DRN-11", "DRN-12"}
+        | {"DRN-13", "DRN-15", "DRN-17", "CHN-1"}
+    ),
+    _hunt,
+)
+
+
+def _schedules(target: Target, budget: Budget) -> Findings:
+    if not isinstance(target, HasSchedules):
+        raise Invalid(f"{target.name} has no drainer that can be moved step by step")
+    falls = 2 if budget.queue_events >= ALL_EVENTS else 1
+    yield Progress("schedules", 0, 1, "walking every schedule")
+    seen = target.walk_schedules(events=budget.queue_events, falls=falls, faults=FAULTS)
+    for found in seen.counterexamples:
+        case = ScheduleCase(budget.queue_events, falls, FAULTS, tuple(map(str, found.schedule)))
+        for violation in found.violations:
+            yield Problem(Violation(violation.requirement, violation.message), case)
+    words = (
+        f"all {seen.schedules:,} schedules of {budget.queue_events} events, {falls} "
+        f"panic{'s' if falls > 1 else ''} or death{'s' if falls > 1 else ''} and a database "
+        f"fault, through {seen.states:,} states"
+    )
+    counts = {"schedules": seen.schedules, "states": seen.states}
+    return Covered(words, counts, ("process-kill",))
+
+
+SCHEDULES = Check(
+    "schedules",
+    "every order of submits, moves, falls and faults of the drainer",
+    frozenset({"DRN-1", "DRN-5", "DRN-6", "DRN-8", "DRN-9", "DRN-13", "DRN-17", "CHN-1"}),
+    _schedules,
+)
+
+
+def _machine(target: Target, budget: Budget) -> Findings:
+    names = [name for name in MACHINES if name in machines_of(target.name)]
+    examples = budget.examples // EXAMPLES_EACH
+    for number, name in enumerate(names):
+        yield Progress("drainer-machine", number, len(names), f"{name}: random programs")
+        yield from MachineHunt(name, target.name).play(Order(0, examples)).problems
+    count = examples * len(names)
+    words = f"{count} random programs of up to {STEPS} steps, with faults, kills and power cuts"
+    return Covered(words, {"random_programs": count}, ("process-kill", "adversarial"))
+
+
+OF_THE_SYSTEM = frozenset({"SYS-1", "SYS-2"})
+"""What shows only where journal, index, spool and chain are put together."""
+
+DRAINER_MACHINE = Check(
+    "drainer-machine",
+    "long random programs of a queue, with everything that can go wrong",
+    DRAINER.requirements | OF_THE_SYSTEM,
+    _machine,
+    lambda target: frozenset() if SYSTEM in machines_of(target.name) else OF_THE_SYSTEM,
+)
+
+QUEUE_CHECKS: tuple[Check, ...] = (DRAINER, SCHEDULES, DRAINER_MACHINE)
+
+
+def queue_checks_of(target: Target) -> tuple[Check, ...]:
+    """Choose the checks that a target's queue can be put through."""
+    if not isinstance(target, HasQueue):
+        return ()
+    checks = [DRAINER]
+    if isinstance(target, HasSchedules):
+        checks.append(SCHEDULES)
+    if any(name in MACHINES for name in machines_of(target.name)):
+        checks.append(DRAINER_MACHINE)
+    return tuple(checks)

@@ -1,0 +1,275 @@
+"""
+Exercises of the drainer: three events on their way, with faults armed.
+
+Three events are submitted to a paused drainer, faults are armed, and it drains.  If
+it dies, the next process goes on.  In the end nothing is armed any more,
+everything comes to rest, and the contract counts.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from attrs import define, evolve, field
+from tornproof_models.contract.delivery import (
+    Appended,
+    ChainRow,
+    Counters,
+    DeadLetter,
+    Died,
+    Drain,
+    Fact,
+    Outcome,
+    Profile,
+    Replayed,
+    Seen,
+    State,
+    Struck,
+    Submitted,
+    judge,
+    judge_drain,
+)
+from tornproof_models.contract.journal import Violation
+from tornproof_models.queues.delivery_program import (
+    Kill,
+    Move,
+    Program,
+    Submit,
+    Watch,
+    event_id,
+    event_of,
+    payload_of,
+)
+from tornproof_models.queues.delivery_run import ids_of
+
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.arming import Arming
+from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.opened_chain import open_queue, submit
+from tornproof_conformance.adapter.speaking.diagnosis import Exited, ProcessFailed
+from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported, decode_ok
+from tornproof_conformance.adapter.speaking.session import Session
+
+EVENTS = 3
+RESTS = 5
+"""Drains after which a drainer that nothing disturbs should have come to rest."""
+
+DRAIN_MS = 2000
+MAX_RESTARTS = 3
+
+
+@define
+class Delivery:
+    """Three events on their way, through as many processes as it takes."""
+
+    target: AdapterTarget
+    profile: Profile
+    reported_as: str | None = None
+    """The requirement whose breach the contract would report as another's."""
+
+    history: list[Fact] = field(factory=list)
+    violations: list[Violation] = field(factory=list)
+    database: Path | None = None
+    """Where its tables are, if the adapter says so."""
+
+    submitted: int = 0
+    disk: DirectoryDisk | None = None
+    """Where it begins, if something is there already; else in a directory of its own."""
+
+    _session: Session = field(init=False)
+    _disk: DirectoryDisk = field(init=False)
+    _moment: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        self._disk = self.disk or self.target.new_disk()
+        self._session = self.target.take_session()
+        self._open()
+
+    def play(self, program: Program) -> None:
+        """Take the steps of a program that needs neither a simulated disk nor a fault."""
+        for step in program:
+            match step:
+                case Submit():
+                    self.submit()
+                case Move():
+                    self.drain()
+                case Kill():
+                    self.restart()
+                case Watch():
+                    self.history.append(Seen(*ids_of(self.look())))
+                case _:
+                    raise ValueError(f"no step for an adapter: {step}")
+
+    def submit(self) -> Outcome:
+        """Submit the next event."""
+        self.submitted += 1
+        number = self.submitted
+        self._moment += 1
+        invoked = self._moment
+        try:
+            outcome = submit(self._session, event_of(number))
+        except Exited:
+            outcome = Outcome.UNKNOWN
+            self.restart()
+        self._moment += 1
+        fact = Submitted(event_id(number), payload_of(number), outcome, invoked, self._moment)
+        self.history.append(fact)
+        return outcome
+
+    def arm(self, arming: Arming) -> None:
+        """Arm a fault, which may strike from now on."""
+        self._session.call("fault.arm", **arming.arguments)
+        if arming.fault:
+            self.history.append(Struck(arming.fault))
+
+    def drain(self, timeout_ms: int = DRAIN_MS) -> bool:
+        """Wait until everything has landed, in the next process if this one dies."""
+        began = time.monotonic()
+        try:
+            answer = self._session.call("drainer.drain", timeout_ms=timeout_ms)
+        except Exited:
+            self.restart()
+            return False
+        except Refusal:
+            return False
+        drained: bool = answer["drained"]
+        pending = answer.get("pending", ())
+        named = tuple(pending) if isinstance(pending, list) else ()
+        at_once = time.monotonic() - began < timeout_ms / 1000
+        state = self.look()
+        if drained or named:
+            told = Drain(drained, named, hopeless=False, at_once=at_once)
+            self._judge(judge_drain(self.history, state, told, profile=self.profile))
+        return drained
+
+    def settle(self) -> None:
+        """Disarm, come to rest, and judge what is there."""
+        self.disarm()
+        if not any(self.drain() for _ in range(RESTS)):
+            message = f"after {RESTS} undisturbed drains there is still something pending"
+            self.report("DRN-12", message)
+            return
+        self._judge(judge(self.history, self._at_rest(), profile=self.profile))
+
+    def replay(self) -> None:
+        """Replay the dead letters and judge again."""
+        before = {letter.event_id for letter in self.look().dead_letters}
+        if not before:
+            return
+        self._session.call("drainer.replay")
+        landed = {row.event_id for row in self.look().chain}
+        self.history.append(Replayed(tuple(sorted(before & landed))))
+        self._judge(judge(self.history, self._at_rest(), profile=self.profile))
+
+    def verify(self) -> None:
+        """Let the adapter verify its chain, which nobody has touched."""
+        if "chain/v1" not in self.target.claims:
+            return
+        breaks = self._session.call("drainer.verify")["breaks"]
+        if breaks:
+            message = f"drainer.verify finds {len(breaks)} breaks, the first: {breaks[0]}"
+            self.report("CHN-3", message)
+
+    def close(self) -> None:
+        """Close the queue and leave the process to the next one."""
+        if not self._session.process.is_released:
+            self._session.call("drainer.close", timeout_ms=DRAIN_MS)
+            self.target.give_back(self._session)
+
+    def look(self) -> State:
+        """Read the chain, the dead letters and the counters; note what others appended."""
+        chain = tuple(
+            ChainRow(row["sequence"], row["event_id"], row.get("payload"))
+            for row in self.ask("drainer.chain")["rows"]
+        )
+        letters = tuple(
+            DeadLetter(row["event_id"], row.get("payload"), row["reason"])
+            for row in self.ask("drainer.dlq")["rows"]
+        )
+        metrics = self.ask("drainer.metrics")
+        names = ("submitted", "refused", "pending", "chained", "dead_lettered", "lost")
+        known = {fact.event_id for fact in self.history if isinstance(fact, Appended)}
+        for row in chain:
+            if row.event_id.startswith("sibling") and row.event_id not in known:
+                self.history.append(Appended(row.event_id))
+        return State(chain, letters, False, Counters(**{name: metrics[name] for name in names}))
+
+    def _at_rest(self) -> State:
+        return evolve(self.look(), quiescent=True)
+
+    def restart(self) -> None:
+        """Begin the next process, and note what it finds."""
+        self._session.kill()
+        self._session = self.target.take_session()
+        self._open()
+        self.note_death()
+
+    def judge_now(self) -> None:
+        """Judge what is there, whether or not something is still to come."""
+        self._judge(judge(self.history, self.look(), profile=self.profile))
+
+    def note_death(self) -> None:
+        """Note that a process has died, and what the one that is open finds."""
+        state = self.look()
+        chain, letters = ids_of(state)
+        waiting: tuple[str, ...] = ()
+        if self.profile is Profile.DURABLE:
+            admitted, unknown = (
+                [
+                    fact.event_id
+                    for fact in self.history
+                    if isinstance(fact, Submitted)
+                    and fact.outcome is outcome
+                    and fact.event_id not in {*chain, *letters}
+                ]
+                for outcome in (Outcome.ADMITTED, Outcome.UNKNOWN)
+            )
+            # of a submit that nobody has answered, only the next process knows
+            pending = state.counters.pending if state.counters else 0
+            waiting = (*admitted, *unknown[: max(pending - len(admitted), 0)])
+        self.history.append(Died(chain, letters, waiting))
+
+    def disarm(self) -> None:
+        """Let nothing go wrong any more."""
+        with suppress(Unsupported):
+            self._session.call("fault.disarm")
+
+    def ask(self, op: str, **arguments: Any) -> Any:
+        """Ask for an operation, and read what its reply holds."""
+        return decode_ok(op, self._session.call(op, **arguments))
+
+    def report(self, requirement: str, message: str) -> None:
+        """Note a violation, under the name of what the situation is about if it has one."""
+        self.violations.append(Violation(self.reported_as or requirement, message))
+
+    def _open(self) -> None:
+        self.database = open_queue(
+            self._session, self._disk, self.profile, max_restarts=MAX_RESTARTS
+        )
+
+    def _judge(self, found: Sequence[Any]) -> None:
+        for each in found:
+            self.report(each.requirement, each.message)
+
+
+def deliver(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
+    """Deliver three events in a profile, with faults armed; yields what is violated."""
+    profile, *faults = arguments
+    found: list[Violation] = []
+    try:
+        delivery = Delivery(target, Profile(profile), violations=found)
+        for _ in range(EVENTS):
+            delivery.submit()
+        for words in faults:
+            delivery.arm(Arming.parse(words))
+        if faults:
+            delivery.drain()
+        for step in (delivery.settle, delivery.replay, delivery.verify):
+            if not found:
+                step()
+        delivery.close()
+    except (ProcessFailed, Refusal) as failed:
+        found.append(Violation("DRN-1", f"the drainer does not go on: {failed}"))
+    yield from found

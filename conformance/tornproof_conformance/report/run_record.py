@@ -1,0 +1,120 @@
+"""
+A run as a whole: its stream of events, taken together.
+
+Every report that is not written as the run goes is a function of a `RunRecord`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from attrs import frozen
+from tornproof.errors import Invalid
+from tornproof_models.disk.crash_models import PROFILES
+
+from tornproof_conformance.stream.exit_codes import (
+    BROKEN_ADAPTER,
+    CONFORMS,
+    DOES_NOT_CONFORM,
+    INCONCLUSIVE,
+)
+from tornproof_conformance.stream.run_events import (
+    CheckFinished,
+    CheckStarted,
+    Diagnosed,
+    RequirementJudged,
+    RunEvent,
+    RunFinished,
+    RunStarted,
+    ViolationFound,
+)
+
+FIGURES: Mapping[str, str] = {
+    "vectors": "frozen vectors",
+    "scenarios": "scenarios",
+    "programs": "programs",
+    "random_programs": "random programs",
+    "faults": "injected faults",
+    "struck": "faults that struck",
+    "crash_points": "crash points",
+    "images": "crash images",
+    "recoveries": "distinct recoveries",
+    "crashed_again": "recoveries crashed again",
+    "requests": "requests",
+}
+"""What the counts of a check are called, in the order in which to show them."""
+
+
+@frozen
+class RunRecord:
+    """All that a run has said."""
+
+    started: RunStarted
+    titles: Mapping[str, str]
+    """What each check does, by name."""
+
+    checks: tuple[CheckFinished, ...]
+    violations: tuple[ViolationFound, ...]
+    verdicts: tuple[RequirementJudged, ...]
+    finished: RunFinished | None
+    """None if the run was cut off, or ended with a diagnosis."""
+
+    diagnosis: Diagnosed | None = None
+    """What is wrong with the adapter, if it could not be judged."""
+
+    @property
+    def succeeds(self) -> bool:
+        """Whether the run ended and calls for no attention."""
+        return self.finished is not None and self.finished.succeeds
+
+    @property
+    def inconclusive(self) -> tuple[CheckFinished, ...]:
+        """The checks that could not say anything."""
+        return tuple(check for check in self.checks if not check.conclusive)
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that gives the verdict ends with."""
+        if self.diagnosis:
+            return BROKEN_ADAPTER
+        if self.finished is None:
+            return INCONCLUSIVE
+        if not self.finished.succeeds:
+            return DOES_NOT_CONFORM
+        return INCONCLUSIVE if self.inconclusive else CONFORMS
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """Add up what the checks counted, under the names for people."""
+        total: Counter[str] = Counter()
+        for check in self.checks:
+            total.update(check.counts)
+        known = {name: total[key] for key, name in FIGURES.items() if total[key]}
+        other = {key.replace("_", " "): count for key, count in total.items() if key not in FIGURES}
+        return known | other
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The profiles in which anything was crashed, from mild to harsh."""
+        names = {name for check in self.checks for name in check.profiles}
+        known = [name for name in PROFILES if name in names]
+        return (*known, *sorted(names - set(known)))
+
+    def verdict(self, requirement: str) -> RequirementJudged | None:
+        """Return the verdict on a requirement; none if the run did not get there."""
+        return next((each for each in self.verdicts if each.requirement == requirement), None)
+
+
+def record_run(stream: Iterable[RunEvent]) -> RunRecord:
+    """Take a stream of events together.  Raises `Invalid` if it does not begin with a run."""
+    events = tuple(stream)
+    if not events or not isinstance(events[0], RunStarted):
+        raise Invalid("a stream of events begins with RunStarted; this one does not")
+    return RunRecord(
+        started=events[0],
+        titles={e.check: e.title for e in events if isinstance(e, CheckStarted)},
+        checks=tuple(each for each in events if isinstance(each, CheckFinished)),
+        violations=tuple(each for each in events if isinstance(each, ViolationFound)),
+        verdicts=tuple(each for each in events if isinstance(each, RequirementJudged)),
+        finished=next((each for each in events if isinstance(each, RunFinished)), None),
+        diagnosis=next((each for each in events if isinstance(each, Diagnosed)), None),
+    )

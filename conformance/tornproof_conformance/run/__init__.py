@@ -1,0 +1,7 @@
+"""
+A run: which checks are run, within which budget, and the verdict.
+
+- `adapter_run`: the checks of an adapter, and how it is started
+- `runner`: run checks, emit events, decide the verdicts
+- `traceability`: who looks at a requirement
+"""

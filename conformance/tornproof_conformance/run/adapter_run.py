@@ -1,0 +1,176 @@
+"""
+The checks of adapters, and the run that an adapter is given.
+
+What an adapter does not claim is not run.  A check whose profile is not claimed is
+left out, and so are the scenarios and images of such profiles; the report lists
+what was claimed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from shlex import join
+
+from tornproof.errors import Invalid
+
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
+from tornproof_conformance.adapter.speaking.patience import Patience
+from tornproof_conformance.adapter.speaking.session import TIMEOUT
+from tornproof_conformance.checks import (
+    Budget,
+    Check,
+    audit_index,
+    drainer_checks,
+    io_errors,
+    kills,
+    power_loss,
+    queue_power_loss,
+)
+from tornproof_conformance.checks.audit_index import ADAPTER_AUDITS, AUDIT_POWER
+from tornproof_conformance.checks.drainer_checks import (
+    CONVERSATION,
+    DELIVERIES,
+    QUEUE_SITUATIONS,
+    queue_situations_check,
+)
+from tornproof_conformance.checks.group_commits import ADAPTER_GROUP_COMMIT
+from tornproof_conformance.checks.io_errors import IO_ERRORS
+from tornproof_conformance.checks.kills import KILLS
+from tornproof_conformance.checks.memory import MEMORY
+from tornproof_conformance.checks.power_loss import POWER_LOSS
+from tornproof_conformance.checks.queue_power_loss import QUEUE_POWER_LOSS
+from tornproof_conformance.checks.queue_situations import SITUATIONS
+from tornproof_conformance.checks.reading import READING
+from tornproof_conformance.checks.situations import (
+    SCENARIOS_CHECK,
+    VECTORS,
+    scenarios_check,
+    vectors_check,
+)
+from tornproof_conformance.checks.stopping import stoppable
+from tornproof_conformance.run.runner import check_target, diagnosed
+from tornproof_conformance.scenarios import SCENARIOS
+from tornproof_conformance.stream.run_events import Implementation, RunEvent, RunStarted
+from tornproof_conformance.stream.versions import current_versions
+from tornproof_conformance.vectors.vector import image_vectors
+
+ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
+    check.name: (check, frozenset(needed))
+    for check, needed in (
+        (CONVERSATION, ()),
+        (VECTORS, ("journal/format-v2",)),
+        (
+            SCENARIOS_CHECK,
+            ("journal/core", "audit/core", "drainer/durable", "chain/v1", "chain/pairwise"),
+        ),
+        (ADAPTER_GROUP_COMMIT, ("journal/group-commit",)),
+        (READING, ("journal/watermark",)),
+        (MEMORY, ("journal/core",)),
+        (ADAPTER_AUDITS, ("audit/core",)),
+        (AUDIT_POWER, ("audit/core",)),
+        (QUEUE_SITUATIONS, ("drainer/durable", "drainer/volatile")),
+        (DELIVERIES, ("drainer/durable", "drainer/volatile")),
+        (KILLS, ("journal/core",)),
+        (POWER_LOSS, ("journal/core",)),
+        (QUEUE_POWER_LOSS, ("drainer/durable",)),
+        (IO_ERRORS, ("journal/core",)),
+    )
+}
+"""
+Each check of an adapter by name, the quick and telling first, and the profiles of
+which it needs one.
+
+Another check is added here; it takes an `AdapterTarget`, whose `command` it may
+start in any way it likes, and its share of the budget's seconds.
+"""
+
+SHARES: Mapping[str, float] = {
+    ADAPTER_AUDITS.name: audit_index.SHARE,
+    DELIVERIES.name: drainer_checks.DELIVERY_SHARE,
+    KILLS.name: kills.SHARE,
+    POWER_LOSS.name: power_loss.SHARE,
+    QUEUE_POWER_LOSS.name: queue_power_loss.SHARE,
+    IO_ERRORS.name: io_errors.SHARE,
+}
+"""The part of the budget's time that each check takes which could go on for ever."""
+
+
+def check_adapter(
+    command: Sequence[str],
+    *,
+    budget: Budget,
+    reproducers: Path,
+    checks: Sequence[Check] | None = None,
+    timeout: float = TIMEOUT,
+) -> Iterator[RunEvent]:
+    """
+    Start an adapter, judge it by everything that it claims, and yield events.
+
+    A broken adapter ends the stream with `Diagnosed`.
+    """
+    try:
+        patience = Patience.within(budget.seconds)
+        with AdapterTarget.running(command, timeout=timeout, patience=patience) as target:
+            chosen = [stoppable(check) for check in checks_of(target, checks)]
+            yield from check_target(
+                target,
+                budget=budget,
+                reproducers=reproducers,
+                checks=chosen,
+                shares=SHARES,
+                selected=checks is not None,
+            )
+    except Diagnosis as found:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        implementation = Implementation(join(command))
+        yield RunStarted(join(command), implementation, current_versions(), (), {}, now)
+        yield diagnosed(found)
+
+
+def select(patterns: Sequence[str]) -> list[Check]:
+    """
+    Choose the checks that concern any of some requirements, vectors or scenarios.
+
+    A pattern is the id of one, with `*` for whatever is between: `REC-3`, `JRN-*`,
+    `rec/*`, `one-writer`.  Vectors, scenarios and situations are chosen one by one,
+    other checks as a whole.  Raises `Invalid` for a pattern that nothing matches.
+    """
+    unmatched = set(patterns)
+
+    def wanted(*names: str) -> bool:
+        matching = {each for each in patterns if any(fnmatchcase(name, each) for name in names)}
+        unmatched.difference_update(matching)
+        return bool(matching)
+
+    vectors = [each for each in image_vectors() if wanted(each.id, *each.requirements)]
+    scenarios = [each for each in SCENARIOS.values() if wanted(each.name, *each.requirements)]
+    situations = [each for each in SITUATIONS.values() if wanted(each.name, each.requirement)]
+    narrowed = {
+        VECTORS.name: vectors_check(vectors),
+        SCENARIOS_CHECK.name: scenarios_check(scenarios),
+        QUEUE_SITUATIONS.name: queue_situations_check(situations),
+    }
+    chosen = []
+    for name, (check, _) in ADAPTER_CHECKS.items():
+        if name in narrowed:
+            chosen += [narrowed[name]] if narrowed[name].requirements else []
+        elif wanted(name, *check.requirements):
+            chosen.append(check)
+    if unmatched:
+        raise Invalid(
+            f"nothing is called {', '.join(sorted(unmatched))}: give requirements, vectors, "
+            "scenarios or checks; `tornproof list` shows them"
+        )
+    return chosen
+
+
+def checks_of(target: AdapterTarget, checks: Sequence[Check] | None = None) -> list[Check]:
+    """Choose the checks that concern what an adapter claims."""
+    chosen = [check for check, _ in ADAPTER_CHECKS.values()] if checks is None else checks
+    return [
+        check
+        for check in chosen
+        if not (needed := ADAPTER_CHECKS[check.name][1]) or needed & target.claims
+    ]

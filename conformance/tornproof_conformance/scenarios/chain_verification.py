@@ -1,0 +1,265 @@
+"""
+Scenarios about a chain: what was done to it, and what its verification says.
+
+They are played for targets that have a chain in a database that others can
+write to.  Each builds a chain of its own, tampers with it in SQL, and asks.
+What its rows should be is worked out by the contract, which has written the
+bytes down a second time.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, cast
+
+from attrs import astuple, evolve, frozen
+from tornproof_models.contract.hash_chain import COLUMNS, Row, judge_rows, sealed
+from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.subject import Target
+
+from tornproof_conformance.scenarios.scenario import scenario
+from tornproof_conformance.subjects.queues import ChainUnderTest, HasChain
+
+ROWS = 4
+SELECT = f"SELECT {', '.join(COLUMNS)} FROM signed_events"
+INSERT = (
+    f"INSERT INTO signed_events ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+)
+
+
+def has_chain(target: Target) -> bool:
+    """Tell whether a target has a chain, in a table that others can get at."""
+    return isinstance(target, HasChain) and bool(getattr(target, "shows_its_database", True))
+
+
+def is_in_this_process(target: Target) -> bool:
+    """Tell whether a chain's own connection can be watched."""
+    return has_chain(target) and not hasattr(target, "command")
+
+
+@contextmanager
+def chain_of(target: Target, rows: int = ROWS, *, signed: bool = False) -> Iterator[ChainUnderTest]:
+    """Build a chain of so many rows, and leave it at the end."""
+    with closing(cast("HasChain", target).open_chain()) as chain:
+        for number in range(rows):
+            chain.append(f"agent {number}", signed=signed)
+        yield chain
+
+
+def rows_of(connection: sqlite3.Connection) -> list[Row]:
+    """Read the rows as they are."""
+    return [Row(*columns) for columns in connection.execute(f"{SELECT} ORDER BY sequence")]
+
+
+@contextmanager
+def _tampered(chain: ChainUnderTest, *statements: str) -> Iterator[None]:
+    """Tamper with a chain, and put its rows back."""
+    before = chain.connection.execute(SELECT).fetchall()
+    for statement in statements:
+        chain.connection.execute(statement)
+    yield
+    _put(chain, before)
+
+
+def _put(chain: ChainUnderTest, rows: Sequence[Sequence[object]]) -> None:
+    chain.connection.execute("DELETE FROM signed_events")
+    chain.connection.executemany(INSERT, rows)
+
+
+@scenario("CHN-1", "CHN-2", "CHN-3", "CHN-4", "CHN-5", "EVT-3", profile="chain/v1", where=has_chain)
+def every_row_is_as_the_rows_before_make_it(target: Target) -> Iterator[Violation]:
+    """Numbers, links and hashes are what anybody computes from the fields, whatever they hold."""
+    agents = ("ab", "a", "", "a\x1fb", "\x00\x00", "\u00e9\u20ac\U0001f600", "x" * 300)
+    with chain_of(target, 0) as chain:
+        for agent in agents:
+            chain.append(agent)
+        rows = rows_of(chain.connection)
+        if len(rows) != len(agents):
+            yield Violation("CHN-1", f"{len(agents)} events were appended: {len(rows)} rows")
+        yield from judge_rows(rows)
+        breaks = chain.verify(head=chain.head())
+        if breaks:
+            found = "; ".join(map(str, breaks))
+            yield Violation("CHN-5", f"a chain that nobody touched is said to be broken: {found}")
+
+
+@scenario("CHN-1", "CHN-8", profile="chain/v1", where=is_in_this_process)
+def nobody_appends_between_head_and_insertion(target: Target) -> Iterator[Violation]:
+    """From its first statement to its commit, an append keeps every other writer out."""
+    with chain_of(target, 1) as chain, closing(chain.connect()) as other:
+        intruded = []
+
+        def intrude(statement: str) -> None:
+            if statement.startswith("BEGIN"):
+                return
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return
+            other.execute("ROLLBACK")
+            intruded.append(statement)
+
+        chain.connection.set_trace_callback(intrude)
+        chain.append("late")
+        chain.connection.set_trace_callback(None)
+        if intruded:
+            yield Violation("CHN-8", f"another writer could begin before {intruded[0]!r}")
+
+
+@scenario("CHN-3", "CHN-4", profile="chain/v1", where=has_chain)
+def the_head_stands_for_everything_before_it(target: Target) -> Iterator[Violation]:
+    """Chains that differ anywhere have different heads, wherever a separator may stand."""
+    for requirement, one, other in (
+        ("CHN-3", [("somebody", "type"), ("b", "type"), ("c", "type")], None),
+        ("CHN-4", [("a\x1fb", "c")], [("a", "b\x1fc")]),
+        ("CHN-4", [("ab", "c")], [("a", "bc")]),
+    ):
+        heads = []
+        for rows in (one, other or [("else", "type"), *one[1:]]):
+            with chain_of(target, 0) as chain:
+                for agent, kind in rows:
+                    chain.append(agent, kind)
+                heads.append(chain.head())
+        if heads[0] == heads[1]:
+            yield Violation(
+                requirement,
+                f"a chain that begins with {one[0]!r} and one that does not have the same head",
+            )
+
+
+@scenario("CHN-5", profile="chain/v1", where=has_chain)
+def every_edit_is_seen(target: Target) -> Iterator[Violation]:
+    """Whichever column of whichever row is changed, verification says so."""
+    with chain_of(target) as chain:
+        head = chain.head()
+        for column in COLUMNS:
+            edit = f"{column} = CASE typeof({column}) WHEN 'integer' THEN 99 ELSE 'edited' END"
+            for sequence in range(1, ROWS + 1):
+                statement = f"UPDATE signed_events SET {edit} WHERE sequence = {sequence}"
+                with _tampered(chain, statement):
+                    if not chain.verify(head=head):
+                        yield Violation("CHN-5", f"an edit of {column} in row {sequence} passes")
+
+
+@scenario("CHN-5", profile="chain/v1", where=has_chain)
+def rows_that_go_come_or_change_places_are_seen(target: Target) -> Iterator[Violation]:
+    """A deletion, also after renumbering; a swap; an insertion; and, against a head, a cut."""
+    with chain_of(target) as chain:
+        head = chain.head()
+        for sequence in range(1, ROWS):
+            for how, statements in (
+                ("deleted", [_delete(sequence)]),
+                ("deleted, the others renumbered", [_delete(sequence), _renumber(sequence)]),
+                ("swapped with the next", _swap(sequence)),
+                ("put in once more at the end", [_repeat(sequence)]),
+            ):
+                with _tampered(chain, *statements):
+                    if not chain.verify():
+                        yield Violation("CHN-5", f"that row {sequence} was {how} is not seen")
+            with _tampered(chain, f"DELETE FROM signed_events WHERE sequence > {sequence}"):
+                if not chain.verify(head=head):
+                    message = f"a chain cut after row {sequence} passes against its head"
+                    yield Violation("CHN-5", message)
+
+
+def _delete(sequence: int) -> str:
+    return f"DELETE FROM signed_events WHERE sequence = {sequence}"
+
+
+def _renumber(sequence: int) -> str:
+    return f"UPDATE signed_events SET sequence = sequence - 1 WHERE sequence > {sequence}"
+
+
+def _swap(sequence: int) -> list[str]:
+    number = "UPDATE signed_events SET sequence = {} WHERE sequence = {}"
+    places = ((-1, sequence), (sequence, sequence + 1), (sequence + 1, -1))
+    return [number.format(*each) for each in places]
+
+
+def _repeat(sequence: int, last: int = ROWS) -> str:
+    changed = {"id": "'again'", "sequence": str(last + 1)}
+    columns = ", ".join(changed.get(name, name) for name in COLUMNS)
+    names = ", ".join(COLUMNS)
+    return (
+        f"INSERT INTO signed_events ({names}) SELECT {columns} FROM signed_events "
+        f"WHERE sequence = {sequence}"
+    )
+
+
+@frozen
+class Tampering:
+    """Several things done to a chain, and where it breaks."""
+
+    words: str
+    statements: tuple[str, ...]
+    places: tuple[frozenset[int], ...]
+    """For each of them, the numbers of which a verification has to name at least one."""
+
+
+_EDIT = "UPDATE signed_events SET agent_id = 'edited' WHERE sequence"
+TAMPERINGS = (
+    Tampering(
+        "rows 1, 3, 4 and 8 were edited",
+        (f"{_EDIT} IN (1, 3, 4, 8)",),
+        tuple(map(frozenset, ({1}, {3}, {4}, {8}))),
+    ),
+    Tampering(
+        "rows 2 and 5 were deleted, and 7 was edited",
+        (_delete(2), _delete(5), f"{_EDIT} = 7"),
+        tuple(map(frozenset, ({2, 3}, {5, 6}, {7}))),
+    ),
+    Tampering(
+        "rows 1 and 2 were swapped, 5 was edited, and 6 put in once more as row 9",
+        (*_swap(1), f"{_EDIT} = 5", _repeat(6, 8)),
+        tuple(map(frozenset, ({1}, {2}, {5}, {9}))),
+    ),
+)
+
+
+@scenario("CHN-6", profile="chain/v1", where=has_chain)
+def every_break_is_reported(target: Target) -> Iterator[Violation]:
+    """Whatever was done to several rows, each of the places is named."""
+    with chain_of(target, 8) as chain:
+        for tampering in TAMPERINGS:
+            with _tampered(chain, *tampering.statements):
+                breaks = chain.verify()
+            named = {each.sequence for each in breaks} - {None}
+            missed = [sorted(place) for place in tampering.places if not place & named]
+            if len(breaks) < len(tampering.places) or (named and missed):
+                found = "; ".join(map(str, breaks)) or "none"
+                yield Violation("CHN-6", f"{tampering.words}, and the breaks are: {found}")
+
+
+@scenario("CHN-7", profile="chain/v1", where=has_chain)
+def a_signature_needs_its_key_and_its_place(target: Target) -> Iterator[Violation]:
+    """Signed rows hold with the key, not without, and not if the signature is another row's."""
+    with chain_of(target, 2, signed=True) as chain:
+        first, second = rows_of(chain.connection)
+        moved = sealed(evolve(second, signature=first.signature))
+        for words, with_key, rows, holds in (
+            ("with the key", True, (first, second), True),
+            ("without the key", False, (first, second), False),
+            ("with the key and a moved signature", True, (first, moved), False),
+        ):
+            _put(chain, [astuple(row) for row in rows])
+            breaks = chain.verify(with_key=with_key)
+            if holds != (not breaks):
+                found = "; ".join(map(str, breaks)) or "none"
+                yield Violation("CHN-7", f"{words}, the breaks are: {found}")
+
+
+@scenario("CHN-7", profile="chain/v1", where=has_chain)
+def a_signature_covers_the_whole_row(target: Target) -> Iterator[Violation]:
+    """Whatever is changed in a row, and however well its hash is mended, its signature fails."""
+    with chain_of(target, 2, signed=True) as chain:
+        first, second = rows_of(chain.connection)
+        for column in ("id", "agent_id", "event_type", "timestamp", "payload_hash", "public_key"):
+            value = getattr(second, column)
+            change: Mapping[str, Any] = {
+                column: f"not {value}" if isinstance(value, str) else bytes(32)
+            }
+            forged = sealed(evolve(second, **change))
+            _put(chain, [astuple(first), astuple(forged)])
+            if not chain.verify(with_key=True):
+                message = f"the {column} of a signed row was changed, and it passes with the key"
+                yield Violation("CHN-7", message)

@@ -1,0 +1,71 @@
+"""
+A scenario about two who append to one chain, each from a process of its own.
+
+Whoever reads the head and inserts behind it in one transaction that locks at its
+beginning cannot lose a race: the other one waits.  Whoever reads first and locks
+later can, and will, if the other is quick.  Nobody sees the statements of another
+process, but everybody sees the lost races.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import Any, Protocol, cast, runtime_checkable
+
+from tornproof_models.contract.hash_chain import judge_rows
+from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.subject import Target
+
+from tornproof_conformance.scenarios.chain_verification import has_chain, rows_of
+from tornproof_conformance.scenarios.scenario import scenario
+from tornproof_conformance.subjects.queues import HasChain
+
+EVENTS = 3
+PRESSURE = ((1, 0.03), (8, 0.02))
+"""How often the other one appends, and for how many seconds it keeps the lock."""
+
+
+@runtime_checkable
+class Contending(Protocol):
+    """A chain whose drainer can be made to append while somebody else does."""
+
+    def submit(self, agent_id: str) -> None:
+        """Submit an event, which does not land yet."""
+        ...
+
+    def land(self, *, cycles: int, hold_seconds: float) -> int:
+        """Let it land while another process appends; returns how many rows that has appended."""
+        ...
+
+    def races(self) -> int | None:
+        """Tell how many insertions were tried again; none if nobody counts."""
+        ...
+
+    def dead_letters(self) -> Sequence[Any]:
+        """List the dead letters."""
+        ...
+
+
+def is_in_another_process(target: Target) -> bool:
+    """Tell whether a chain is an adapter's, in a database that others can write to."""
+    return has_chain(target) and hasattr(target, "command")
+
+
+@scenario("CHN-8", "CHN-1", profile="chain/v1", where=is_in_another_process)
+def a_race_for_the_head_cannot_be_lost(target: Target) -> Iterator[Violation]:
+    """While another process appends, every event lands, without a number that is taken."""
+    for cycles, hold_seconds in PRESSURE:
+        with closing(cast("HasChain", target).open_chain()) as chain:
+            assert isinstance(chain, Contending)
+            for number in range(EVENTS):
+                chain.submit(f"agent {number}")
+            expected = EVENTS + chain.land(cycles=cycles, hold_seconds=hold_seconds)
+            letters = chain.dead_letters()
+            if letters:
+                message = f"events were dead-lettered while another process appended: {letters}"
+                yield Violation("CHN-8", message)
+            elif retries := chain.races():
+                yield Violation("CHN-8", f"{retries} insertions met a number that was taken")
+            rows = rows_of(chain.connection)
+            if len(rows) + len(letters) != expected:
+                yield Violation("CHN-8", f"of {expected} rows, {len(rows)} are in the chain")
+            yield from judge_rows(rows)

@@ -1,0 +1,42 @@
+"""
+Scenarios about records that are handed over at the same time.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, cast
+
+from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.program import grow_payload
+from tornproof_models.crash.subject import Options, Target
+
+from tornproof_conformance.scenarios.scenario import GROUP_COMMIT, Situation, scenario
+
+
+class Submitting(Protocol):
+    """A journal that takes records from many at once."""
+
+    def submit(self, payloads: Sequence[bytes]) -> list[int]:
+        """Hand records over at the same time, wait for all, and return their offsets."""
+        ...
+
+
+def takes_many(target: Target) -> bool:
+    """Tell whether a target takes records from many at once."""
+    return getattr(target, "takes_many", False) is True
+
+
+@scenario("GRP-1", "GRP-4", profile=GROUP_COMMIT, where=takes_many)
+def each_is_told_its_own_offset(target: Target) -> Iterator[Violation]:
+    """Records that are handed over together are there once each, in order, where it was said."""
+    situation = Situation(target)
+    journal = situation.open(Options(segment_bytes=4096))
+    records = []
+    for size in (1, 2, 40):
+        payloads = [grow_payload(30 + n, 1000 * size + n) for n in range(size)]
+        offsets = cast("Submitting", journal).submit(payloads)
+        records += list(zip(offsets, payloads, strict=True))
+    if [offset for offset, _ in records] != sorted(offset for offset, _ in records):
+        yield Violation("GRP-4", "offsets are not in the order in which records were handed over")
+    situation.filesystem.release_locks()
+    if list(situation.open().scan()) != records:
+        yield Violation("GRP-1", "after SIGKILL the records are not those that were acknowledged")

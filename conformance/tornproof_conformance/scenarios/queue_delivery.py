@@ -1,0 +1,284 @@
+"""
+Scenarios about events on their way: from a submit to the chain or the dead letters.
+
+They are played for targets that have a deferred queue.  What can be found by
+letting everything fail is left to the check `drainer`; here stand the rules that
+show in one situation, and those whose breach the contract would report under
+another name.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Any, Protocol, cast, runtime_checkable
+
+from tornproof_models.contract.delivery import Outcome, Profile
+from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.subject import Target
+from tornproof_models.database_faults import Kind, Strike, When
+from tornproof_models.queues import delivery_run
+from tornproof_models.queues.delivery_program import (
+    Arm,
+    Kill,
+    Move,
+    Program,
+    Submit,
+    Watch,
+    event_of,
+)
+from tornproof_models.queues.delivery_run import MAX_MOVES, Run, run
+
+from tornproof_conformance.scenarios.scenario import error_code, scenario
+from tornproof_conformance.subjects.queues import HasQueue
+
+DURABLE, VOLATILE = Profile.DURABLE.value, Profile.VOLATILE.value
+
+KILLED: Program = (Submit(), Submit(), Kill())
+"""SIGKILL right behind the answer (DRN-3)."""
+
+RESTARTED: Program = (Submit(), Submit(), Kill(), Submit(), Move(30))
+"""Something is left for the next process, and something comes in (DRN-16)."""
+
+UNDISTURBED: Program = (Submit(), Submit(), Move(9))
+UNFLUSHED: Program = (Submit(), Move(9), Watch(), Submit(), Kill(), Submit())
+"""Without a spool, a crash takes the second event and no other (DRN-18)."""
+
+REJECTED = Arm(Strike(Kind.NO_SUCH_COLUMN, point="insert"))
+
+
+def has_queue(target: Target) -> bool:
+    """Tell whether a target has a deferred queue in this process, to be moved and struck."""
+    return isinstance(target, HasQueue) and not hasattr(target, "command")
+
+
+def keeps_hashes(target: Target) -> bool:
+    """Tell whether a target has a queue whose chain shows the columns of B8."""
+    if not isinstance(target, HasQueue) or not getattr(target, "shows_its_database", True):
+        return False
+    with _opened(target, Profile.DURABLE) as queue:
+        columns = {row[1] for row in queue.database.look("PRAGMA table_info(signed_events)")}
+    return {"payload", "payload_hash"} <= columns
+
+
+@runtime_checkable
+class CountsDeadLetters(Protocol):
+    """A queue that says how many dead letters there are."""
+
+    def count_dead_letters(self) -> int:
+        """Count them now, or raise."""
+        ...
+
+
+def counts_dead_letters(target: Target) -> bool:
+    """Tell whether a target has a queue that counts its dead letters."""
+    if not has_queue(target):
+        return False
+    with _opened(target) as queue:
+        return isinstance(queue, CountsDeadLetters)
+
+
+@contextmanager
+def _opened(target: Target, profile: Profile = Profile.DURABLE) -> Iterator[delivery_run.Target]:
+    queue = cast("HasQueue", target).open_queue(profile)
+    try:
+        queue.open()
+        yield queue
+    finally:
+        queue.database.close()
+
+
+@contextmanager
+def _running(target: Target, profile: Profile, program: Program) -> Iterator[Run]:
+    """Take the steps of a program, and leave it where it is then."""
+    queue = cast("HasQueue", target).open_queue(profile)
+    try:
+        running = Run(queue, profile)
+        running.open()
+        for step in program:
+            running.take(step)
+        yield running
+    finally:
+        queue.database.close()
+
+
+def _breaches(
+    target: Target, requirement: str, *programs: Program, profile: Profile = Profile.DURABLE
+) -> Iterator[Violation]:
+    """Run programs that can only fail for one reason, and report it under its own name."""
+    for program in programs:
+        queue = cast("HasQueue", target).open_queue(profile)
+        try:
+            for found in run(program, queue, profile).violations[:1]:
+                story = "; ".join(map(str, program))
+                yield Violation(requirement, f"{story}: {found.message}")
+        finally:
+            queue.database.close()
+
+
+def _land(queue: delivery_run.Target) -> None:
+    for _ in range(MAX_MOVES):
+        if not queue.move():
+            return
+
+
+# Events
+
+
+@scenario("EVT-1", profile=DURABLE, where=keeps_hashes)
+def only_a_decision_that_blocks_makes_an_event(target: Target) -> Iterator[Violation]:
+    """What allows or warns is not admitted and lands nowhere; what escalates lands."""
+    with _opened(target) as queue:
+        for kind in ("allow", "warn"):
+            more = {} if kind == "allow" else {"rule_id": "R", "reason": "because"}
+            outcome = queue.submit({**event_of(1), "decision": {"decision": kind, **more}})
+            if outcome is Outcome.ADMITTED:
+                yield Violation("EVT-1", f"a decision to {kind} was admitted")
+        _land(queue)
+        if queue.look().state.chain:
+            yield Violation("EVT-1", "a decision that blocks nothing is in the chain")
+        decision = {"decision": "escalate", "rule_id": "R", "reason": "because"}
+        outcome = queue.submit({**event_of(2), "decision": decision})
+        _land(queue)
+        landed = [row.event_id for row in queue.look().state.chain]
+        if outcome is not Outcome.ADMITTED or "e2" not in landed:
+            yield Violation("EVT-1", "a decision to escalate, which blocks, makes no event")
+
+
+ACTIONS: tuple[Mapping[str, Any], ...] = (
+    {"kind": "bash", "command": "ls \u00e9\u20ac\U0001f600", "cwd": "/"},
+    {"kind": "filesystem_write", "path": "/a", "byte_estimate": 1},
+    {"kind": "custom", "custom_kind": "k", "payload": {"b": [1, 0.5, None], "a": "\u2028"}},
+)
+CANONICAL = (
+    '{"command":"ls \u00e9\u20ac\U0001f600","cwd":"/","kind":"bash"}',
+    '{"byte_estimate":1,"kind":"filesystem_write","path":"/a"}',
+    '{"custom_kind":"k","kind":"custom","payload":{"a":"\u2028","b":[1,0.5,null]}}',
+)
+"""Their RFC 8785 forms, written by hand."""
+
+
+@scenario("EVT-2", "EVT-3", "EVT-4", profile=DURABLE, where=keeps_hashes)
+def an_event_has_one_form(target: Target) -> Iterator[Violation]:
+    """The chain keeps the canonical bytes of an event, rule and reason in them, and their hash."""
+    for action, canonical in zip(ACTIONS, CANONICAL, strict=True):
+        with _opened(target) as queue:
+            queue.submit({**event_of(1), "action": action})
+            _land(queue)
+            rows = queue.database.look("SELECT payload, payload_hash FROM signed_events")
+            expected = (
+                f'{{"action":{canonical},"agent_id":"agent","decision":{{"decision":"refuse",'
+                '"reason":"because","rule_id":"R1"},"event_id":"e1",'
+                '"timestamp":"2026-01-31T12:00:00.000000001Z"}'
+            ).encode()
+            if [payload for payload, _ in rows] != [expected]:
+                yield Violation("EVT-2", f"{action} is in the chain as {rows!r}")
+            elif rows[0][1] != sha256(expected).digest():
+                yield Violation("EVT-3", f"the hash of {action} is {rows[0][1]!r}")
+
+
+@scenario("EVT-5", "DRN-2", profile=DURABLE, where=has_queue)
+def what_cannot_be_encoded_is_refused_at_submit(target: Target) -> Iterator[Violation]:
+    """An agent that is no text is refused at once, and what follows lands."""
+    with _opened(target) as queue:
+        outcome = queue.submit({**event_of(1), "agent_id": "\ud800"})
+        if outcome is not Outcome.REFUSED:
+            yield Violation("EVT-5", f"an event without canonical bytes was {outcome.value}")
+        queue.submit(event_of(2))
+        _land(queue)
+        if [row.event_id for row in queue.look().state.chain] != ["e2"]:
+            yield Violation("EVT-5", "the event behind one that cannot be encoded did not land")
+
+
+@scenario("EVT-6", profile=DURABLE, where=has_queue)
+def an_attempt_does_not_change_the_id(target: Target) -> Iterator[Violation]:
+    """After lost races, a restart and a replay, an event has the id of its admission."""
+    race = Arm(Strike(Kind.RACE, point="insert"))
+    yield from _breaches(target, "EVT-6", (race, Submit(), Move(9), Kill(), Move(9)))
+
+
+# Admission and landing
+
+
+@scenario("DRN-3", profile=DURABLE, where=has_queue)
+def what_is_admitted_survives(target: Target) -> Iterator[Violation]:
+    """After a kill or a power cut right behind the answer, the event lands."""
+    cuts = [(Submit(), Submit(), Kill(power)) for power in range(8)]
+    yield from _breaches(target, "DRN-3", KILLED, *cuts)
+
+
+@scenario("DRN-7", profile=DURABLE, where=has_queue)
+def an_ambiguous_commit_is_looked_into(target: Target) -> Iterator[Violation]:
+    """A COMMIT that reports an error, committed or not, leaves the event in one place."""
+    yield from _breaches(
+        target,
+        "DRN-7",
+        *(
+            (*dead, Arm(Strike(kind, when, "commit")), Submit(), Move(9))
+            for dead in ((), (REJECTED,))
+            for kind in (Kind.BUSY, Kind.NO_SUCH_COLUMN)
+            for when in When
+        ),
+    )
+
+
+@scenario("DRN-10", profile=DURABLE, where=has_queue)
+def what_the_dead_letters_refuse_stays(target: Target) -> Iterator[Violation]:
+    """The event is not dropped, and those behind it wait."""
+    refused = Arm(Strike(Kind.NO_SUCH_COLUMN, point="dead letter", times=50))
+    program = (REJECTED, refused, Submit(), Move(4), Submit(), Move(20))
+    with _running(target, Profile.DURABLE, program) as running:
+        state = running.target.look().state
+        if state.chain or state.dead_letters:
+            yield Violation("DRN-10", "an event got past one that could not be landed")
+        running.settle()
+        for found in running.violations[:1]:
+            yield Violation("DRN-10", found.message)
+
+
+@scenario("DRN-14", profile=DURABLE, where=counts_dead_letters)
+def dead_letters_are_counted_or_it_is_an_error(target: Target) -> Iterator[Violation]:
+    """The count follows what others do, and failing to count is never a count of 0."""
+    with _running(target, Profile.DURABLE, (REJECTED, Submit(), Move(9))) as running:
+        queue = running.target
+        assert isinstance(queue, CountsDeadLetters)
+        if queue.count_dead_letters() != 1:
+            yield Violation("DRN-14", f"one dead letter counts as {queue.count_dead_letters()}")
+        queue.database.anchor.execute("DELETE FROM signed_events_dlq")
+        if queue.count_dead_letters() != 0:
+            yield Violation("DRN-14", "a dead letter that somebody removed is still counted")
+        queue.database.anchor.execute("ALTER TABLE signed_events_dlq RENAME TO elsewhere")
+        code = error_code(queue.count_dead_letters)
+        if code.startswith("success"):
+            yield Violation("DRN-14", f"without its table, counting dead letters is a {code}")
+
+
+@scenario("DRN-16", profile=DURABLE, where=has_queue)
+def the_next_process_begins_with_what_was_left(target: Target) -> Iterator[Violation]:
+    """What is submitted after a restart lands behind what was in the spool."""
+    with _running(target, Profile.DURABLE, RESTARTED) as running:
+        order = [row.event_id for row in running.target.look().state.chain]
+        if order != ["e1", "e2", "e3"]:
+            yield Violation("DRN-16", f"after a restart the chain is {order}")
+
+
+def keeps_hashes_here(target: Target) -> bool:
+    """Tell whether such a queue is in this process."""
+    return has_queue(target) and keeps_hashes(target)
+
+
+@scenario("DRN-18", profile=VOLATILE, where=keeps_hashes_here)
+def without_a_spool_a_crash_takes_what_had_not_landed(target: Target) -> Iterator[Violation]:
+    """The volatile profile loses the buffer and nothing else, and counts what a panic takes."""
+    panics = Arm(Strike(Kind.PANIC, point="begin", times=9))
+    yield from _breaches(
+        target,
+        "DRN-18",
+        UNDISTURBED,
+        UNFLUSHED,
+        (Submit(), Move(9), panics, Submit(), Submit(), Move(30)),
+        profile=Profile.VOLATILE,
+    )
+    with _running(target, Profile.VOLATILE, (panics, Submit(), Submit(), Move(30))) as running:
+        counters = running.target.look().state.counters
+        if counters is None or counters.lost != 2:
+            yield Violation("DRN-18", f"a drainer that gave up on two events counts {counters}")

@@ -1,0 +1,117 @@
+"""
+Scenarios about a reader beside a writer, in another process where there is one.
+
+`consumers` looks between any two disk operations of a writer.  These look between
+its calls, which takes no simulated disk, so an adapter is put into them as well.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol, cast
+
+from tornproof_models.contract.journal import Record, Violation
+from tornproof_models.crash.program import grow_payload
+from tornproof_models.crash.subject import Options, Target
+from tornproof_models.disk.filesystem import ModelFilesystem
+
+from tornproof_conformance.scenarios.scenario import READER, Situation, error_code, scenario
+from tornproof_conformance.vectors.frames import make_frame
+
+FIRST = "0" * 16 + ".wal"
+
+
+class Reader(Protocol):
+    """A reader of a journal that somebody else may be writing."""
+
+    def read(self, offset: int) -> bytes:
+        """Return the payload at an offset."""
+        ...
+
+    def scan(self, start: int | None = None) -> Iterator[Record]:
+        """Yield the records from an offset on, or from the first."""
+        ...
+
+
+class ReadTarget(Protocol):
+    """A target with readers."""
+
+    def open_reader(self, filesystem: ModelFilesystem, *, durable_only: bool) -> Reader:
+        """Open a reader of the journal on a disk."""
+        ...
+
+
+def has_readers(target: Target) -> bool:
+    """Tell whether a target has readers."""
+    return hasattr(target, "open_reader")
+
+
+def _reader(situation: Situation) -> Reader:
+    target = cast("ReadTarget", situation.target)
+    return target.open_reader(situation.filesystem, durable_only=True)
+
+
+@scenario("RDR-1", "RDR-5", profile=READER, where=has_readers)
+def a_reader_keeps_up(target: Target) -> Iterator[Violation]:
+    """A reader that was there first sees each record once, in order, across rotations."""
+    situation = Situation(target)
+    journal = situation.open(Options(segment_bytes=256))
+    reader = _reader(situation)
+    written: list[Record] = []
+    seen: list[Record] = []
+    for number in range(12):
+        payload = grow_payload(60, number)
+        written.append((journal.append(payload), payload))
+        fresh = list(reader.scan(_behind(seen)))
+        seen += fresh
+        if seen != written:
+            message = f"after {len(written)} appends the reader has shown {len(seen)} records"
+            yield Violation("RDR-1" if len(seen) < len(written) else "RDR-5", message)
+            return
+
+
+def _behind(seen: list[Record]) -> int | None:
+    """Return the offset behind what was seen; frames say how long they are."""
+    if not seen:
+        return None
+    offset, payload = seen[-1]
+    return offset + len(make_frame(payload))
+
+
+@scenario("RDR-2", profile=READER, where=has_readers)
+def a_reader_leaves_no_trace(target: Target) -> Iterator[Violation]:
+    """Opening, reading and scanning change no file."""
+    situation = Situation(target)
+    journal = situation.open()
+    offset = journal.append(b"there")
+    before = situation.files
+    reader = _reader(situation)
+    reader.read(offset)
+    list(reader.scan())
+    if situation.files != before:
+        yield Violation("RDR-2", "the files are not what they were before a reader came")
+
+
+@scenario("RDR-3", profile=READER, where=has_readers)
+def the_tail_is_not_yet(target: Target) -> Iterator[Violation]:
+    """What is not there, or not whole, is beyond the end, and no record and no damage."""
+    whole, torn = make_frame(b"whole"), make_frame(b"torn record")
+    for cut in (0, 1, 39, 40, len(torn) - 1):
+        situation = Situation.with_files(target, {FIRST: whole + torn[:cut]})
+        reader = _reader(situation)
+        found = list(reader.scan())
+        if found != [(0, b"whole")]:
+            yield Violation("RDR-3", f"{cut} bytes of a second record: {len(found)} records shown")
+            return
+        code = error_code(reader.read, len(whole))
+        if code != "beyond_end":
+            message = f"{cut} bytes of a second record: reading it gives {code}, not beyond_end"
+            yield Violation("RDR-3", message)
+            return
+
+
+@scenario("RDR-4", profile=READER, where=has_readers)
+def a_reader_is_told_what_is_gone(target: Target) -> Iterator[Violation]:
+    """Below the first segment lies what cleanup has removed, and a reader says so."""
+    situation = Situation.with_files(target, {f"{1000:016x}.wal": make_frame(b"first kept")})
+    code = error_code(_reader(situation).read, 0)
+    if code != "trimmed":
+        yield Violation("RDR-4", f"reading at 0 where 1000 is the first gives {code}, not trimmed")

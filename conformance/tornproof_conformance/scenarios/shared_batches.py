@@ -1,0 +1,253 @@
+"""
+Scenarios about threads that share a sync.
+
+In this process a sync can be held up, so what happens *during* one is chosen, and nothing
+depends on who is fast.  What an adapter can be asked as well, to hand many records over
+and to close, is asked of both in the same words.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from typing import Protocol, cast
+
+from attrs import frozen
+from tornproof.errors import Closed, TornproofError
+from tornproof.filesystem import Filesystem
+from tornproof_models.contract.journal import Record, Violation
+from tornproof_models.crash.program import grow_payload
+from tornproof_models.crash.subject import Options, Target
+
+from tornproof_conformance.scenarios.scenario import GROUP_COMMIT, Situation, error_code, scenario
+from tornproof_conformance.subjects.group_commits import PATIENCE, Group, HasGroups, HeldDisk
+
+ROOM = 1000
+"""More than any batch or queue of these scenarios needs."""
+
+
+def has_groups(target: Target) -> bool:
+    """Tell whether a target has a group commit with threads in this process."""
+    return isinstance(target, HasGroups)
+
+
+@contextmanager
+def _group(
+    target: Target, *, max_records: int = ROOM, queue_records: int = ROOM, block: bool = True
+) -> Iterator[tuple[Group, HeldDisk]]:
+    """Open a group commit whose first record is durable; let it go in the end."""
+    disk = HeldDisk(Situation(target).filesystem)
+    group = cast("HasGroups", target).open_group(
+        cast("Filesystem", disk), max_records=max_records, queue_records=queue_records, block=block
+    )
+    try:
+        group.append(b"first").result(PATIENCE)
+        yield group, disk
+    finally:
+        disk.let_go()
+        with suppress(TornproofError):  # it may be poisoned, and has said so
+            group.close()
+
+
+def _under_way(group: Group, disk: HeldDisk, payload: bytes = b"under way") -> "Future[int]":
+    """Hand a record over, and return while the sync that covers it is held up."""
+    disk.hold()
+    future = group.append(payload)
+    disk.await_sync()
+    return future
+
+
+def _kept(target: Target, disk: HeldDisk) -> list[bytes]:
+    """Return the payloads that the next process finds."""
+    disk.disk.release_locks()
+    return [payload for _, payload in target.open(disk.disk, Options()).scan()]
+
+
+def _told(future: "Future[int]") -> str:
+    """Wait for what a waiter is told, and name it."""
+    return error_code(future.result, PATIENCE)
+
+
+def _refused(group: Group) -> str:
+    """Return how a record is refused, at once or by its future."""
+    return error_code(lambda: group.append(b"late").result(PATIENCE))
+
+
+# In this process
+
+
+@scenario("GRP-1", "GRP-2", profile=GROUP_COMMIT, where=has_groups)
+def nobody_is_told_before_a_sync_covers_it(target: Target) -> Iterator[Violation]:
+    """During a sync nobody is told; those who come meanwhile share the next one."""
+    with _group(target) as (group, disk):
+        early = _under_way(group, disk, b"early")
+        late = [group.append(grow_payload(20, number)) for number in range(20)]
+        if early.done():
+            yield Violation("GRP-1", "a waiter is told while the sync of its record is under way")
+        disk.let_one_go()
+        disk.await_sync()
+        if any(future.done() for future in late):
+            yield Violation("GRP-1", "a sync has told those who came after it had begun")
+        disk.let_go()
+        for future in (early, *late):
+            future.result(PATIENCE)
+        if disk.syncs > len(late) / 2:
+            message = f"{len(late)} records that waited together took {disk.syncs - 1} syncs"
+            yield Violation("GRP-2", message)
+
+
+@scenario("GRP-3", profile=GROUP_COMMIT, where=has_groups)
+def a_failed_sync_fails_everybody(target: Target) -> Iterator[Violation]:
+    """Those in the batch, those behind it and those who come later are all told."""
+    with _group(target) as (group, disk):
+        struck = [_under_way(group, disk, b"struck")]
+        struck += [group.append(b"behind"), group.append(b"further behind")]
+        disk.failing = True
+        disk.let_one_go()
+        disk.let_go()
+        told = [_told(future) for future in struck]
+        disk.failing = False
+        if any(each.startswith("success") or each == "TimeoutError" for each in told):
+            message = f"a sync failed, and those who waited are told {', '.join(told)}"
+            yield Violation("GRP-3", message)
+        if (code := _refused(group)) != "poisoned":
+            yield Violation("GRP-3", f"a record that came later is told {code}, not poisoned")
+
+
+@scenario("GRP-5", profile=GROUP_COMMIT, where=has_groups)
+def a_batch_and_a_queue_are_bounded(target: Target) -> Iterator[Violation]:
+    """Five records in batches of two take three syncs, and a full queue says so."""
+    with _group(target, max_records=2) as (group, disk):
+        futures = [_under_way(group, disk)]
+        futures += [group.append(b"one of five") for _ in range(5)]
+        disk.let_go()
+        for future in futures:
+            future.result(PATIENCE)
+        if disk.syncs < 4:
+            message = f"5 records in batches of 2 at most took {disk.syncs - 1} syncs"
+            yield Violation("GRP-5", message)
+    with _group(target, queue_records=3, block=False) as (group, disk):
+        taken = [_under_way(group, disk)]
+        taken += [group.append(b"waits"), group.append(b"waits, too")]
+        code = error_code(group.append, b"one too many")
+        if code.startswith("success"):
+            yield Violation("GRP-5", "a queue of 3 records has taken a fourth, and said nothing")
+        disk.let_go()
+        for future in taken:
+            future.result(PATIENCE)
+
+
+@scenario("GRP-6", profile=GROUP_COMMIT, where=has_groups)
+def who_cancels_takes_nobody_along(target: Target) -> Iterator[Violation]:
+    """A waiter leaves the queue, another a sync under way; the others are told, and are there."""
+    with _group(target) as (group, disk):
+        leaving = [_under_way(group, disk)]
+        before, gone, after = (group.append(each) for each in (b"before", b"gone", b"after"))
+        leaving.append(gone)
+        for future in leaving:
+            future.cancel()
+        disk.let_go()
+        told = [_told(future) for future in (before, after)]
+        if not all(each.startswith("success") for each in told):
+            yield Violation("GRP-6", f"neighbours of one who cancelled are told {', '.join(told)}")
+        group.close()
+        kept = _kept(target, disk)
+        if [each for each in kept if each not in (b"under way", b"gone")] != [
+            b"first",
+            b"before",
+            b"after",
+        ] or len(kept) != len(set(kept)):
+            yield Violation("GRP-6", f"two have cancelled, and then there is {kept}")
+
+
+@scenario("GRP-7", profile=GROUP_COMMIT, where=has_groups)
+def closing_tells_everybody(target: Target) -> Iterator[Violation]:
+    """Whoever waits when the owner closes is told, its record is there; what is late is refused."""
+    with _group(target) as (group, disk):
+        waiting = [_under_way(group, disk)]
+        waiting += [group.append(b"waits"), group.append(b"waits, too")]
+        closing = threading.Thread(target=group.close, daemon=True)
+        closing.start()
+        disk.let_go()
+        told = [_told(future) for future in waiting]
+        closing.join(PATIENCE)
+        if not all(each.startswith("success") for each in told):
+            yield Violation("GRP-7", f"those who waited at the close are told {', '.join(told)}")
+        if (code := _refused(group)) != Closed.code:
+            yield Violation("GRP-7", f"a record after the close gives {code}, not closed")
+        if (kept := _kept(target, disk)) != [b"first", b"under way", b"waits", b"waits, too"]:
+            yield Violation("GRP-7", f"after the close there is {kept}")
+
+
+# In this process or another
+
+
+class Together(Protocol):
+    """A journal that takes records from many at once."""
+
+    def submit(self, payloads: Sequence[bytes]) -> list[int]:
+        """Hand records over at the same time, wait for all, and return their offsets."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
+@frozen
+class _Local:
+    """A group commit of this process."""
+
+    group: Group
+
+    def submit(self, payloads: Sequence[bytes]) -> list[int]:
+        futures = [self.group.append(payload) for payload in payloads]
+        return [future.result(PATIENCE) for future in futures]
+
+    def close(self) -> None:
+        self.group.close()
+
+
+def takes_together(target: Target) -> bool:
+    """Tell whether records can be handed over to a target at the same time."""
+    return has_groups(target) or getattr(target, "takes_many", False)
+
+
+def _together(situation: Situation) -> Together:
+    if not isinstance(situation.target, HasGroups):
+        return cast("Together", situation.open(Options(segment_bytes=1 << 20)))
+    disk = cast("Filesystem", situation.filesystem)
+    return _Local(
+        situation.target.open_group(disk, max_records=100, queue_records=ROOM, block=True)
+    )
+
+
+@scenario("GRP-5", profile=GROUP_COMMIT, where=takes_together)
+def a_crowd_is_answered_and_so_is_a_lone_record(target: Target) -> Iterator[Violation]:
+    """Two thousand at once are all told their places, and one alone waits for no company."""
+    situation = Situation(target)
+    journal = _together(situation)
+    records: list[Record] = []
+    for size in (2000, 1):
+        payloads = [grow_payload(12, len(records) + number) for number in range(size)]
+        records += list(zip(journal.submit(payloads), payloads, strict=True))
+    journal.close()
+    situation.filesystem.release_locks()
+    if list(situation.open().scan()) != sorted(records):
+        yield Violation("GRP-5", f"of {len(records)} records not all are where it was said")
+
+
+@scenario("GRP-7", profile=GROUP_COMMIT, where=takes_together)
+def what_comes_after_a_close_is_refused(target: Target) -> Iterator[Violation]:
+    """What was handed over before a close is there afterwards, and what comes later is refused."""
+    situation = Situation(target)
+    journal = _together(situation)
+    payloads = [grow_payload(30, number) for number in range(8)]
+    records = list(zip(journal.submit(payloads), payloads, strict=True))
+    journal.close()
+    code = error_code(journal.submit, [b"late"])
+    if code != Closed.code:
+        yield Violation("GRP-7", f"a record after the close gives {code}, not closed")
+    situation.filesystem.release_locks()
+    if list(situation.open().scan()) != sorted(records):
+        yield Violation("GRP-7", "after the close the records are not those that were handed over")

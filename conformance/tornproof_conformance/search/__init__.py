@@ -1,0 +1,3 @@
+"""
+Random search: the hunts that checks and the fuzzer share.
+"""

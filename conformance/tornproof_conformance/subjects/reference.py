@@ -1,0 +1,205 @@
+"""
+What is judged: the built-in reference, a miniature, and later any adapter.
+"""
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+from tornproof.errors import Invalid
+from tornproof.filesystem import Filesystem
+from tornproof.journal import Cursor, GroupCommitBuffer, Journal, JournalReader
+from tornproof.journal.cursor import read_cursors
+from tornproof.kv import KeyValueStore
+from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.group_commit import Bounds
+from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Target
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.machines.audit_machine import ReferenceStore, StoreFactory, StoreUnderTest
+from tornproof_models.machines.batching_situations import (
+    BatcherFactory,
+    BatcherUnderTest,
+    ReferenceBatcher,
+)
+from tornproof_models.machines.drainer_schedules import explore_drainer
+from tornproof_models.machines.reference_chain import (
+    OldVerification,
+    ReferenceChain,
+    verify_old_chain,
+)
+from tornproof_models.machines.reference_queue import ReferenceQueue
+from tornproof_models.miniatures import (
+    audit_miniatures,
+    drainer_miniatures,
+    group_commit_miniatures,
+)
+from tornproof_models.miniatures.deferred_audit_v07 import DeferredAuditV07
+from tornproof_models.miniatures.journal_miniatures import MINIATURES, MiniatureTarget
+from tornproof_models.queues import delivery_run
+from tornproof_models.queues.schedules import Exploration
+
+from tornproof_conformance.stream.run_events import Implementation
+
+
+@frozen
+class ReferenceTarget:
+    """The journal of this project, in this process."""
+
+    name: str = "reference"
+
+    @property
+    def implementation(self) -> Implementation:
+        """What reports say of it."""
+        return Implementation(self.name, version("tornproof"), "Python")
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> Journal:
+        """Open the reference journal on a simulated disk."""
+        return Journal.open(
+            DIRECTORY,
+            segment_bytes=options.segment_bytes,
+            durability=options.durability,
+            max_payload=options.max_payload,
+            filesystem=filesystem,
+        )
+
+    def open_reader(self, filesystem: Filesystem, *, durable_only: bool) -> JournalReader:
+        """Open a reader beside it."""
+        return JournalReader(DIRECTORY, durable_only=durable_only, filesystem=filesystem)
+
+    def open_cursor(self, filesystem: Filesystem, name: str) -> Cursor:
+        """Open a cursor of it."""
+        return Cursor.open(DIRECTORY, name, filesystem=filesystem)
+
+    def positions(self, filesystem: Filesystem) -> Mapping[str, int]:
+        """Read every cursor."""
+        return read_cursors(filesystem, DIRECTORY)
+
+    def open_queue(self, profile: Profile) -> ReferenceQueue:
+        """Make a deferred queue, with a database and a spool in memory."""
+        return ReferenceQueue(profile)
+
+    def walk_schedules(self, *, events: int, falls: int, faults: int) -> Exploration:
+        """Walk every schedule of the drainer within these bounds."""
+        return explore_drainer(events=events, falls=falls, faults=faults)
+
+    def make_audits(self, store: KeyValueStore) -> ReferenceStore:
+        """Put an audit index on a store."""
+        return ReferenceStore(store)
+
+    def make_batcher(self, bounds: Bounds) -> ReferenceBatcher:
+        """Make the part of group commit that decides."""
+        return ReferenceBatcher.of(bounds)
+
+    def open_group(
+        self, filesystem: Filesystem, *, max_records: int, queue_records: int, block: bool
+    ) -> GroupCommitBuffer:
+        """Open the journal for group commit."""
+        journal = Journal.open(DIRECTORY, durability="batched", filesystem=filesystem)
+        return GroupCommitBuffer(
+            journal, max_records=max_records, queue_records=queue_records, block=block
+        )
+
+    def open_chain(self) -> ReferenceChain:
+        """Make a chain in a database in memory."""
+        return ReferenceChain()
+
+    def verify_pairwise(self, database: Path) -> OldVerification:
+        """Verify a chain of v0.7."""
+        return verify_old_chain(database)
+
+
+@frozen
+class NoJournal:
+    """What is judged by itself, without a journal."""
+
+    name: str
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
+        """Raise `Invalid`."""
+        del filesystem, options
+        raise Invalid(f"{self.name} is no journal")
+
+
+@frozen
+class QueueMiniature(NoJournal):
+    """A deferred queue that is wrong on purpose."""
+
+    _make: Callable[[], delivery_run.Target]
+
+    claims: frozenset[str] = frozenset({Profile.DURABLE.value})
+
+    def open_queue(self, profile: Profile) -> delivery_run.Target:
+        """Make the queue, which promises what the durable profile does."""
+        del profile
+        return self._make()
+
+
+@frozen
+class AuditMiniature(NoJournal):
+    """An audit index that is wrong on purpose."""
+
+    _make: StoreFactory
+
+    claims: frozenset[str] = frozenset({"audit/core", "audit/keys"})
+
+    def make_audits(self, store: KeyValueStore) -> StoreUnderTest:
+        """Put the index on a store."""
+        return self._make(store)
+
+
+@frozen
+class BatcherMiniature(NoJournal):
+    """A group commit that decides wrongly on purpose."""
+
+    _make: BatcherFactory
+
+    claims: frozenset[str] = frozenset({"journal/group-commit"})
+
+    def make_batcher(self, bounds: Bounds) -> BatcherUnderTest:
+        """Make it."""
+        return self._make(bounds)
+
+
+QUEUES: Mapping[str, Callable[[], delivery_run.Target]] = {
+    **drainer_miniatures.MINIATURES,
+    DeferredAuditV07.name: DeferredAuditV07,
+}
+"""The miniatures of queues, and the design of v0.7, judged by what the durable profile asks."""
+
+
+KINDS: Mapping[str, tuple[Mapping[str, Any], Callable[[str, Any], Target]]] = {
+    "journal": (MINIATURES, MiniatureTarget),
+    "drainer": (QUEUES, QueueMiniature),
+    "audit": (audit_miniatures.MINIATURES, AuditMiniature),
+    "group-commit": (group_commit_miniatures.MINIATURES, BatcherMiniature),
+}
+"""The kinds of miniatures that checks judge, and what makes a target of one."""
+
+
+def find_target(name: str) -> Target:
+    """
+    Return the target of a name: `reference`, or that of a miniature.
+
+    Where miniatures of two kinds have a name, it is the first's; `group-commit/NAME`
+    says which.  Raises `Invalid` for any other name.
+    """
+    if name == "reference":
+        return ReferenceTarget()
+    kind, _, alone = name.rpartition("/")
+    for each, (miniatures, make) in KINDS.items():
+        if alone in miniatures and kind in ("", each):
+            return make(name, miniatures[alone])
+    raise Invalid(
+        f"no target {name!r}: it is `reference`, or a miniature of a journal, a drainer, an audit "
+        "index or group commit; `tornproof list miniatures` shows them"
+    )
+
+
+def find_journal(name: str) -> Target:
+    """Return the target of a name, if it is a journal.  Raises `Invalid` if it is none."""
+    found = find_target(name)
+    if isinstance(found, NoJournal):
+        raise Invalid(f"no machine judges {name}, and it is no journal: `tornproof check` does")
+    return found

@@ -1,0 +1,153 @@
+"""
+What power loss does to logs that nobody here wrote.
+
+Every program of a short list runs once on a log, recorded, and is crashed everywhere
+it matters, in one profile after the other.
+
+Three times of a log's life are told apart.  While it is being *created* nothing was
+acknowledged, so nothing can be lost; but a crash may leave something that never
+opens again.  *Later* there are records that somebody relies on.  And *after a failed
+sync*, when the log has been opened again, what it shows may be in memory alone.
+"""
+
+from collections.abc import Iterator
+
+from attrs import define, field, frozen
+from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.findings import Coverage
+from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.trace import Acked, Trace
+
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.story.narration import describe_trace
+from tornproof_conformance.survey.logs import NO_CRASH, ForeignLog, harshness_of
+
+PROGRAMS: tuple[Program, ...] = (
+    (Append(20),),
+    (Append(600),),
+    (Append(20), Append(30)),
+    (Append(600), Append(700)),
+    (Append(20), Append(1300)),
+    (Append(20), Reopen(), Append(600)),
+    (Append(600), Append(700), Append(20)),
+)
+"""Records within a sector and over several, one behind the other and after a reopening."""
+
+OPTIONS = Options(segment_bytes=4096)
+
+BOUND, SAMPLE = 512, 64
+"""Images of a crash point up to which all are judged, and others that are; a database has many."""
+
+REPLY_SECONDS = 3.0
+"""How long a log may take to answer: some hang for ever, and many images make them."""
+
+CREATED, LATER, FAILED = "while it is created", "later", "after a failed sync"
+
+FIRST, SECOND = Append(5), Append(20)
+"""Records before and in the failure; the kernel then holds as clean what is not on disk."""
+
+
+@frozen
+class Harm:
+    """What a crash does to a log."""
+
+    time: str
+    violation: Violation
+    profile: str
+    """The mildest in which it happens."""
+
+    program: Program
+    last: str
+    """What had happened last."""
+
+    lost: tuple[str, ...]
+
+    @property
+    def harshness(self) -> int:
+        """How much a crash must do for it, to compare."""
+        return harshness_of(self.profile)
+
+
+@frozen
+class Examined:
+    """Everything that was found out about a log."""
+
+    version: str
+    times: tuple[str, ...]
+    """In which it was crashed: a sync that does not exist cannot fail."""
+
+    harms: tuple[Harm, ...]
+    coverage: Coverage
+
+
+def examine(log: ForeignLog) -> Iterator[Program | Examined]:
+    """Yield each program when it begins, and what was found out at the end."""
+    mildest: dict[tuple[str, str], Harm] = {}
+    search = _Search()
+    with (
+        AdapterTarget.running(log.runnable, timeout=REPLY_SECONDS) as adapter,
+        RecordedTarget.of(adapter) as target,
+    ):
+        failing = tuple(_failing(target))
+        for program in (*PROGRAMS, *failing):
+            yield program
+            for harm in search.run(target, program):
+                key = harm.time, harm.violation.requirement
+                if key not in mildest or harm.harshness < mildest[key].harshness:
+                    mildest[key] = harm
+        said = target.implementation.version
+    times = (CREATED, LATER, FAILED) if failing else (CREATED, LATER)
+    harms = sorted(mildest.values(), key=lambda harm: harm.harshness)
+    yield Examined(said, times, tuple(harms), search.coverage)
+
+
+def _failing(target: RecordedTarget) -> Iterator[Program]:
+    """Rehearse an append, and let each of its syncs fail and the process die."""
+    rehearsed = target.rehearse((FIRST, Fail(1, Fault.ERROR), SECOND), OPTIONS)
+    for number, performed in enumerate(rehearsed, start=1):
+        if performed.name in ("fsync", "fdatasync"):
+            yield FIRST, Fail(number, Fault.ERROR), SECOND, Kill()
+
+
+@define
+class _Search:
+    """Runs programs and crashes them."""
+
+    coverage: Coverage = field(factory=Coverage)
+
+    def run(self, target: RecordedTarget, program: Program) -> Iterator[Harm]:
+        """Run a program, and crash it in each time of the log's life."""
+        running = run(program, target, OPTIONS)
+        trace = running.filesystem.trace
+        fails = any(isinstance(step, Fail) for step in program)
+        for violation in running.violations:
+            yield Harm(FAILED if fails else LATER, violation, NO_CRASH, program, "", ())
+        if fails:
+            yield from self._crash(target, program, FAILED, trace, running.armed_after)
+            return
+        acknowledged = next(n for n, event in enumerate(trace.events) if isinstance(event, Acked))
+        created = Trace(trace.initial, trace.events[:acknowledged])
+        yield from self._crash(target, program, CREATED, created, 0)
+        yield from self._crash(target, program, LATER, trace, acknowledged + 1)
+
+    def _crash(
+        self, target: RecordedTarget, program: Program, time: str, trace: Trace, since: int
+    ) -> Iterator[Harm]:
+        """Crash a trace in one profile after the other, until one does harm."""
+        for profile in CLAIMED:
+            explorer = Explorer(
+                target, OPTIONS, PROFILES[profile], depth=1, bound=BOUND, sample=SAMPLE
+            )
+            found = explorer.explore(trace, since=since)
+            self.coverage.add(explorer.coverage)
+            for finding in found:
+                last = describe_trace(trace)[finding.crash_point - 1]
+                yield Harm(time, finding.violation, profile, program, last, finding.lost)
+            if found:
+                return  # what is harsher allows the same

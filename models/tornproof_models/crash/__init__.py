@@ -1,0 +1,12 @@
+"""
+The explorer: run a program, crash it at every point, recover every image, judge the result.
+
+- `program`: short lists of steps
+- `subject`: what the explorer requires of a journal
+- `run`: executes a program on a subject and records a trace
+- `recovery`: the outcome of one recovery, seen from outside
+- `explorer`: all images of a trace, each distinct one recovered once
+- `access_log`, `decision_tree`, `undecided`: images told apart by what recovery reads
+- `enumerated`: images built one by one, each as a whole
+- `observer`, `findings`: who is informed, and what comes out
+"""

@@ -1,0 +1,291 @@
+"""
+What runs a program.
+
+`run` gives a program to an implementation on a simulated disk and records the
+trace, with a mark for every promise.  The same program gives the same trace, to
+the byte: payloads are grown from the number of the call.
+
+A run is judged even before anything crashes.  Whatever is read back while the
+process lives must be what was appended.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import cast
+
+from attrs import Factory, define, evolve, field
+from tornproof.errors import TornproofError
+
+from tornproof_models.contract.journal import PROMISED, History, Record, Violation
+from tornproof_models.crash.program import (
+    Append,
+    Crash,
+    Fail,
+    Interrupt,
+    Kill,
+    Reopen,
+    Rotate,
+    Step,
+    Submit,
+    Sync,
+    grow_payload,
+)
+from tornproof_models.crash.subject import (
+    Interruptible,
+    JournalUnderTest,
+    Options,
+    TakesMany,
+    Target,
+    new_disk,
+)
+from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.trace import Acked, Event, Failed, Flushed, Image, Invoked, Observed
+
+
+def advance(history: History, event: Event) -> History:
+    """Let a mark change what is owed."""
+    match event:
+        case Invoked(call, _, payload):
+            return history.invoke(call, payload)
+        case Acked(call, offset, durable):
+            return history.acknowledge(call, offset, durable=durable)
+        case Failed(call, definite):
+            return history.fail(call, definite=definite)
+        case Flushed(operation):
+            return history.flush(operation)
+        case Observed(records):
+            return history.observe(records)
+        case _:
+            return history
+
+
+@define
+class Run:
+    """A program on its way through an implementation."""
+
+    target: Target
+    options: Options
+    filesystem: ModelFilesystem = field(
+        default=Factory(lambda self: new_disk(self.target), takes_self=True)
+    )
+    history: History = field(factory=History)
+    violations: list[Violation] = field(factory=list)
+    """What was wrong while the process lived."""
+
+    journal: JournalUnderTest | None = None
+    calls: int = 0
+    appended: list[Record] = field(factory=list)
+    """Every append that was acknowledged since the last open, for reading back."""
+
+    armed_after: int = 0
+    """How many events had happened when the last fault was armed."""
+
+    began: History = field(factory=History)
+    """What was owed when this disk began: something, after a crash."""
+
+    def open(self) -> bool:
+        """Open the journal and judge what it shows; tell whether it opened."""
+        shown = self.open_unjudged()
+        if isinstance(shown, str):
+            self.violations += self.history.judge_error(shown)
+            return False
+        self.violations += self.history.judge(shown)
+        self.history = self.history.observe(shown)
+        return True
+
+    def open_unjudged(self) -> tuple[Record, ...] | str:
+        """Open the journal and return what it shows, or why it refused."""
+        before = self.filesystem.operations
+        try:
+            self.journal = self.target.open(self.filesystem, self.options)
+            records = tuple(self.journal.scan())
+        except Exception as error:
+            self.journal = None
+            self.filesystem.release_locks()
+            if self.filesystem.struck_since(before):
+                return self.open_unjudged()  # the disk failed, and the journal said so
+            return f"{type(error).__name__}: {error}"
+        self.filesystem.events.append(Observed(records))
+        self.appended = list(records)
+        return records
+
+    def step(self, step: Step) -> None:
+        """Take one step; errors are part of what is recorded."""
+        match step:
+            case Append(size):
+                self.append(size)
+            case Sync():
+                self._flushing("sync")
+            case Rotate():
+                self._attempt("rotate")
+            case Reopen():
+                self.close()
+                self.open()
+            case Kill():
+                self.filesystem.release_locks()
+                self.open()
+            case Submit(sizes):
+                self.submit(sizes)
+            case Interrupt():
+                self.interrupt(step)
+            case Fail(nth, fault):
+                self.armed_after = len(self.filesystem.events)
+                self.filesystem.fail(nth, fault)
+            case Crash():
+                self.crash(step)
+
+    def append(self, size: int) -> None:
+        """Append a fresh payload and record what the journal promises about it."""
+        assert self.journal is not None
+        call, payload = self._invoke(size)
+        try:
+            offset = self.journal.append(payload)
+        except Exception as error:
+            self._fail(call, error)
+            return
+        self._acknowledge(call, offset)
+        self.appended.append((offset, payload))
+
+    def submit(self, sizes: Sequence[int]) -> None:
+        """
+        Append fresh payloads at the same time, and record what is promised about them.
+
+        In which order they were taken, only the offsets tell; the calls are noted in
+        that order, as of the moment at which they were handed over.
+        """
+        events = self.filesystem.events
+        began, first = len(events), self.calls
+        self.calls += len(sizes)
+        calls = range(first, self.calls)
+        payloads = [grow_payload(size, call) for size, call in zip(sizes, calls, strict=True)]
+        failure, offsets = None, [0] * len(sizes)
+        try:
+            offsets = list(cast("TakesMany", self.journal).submit(payloads))
+        except Exception as error:
+            failure = error
+        taken = sorted(zip(offsets, calls, payloads, strict=True))
+        events[began:began] = [Invoked(call, "append", payload) for _, call, payload in taken]
+        for _, call, payload in taken:
+            self.history = self.history.invoke(call, payload)
+        for offset, call, payload in taken:
+            if failure is not None:
+                self._fail(call, failure)
+                continue
+            events.append(Acked(call, offset, True))
+            self.history = self.history.acknowledge(call, offset, durable=True)
+            self.appended.append((offset, payload))
+
+    def interrupt(self, step: Interrupt) -> None:
+        """Append several records, die on the way, and open what that leaves."""
+        invoked = [self._invoke(size) for size in step.sizes]
+        payloads = [payload for _, payload in invoked]
+        journal = cast("Interruptible", self.journal)
+        answers = journal.interrupt(payloads, step.answers, step.microseconds)
+        for (call, _), answer in zip(invoked, answers, strict=False):
+            if isinstance(answer, int):
+                self._acknowledge(call, answer)
+            else:
+                self._fail(call, answer)
+        self.open()
+
+    def _invoke(self, size: int) -> tuple[int, bytes]:
+        """Note that an append begins; return its number and its payload."""
+        call = self.calls
+        self.calls += 1
+        payload = grow_payload(size, call)
+        self.filesystem.events.append(Invoked(call, "append", payload))
+        self.history = self.history.invoke(call, payload)
+        return call, payload
+
+    def _acknowledge(self, call: int, offset: int) -> None:
+        durable = self.options.durability != "eventual"
+        self.filesystem.events.append(Acked(call, offset, durable))
+        self.history = self.history.acknowledge(call, offset, durable=durable)
+
+    def _fail(self, call: int, error: Exception) -> None:
+        definite = isinstance(error, TornproofError) and error.definite
+        self.filesystem.events.append(Failed(call, definite))
+        self.history = self.history.fail(call, definite=definite)
+
+    def crash(self, crash: Crash) -> None:
+        """Lose power, keep one of the images that this leaves, and open it."""
+        history = self.began
+        for event in self.filesystem.events[: crash.point]:
+            history = advance(history, event)
+        image = self.images(crash.profile, crash.point).image(crash.image)
+        self.filesystem = ModelFilesystem(image)
+        self.history = self.began = history
+        self.open()
+
+    def images(self, profile: str, point: int) -> ImageSpace:
+        """Return the images among which a crash after so many events chooses."""
+        disk = self.filesystem
+        return ImageSpace.after(disk.initial, disk.events[:point], PROFILES[profile])
+
+    def close(self) -> None:
+        """Close the journal, which promises that everything accepted will last."""
+        self._flushing("close")
+        self.filesystem.release_locks()
+
+    def read_back(self) -> None:
+        """Read everything, and each record alone: what lives must be what was appended."""
+        if self.journal is None:
+            return
+        try:
+            found = tuple(self.journal.scan())
+            alone = tuple((offset, self.journal.read(offset)) for offset, _ in self.appended)
+        except Exception as error:
+            message = f"cannot read what was just appended: {type(error).__name__}: {error}"
+            self.violations.append(Violation("JRN-2", message))
+            return
+        for violation in self.history.flush("append").judge(found):
+            lost = violation.requirement in PROMISED.values()
+            self.violations.append(evolve(violation, requirement="JRN-2") if lost else violation)
+        if alone != tuple(self.appended):
+            message = "reading a record by its offset gives another payload than was appended"
+            self.violations.append(Violation("JRN-5", message))
+
+    def _attempt(self, operation: str) -> bool:
+        assert self.journal is not None
+        try:
+            getattr(self.journal, operation)()
+        except Exception:
+            return False
+        return True
+
+    def _flushing(self, operation: str) -> None:
+        if self._attempt(operation):
+            self.history = self.history.flush(operation)
+            self.filesystem.events.append(Flushed(operation))
+
+
+def run(
+    program: Sequence[Step], target: Target, options: Options, image: Image | None = None
+) -> Run:
+    """
+    Run a program from an empty disk, or an image, to its end.
+
+    Stops early if the journal does not open.  The journal is not closed at the
+    end, so that a crash may strike there too.
+    """
+    with _prepared(target, program, options) as prepared:
+        running = Run(prepared, options, new_disk(prepared, image))
+        if not running.open():
+            return running
+        for step in program:
+            running.step(step)
+            if running.journal is None:
+                return running
+        running.filesystem.disarm()
+        running.read_back()
+        return running
+
+
+def _prepared(
+    target: Target, program: Sequence[Step], options: Options
+) -> AbstractContextManager[Target]:
+    """Let a target that must know of faults beforehand get ready for a program."""
+    prepare = getattr(target, "prepared_for", None)
+    return prepare(program, options) if prepare else nullcontext(target)

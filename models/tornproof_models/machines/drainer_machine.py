@@ -1,0 +1,197 @@
+"""
+The drainer, in any order of events that a day may bring.
+
+Hypothesis chooses the steps of a program: submits, moves of the drainer, a
+sibling writer, every fault that a database and a disk have, panics, deaths and
+power cuts, closing, draining, replaying.  The whole queue takes part, the real
+sink and the real journal included; only its thread is replaced by the one who
+chooses.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from tornproof_models.contract.delivery import Profile
+from tornproof_models.database_faults import Kind, Strike, When
+from tornproof_models.disk.faults import Fault as DiskFault
+from tornproof_models.machines.violated import Violated
+from tornproof_models.queues.delivery_program import (
+    Arm,
+    AskDrain,
+    Close,
+    FailDisk,
+    Hold,
+    Kill,
+    Move,
+    Replay,
+    Sibling,
+    Step,
+    Submit,
+    Watch,
+)
+from tornproof_models.queues.delivery_run import Run, Target
+from tornproof_models.queues.fault_sweep import LANDS, REJECTED, SEVERAL
+
+STATEMENTS = ("begin", "residence", "head", "insert", "dead letter", "cursor", "commit")
+ENDS = ("open", "remove", "rollback")
+
+ODDS = st.sampled_from([1, 2, 0])
+"""One in three."""
+
+
+@cache
+def strikes(kinds: tuple[Kind, ...]) -> st.SearchStrategy[Strike]:
+    """Strikes of the given kinds, at every point and moment that they can happen at."""
+    several = st.sampled_from([1, 1, 2, SEVERAL])
+    number = st.sampled_from([1, 1, 1, 2, 3])
+    anywhere = st.sampled_from(STATEMENTS) | st.sampled_from(("commit", *ENDS))
+    found = []
+    for kind in kinds:
+        match kind:
+            case Kind.RACE:
+                found.append(st.builds(Strike, st.just(kind), point=st.just("insert")))
+            case Kind.UNIQUE:
+                place = st.just("insert")
+                found.append(st.builds(Strike, st.just(kind), point=place, times=several))
+            case Kind.PANIC | Kind.DEATH:
+                moment = st.sampled_from([When.BEFORE, When.AFTER])
+                found.append(st.builds(Strike, st.just(kind), moment, anywhere, number))
+            case _:
+                moment = st.sampled_from(When)
+                found.append(st.builds(Strike, st.just(kind), moment, anywhere, number, several))
+    return st.one_of(found)
+
+
+class DrainerMachine(RuleBasedStateMachine):
+    """Any steps, in any order; a violation ends the program."""
+
+    make_target: ClassVar[Callable[[], Target]]
+    judged_as: ClassVar[Profile]
+    requirements: ClassVar[frozenset[str] | None] = None
+    """Whose violations count; none: all."""
+
+    kinds: ClassVar[tuple[Kind, ...]] = tuple(Kind)
+    steps: ClassVar[frozenset[type[Step]]] = frozenset(
+        {Submit, Move, Arm, Sibling, Kill, Watch, AskDrain, Close, Hold, Replay, FailDisk}
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.program: list[Step] = []
+        self.running = Run(type(self).make_target(), self.judged_as)
+        self.running.open()
+
+    def _take(self, step: Step) -> None:
+        self.program.append(step)
+        self.running.take(step)
+        self._check()
+
+    def _check(self) -> None:
+        violations = [
+            each
+            for each in self.running.violations
+            if self.requirements is None or each.requirement in self.requirements
+        ]
+        if violations:
+            raise Violated(violations, "; ".join(map(str, self.program)))
+
+    @rule(moves=st.integers(1, 12))
+    def move(self, moves: int) -> None:
+        """The drainer moves."""
+        self._take(Move(moves))
+
+    @rule()
+    def submit(self) -> None:
+        """An event is submitted."""
+        self._take(Submit())
+
+    @precondition(lambda self: Submit in self.steps)
+    @rule()
+    def submit_unencodable(self) -> None:
+        """An event is submitted that cannot be encoded."""
+        self._take(Submit(encodable=False))
+
+    @precondition(lambda self: Arm in self.steps)
+    @rule(data=st.data())
+    def arm(self, data: st.DataObject) -> None:
+        """Something will go wrong."""
+        self._take(Arm(data.draw(strikes(self.kinds))))
+
+    @precondition(lambda self: Arm in self.steps)
+    @rule(data=st.data(), events=st.integers(1, 2), odds=ODDS)
+    def meet(self, data: st.DataObject, events: int, odds: int) -> None:
+        """Events meet what goes wrong, some on their way to the dead letters."""
+        for _ in range(events):
+            self._take(Submit())
+        if odds == 0 and Kind.NO_SUCH_COLUMN in self.kinds:
+            self._take(REJECTED)
+        self._take(Arm(data.draw(strikes(self.kinds))))
+        self._take(LANDS)
+
+    @precondition(lambda self: FailDisk in self.steps)
+    @rule(nth=st.integers(1, 20), fault=st.sampled_from(DiskFault))
+    def fail_disk(self, nth: int, fault: DiskFault) -> None:
+        """The spool's disk will fail."""
+        self._take(FailDisk(nth, fault))
+
+    @precondition(lambda self: Sibling in self.steps)
+    @rule()
+    def sibling(self) -> None:
+        """Another process appends."""
+        self._take(Sibling())
+
+    @precondition(lambda self: Kill in self.steps)
+    @rule(power=st.none() | st.integers(0, 1_000_000))
+    def kill(self, power: int | None) -> None:
+        """The process dies."""
+        self._take(Kill(power))
+
+    @precondition(lambda self: Watch in self.steps)
+    @rule()
+    def watch(self) -> None:
+        """Somebody looks."""
+        self._take(Watch())
+
+    @precondition(lambda self: AskDrain in self.steps)
+    @rule()
+    def drain(self) -> None:
+        """Somebody waits."""
+        self._take(AskDrain())
+
+    @precondition(lambda self: Close in self.steps)
+    @rule(odds=ODDS)
+    def close(self, odds: int) -> None:
+        """The queue is closed, now and then: little happens afterwards."""
+        if odds == 0:
+            self._take(Close())
+
+    @precondition(lambda self: Hold in self.steps)
+    @rule()
+    def hold(self) -> None:
+        """A producer keeps a handle."""
+        self._take(Hold())
+
+    @precondition(lambda self: Replay in self.steps)
+    @rule()
+    def replay(self) -> None:
+        """An operator replays."""
+        self._take(Replay())
+
+    def teardown(self) -> None:
+        """Come to rest, and judge that."""
+        if not self.running.violations:
+            self.running.settle()
+            self._check()
+        self.running.target.database.close()
+
+
+def machine(
+    target: Callable[[], Target], judged_as: Profile, **limits: Any
+) -> type[DrainerMachine]:
+    """Make a machine for a target, perhaps with fewer kinds of faults and steps."""
+    members = {"make_target": staticmethod(target), "judged_as": judged_as, **limits}
+    return type("DrainerMachine", (DrainerMachine,), members)

@@ -1,0 +1,386 @@
+"""
+A small cleaner and a small cursor that are right, and some that are wrong.
+
+The twins are made of steps, and share no code with the reference.  A miniature
+gets one step of one of them wrong.  None of the mistakes shows while everything
+goes well; it takes a crash at the right moment, or a consumer that is slow.
+"""
+
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from typing import ClassVar
+
+from attrs import frozen
+from crc32c import crc32c
+from tornproof.errors import Corrupt, Invalid
+from tornproof.filesystem import Filesystem
+
+from tornproof_models.crash.subject import DIRECTORY, Options
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.miniatures.small_journal import SmallJournal
+from tornproof_models.miniatures.small_recovery import write_all
+
+
+class SmallCursor:
+    """
+    A correct cursor.
+
+    Steps: `begin`, `check`, `store`, `write`, `name_it`, `settle`.
+    """
+
+    breaks: ClassVar[frozenset[str]] = frozenset()
+    """The requirements that a miniature may be found to violate."""
+
+    def __init__(self, filesystem: Filesystem, name: str) -> None:
+        self.filesystem = filesystem
+        self.path = f"{DIRECTORY}/{name}.cursor"
+        self.position = -1
+        self.begin()
+
+    def begin(self) -> None:
+        """Take over where an earlier process was, durably, or begin with the first record."""
+        with suppress(FileNotFoundError):
+            position = read_position(self.filesystem, self.path)
+            self.settle()
+            self.position = position
+            return
+        names = self.filesystem.list_directory(DIRECTORY)
+        self.store(min((int(name[:16], 16) for name in names if name.endswith(".wal")), default=0))
+
+    def advance(self, offset: int) -> None:
+        """Move on, durably."""
+        self.check(offset)
+        self.store(offset)
+
+    def check(self, offset: int) -> None:
+        """Refuse to go back."""
+        if offset < max(self.position, read_position(self.filesystem, self.path)):
+            raise Invalid(f"a cursor at {self.position} cannot go back to {offset}")
+
+    def store(self, offset: int) -> None:
+        """Replace the file by a new one."""
+        body = b"TPC1" + offset.to_bytes(8, "little")
+        self.write(body + crc32c(body).to_bytes(4, "little"))
+        self.name_it()
+        self.settle()
+        self.position = offset
+
+    def write(self, content: bytes) -> None:
+        """Write a file that nobody has seen, and sync it."""
+        with suppress(FileNotFoundError):
+            self.filesystem.unlink(f"{self.path}.tmp")
+        with closing(self.filesystem.open(f"{self.path}.tmp", create=True)) as file:
+            write_all(file, 0, content)
+            file.sync()
+
+    def name_it(self) -> None:
+        """Give it the cursor's name."""
+        self.filesystem.rename(f"{self.path}.tmp", self.path)
+
+    def settle(self) -> None:
+        """Make the name durable."""
+        self.filesystem.sync_directory(DIRECTORY)
+
+
+def read_position(filesystem: Filesystem, path: str) -> int:
+    """Read a cursor, or refuse what is none."""
+    with closing(filesystem.open_for_reading(path)) as file:
+        content = file.read_at(0, 17)
+    if len(content) != 16 or content[12:] != crc32c(content[:12]).to_bytes(4, "little"):
+        raise Corrupt(f"{path} is not a cursor")
+    return int.from_bytes(content[4:12], "little")
+
+
+def read_positions(filesystem: Filesystem) -> dict[str, int]:
+    """Read all cursors, by name."""
+    return {
+        name.removesuffix(".cursor"): read_position(filesystem, f"{DIRECTORY}/{name}")
+        for name in filesystem.list_directory(DIRECTORY)
+        if name.endswith(".cursor")
+    }
+
+
+class SmallCleaner(SmallJournal):
+    """
+    A correct journal that can be cleaned up.
+
+    Steps: `lowest`, `settle_cursors`, `removable`, `remove`, `publish_removal`.
+    """
+
+    def cleanup(self) -> int:
+        """Remove what lies below every cursor, and return the offset of the first record kept."""
+        self.check_open()
+        lowest = self.lowest(read_positions(self.filesystem))
+        self.settle_cursors()
+        for base in self.removable(lowest):
+            self.remove(base)
+            self.publish_removal()
+        return min(self.sizes, default=0)
+
+    def lowest(self, positions: Mapping[str, int]) -> int:
+        """Return the offset below which nobody needs anything."""
+        return min(positions.values(), default=0)
+
+    def settle_cursors(self) -> None:
+        """Make sure that no crash takes a cursor back that one relies on."""
+        self.filesystem.sync_directory(self.directory)
+
+    def removable(self, lowest: int) -> list[int]:
+        """Return the segments that end at or below an offset, the oldest first."""
+        bases = sorted(self.sizes)[:-1]
+        return [base for base in bases if base + self.sizes[base] <= lowest]
+
+    def remove(self, base: int) -> None:
+        """Remove a segment."""
+        self.filesystem.unlink(self.path(base))
+        del self.sizes[base]
+
+    def publish_removal(self) -> None:
+        """Make the removal durable before the next."""
+        self.publish()
+
+
+# Order
+
+
+class NewestFirst(SmallCleaner):
+    """
+    Removes the newest of the segments first.
+
+    Crash → a hole behind the oldest one; the journal does not open.
+    Source: baidu/braft#119 (2019).
+    """
+
+    breaks = frozenset({"SEG-7"})
+
+    def removable(self, lowest: int) -> list[int]:
+        """Turn them round."""
+        return super().removable(lowest)[::-1]
+
+
+class RemovalNotSynced(SmallCleaner):
+    """
+    Leaves it to the disk when the names are gone.
+
+    Reordering → a later removal lasts and an earlier one does not.
+    Source: facebook/rocksdb#10573 (2022), from the other side.
+    """
+
+    breaks = frozenset({"SEG-7"})
+
+    def publish_removal(self) -> None:
+        """Hurry on."""
+
+
+# What is removed
+
+
+class PastACursor(SmallCleaner):
+    """
+    Removes the segment in which a cursor stands.
+
+    Cleanup → the consumer's next record is gone.
+    """
+
+    breaks = frozenset({"SEG-7", "CUR-3"})
+
+    def removable(self, lowest: int) -> list[int]:
+        """Look at the wrong end of each."""
+        return [base for base in sorted(self.sizes)[:-1] if base < lowest]
+
+
+class ActiveSegmentRemoved(SmallCleaner):
+    """
+    Removes every segment that nobody needs, the active one too.
+
+    A consumer that has done everything → offsets begin again at zero.
+    Source: apache/kafka#5169 (2018).
+    """
+
+    breaks = frozenset({"SEG-7", "SEG-9"})
+
+    def removable(self, lowest: int) -> list[int]:
+        """Make no exception."""
+        return [base for base in sorted(self.sizes) if base + self.sizes[base] <= lowest]
+
+
+class FastestConsumerDecides(SmallCleaner):
+    """
+    Keeps what the fastest consumer needs.
+
+    Two consumers → the slower one has lost its records.
+    """
+
+    breaks = frozenset({"SEG-7", "CUR-3"})
+
+    def lowest(self, positions: Mapping[str, int]) -> int:
+        """Take the highest."""
+        return max(positions.values(), default=0)
+
+
+class NobodyNeedsAnything(SmallCleaner):
+    """
+    Removes everything where there is no cursor.
+
+    Nothing → a journal that has no consumer yet will have no records for it.
+    """
+
+    breaks = frozenset({"SEG-7"})
+
+    def lowest(self, positions: Mapping[str, int]) -> int:
+        """Read silence as consent."""
+        return min(positions.values(), default=1 << 62)
+
+
+class UndurableCursorTrusted(SmallCleaner):
+    """
+    Relies on a cursor as soon as it can be seen.
+
+    A consumer dies before it can sync, then the power fails → the cursor goes back, and the
+    records are gone.
+    Source: apache/bookkeeper#4740 (2026).
+    """
+
+    breaks = frozenset({"CUR-3"})
+
+    def settle_cursors(self) -> None:
+        """Believe."""
+
+
+# Cursors
+
+
+class OverwrittenInPlace(SmallCursor):
+    """
+    Empties its file and writes it again.
+
+    Kill → no cursor at all, and a consumer that begins anew, or never again.
+    Source: nsqio/go-diskqueue#28 (2021).
+    """
+
+    breaks = frozenset({"CUR-1", "CUR-2"})
+
+    def write(self, content: bytes) -> None:
+        """Write where everybody looks."""
+        with closing(self.filesystem.open(self.path, create=True)) as file:
+            file.truncate(0)
+            write_all(file, 0, content)
+            file.sync()
+
+    def name_it(self) -> None:
+        """It has its name already."""
+
+
+class ContentNotSynced(SmallCursor):
+    """
+    Renames a file that is not on the disk.
+
+    Reordering → the name is there and the content is not.
+    Source: ZOOKEEPER-2310 (2015).
+    """
+
+    breaks = frozenset({"CUR-1", "CUR-2"})
+
+    def write(self, content: bytes) -> None:
+        """Write, and hope."""
+        with suppress(FileNotFoundError):
+            self.filesystem.unlink(f"{self.path}.tmp")
+        with closing(self.filesystem.open(f"{self.path}.tmp", create=True)) as file:
+            write_all(file, 0, content)
+
+
+class NameNotSynced(SmallCursor):
+    """
+    Says that it has moved before the new name is durable.
+
+    Unsynced loss → it has moved back.
+    Source: redis/redis#10737 (2022).
+    """
+
+    breaks = frozenset({"CUR-2"})
+
+    def settle(self) -> None:
+        """Leave it to the disk."""
+
+
+class ShownBeforeDurable(SmallCursor):
+    """
+    Believes what it finds when it begins.
+
+    A consumer dies before it can sync, then the power fails → what was shown is no more.
+    Source: KAFKA-10101 (2020).
+    """
+
+    breaks = frozenset({"CUR-2"})
+
+    def begin(self) -> None:
+        """Read, and go."""
+        try:
+            self.position = read_position(self.filesystem, self.path)
+        except FileNotFoundError:
+            super().begin()
+
+
+class MovesBackwards(SmallCursor):
+    """
+    Goes wherever it is told.
+
+    A consumer that was replaced → undoes what its successor has done.
+    """
+
+    breaks = frozenset({"CUR-2"})
+
+    def check(self, offset: int) -> None:
+        """Obey."""
+
+
+CLEANERS: Mapping[str, type[SmallCleaner]] = {
+    "newest-first": NewestFirst,
+    "removal-not-synced": RemovalNotSynced,
+    "past-a-cursor": PastACursor,
+    "active-segment-removed": ActiveSegmentRemoved,
+    "fastest-consumer-decides": FastestConsumerDecides,
+    "nobody-needs-anything": NobodyNeedsAnything,
+    "undurable-cursor-trusted": UndurableCursorTrusted,
+}
+"""All miniatures of a cleaner, by name."""
+
+CURSORS: Mapping[str, type[SmallCursor]] = {
+    "overwritten-in-place": OverwrittenInPlace,
+    "content-not-synced": ContentNotSynced,
+    "name-not-synced": NameNotSynced,
+    "shown-before-durable": ShownBeforeDurable,
+    "moves-backwards": MovesBackwards,
+}
+"""All miniatures of a cursor, by name."""
+
+
+@frozen
+class SmallConsumers:
+    """A cleaner and a cursor, as something that can be judged."""
+
+    name: str
+    cleaner: type[SmallCleaner] = SmallCleaner
+    cursor: type[SmallCursor] = SmallCursor
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> SmallCleaner:
+        """Open the journal on a simulated disk."""
+        return self.cleaner(filesystem, options)
+
+    def open_cursor(self, filesystem: Filesystem, name: str) -> SmallCursor:
+        """Open a cursor."""
+        return self.cursor(filesystem, name)
+
+    def positions(self, filesystem: Filesystem) -> Mapping[str, int]:
+        """Read every cursor."""
+        return read_positions(filesystem)
+
+
+SMALL_CONSUMERS = SmallConsumers("small-consumers")
+"""The correct twins."""
+
+CONSUMERS: Mapping[str, SmallConsumers] = {
+    **{name: SmallConsumers(name, cleaner=cleaner) for name, cleaner in CLEANERS.items()},
+    **{name: SmallConsumers(name, cursor=cursor) for name, cursor in CURSORS.items()},
+}
+"""All of both, as something that can be judged."""

@@ -1,0 +1,377 @@
+"""
+A small reader that is right, and readers that are wrong in one step.
+
+The twin shares no code with the reference and keeps one record in hand at a
+time.  Each miniature gets one of its steps wrong; most of them are a published
+bug, and all of them work as long as nobody else is at work.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from enum import StrEnum
+from typing import ClassVar
+
+from attrs import frozen
+from crc32c import crc32c
+from tornproof.errors import Corrupt, Trimmed
+from tornproof.filesystem import File, Filesystem
+
+from tornproof_models.contract.journal import Record
+from tornproof_models.crash.subject import DIRECTORY, Options
+from tornproof_models.miniatures.small_frames import HEADER_BYTES, Damage, SmallFrames
+
+
+class Miss(StrEnum):
+    """Why a record cannot be shown, other than what is wrong with its frame."""
+
+    NOTHING = "nothing may be shown there"
+    GONE = "its file is gone"
+
+
+class SmallReader(SmallFrames):
+    """
+    A correct reader of format v2, from one boundary to the next.
+
+    Steps: `refresh`, `learn`, `resume`, `conclude`; `try_record`, `locate`,
+    `extent`, `may_show`, `after`.
+    """
+
+    breaks: ClassVar[frozenset[str]] = frozenset()
+    """The requirements that a miniature may be found to violate."""
+
+    def __init__(self, filesystem: Filesystem, *, durable_only: bool) -> None:
+        super().__init__(Options())
+        self.filesystem = filesystem
+        self.durable_only = durable_only
+        self.bases: list[int] = []
+        self.watermark: int | None = None
+        self.refresh()
+
+    def scan(self, start: int) -> Iterator[Record]:
+        """Yield records up to the tail; a miss counts if there is nothing new to know."""
+        at = start
+        while True:
+            found = self.try_record(at)
+            if isinstance(found, bytes):
+                yield at, found
+                at = self.after(at, found)
+            elif self.learn():
+                at = self.resume(at)
+            else:
+                self.conclude(at, found)
+                return
+
+    # What is known
+
+    def refresh(self) -> None:
+        """Read the watermark, then the names, which then cover it."""
+        watermark = self.read_watermark()
+        names = self.filesystem.list_directory(DIRECTORY)
+        if watermark is None and "watermark" in names:
+            watermark = self.read_watermark()
+        self.watermark = (
+            watermark if self.watermark is None else max(watermark or 0, self.watermark)
+        )
+        self.bases = sorted(int(name[:16], 16) for name in names if name.endswith(".wal"))
+
+    def learn(self) -> bool:
+        """Look at the directory again, and tell whether anything has changed."""
+        known = (self.bases, self.watermark)
+        self.refresh()
+        return known != (self.bases, self.watermark)
+
+    def resume(self, at: int) -> int:
+        """Return where to go on after something has changed: where one was."""
+        return at
+
+    def read_watermark(self) -> int | None:
+        """Return the higher of the two slots that are whole."""
+        try:
+            file = self.filesystem.open_for_reading(f"{DIRECTORY}/watermark")
+        except FileNotFoundError:
+            return None
+        with closing(file):
+            slots = [file.read_at(position, 16) for position in (0, 512)]
+        whole = [slot for slot in slots if slot[12:] == crc32c(slot[:12]).to_bytes(4, "little")]
+        return max((int.from_bytes(slot[4:12], "little") for slot in whole), default=0)
+
+    # One record
+
+    def try_record(self, at: int) -> bytes | Damage | Miss:
+        """Return the record at an offset, as far as one knows, or why there is none."""
+        base = self.locate(at)
+        if base is None or not self.may_show(at + HEADER_BYTES):
+            return Miss.NOTHING
+        try:
+            file = self.filesystem.open_for_reading(f"{DIRECTORY}/{base:016x}.wal")
+        except FileNotFoundError:
+            return Miss.GONE
+        with closing(file):
+            found = self.read_frame(file, at - base, self.extent(file, base) - (at - base))
+        if isinstance(found, bytes) and not self.may_show(self.after(at, found)):
+            return Miss.NOTHING
+        return found
+
+    def read_frame(self, file: File, position: int, remaining: int) -> bytes | Damage:
+        """Read a frame of a file that may be cut while one reads it."""
+        if len(file.read_at(position, HEADER_BYTES)) < HEADER_BYTES:
+            return Damage.CUT_SHORT
+        return super().read_frame(file, position, remaining)
+
+    def locate(self, at: int) -> int | None:
+        """Return the base of the segment that holds an offset."""
+        return max((base for base in self.bases if base <= at), default=None)
+
+    def extent(self, file: File, base: int) -> int:
+        """Return how many bytes of a file are the segment: all, or up to the next one."""
+        following = [each for each in self.bases if each > base]
+        return min(following) - base if following else file.size()
+
+    def may_show(self, end: int) -> bool:
+        """Tell whether a record that ends at an offset may be shown."""
+        return not self.durable_only or self.watermark is None or end <= self.watermark
+
+    def after(self, at: int, payload: bytes) -> int:
+        """Return the offset just past a record."""
+        return at + HEADER_BYTES + len(payload)
+
+    def conclude(self, at: int, found: Damage | Miss) -> None:
+        """Say what a miss means now that nothing is new: the tail, unless it is not."""
+        if self.bases and at < self.bases[0]:
+            raise Trimmed(f"offset {at} was removed: the first one kept is {self.bases[0]}")
+        is_tail = self.locate(at) == max(self.bases, default=None) and at >= (self.watermark or 0)
+        if found is not Miss.NOTHING and not is_tail:
+            raise Corrupt(f"offset {at}: {found}")
+
+
+# Rotation
+
+
+class SkipsAtRotation(SmallReader):
+    """
+    Goes on in the new segment as soon as there is one.
+
+    Race → what was written to the old one in the meantime is skipped.
+    Source: hpcloud/tail#127 (2017).
+    """
+
+    breaks = frozenset({"RDR-5"})
+
+    def resume(self, at: int) -> int:
+        """Go where the writer is."""
+        return max([at, *self.bases])
+
+
+class NeverRefreshes(SmallReader):
+    """
+    Knows the directory as it was when it began.
+
+    Rotation → waits for ever at the end of a file that nobody writes any more.
+    """
+
+    breaks = frozenset({"RDR-1", "RDR-4"})
+
+    def learn(self) -> bool:
+        """Know enough."""
+        return False
+
+
+class RefreshesTooLate(SmallReader):
+    """
+    Looks at the directory again, and tries again only when asked the next time.
+
+    Race → says "not yet" of a record that had been there all along.
+    """
+
+    breaks = frozenset({"RDR-1", "RDR-3"})
+
+    def learn(self) -> bool:
+        """Keep it for later."""
+        super().learn()
+        return False
+
+
+class BeginsTheSegmentAgain(SmallReader):
+    """
+    Goes back to the beginning of its segment whenever something has changed.
+
+    Rotation → records are seen twice.
+    """
+
+    breaks = frozenset({"RDR-5"})
+
+    def resume(self, at: int) -> int:
+        """Begin the file again."""
+        return max((base for base in self.bases if base < at), default=at)
+
+
+# The tail
+
+
+class TornRecordReturned(SmallReader):
+    """
+    Believes a length, and returns as many bytes of the record as there are.
+
+    Race with an append → half a record.
+    Source: nsqio/nsq#471 (2014), from the other side.
+    """
+
+    breaks = frozenset({"RDR-3", "RDR-6"})
+
+    def check_length(self, *_: int) -> None:
+        """Trust it."""
+
+    def check_frame(self, *_: int | bytes) -> None:
+        """Trust that, too."""
+
+
+class WaitsForTheRest(SmallReader):
+    """
+    Keeps the header of a partial record, and waits until the file is long enough.
+
+    Kill → the record was cut by recovery, and the wait never ends.
+    Source: vectordotdev/vector#10868 (2022).
+    """
+
+    breaks = frozenset({"RDR-1"})
+    waiting: tuple[int, int, int] | None = None
+    """The offset of a record, the segment that it is in, and the size that this must have."""
+
+    def try_record(self, at: int) -> bytes | Damage | Miss:
+        """Wait for what has begun."""
+        if self.waiting and self.waiting[0] == at:
+            _, base, size = self.waiting
+            file = self.filesystem.open_for_reading(f"{DIRECTORY}/{base:016x}.wal")
+            if file.size() < size:
+                return Miss.NOTHING
+        return super().try_record(at)
+
+    def read_frame(self, file: File, position: int, remaining: int) -> bytes | Damage:
+        """Make a note of what has begun."""
+        found = super().read_frame(file, position, remaining)
+        if found is Damage.CUT_SHORT and remaining >= HEADER_BYTES:
+            length, _, _ = self.unpack(file.read_at(position, HEADER_BYTES))
+            base = self.bases[-1]
+            self.waiting = (base + position, base, position + HEADER_BYTES + length)
+        return found
+
+
+# Cleanup
+
+
+class GapBehindCleanup(SmallReader):
+    """
+    Goes on with the first segment that is left.
+
+    Race with cleanup → a gap that nobody hears of.
+    """
+
+    breaks = frozenset({"RDR-4"})
+
+    def resume(self, at: int) -> int:
+        """Make the best of it."""
+        return max(at, min(self.bases, default=0))
+
+
+class TrimmedIsNotYet(SmallReader):
+    """
+    Takes a file that is gone for one that is still to come.
+
+    Race with cleanup → waits for ever for what was removed.
+    """
+
+    breaks = frozenset({"RDR-4"})
+
+    def conclude(self, at: int, found: Damage | Miss) -> None:
+        """Hope."""
+        if not self.bases or at >= self.bases[0]:
+            super().conclude(at, found)
+
+
+# Durability
+
+
+class ShowsBeyondTheWatermark(SmallReader):
+    """
+    Shows every whole record, whatever was asked.
+
+    Unsynced loss → somebody has acted on what never was.
+    Source: etcd-io/etcd#14370 (2022), from the other side.
+    """
+
+    breaks = frozenset({"RDR-6"})
+
+    def may_show(self, *_: int) -> bool:
+        """Show it."""
+        return True
+
+
+class WatermarkOfTheFirstLook(SmallReader):
+    """
+    Takes a journal without a watermark for one that never has any.
+
+    Race with a first writer → shows what is not durable.
+    """
+
+    breaks = frozenset({"RDR-6", "RDR-1"})
+
+    def refresh(self) -> None:
+        """Ask for the watermark only where there was one in the beginning."""
+        began = hasattr(self, "seen")
+        self.seen = True
+        had_none = began and self.watermark is None
+        super().refresh()
+        if had_none:
+            self.watermark = None
+
+
+# Writing
+
+
+class KeepsItsPosition(SmallReader):
+    """
+    Keeps a note of where it is beside the segments.
+
+    Nothing → a reader that writes cannot read a copy, or a disk that is full.
+    """
+
+    breaks = frozenset({"RDR-2", "RDR-3"})
+
+    def after(self, at: int, payload: bytes) -> int:
+        """Make a note."""
+        end = super().after(at, payload)
+        with closing(self.filesystem.open(f"{DIRECTORY}/position", create=True)) as file:
+            file.write_at(0, end.to_bytes(8))
+        return end
+
+
+READERS: Mapping[str, type[SmallReader]] = {
+    "skips-at-rotation": SkipsAtRotation,
+    "never-refreshes": NeverRefreshes,
+    "refreshes-too-late": RefreshesTooLate,
+    "begins-the-segment-again": BeginsTheSegmentAgain,
+    "torn-record-returned": TornRecordReturned,
+    "waits-for-the-rest": WaitsForTheRest,
+    "gap-behind-cleanup": GapBehindCleanup,
+    "trimmed-is-not-yet": TrimmedIsNotYet,
+    "shows-beyond-the-watermark": ShowsBeyondTheWatermark,
+    "watermark-of-the-first-look": WatermarkOfTheFirstLook,
+    "keeps-its-position": KeepsItsPosition,
+}
+"""All miniatures of a reader, by name."""
+
+
+@frozen
+class SmallReaderTarget:
+    """A miniature, or the twin, as something that can be judged."""
+
+    name: str
+    reader: type[SmallReader]
+
+    def open(self, filesystem: Filesystem, *, durable_only: bool) -> SmallReader:
+        """Open a reader."""
+        return self.reader(filesystem, durable_only=durable_only)
+
+
+SMALL_READER = SmallReaderTarget("small-reader", SmallReader)
+"""The correct twin."""
