@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help check test coverage test-adapters lint format docs prove bench exhaustive lock clean
+.PHONY: help check test coverage test-adapters lint format docs prove bench exhaustive kernels lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,10 @@ exhaustive: $(STAMP) ## every program of up to 5 operations, image, profile and 
 	$(BIN)/tornproof check --operations 1 --fault-operations 2 --examples 2000
 	$(BIN)/tornproof check --only drainer --only schedules --queue-events 3
 	$(BIN)/python -m tests.models.three_ways
+
+KERNEL ?= 6.12.117+deb12-cloud-amd64
+kernels: $(STAMP) ## fetch a kernel (KERNEL=release) and name what the laboratory lacks; see kernels/README.md
+	$(BIN)/python -m tornproof_kernels prepare --kernel $(KERNEL)
 
 bench: $(STAMP) ## ratios, side by side in one run
 	$(BIN)/python -m tests.bench

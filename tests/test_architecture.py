@@ -13,6 +13,7 @@ ALLOWED = {
     "models/tornproof_models/contract": set[str](),
     "models/tornproof_models": {"tornproof", "tornproof_models"},
     "conformance/tornproof_conformance": {"tornproof", "tornproof_models", "tornproof_conformance"},
+    "kernels/tornproof_kernels": {"tornproof_models", "tornproof_kernels"},
 }
 """What of ours each room may import; the longest prefix of a path decides."""
 
@@ -57,6 +58,13 @@ def test_models_do_not_share_code_with_what_they_judge() -> None:
             continue
         ours = {name for name in _imports(path) if name.partition(".")[0] == "tornproof"}
         assert ours <= NEUTRAL, f"{relative} imports {sorted(ours - NEUTRAL)}"
+
+
+def test_the_laboratory_knows_only_the_disk_model() -> None:
+    """What is measured on kernels may depend on the trace and the crash models, on nothing else."""
+    for path in _modules("kernels/tornproof_kernels"):
+        ours = {name for name in _imports(path) if name.startswith("tornproof_models")}
+        assert all(name.startswith("tornproof_models.disk.") for name in ours), path.name
 
 
 def test_only_the_filesystem_touches_a_disk() -> None:
