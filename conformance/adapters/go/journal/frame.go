@@ -1,4 +1,4 @@
-package main
+package journal
 
 import (
 	"encoding/binary"
@@ -12,7 +12,7 @@ import (
 
 const (
 	headerBytes = 40
-	maxPayload  = 16 << 20 // unless configured (FRM-8)
+	MaxPayload  = 16 << 20 // unless configured (FRM-8)
 	anyPayload  = 1<<32 - 1
 )
 
