@@ -30,6 +30,7 @@ from tornproof_models.crash.subject import Options, Target
 from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import (
+    ROOT,
     SYNCS,
     Acked,
     Event,
@@ -37,6 +38,7 @@ from tornproof_models.disk.trace import (
     Flushed,
     Invoked,
     Observed,
+    SyncFilesystem,
     Trace,
 )
 
@@ -56,7 +58,7 @@ class Barrier:
     """Which event of the trace it is, from 0."""
 
     path: str
-    """What it syncs, by the name that it had then."""
+    """What it syncs, by the name that it had then; the root for a sync of everything."""
 
     is_directory: bool
     call: str
@@ -112,12 +114,13 @@ class BarrierSearch:
         registers = Registers.of(trace.initial, PROFILES["process-kill"].floors)
         for number, event in enumerate(trace.events):
             if isinstance(event, SYNCS):
+                inode = ROOT if isinstance(event, SyncFilesystem) else event.inode
                 before = self._coverage()
                 profile, finding = self._weakest(without(trace, number), number) or (None, None)
                 yield Barrier(
                     number,
-                    registers.path_of(event.inode),
-                    event.inode in registers.names,
+                    registers.path_of(inode),
+                    inode in registers.names,
                     call_of(trace.events, number),
                     profile,
                     finding,

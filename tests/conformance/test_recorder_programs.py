@@ -25,9 +25,11 @@ from tornproof_models.disk.trace import (
     Rename,
     Sync,
     SyncDirectory,
+    SyncFilesystem,
     Truncate,
     Unlink,
     Write,
+    WritebackStarted,
 )
 
 SOURCE = Path(__file__).parent / "recorded" / "calls.c"
@@ -88,7 +90,7 @@ TRACES: dict[str, list[Event]] = {
         Write(A, 1, b"abcde"),
         Write(A, 5, b"abcde"),
         Write(A, 0, b"ab"),
-        PartialSync(A, 0, 2, 0),
+        PartialSync(A, 0, 2, 0, data_only=True),
         Write(A, 10, b"ab"),
     ],
     "synced": [
@@ -96,7 +98,7 @@ TRACES: dict[str, list[Event]] = {
         Create(ROOT, "b", B),
         Write(A, 0, b"unsynced"),
         Write(A, 8, b"durable"),
-        PartialSync(A, 8, 15, 0),
+        PartialSync(A, 8, 15, 0, data_only=True),
         Write(B, 0, b"both"),
         PartialSync(B, 0, 4, 0),
     ],
@@ -157,14 +159,14 @@ TRACES: dict[str, list[Event]] = {
         Create(ROOT, "a", A),
         Write(A, 0, b"1"),
         Sync(A),
-        Sync(A),
+        Sync(A, data_only=True),
         SyncDirectory(ROOT),
+        WritebackStarted(A, 0, 1),
         Write(A, 1, b"2"),
-        Sync(A),
+        SyncFilesystem(),
         Create(ROOT, "b", B),
         Write(B, 0, b"3"),
-        Sync(B),
-        SyncDirectory(ROOT),
+        SyncFilesystem(),
     ],
     "exec": [
         Create(ROOT, "a", A),

@@ -59,7 +59,7 @@ def test_the_file_says_everything(lossy: Problem, tmp_path: Path) -> None:
     assert document["target"] == "acknowledged-before-fsync"
     assert document["case"]["program"] == [{"step": "append", "size": 5}]
     assert document["profile"] == "prefix"
-    assert document["trace"]["format"] == "tornproof-trace/1"
+    assert document["trace"]["format"] == "tornproof-trace/2"
     (crash,) = document["crashes"]
     assert len(document["trace"]["events"]) >= crash["point"] > 0
     assert crash["lost"]

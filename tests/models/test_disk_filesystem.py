@@ -166,7 +166,7 @@ def test_records_every_operation() -> None:
             Create(2, "x", 3),
             Write(3, 3, b"new"),
             Truncate(3, 5),
-            Sync(3),
+            Sync(3, data_only=True),
             Rename(2, "x", ROOT, "a"),
             SyncDirectory(2),
             Unlink(ROOT, "a"),
@@ -304,7 +304,7 @@ def test_a_sync_that_fails_is_recorded(filesystem: ModelFilesystem, fault: Fault
         file.sync()
     file.sync()
 
-    assert filesystem.events == [SyncFailed(1), Sync(1)]
+    assert filesystem.events == [SyncFailed(1), Sync(1, data_only=True)]
 
 
 def test_a_sync_of_a_directory_can_fail(filesystem: ModelFilesystem) -> None:

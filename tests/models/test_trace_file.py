@@ -50,10 +50,10 @@ def test_marks_read_as_they_were_written(tmp_path: Path) -> None:
     assert load_trace(tmp_path / "trace.json") == trace
 
 
-def test_the_bytes_are_those_of_the_first_version() -> None:
-    """The format is frozen: this document, byte for byte, is what version 1 writes."""
+def test_the_bytes_are_those_of_the_second_version() -> None:
+    """The format is frozen: this document, byte for byte, is what version 2 writes."""
     assert encode_trace(Trace(IMAGES[3], ())).decode() == (
-        '{\n "events": [],\n "format": "tornproof-trace/1",\n "initial": {\n'
+        '{\n "events": [],\n "format": "tornproof-trace/2",\n "initial": {\n'
         '  "directories": [\n   "/d"\n  ],\n  "files": {\n   "/b": "",\n   "/d/a": "aW5zaWRl"\n'
         "  }\n }\n}\n"
     )
@@ -80,9 +80,9 @@ def test_every_truncation_is_refused() -> None:
 
 
 BASE: dict[str, Any] = {
-    "format": "tornproof-trace/1",
+    "format": "tornproof-trace/2",
     "initial": {"directories": ["/d"], "files": {"/d/a": "YQ=="}},  # /d is 1, /d/a is 2
-    "events": [{"event": "sync", "inode": 2}],
+    "events": [{"event": "sync", "inode": 2, "data_only": False}],
 }
 
 
@@ -101,8 +101,8 @@ IMPOSSIBLE = {
     "write beyond reason": [event("write", inode=2, offset=1 << 60, data="")],
     "truncate below zero": [event("truncate", inode=2, size=-1)],
     "truncate of a directory": [event("truncate", inode=1, size=0)],
-    "sync of nothing": [event("sync", inode=9)],
-    "sync of a directory as a file": [event("sync", inode=1)],
+    "sync of nothing": [event("sync", data_only=False, inode=9)],
+    "sync of a directory as a file": [event("sync", data_only=False, inode=1)],
     "sync of a file as a directory": [event("sync_directory", inode=2)],
     "failed sync of nothing": [event("sync_failed", inode=9)],
     "create in a file": [event("create", directory=2, name="b", inode=3)],
@@ -130,12 +130,12 @@ IMPOSSIBLE = {
     "promise by another operation": [event("flushed", operation="rotate")],
     "no kind": [{}],
     "unknown kind": [event("fly")],
-    "kind that is a list": [event("sync", inode=2) | {"event": []}],
+    "kind that is a list": [event("sync", data_only=False, inode=2) | {"event": []}],
     "no event": [7],
     "missing field": [event("sync")],
-    "field too many": [event("sync", inode=2, fast=True)],
-    "boolean as inode": [event("sync", inode=True)],
-    "float as inode": [event("sync", inode=2.0)],
+    "field too many": [event("sync", data_only=False, inode=2, fast=True)],
+    "boolean as inode": [event("sync", data_only=False, inode=True)],
+    "float as inode": [event("sync", data_only=False, inode=2.0)],
     "text as boolean": [INVOKED, event("failed", call=0, definite="yes")],
     "not base64": [event("write", inode=2, offset=0, data="?")],
     "record without payload": [event("observed", records=[[1]])],
@@ -147,7 +147,7 @@ IMPOSSIBLE = {
 @pytest.mark.parametrize("events", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
 def test_an_event_that_cannot_have_happened_is_named(events: list[Any]) -> None:
     """The message counts the event from 0, behind those that can have happened."""
-    possible = [event("sync", inode=2)] * 3
+    possible = [event("sync", data_only=False, inode=2)] * 3
     document = BASE | {"events": [*possible, *events]}
     with pytest.raises(Invalid, match=rf"^event {3 + len(events) - 1} \("):
         decode_trace(json.dumps(document).encode())
@@ -160,7 +160,7 @@ NO_TRACES = {
     "list": b"[]",
     "nested without end": b"[" * 100_000,
     "no version": b"{}",
-    "another version": json.dumps(BASE | {"format": "tornproof-trace/2"}).encode(),
+    "another version": json.dumps(BASE | {"format": "tornproof-trace/1"}).encode(),
     "field too many": json.dumps(BASE | {"comment": ""}).encode(),
     "no events": json.dumps({k: v for k, v in BASE.items() if k != "events"}).encode(),
     "events as mapping": json.dumps(BASE | {"events": {}}).encode(),

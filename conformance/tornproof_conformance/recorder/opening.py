@@ -77,6 +77,7 @@ def _opened(
         is_appending="O_APPEND" in given,
         is_writable=not given.isdisjoint({"O_WRONLY", "O_RDWR"}),
         is_synced=not given.isdisjoint({"O_SYNC", "O_DSYNC"}),
+        is_data_synced="O_SYNC" not in given,
     )
     task.descriptors[number] = Descriptor(description, "O_CLOEXEC" in given)
 

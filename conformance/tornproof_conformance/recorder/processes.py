@@ -31,6 +31,9 @@ class Description:
     is_synced: bool = False
     """Opened with O_DSYNC or O_SYNC: a write returns when it is durable."""
 
+    is_data_synced: bool = True
+    """If so, with O_DSYNC, which does what fdatasync does, and not fsync."""
+
 
 @define
 class Descriptor:

@@ -23,6 +23,7 @@ from tornproof_models.disk.trace import (
     Sync,
     SyncDirectory,
     SyncFailed,
+    SyncFilesystem,
     Truncate,
     Write,
 )
@@ -240,6 +241,8 @@ class Recording:
                 self.tree.dirty[operation.inode] = self.tree.dirty[operation.directory] = None
             case Sync(inode) | SyncDirectory(inode) | SyncFailed(inode):
                 self.tree.dirty.pop(inode, None)
+            case SyncFilesystem():
+                self.tree.dirty.clear()
         self.items.append(operation)
         self._moments.append(call.ended)
 
@@ -255,15 +258,24 @@ class Recording:
         if not any(path.startswith(f"{root}/") for root in (self.tree.root, *self._roots)):
             self.outside[path] = None
 
-    def note_sync(self, call: Call, inode: int) -> None:
+    def note_sync(self, call: Call, inode: int, *, data_only: bool = False) -> None:
         """Add a sync, which covers what had been done when its call began."""
         missed = self._missed(call)
         if missed:
-            self.note(call, PartialSync(inode, 0, LARGEST_FILE_BYTES, missed))
+            end = LARGEST_FILE_BYTES
+            self.note(call, PartialSync(inode, 0, end, missed, data_only=data_only))
         elif self.tree.is_directory(inode):
             self.note(call, SyncDirectory(inode))
         else:
-            self.note(call, Sync(inode))
+            self.note(call, Sync(inode, data_only=data_only))
+
+    def note_sync_of_all(self, call: Call) -> None:
+        """Add a sync of the whole filesystem, which covers what had been done when it began."""
+        if self._missed(call):
+            for inode in list(self.tree.dirty):
+                self.note_sync(call, inode)
+        else:
+            self.note(call, SyncFilesystem())
 
     def _missed(self, call: Call) -> int:
         """Count the operations that took effect between a call's beginning and now."""

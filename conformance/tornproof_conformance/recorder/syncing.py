@@ -4,7 +4,7 @@ Calls that make something durable, or that one might take for such.
 
 from collections.abc import Mapping
 
-from tornproof_models.disk.trace import SyncFailed
+from tornproof_models.disk.trace import SyncFailed, WritebackStarted
 
 from tornproof_conformance.recorder import arguments
 from tornproof_conformance.recorder.lines import Call
@@ -27,21 +27,26 @@ def _fsync(recording: Recording, task: Task, call: Call) -> None:
     if call.error in LOST:
         recording.note(call, SyncFailed(description.inode))
     elif not call.error:
-        recording.note_sync(call, description.inode)
+        data_only = call.name == "fdatasync"
+        recording.note_sync(call, description.inode, data_only=data_only)
 
 
 def _sync_all(recording: Recording, _: Task, call: Call) -> None:
-    for inode in list(recording.tree.dirty):
-        if call.error in LOST:
+    if call.error in LOST:
+        for inode in list(recording.tree.dirty):
             recording.note(call, SyncFailed(inode))
-        elif not call.error:
-            recording.note_sync(call, inode)
+    elif not call.error:
+        recording.note_sync_of_all(call)
 
 
 def _sync_file_range(recording: Recording, task: Task, call: Call) -> None:
     description = task.describe(arguments.descriptor(call.arguments[0]))
     if description is not None and description.inode is not None:
         recording.warn(NO_SYNC)
+        start, length = (arguments.number(call.arguments[n]) for n in (1, 2))
+        end = start + length if length else recording.tree.size(description.inode)
+        if not call.error:
+            recording.note(call, WritebackStarted(description.inode, start, max(start, end)))
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -95,8 +95,7 @@ def _pwrite(recording: Recording, task: Task, call: Call) -> None:
         where = recording.tree.size(description.inode)
     offset = _offset(recording, description, where)
     recording.struck += count < len(data)
-    synced = not given.isdisjoint({"RWF_DSYNC", "RWF_SYNC"})
-    put(recording, call, description, offset, data[:count], synced=synced)
+    put(recording, call, description, offset, data[:count], given)
     if asked == -1:
         description.position = offset + count
 
@@ -115,8 +114,7 @@ def put(
     description: Description,
     offset: int,
     data: bytes,
-    *,
-    synced: bool = False,
+    flags: frozenset[str] = frozenset(),
 ) -> None:
     """Note that bytes were written, and that they are durable if the file was opened so."""
     assert description.inode is not None
@@ -124,8 +122,10 @@ def put(
         return
     recording.tree.write(description.inode, offset, data)
     recording.note(call, Write(description.inode, offset, data))
-    if synced or description.is_synced:
-        recording.note(call, PartialSync(description.inode, offset, offset + len(data), 0))
+    if description.is_synced or not flags.isdisjoint({"RWF_DSYNC", "RWF_SYNC"}):
+        full = "RWF_SYNC" in flags or (description.is_synced and not description.is_data_synced)
+        end = offset + len(data)
+        recording.note(call, PartialSync(description.inode, offset, end, 0, data_only=not full))
 
 
 # Copying

@@ -51,21 +51,31 @@ def _operation(event: Event, names: dict[int, str]) -> Moment:
             return Moment(WRITES, f"store {count} bytes in {places} of {_file(inode, names)}")
         case trace.Truncate(inode, size):
             return Moment(WRITES, f"truncate {_file(inode, names)} to {size}")
-        case trace.Sync(inode):
-            return Moment(SYNCS, f"fsync {_file(inode, names)}")
+        case trace.Sync(inode, data_only):
+            return Moment(SYNCS, f"{_sync(data_only)} {_file(inode, names)}")
+        case trace.SyncFilesystem():
+            return Moment(SYNCS, "syncfs")
+        case trace.WritebackStarted(inode, start, end):
+            file = _file(inode, names)
+            return Moment(WRITES, f"sync_file_range of bytes {start} to {end} of {file}")
         case trace.SyncDirectory(inode):
             return Moment(SYNCS, f"fsync directory {names.get(inode, '/')}")
         case trace.Link(_, name, inode):
             return Moment(WRITES, f"link {_file(inode, names)} as {name}")
-        case trace.PartialSync(inode, start, end, missed):
+        case trace.PartialSync(inode, start, end, missed, data_only):
             file = _file(inode, names)
             if missed:
-                return Moment(SYNCS, f"fsync {file}, begun {missed} operations ago")
-            return Moment(SYNCS, f"O_DSYNC of bytes {start} to {end} of {file}")
+                return Moment(SYNCS, f"{_sync(data_only)} {file}, begun {missed} operations ago")
+            how = "O_DSYNC" if data_only else "O_SYNC"
+            return Moment(SYNCS, f"{how} of bytes {start} to {end} of {file}")
         case trace.SyncFailed(inode):
             return Moment(SYNCS, f"fsync of {_file(inode, names)} FAILS", "failure")
         case _:
             raise AssertionError(event)
+
+
+def _sync(data_only: bool) -> str:
+    return "fdatasync" if data_only else "fsync"
 
 
 def _call(event: Event) -> Moment:

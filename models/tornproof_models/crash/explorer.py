@@ -46,6 +46,7 @@ from tornproof_models.disk.image_sets import Part
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import (
+    PROMISE_NOTHING,
     SYNCS,
     Acked,
     Event,
@@ -53,7 +54,6 @@ from tornproof_models.disk.trace import (
     Flushed,
     Invoked,
     Observed,
-    SyncFailed,
     Trace,
 )
 from tornproof_models.disk.versions import SECTOR_BYTES, Register
@@ -337,5 +337,5 @@ class Explorer:
 def is_crash_point(event: Event, profile: Profile) -> bool:
     """Tell whether a crash just before an event may show what no other does."""
     if profile.floors.everything_at_once:
-        return not isinstance(event, (*SYNCS, SyncFailed, Invoked, Failed))
+        return not isinstance(event, (*SYNCS, *PROMISE_NOTHING, Invoked, Failed))
     return isinstance(event, (*SYNCS, Acked, Flushed, Observed))

@@ -287,7 +287,7 @@ class ModelFile:
 
     def sync(self) -> None:
         """Record a sync, or its failure."""
-        self._filesystem.sync_inode(self._inode, Sync(self._inode))
+        self._filesystem.sync_inode(self._inode, Sync(self._inode, data_only=True))
 
     def size(self) -> int:
         """Return the size in bytes."""

@@ -91,6 +91,8 @@ def split(space: ImageSpace, part: Part, register: Register) -> list[Part]:
         if following is None:
             found.append(Part(part.kept | space.below[position], part.lost, part.fillings))
         elif not part.kept >> following & 1:
+            if space.below[position] >> following & 1:
+                continue  # the two are kept together
             kept = part.kept | space.below[position]
             found.append(Part(kept, part.lost | space.above[following], part.fillings))
     return found

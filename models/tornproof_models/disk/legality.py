@@ -90,6 +90,10 @@ class PossibleDisk:
                     self._file(inode)
                 if not 0 <= start <= end or missed < 0:
                     raise Impossible(f"covers bytes {start} to {end} and misses {missed}")
+            case t.WritebackStarted(inode, start, end):
+                self._file(inode)
+                if not 0 <= start <= end:
+                    raise Impossible(f"begins to write bytes {start} to {end}")
             case t.SyncFailed(inode) if inode not in self.names:
                 self._file(inode)
             case t.Invoked(call):

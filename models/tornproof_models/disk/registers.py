@@ -24,9 +24,11 @@ from tornproof_models.disk.trace import (
     Sync,
     SyncDirectory,
     SyncFailed,
+    SyncFilesystem,
     Truncate,
     Unlink,
     Write,
+    WritebackStarted,
 )
 from tornproof_models.disk.versions import (
     BLOCK_BYTES,
@@ -126,6 +128,10 @@ class Registers:
                 self._set_name(event.directory, event.name, None)
             case Sync() | SyncDirectory():
                 self._raise_floors(self._covered_by(event.inode))
+            case SyncFilesystem():
+                self._raise_floors(list(self.pending))
+            case WritebackStarted():
+                pass  # nothing is promised
             case PartialSync():
                 self._raise_floors(self._covered_in_part_by(event))
             case SyncFailed():

@@ -176,9 +176,20 @@ class Truncate:
 
 @frozen
 class Sync:
-    """An fsync or fdatasync of a file returned success."""
+    """
+    An fsync of a file returned success, or an fdatasync if `data_only`.
+
+    Both cover the file's data and size.  What else is covered on the way, such as earlier
+    changes of names, differs between the two: see `crash_models`.
+    """
 
     inode: int
+    data_only: bool = False
+
+
+@frozen
+class SyncFilesystem:
+    """A sync or syncfs returned success: it covers everything."""
 
 
 @frozen
@@ -193,15 +204,31 @@ class PartialSync:
     """
     A sync returned success that covers less than it could.
 
-    A write through O_DSYNC waits for its own bytes alone, `start` inclusive to
-    `end` exclusive.  An fsync covers what had been written when it began: not the
-    last `missed` operations before this one, which came while it ran.
+    A write through O_SYNC or O_DSYNC, and an msync, wait for their own bytes alone, `start`
+    inclusive to `end` exclusive.  An fsync covers what had been written when it began: not the
+    last `missed` operations before this one, which came while it ran.  `data_only` says that
+    it was O_DSYNC, msync or fdatasync, and not O_SYNC or fsync.
     """
 
     inode: int
     start: int
     end: int
     missed: int
+    data_only: bool = False
+
+
+@frozen
+class WritebackStarted:
+    """
+    A sync_file_range returned success, for bytes `start` inclusive to `end` exclusive.
+
+    It covers nothing: neither the disk's cache nor the file's size and place on the disk.  It
+    stands in the trace because people take it for a sync.
+    """
+
+    inode: int
+    start: int
+    end: int
 
 
 @frozen
@@ -227,12 +254,17 @@ Operation: TypeAlias = (
     | Truncate
     | Sync
     | SyncDirectory
+    | SyncFilesystem
     | PartialSync
+    | WritebackStarted
     | SyncFailed
 )
 
-SYNCS = (Sync, SyncDirectory, PartialSync)
+SYNCS = (Sync, SyncDirectory, SyncFilesystem, PartialSync)
 """The operations after which something is promised to last."""
+
+PROMISE_NOTHING = (SyncFailed, WritebackStarted)
+"""The operations that change neither the tree nor what is promised."""
 
 
 # Marks

@@ -5,7 +5,7 @@ A trace outlives the process that left it: it is explored again after a fix, sen
 along with a report, and kept inside a certificate.  So it has a form of its own,
 one JSON document:
 
-    {"format": "tornproof-trace/1",
+    {"format": "tornproof-trace/2",
      "initial": {"directories": ["/journal"], "files": {"/journal/a": "base64"}},
      "events": [{"event": "create", "directory": 1, "name": "b", "inode": 3}, …]}
 
@@ -33,7 +33,7 @@ from tornproof_models.disk import trace as t
 from tornproof_models.disk.legality import Impossible, PossibleDisk, is_name
 from tornproof_models.disk.trace import Event, Image, Trace
 
-FORMAT = "tornproof-trace/1"
+FORMAT = "tornproof-trace/2"
 
 KINDS: Mapping[str, type[Event]] = {
     "create": t.Create,
@@ -46,7 +46,9 @@ KINDS: Mapping[str, type[Event]] = {
     "truncate": t.Truncate,
     "sync": t.Sync,
     "sync_directory": t.SyncDirectory,
+    "sync_filesystem": t.SyncFilesystem,
     "partial_sync": t.PartialSync,
+    "writeback_started": t.WritebackStarted,
     "sync_failed": t.SyncFailed,
     "invoked": t.Invoked,
     "acked": t.Acked,

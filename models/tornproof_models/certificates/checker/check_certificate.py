@@ -132,7 +132,7 @@ def same(what: str, claimed: Any, found: Any) -> None:
 def matters(profile: str, event: t.Event) -> bool:
     """Could a crash just before this event show what no other does?"""
     if profile == "process-kill":  # whatever is written is durable: syncs change nothing
-        return not isinstance(event, (*t.SYNCS, t.SyncFailed, t.Invoked, t.Failed))
+        return not isinstance(event, (*t.SYNCS, *t.PROMISE_NOTHING, t.Invoked, t.Failed))
     return isinstance(event, (*t.SYNCS, t.Acked, t.Flushed, t.Observed))
 
 

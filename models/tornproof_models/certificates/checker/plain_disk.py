@@ -100,6 +100,8 @@ class Disk:
                 self.add("name", directory, name, value=None)
             case t.Sync(inode) | t.SyncDirectory(inode):
                 self.sync(inode, EVERYWHERE, self.operations)
+            case t.SyncFilesystem():
+                self.durable |= {version for version in self.versions if not version.failed}
             case t.PartialSync(inode, start, end, missed):
                 sectors = range(start // self.sector, -(-end // self.sector))
                 self.sync(inode, sectors, self.operations - missed)
