@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from tornproof.chain import Ed25519Signer, Entry, append, connect, prepare
 from tornproof.chain.pairwise import COLUMNS
 from tornproof.drainer import Bash, Event, Refuse, encode
-from tornproof.drainer.sink import Admitted, Sink
+from tornproof.drainer.sink import Admitted, ChainSink
 from tornproof_conformance.cli import Tornproof
 from tornproof_conformance.commands import chain, dlq
 from tornproof_conformance.pytest_support.plugin import requirement
@@ -60,7 +60,7 @@ def database(tmp_path: Path) -> Path:
     path = tmp_path / "audit.db"
     with closing(connect(path)) as connection:
         prepare(connection, str(path))
-        sink = Sink(connection, clock=lambda: 0)
+        sink = ChainSink(connection, clock=lambda: 0)
         sink.append([Admitted(encode(event(number)), number) for number in (1, 2, 3)])
         sink.dead_letter(Admitted(encode(event(4)), 4), "no such column")
         sink.dead_letter(Admitted(encode(event(5)), 5), "red \x1b[31m")

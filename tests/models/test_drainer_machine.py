@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
-from tornproof.drainer.sink import Sink
+from tornproof.drainer.sink import ChainSink
 from tornproof.drainer.supervisor import State
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract.delivery import Outcome, Profile
@@ -161,10 +161,10 @@ def test_giving_up_is_seen() -> None:
 def test_a_panic_of_its_own_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that nobody injected is a defect, whatever becomes of the event."""
 
-    def broken(_: Sink, position: int) -> None:
+    def broken(_: ChainSink, position: int) -> None:
         raise KeyError(f"a defect at {position}")
 
-    monkeypatch.setattr(Sink, "_move_cursor", broken)
+    monkeypatch.setattr(ChainSink, "_move_cursor", broken)
     running, target = reference(Submit(), Move(3))
 
     found = {each.requirement: each.message for each in running.violations}

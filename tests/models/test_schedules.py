@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 from tornproof.chain.append import read_head
 from tornproof.drainer import core, sink
-from tornproof.drainer.sink import Sink
+from tornproof.drainer.sink import ChainSink
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract.delivery import Violation
 from tornproof_models.machines.drainer_schedules import DrainerWorld, explore_drainer
@@ -120,7 +120,7 @@ def _blind(*_: object) -> None:
 @requirement("DRN-7")
 def test_a_sink_that_does_not_look_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """An ambiguous commit then doubles the event, or puts it in both tables."""
-    monkeypatch.setattr(Sink, "_residence", _blind)
+    monkeypatch.setattr(ChainSink, "_residence", _blind)
 
     (found,) = explore_drainer(events=1, falls=0, faults=1).counterexamples
 
@@ -131,7 +131,7 @@ def test_a_sink_that_does_not_look_is_found_out(monkeypatch: pytest.MonkeyPatch)
 @requirement("DRN-17")
 def test_a_cursor_that_stays_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """What has landed lies above the stored position."""
-    monkeypatch.setattr(Sink, "_move_cursor", _blind)
+    monkeypatch.setattr(ChainSink, "_move_cursor", _blind)
 
     (found,) = explore_drainer(events=1, falls=0, faults=0).counterexamples
 

@@ -8,7 +8,7 @@ from tornproof.chain import connect, verify
 from tornproof.chain.database import configure, prepare
 from tornproof.drainer import Bash, DeferredAuditQueue, Event, Refuse, encode
 from tornproof.drainer.event import Encoded
-from tornproof.drainer.sink import Admitted, Sink
+from tornproof.drainer.sink import Admitted, ChainSink
 from tornproof_models.database_faults import MemoryDatabase, Strike
 
 SPOOL = "the-spool"
@@ -38,9 +38,9 @@ def database() -> MemoryDatabase:
     return made
 
 
-def sink(of: MemoryDatabase, *strikes: Strike) -> Sink:
+def sink(of: MemoryDatabase, *strikes: Strike) -> ChainSink:
     """Make a sink, and let things go wrong from then on."""
-    made = Sink(configure(of.connect()), spool_id=SPOOL, clock=lambda: 0)
+    made = ChainSink(configure(of.connect()), spool_id=SPOOL, clock=lambda: 0)
     of.plan.strikes += strikes
     return made
 

@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -24,11 +24,12 @@ from tornproof.drainer import (
     dlq_size,
 )
 from tornproof.drainer.buffer import Buffer
-from tornproof.drainer.sink import Sink
+from tornproof.drainer.sink import Admitted, ChainSink, Residence, Sink
 from tornproof.drainer.supervisor import State
-from tornproof.errors import Closed, InputOutput, NoSpace, TornproofError
+from tornproof.errors import Closed, InputOutput, QueueFull, TornproofError
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.database_faults import Kind, Strike, When
+from tornproof_models.disk.filesystem import ModelFilesystem
 
 from tests.reference.drainer_world import chain, database, dead_letters, encoded, event, volatile
 
@@ -86,13 +87,13 @@ def test_two_hundred_events_into_a_slow_sink(
     tmp_path: Path, durable: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sink of a millisecond for each event: none refused, none lost (case B26)."""
-    quick = Sink.append
+    quick = ChainSink.append
 
-    def slow(self: Sink, batch: Any) -> Any:
+    def slow(self: ChainSink, batch: Any) -> Any:
         sleep(0.001 * len(batch))
         return quick(self, batch)
 
-    monkeypatch.setattr(Sink, "append", slow)
+    monkeypatch.setattr(ChainSink, "append", slow)
     with open_queue(tmp_path, durable) as queue:
         receipts = [queue.submit(event(number)) for number in range(200)]
 
@@ -204,6 +205,29 @@ def test_what_is_escalated_makes_an_event() -> None:
     assert queue.metrics == type(queue.metrics)(submitted=1, chained=1)
 
 
+@requirement("DRN-8", "DRN-17")
+@pytest.mark.parametrize("spool", [None, "/spool"])
+def test_a_sink_of_ones_own_lands_the_events(spool: str | None) -> None:
+    """It is made of a connection and the id of the spool, and a fresh one after a panic."""
+    world, made = database(), list[str | None]()
+
+    class Counted(ChainSink):
+        def append(self, batch: Sequence[Admitted]) -> list[Residence]:
+            if len(made) == 1:
+                raise RuntimeError("a defect")
+            return super().append(batch)
+
+    def make_sink(connection: sqlite3.Connection, spool_id: str | None) -> Sink:
+        made.append(spool_id)
+        return Counted(connection, spool_id=spool_id, clock=lambda: 0)
+
+    with volatile(world, spool=spool, filesystem=ModelFilesystem(), make_sink=make_sink) as queue:
+        assert queue.state is State.STARTING
+        queue.submit(event(event_id="e1"))
+    assert chain(world) == [(1, "e1")]
+    assert (len(made), made[0] is None) == (2, spool is None)
+
+
 @requirement("EVT-4")
 def test_a_refusal_is_built_and_submitted_in_one_call() -> None:
     """With the time of the call; a wrong type is refused, not raised."""
@@ -291,7 +315,7 @@ def test_a_buffer_is_read_by_position() -> None:
     buffer = Buffer(capacity=3)
     for number in (1, 2, 3):
         buffer.admit(encoded(number))
-    with pytest.raises(NoSpace):
+    with pytest.raises(QueueFull):
         buffer.admit(encoded(4))
     buffer.release(2)
 

@@ -9,7 +9,7 @@ import pytest
 from tornproof.chain import connect, verify
 from tornproof.chain.database import prepare
 from tornproof.drainer import DeferredAuditQueue, replay_dlq
-from tornproof.drainer.sink import Admitted, Sink
+from tornproof.drainer.sink import Admitted, ChainSink
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.database_faults import (
     Kind,
@@ -70,7 +70,7 @@ def test_two_who_replay_at_once_share_the_work(tmp_path: Path) -> None:
     names = [f"e{number}" for number in range(50)]
     with closing(connect(path)) as database:
         prepare(database, "the test's")
-        sink = Sink(database, clock=lambda: 0)
+        sink = ChainSink(database, clock=lambda: 0)
         for number in range(50):
             sink.dead_letter(Admitted(encoded(number), 0), "why")
 

@@ -4,10 +4,12 @@ import json
 import sqlite3
 
 import pytest
+from attrs import evolve
 from tornproof.chain import Ed25519Signer, append, verify
 from tornproof.chain.database import configure
 from tornproof.drainer.failure import Failure, classify
-from tornproof.drainer.sink import Admitted, Residence, Sink, entry_of
+from tornproof.drainer.replay import dead_letters as letters
+from tornproof.drainer.sink import Admitted, ChainSink, Residence, entry_of
 from tornproof.errors import BrokenConnection, ForeignSpool, UnsequencedRow
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.database_faults import Kind, Strike, When
@@ -208,10 +210,39 @@ def test_rows_are_signed_if_there_is_a_signer() -> None:
     """And verify with its key."""
     world = database()
     signer = Ed25519Signer(bytes(32))
-    landing = Sink(configure(world.connect()), signer=signer, clock=lambda: 0)
+    landing = ChainSink(configure(world.connect()), signer=signer, clock=lambda: 0)
     landing.append(admitted(1, 2))
 
     assert verify(world.anchor, keys=[signer.public_key], require_signatures=True).holds
+
+
+@requirement("DRN-19")
+def test_dead_letters_are_signed_if_there_is_a_signer() -> None:
+    """With the level, over the columns of the letter; not by another key, not after an edit."""
+    world, signer = database(), Ed25519Signer(bytes(32))
+    landing = ChainSink(configure(world.connect()), signer=signer, clock=lambda: 0)
+    landing.dead_letter(admitted(1)[0], "a reason")
+    sink(world).dead_letter(admitted(2)[0], "another")
+
+    signed, unsigned = letters(world.anchor)
+    fields = (
+        b"tornproof/drainer/dead-letter/v1",
+        b"e1",
+        b"agent",
+        b"governance.refusal",
+        signed.payload_hash,
+        b"self_signed",
+        b"1970-01-01T00:00:00.000000001Z",
+        b"a reason",
+        b"1970-01-01T00:00:00.000000000Z",
+    )
+    written = b"".join(len(field).to_bytes(8, "big") + field for field in fields)
+    assert signed.signature == signer.sign(written)
+    assert (signed.attest_level, unsigned.attest_level) == ("self_signed", "unsigned")
+    assert signed.is_signed_by(signer.public_key)
+    assert not signed.is_signed_by(Ed25519Signer(b"1" * 32).public_key)
+    assert not evolve(signed, failure_reason="edited").is_signed_by(signer.public_key)
+    assert not unsigned.is_signed_by(signer.public_key)
 
 
 @requirement("DRN-8")

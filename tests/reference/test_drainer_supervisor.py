@@ -6,7 +6,7 @@ import pytest
 from tornproof.chain import verify
 from tornproof.drainer.buffer import Buffer
 from tornproof.drainer.metrics import Counters
-from tornproof.drainer.sink import Sink
+from tornproof.drainer.sink import ChainSink
 from tornproof.drainer.supervisor import MAX_RESTARTS, State, Supervisor
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.database_faults import Kind, MemoryDatabase, Panic, Strike, When
@@ -25,7 +25,7 @@ from tests.reference.drainer_world import (
 def supervised(
     world: MemoryDatabase,
     events: int,
-    open_sink: Callable[[], Sink] | None = None,
+    open_sink: Callable[[], ChainSink] | None = None,
     buffer: Buffer | None = None,
 ) -> tuple[Supervisor, Counters]:
     """A supervisor with so many events in a buffer."""
@@ -48,7 +48,7 @@ def run(supervisor: Supervisor) -> list[float]:
 def test_no_sink_is_made_before_there_is_something_to_land() -> None:
     """The connection is lazy."""
 
-    def refuse() -> Sink:
+    def refuse() -> ChainSink:
         raise AssertionError("nobody needs a sink yet")
 
     supervisor, _ = supervised(database(), 0, refuse)
@@ -120,7 +120,7 @@ def test_a_factory_that_panics_is_supervised_too() -> None:
     world = database()
     attempts = 0
 
-    def open_sink() -> Sink:
+    def open_sink() -> ChainSink:
         nonlocal attempts
         attempts += 1
         if attempts <= 2:
@@ -165,11 +165,11 @@ def test_a_sink_that_cannot_even_be_closed_is_dropped() -> None:
     """What is broken may be broken in every way."""
     world = database()
 
-    class Stubborn(Sink):
+    class Stubborn(ChainSink):
         def close(self) -> None:
             raise Panic("in close")
 
-    def open_sink() -> Sink:
+    def open_sink() -> ChainSink:
         return Stubborn(world.connect(), clock=lambda: 0)
 
     supervisor, counters = supervised(world, 1, open_sink)

@@ -40,7 +40,7 @@ from tornproof.drainer import (
     encode,
 )
 from tornproof.drainer.failure import Failure, classify
-from tornproof.drainer.sink import Sink
+from tornproof.drainer.sink import ChainSink
 from tornproof.drainer.supervisor import State
 from tornproof.errors import InputOutput, UnsequencedRow
 from tornproof_conformance.pytest_support.plugin import requirement
@@ -529,13 +529,13 @@ def test_b26_two_hundred_events_into_a_sink_of_a_millisecond(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None refused, none lost."""
-    quick = Sink.append
+    quick = ChainSink.append
 
-    def slow(self: Sink, batch: Any) -> Any:
+    def slow(self: ChainSink, batch: Any) -> Any:
         sleep(0.001 * len(batch))
         return quick(self, batch)
 
-    monkeypatch.setattr(Sink, "append", slow)
+    monkeypatch.setattr(ChainSink, "append", slow)
     with DeferredAuditQueue.open(tmp_path / "audit.db", spool=None) as queue:
         receipts = [queue.submit(event(number)) for number in range(200)]
 

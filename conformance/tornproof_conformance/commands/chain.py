@@ -1,9 +1,9 @@
 """
 `tornproof chain`: is the chain what it was?
 
-A chain is read and never written.  What it cannot show by itself, rows that were
-cut off its end and a history that was rewritten up to it, shows against a head
-that was saved where the database's writer cannot reach it:
+A chain is read and, but for `migrate`, never written.  What it cannot show by
+itself, rows that were cut off its end and a history that was rewritten up to it,
+shows against a head that was saved where the database's writer cannot reach it:
 
     tornproof chain head audit.db > head.txt
     tornproof chain verify audit.db --head @head.txt
@@ -12,6 +12,7 @@ that was saved where the database's writer cannot reach it:
 import json
 import re
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -24,10 +25,12 @@ from rich.text import Text
 from tornproof.chain import GENESIS, Head, connect, verify
 from tornproof.chain.append import read_head
 from tornproof.chain.database import require_shape, require_sqlite, translated
+from tornproof.chain.migration import migrate_pairwise
 from tornproof.chain.pairwise import BLIND_SPOTS, COLUMNS, Links, verify_pairwise
 from tornproof.chain.row import HASH_BYTES
 from tornproof.chain.signatures import KEY_BYTES
 from tornproof.chain.verify import Break
+from tornproof.drainer.timestamp import format_timestamp
 from tornproof.errors import Invalid, WrongSchema
 
 from tornproof_conformance.report.printable import printable
@@ -40,7 +43,7 @@ DATABASE = click.argument("database", type=click.Path())
 
 @click.group("chain")
 def command() -> None:
-    """Verify a chain of signed events, or print its head to be saved."""
+    """Verify a chain of signed events, print its head, or go on from an old one."""
 
 
 @command.command("head")
@@ -115,6 +118,30 @@ def verify_chain(
             for spot in BLIND_SPOTS:
                 click.echo(f"- {spot}")
     raise SystemExit(1 if breaks else 0)
+
+
+@command.command("migrate")
+@DATABASE
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def migrate_chain(database: str, yes: bool) -> None:
+    """
+    Move a chain of v0.7 or v1.0 in DATABASE aside, and begin one of this version.
+
+    The old tables are renamed, not changed, and the first row of the new chain says
+    what the old one was.  Software that wrote the old one cannot use the database
+    any more.  Exit codes: 0 it was done; 2 nothing was changed.
+    """
+    require_file(database)
+    if not yes and not click.confirm(f"Rename the tables of the chain in {database}?"):
+        raise click.Abort
+    with translated(f"open {database}"):
+        connection = connect(database)
+    with closing(connection):
+        moment = format_timestamp(time.time_ns())
+        old, head = migrate_pairwise(connection, database, timestamp=moment)
+    found = f", {len(old.breaks):,} breaks" if old.breaks else ""
+    click.echo(f"{old.rows:,} rows{found} are in signed_events_pairwise now")
+    click.echo(f"head {written(head)}")
 
 
 # Databases

@@ -22,6 +22,7 @@ from tornproof_conformance.scenarios import (
     queue_delivery,
     reader_processes,
     shared_batches,
+    spool,
     watermark,
     writing,
 )
@@ -44,6 +45,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         concurrent_appends,
         pairwise,
         queue_delivery,
+        spool,
     )
     for found in vars(module).values()
     if isinstance(found, Scenario)

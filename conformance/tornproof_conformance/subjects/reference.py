@@ -29,7 +29,7 @@ from tornproof_models.machines.reference_chain import (
     ReferenceChain,
     verify_old_chain,
 )
-from tornproof_models.machines.reference_queue import ReferenceQueue
+from tornproof_models.machines.reference_queue import EquippedReferenceQueue, ReferenceQueue
 from tornproof_models.miniatures import (
     audit_miniatures,
     drainer_miniatures,
@@ -79,6 +79,10 @@ class ReferenceTarget:
     def open_queue(self, profile: Profile) -> ReferenceQueue:
         """Make a deferred queue, with a database and a spool in memory."""
         return ReferenceQueue(profile)
+
+    def open_equipped_queue(self, *, quota_bytes: int | None) -> EquippedReferenceQueue:
+        """Make one with a key and a quota."""
+        return EquippedReferenceQueue(quota_bytes)
 
     def walk_schedules(self, *, events: int, falls: int, faults: int) -> Exploration:
         """Walk every schedule of the drainer within these bounds."""

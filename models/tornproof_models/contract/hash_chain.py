@@ -112,6 +112,25 @@ def judge_rows(rows: Sequence[Row]) -> Iterator[Violation]:
         last = row
 
 
+# Dead letters
+
+
+LETTER_TAG = b"tornproof/drainer/dead-letter/v1"
+
+
+def dead_letter_content(
+    event_id: str,
+    agent_id: str,
+    event_type: str,
+    payload_hash: bytes,
+    *rest: str,
+) -> bytes:
+    """Work out what a signature covers; the rest is level, timestamp, reason and failed_at."""
+    fields = [each.encode() for each in (event_id, agent_id, event_type)]
+    fields = [LETTER_TAG, *fields, payload_hash, *[each.encode() for each in rest]]
+    return b"".join(len(field).to_bytes(8, "big") + field for field in fields)
+
+
 # The rows of v0.7 and v1.0
 
 

@@ -19,7 +19,7 @@ from tornproof.drainer.core import Core
 from tornproof.drainer.event import decode
 from tornproof.drainer.metrics import Counters as LiveCounters
 from tornproof.drainer.metrics import Metrics
-from tornproof.drainer.sink import Admitted, Sink
+from tornproof.drainer.sink import Admitted, ChainSink
 from tornproof.drainer.supervisor import Life, Supervisor
 from tornproof.drainer.supervisor import State as LifeState
 
@@ -333,12 +333,12 @@ class DrainerWorld:
     def _append_as_sibling(self) -> None:
         append(self._database.anchor, [Entry("sibling", "sibling", "type", "2026", b"")])
 
-    def _open_sink(self) -> Sink:
+    def _open_sink(self) -> ChainSink:
         if self._connection is not None and self._connection.is_open:
             self._database.reach("open")
         else:
             self._connection = self._database.connect()
-        return Sink(self._connection, spool_id=SPOOL_ID, clock=lambda: 0)
+        return ChainSink(self._connection, spool_id=SPOOL_ID, clock=lambda: 0)
 
     # What there is
 

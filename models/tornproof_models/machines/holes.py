@@ -111,7 +111,8 @@ HOLES: tuple[Hole, ...] = (
     ),
     Hole(
         "H7",
-        "A dead letter raises two counters, so the counters do not partition.",
+        "A dead letter raises two counters, one of which is a part of the other, so they do not "
+        "partition.",
         _only(Kind.NO_SUCH_COLUMN),
         _says("DRN-13", "add up"),
     ),

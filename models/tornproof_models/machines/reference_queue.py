@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from tornproof.chain import Entry, append
+from tornproof.chain import Ed25519Signer, Entry, append
 from tornproof.chain.database import configure, prepare
 from tornproof.drainer.event import from_json
 from tornproof.drainer.queue import DeferredAuditQueue
@@ -53,6 +53,9 @@ class ReferenceQueue:
     spool_segment_bytes = 512
     """Small, so that segments of the spool are removed while a program runs."""
 
+    quota_bytes: int | None = None
+    signer: Ed25519Signer | None = None
+
     def __init__(self, profile: Profile) -> None:
         self.name = f"the reference, {profile.value}"
         self.profile = profile
@@ -78,6 +81,8 @@ class ReferenceQueue:
             spool_segment_bytes=self.spool_segment_bytes,
             paused=True,
             filesystem=self.disk,
+            spool_quota_bytes=self.quota_bytes,
+            signer=self.signer,
             connect=self.connect,
             clock=lambda: 0,
             sleep=self._sleep,
@@ -185,6 +190,35 @@ class ReferenceQueue:
 
     def _sleep(self, seconds: float) -> None:
         self._slept += seconds
+
+
+class EquippedReferenceQueue(ReferenceQueue):
+    """The reference in its durable profile, with a key and perhaps a quota."""
+
+    signer: Ed25519Signer = Ed25519Signer(bytes(32))
+
+    def __init__(self, quota_bytes: int | None) -> None:
+        super().__init__(Profile.DURABLE)
+        self.quota_bytes = quota_bytes
+
+    @property
+    def public_key(self) -> bytes:
+        """The key of its rows and dead letters."""
+        return self.signer.public_key
+
+    def turned_away(self) -> int:
+        """Ask the queue."""
+        return self.queue.turned_away.events
+
+    def exchange_database(self) -> None:
+        """Put a fresh one in the place of its own."""
+        self.database.close()
+        self.database = MemoryDatabase()
+        prepare(self.database.anchor, "another")
+
+    def files(self) -> Mapping[str, bytes]:
+        """Return the files of the spool."""
+        return self.disk.image.files
 
 
 @cache

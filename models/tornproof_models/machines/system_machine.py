@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from tornproof.audit import AuditIndexer, audit_from_fields, encode
 from tornproof.chain.database import prepare
 from tornproof.drainer.event import decode
-from tornproof.drainer.sink import Admitted, Sink
+from tornproof.drainer.sink import Admitted, ChainSink
 from tornproof.errors import TornproofError
 from tornproof.journal import Journal, JournalReader
 from tornproof.keys import POSITION_KEY
@@ -159,7 +159,7 @@ class ReferenceSystem(ReferenceQueue):
         """Land everything that was ever in the spool in a chain of its own."""
         database = MemoryDatabase()
         prepare(database.anchor, "memory")
-        sink = Sink(database.connect(), clock=lambda: 0)
+        sink = ChainSink(database.connect(), clock=lambda: 0)
         for number, (_, payload) in enumerate(sorted(self.spooled.items()), start=1):
             sink.append([Admitted(decode(payload), number)])
         rows = database.look(CHAIN)

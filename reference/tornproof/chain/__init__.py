@@ -11,7 +11,8 @@ The modules, in the order in which to read them:
 - `append`: read the head, insert the next row
 - `signatures`: Ed25519 over the whole row
 - `verify`: every break, and the saved head
-- `pairwise`: the v0.7 chain, read only, and what it cannot show
+- `pairwise`: the chains of v0.7 and v1.0, read only, and what they cannot show
+- `migration`: going on from one of them with this chain
 """
 
 from tornproof.chain.append import Signer, append

@@ -156,14 +156,18 @@ def prepare(connection: sqlite3.Connection, name: str) -> str:
         absent = require_shape(connection, name)
         if absent:
             with immediate(connection):
-                for statement in SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.execute(
-                    "INSERT OR IGNORE INTO signed_events_database VALUES (1, ?)",
-                    (str(uuid.uuid4()),),
-                )
+                create(connection)
         (identity,) = connection.execute("SELECT id FROM signed_events_database").fetchone()
     return str(identity)
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Create what is missing of the tables, inside the caller's transaction."""
+    for statement in SCHEMA.split(";"):
+        connection.execute(statement)
+    connection.execute(
+        "INSERT OR IGNORE INTO signed_events_database VALUES (1, ?)", (str(uuid.uuid4()),)
+    )
 
 
 def require_shape(connection: sqlite3.Connection, name: str) -> list[str]:
@@ -174,14 +178,15 @@ def require_shape(connection: sqlite3.Connection, name: str) -> list[str]:
     """
     absent = []
     for table, columns in _shapes().items():
-        found = _columns(connection, table)
+        found = columns_of(connection, table)
         missing = ", ".join(column for column in columns if column not in found)
         if not found:
             absent.append(table)
         elif missing:
             raise WrongSchema(
                 f"{name}: table {table} has no column {missing}; it is of another version or "
-                "another application, and was not changed"
+                "another application, and was not changed (`tornproof chain migrate` moves "
+                "tables of v0.7 aside)"
             )
     return absent
 
@@ -231,9 +236,10 @@ def _shapes() -> Mapping[str, Sequence[str]]:
         names = memory.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'signed%'"
         )
-        found = {name: _columns(memory, name) for (name,) in names.fetchall()}
+        found = {name: columns_of(memory, name) for (name,) in names.fetchall()}
     return {name: columns for name, columns in found.items() if columns}
 
 
-def _columns(connection: sqlite3.Connection, table: str) -> Sequence[str]:
+def columns_of(connection: sqlite3.Connection, table: str) -> Sequence[str]:
+    """Name the columns of a table; none if there is no such table."""
     return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]

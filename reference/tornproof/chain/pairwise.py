@@ -29,7 +29,7 @@ from typing import Any
 from attrs import Factory, define, evolve, frozen
 
 from tornproof.chain.database import translated
-from tornproof.chain.row import GENESIS, AttestLevel, Head
+from tornproof.chain.row import GENESIS, AttestLevel, Head, behind_lengths
 from tornproof.chain.signatures import signature_holds
 from tornproof.chain.verify import Break, Kind, any_text
 from tornproof.errors import WrongSchema
@@ -120,7 +120,7 @@ def pairwise_bytes(row: PairwiseRow) -> bytes:
 
 def prefixed_bytes(row: PairwiseRow) -> bytes:
     """Write down a row the way v1.0 did: every field behind its length."""
-    return _behind_lengths(_fields(row)) + _number(row) + _cause(row)
+    return behind_lengths(*_fields(row)) + _number(row) + _cause(row)
 
 
 def pairwise_hash(row: PairwiseRow, encoding: Encoding = Encoding.JOINED) -> bytes:
@@ -248,8 +248,8 @@ def _is_signed(row: PairwiseRow, key: bytes) -> bool:
     """Say whether a key signed the payload hash, that and the cause, or the whole row."""
     assert row.signature is not None
     texts = (row.id, row.agent_id, row.event_type, row.attest_level, row.timestamp)
-    whole = _behind_lengths([text.encode() for text in texts]) + _number(row)
-    whole += _behind_lengths([row.payload_hash]) + _cause(row)
+    whole = behind_lengths(*[text.encode() for text in texts]) + _number(row)
+    whole += behind_lengths(row.payload_hash) + _cause(row)
     messages = [row.payload_hash, sha256(SIGNED_ROW_TAG + whole).digest()]
     if row.cause_hash is not None:
         messages[0] = sha256(row.payload_hash + SEPARATOR + row.cause_hash).digest()
@@ -276,8 +276,4 @@ def _number(row: PairwiseRow) -> bytes:
 
 
 def _cause(row: PairwiseRow) -> bytes:
-    return b"\0" if row.cause_hash is None else b"\x01" + _behind_lengths([row.cause_hash])
-
-
-def _behind_lengths(fields: Sequence[bytes]) -> bytes:
-    return b"".join([part for field in fields for part in (_NUMBER.pack(len(field)), field)])
+    return b"\0" if row.cause_hash is None else b"\x01" + behind_lengths(row.cause_hash)

@@ -103,7 +103,7 @@ def content(
         place = _SEQUENCE.pack(sequence)
     except struct.error:
         raise ValueError(f"sequence {sequence} is outside of 64 bits") from None
-    return _fields(
+    return behind_lengths(
         TAG,
         place,
         prev_hash,
@@ -134,8 +134,9 @@ def content_of(row: Row) -> bytes:
 
 def row_hash(content: bytes, signature: bytes | None) -> bytes:
     """Hash a row: its content and its signature, 32 bytes."""
-    return sha256(content + _fields(signature or b"")).digest()
+    return sha256(content + behind_lengths(signature or b"")).digest()
 
 
-def _fields(*values: bytes) -> bytes:
+def behind_lengths(*values: bytes) -> bytes:
+    """Join fields, each behind its length in eight bytes, most significant first (CHN-4)."""
     return b"".join([part for value in values for part in (_LENGTH.pack(len(value)), value)])

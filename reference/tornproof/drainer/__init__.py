@@ -7,11 +7,13 @@ The modules, in the order in which to read them:
 - `failure`: a lost race, a passing failure or a lasting one, told by number
 - `sink`: one transaction that lands events and moves the cursor
 - `core`: what happens to the events in flight, as a table
+- `dead_letter`: what is kept of an event that could not be appended
 - `supervisor`: a drainer that outlives its panics, as another
-- `buffer`, `spool`: where admitted events wait, in memory or in a journal
-- `admission`, `spool_identity`: how a spool is written, and whose it is
+- `source`, `buffer`, `spool`: where admitted events wait, in memory or in a journal
+- `admission`, `small_files`: how a spool is written
+- `spool_identity`, `spool_owner`, `quota`: whose it is, and how large it may become
 - `driver`: a thread that makes the moves
-- `queue`: submit, drain, close
+- `queue`, `answers`: submit, drain, close
 - `replay`: dead letters, counted, read and replayed
 - `metrics`: counters that partition
 """
@@ -30,17 +32,25 @@ from tornproof.drainer.action import (
     Refuse,
     Warn,
 )
-from tornproof.drainer.event import Encoded, Event, encode
+from tornproof.drainer.answers import Drained, Receipt
+from tornproof.drainer.dead_letter import DeadLetter
+from tornproof.drainer.event import EVENT_TYPE, Encoded, Event, encode
 from tornproof.drainer.metrics import Metrics
-from tornproof.drainer.queue import DeferredAuditQueue, Drained, Receipt
-from tornproof.drainer.replay import DeadLetter, Replay, dead_letters, dlq_size, replay_dlq
+from tornproof.drainer.queue import DeferredAuditQueue
+from tornproof.drainer.quota import TurnedAway
+from tornproof.drainer.replay import Replay, dead_letters, dlq_size, replay_dlq
+from tornproof.drainer.sink import Admitted, ChainSink, Residence, Sink
+from tornproof.drainer.supervisor import State
 from tornproof.drainer.timestamp import parse_timestamp
 
 logging.getLogger("tornproof").addHandler(logging.NullHandler())
 
 __all__ = [
+    "EVENT_TYPE",
+    "Admitted",
     "Allow",
     "Bash",
+    "ChainSink",
     "Custom",
     "DeadLetter",
     "DeferredAuditQueue",
@@ -56,6 +66,10 @@ __all__ = [
     "Receipt",
     "Refuse",
     "Replay",
+    "Residence",
+    "Sink",
+    "State",
+    "TurnedAway",
     "Warn",
     "dead_letters",
     "dlq_size",

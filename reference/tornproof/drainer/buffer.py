@@ -12,8 +12,9 @@ from itertools import islice
 from threading import Lock
 
 from tornproof.drainer.event import Encoded
+from tornproof.drainer.quota import TurnedAway
 from tornproof.drainer.sink import Admitted
-from tornproof.errors import Closed, NoSpace
+from tornproof.errors import Closed, QueueFull
 
 CAPACITY = 100_000
 """Events held at most: some 50 MB of ordinary ones."""
@@ -35,13 +36,18 @@ class Buffer:
         return self._first + len(self._events)
 
     def admit(self, event: Encoded) -> None:
-        """Add an event at the end.  Raises `NoSpace` when full, `Closed` when abandoned."""
+        """Add an event at the end.  Raises `QueueFull` when full, `Closed` when abandoned."""
         with self._lock:
             if self._closed:
                 raise Closed("the queue has been closed")
             if len(self._events) >= self._capacity:
-                raise NoSpace(f"{self._capacity} events are waiting already")
+                raise QueueFull(f"{self._capacity} events are waiting already")
             self._events.append(event)
+
+    @property
+    def turned_away(self) -> TurnedAway:
+        """Nothing: without a spool there is nowhere to keep evidence."""
+        return TurnedAway()
 
     def read(self, position: int, limit: int) -> Sequence[Admitted]:
         """Return up to `limit` events from `position` on."""

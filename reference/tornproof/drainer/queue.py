@@ -21,88 +21,32 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from threading import Condition
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from tornproof.chain import database as chain_database
 from tornproof.chain.append import Signer
 from tornproof.chain.database import Connect, translated
 from tornproof.drainer import replay
 from tornproof.drainer.action import Action, Decision
+from tornproof.drainer.answers import NAMED, Drained, Receipt
 from tornproof.drainer.buffer import CAPACITY, Buffer
 from tornproof.drainer.driver import Driver
-from tornproof.drainer.event import Encoded, Event, encode, mint_id
+from tornproof.drainer.event import Event, encode, mint_id
 from tornproof.drainer.metrics import Counters, Metrics
-from tornproof.drainer.sink import Sink
+from tornproof.drainer.quota import TurnedAway
+from tornproof.drainer.sink import ChainSink, Sink
+from tornproof.drainer.source import Waiting
 from tornproof.drainer.spool import SEGMENT_BYTES, Spool
-from tornproof.drainer.supervisor import MAX_RESTARTS, Source, State, Supervisor
+from tornproof.drainer.spool_owner import require_own
+from tornproof.drainer.supervisor import MAX_RESTARTS, State, Supervisor
 from tornproof.errors import Closed, Invalid, TornproofError
 from tornproof.filesystem import Filesystem, OsFilesystem
 
 DRAIN_TIMEOUT = 5.0
-NAMED = 100
-"""Events that an unfinished drain names; more would be a list nobody reads."""
 
 log = logging.getLogger("tornproof.drainer")
-
-
-@frozen
-class Receipt:
-    """
-    What `submit` answers; true if the event was admitted.
-
-    After an answer that is not `definite` the event may turn up all the same,
-    once.  Submit it again under its `event_id`, and it is still one event.
-    """
-
-    admitted: bool
-    event_id: str | None = None
-    reason: str = ""
-    definite: bool = True
-
-    def __bool__(self) -> bool:
-        """Say whether the event was admitted."""
-        return self.admitted
-
-
-@frozen
-class Drained:
-    """
-    What a wait for the queue to empty answers; true if it is empty.
-
-    `pending` names what is left, oldest first, up to `NAMED` events.  `reason`
-    says why there was no use in waiting longer, where that is so.
-    """
-
-    drained: bool
-    pending: tuple[str, ...] = ()
-    reason: str = ""
-
-    def __bool__(self) -> bool:
-        """Say whether everything admitted before the call has landed."""
-        return self.drained
-
-
-class Waiting(Source, Protocol):
-    """Where admitted events wait, from the producers' side."""
-
-    @property
-    def end(self) -> int:
-        """Position just past the last event admitted."""
-        ...
-
-    def admit(self, event: Encoded) -> None:
-        """Admit an event, or raise."""
-        ...
-
-    def abandon(self) -> int:
-        """Be told that nobody will drain any more; return how many events are lost by that."""
-        ...
-
-    def close(self) -> None:
-        """Let go of what the events are kept in."""
-        ...
 
 
 class DeferredAuditQueue:
@@ -150,8 +94,10 @@ class DeferredAuditQueue:
         capacity: int = CAPACITY,
         paused: bool = False,
         spool_segment_bytes: int = SEGMENT_BYTES,
+        spool_quota_bytes: int | None = None,
         filesystem: Filesystem | None = None,
         connect: Connect | None = None,
+        make_sink: Callable[[sqlite3.Connection, str | None], Sink] | None = None,
         mint: Callable[[], str] = mint_id,
         clock: Callable[[], int] = time.time_ns,
         sleep: Callable[[float], None] = time.sleep,
@@ -161,7 +107,10 @@ class DeferredAuditQueue:
 
         `spool` is a directory of its own for events that wait; with None they
         wait in memory, `capacity` of them at most.  What an earlier process
-        left in the spool is drained before anything new (DRN-16).  A `paused`
+        left in the spool is drained before anything new (DRN-16); above
+        `spool_quota_bytes` of events that wait, more are turned away (DRN-20).
+        `make_sink` makes a sink of your own, of a connection and the id of the
+        spool whose position it is to move.  A `paused`
         queue has no thread, and moves only inside `drain_pending` and
         `close_and_flush`.
 
@@ -187,12 +136,16 @@ class DeferredAuditQueue:
             if spool is None:
                 source = Buffer(capacity)
             else:
+                if filesystem is None:
+                    require_own(os.fspath(spool))
                 source = Spool.open(
                     os.fspath(spool),
                     identity,
                     filesystem or OsFilesystem(),
                     segment_bytes=spool_segment_bytes,
+                    quota_bytes=spool_quota_bytes,
                     threads=not paused,
+                    clock=clock,
                 )
                 try:
                     position = source.bind(connection)
@@ -204,7 +157,9 @@ class DeferredAuditQueue:
         # the drainer
         def open_sink() -> Sink:
             spool_id = source.identity.spool if isinstance(source, Spool) else None
-            return Sink(connect(), spool_id=spool_id, signer=signer, clock=clock)
+            if make_sink is not None:
+                return make_sink(connect(), spool_id)
+            return ChainSink(connect(), spool_id=spool_id, signer=signer, clock=clock)
 
         counters = Counters(Metrics(submitted=recovered, recovered=recovered))
         supervisor = Supervisor(
@@ -341,6 +296,11 @@ class DeferredAuditQueue:
     def metrics(self) -> Metrics:
         """The counters as they are now."""
         return self._counters.now
+
+    @property
+    def turned_away(self) -> TurnedAway:
+        """What the spool's quota has turned away, in this process and before (DRN-20)."""
+        return self._source.turned_away
 
     def dlq_size(self) -> int:
         """Count the dead letters in the database now; raises if that is not possible (DRN-14)."""

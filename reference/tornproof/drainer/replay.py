@@ -14,28 +14,15 @@ from attrs import frozen
 
 from tornproof.chain.append import Signer, insert, read_head
 from tornproof.chain.database import immediate, require_shape, translated
+from tornproof.drainer.dead_letter import DeadLetter
 from tornproof.drainer.event import decode
 from tornproof.drainer.sink import entry_of, in_chain
 from tornproof.errors import Corrupt, TornproofError, WrongSchema
 
 _COLUMNS = (
-    "dlq_id, id, agent_id, event_type, payload_hash, timestamp, failure_reason, failed_at, payload"
+    "dlq_id, id, agent_id, event_type, payload_hash, signature, attest_level, timestamp,"
+    " failure_reason, failed_at, payload"
 )
-
-
-@frozen
-class DeadLetter:
-    """An event that could not be appended, and why."""
-
-    dlq_id: int
-    event_id: str
-    agent_id: str
-    event_type: str
-    payload_hash: bytes
-    timestamp: str
-    failure_reason: str
-    failed_at: str
-    payload: bytes
 
 
 @frozen

@@ -17,12 +17,14 @@ is classified by `failure`.
 import sqlite3
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from typing import Protocol
 
 from attrs import frozen
 
 from tornproof.chain.append import Signer, insert, read_head
 from tornproof.chain.database import immediate
 from tornproof.chain.row import AttestLevel, Entry
+from tornproof.drainer.dead_letter import dead_letter_content
 from tornproof.drainer.event import EVENT_TYPE, Encoded
 from tornproof.drainer.timestamp import format_timestamp
 from tornproof.errors import ForeignSpool
@@ -43,9 +45,34 @@ class Admitted:
     next: int
 
 
-class Sink:
+class Sink(Protocol):
     """
-    Lands events through one connection.
+    Where a drainer lands events; `ChainSink` is one.
+
+    What it raises is classified by `failure`.  A sink that the durable profile
+    uses moves the position of the spool in the transaction that lands the event
+    (DRN-17), and looks for the event first (DRN-7).
+    """
+
+    at: int
+    """Which of a batch was being written when an append failed, counted from 0."""
+
+    def append(self, batch: Sequence[Admitted]) -> Sequence[Residence]:
+        """Land events in the chain, all or none, and say where each one is now."""
+        ...
+
+    def dead_letter(self, admitted: Admitted, reason: str) -> Residence:
+        """Land one event in the dead-letter queue, and say where it is now."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything; what had not been committed is gone."""
+        ...
+
+
+class ChainSink:
+    """
+    Lands events in the tables of `tornproof.chain`, through one connection.
 
     `spool_id` names the cursor to move; the volatile profile has none.  `clock`
     returns nanoseconds since 1970, for the moment of a failure.
@@ -92,22 +119,7 @@ class Sink:
         with immediate(self._connection):
             place = self._residence(event)
             if place is None:
-                self._connection.execute(
-                    "INSERT INTO signed_events_dlq (id, agent_id, event_type, payload_hash,"
-                    " attest_level, timestamp, failure_reason, failed_at, payload)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        event.event_id,
-                        event.agent_id,
-                        EVENT_TYPE,
-                        event.payload_hash,
-                        AttestLevel.UNSIGNED,
-                        event.timestamp,
-                        reason,
-                        format_timestamp(self._clock()),
-                        event.payload,
-                    ),
-                )
+                self._bury(event, reason)
                 place = Residence.DEAD_LETTERS
             self._move_cursor(admitted.next)
         return place
@@ -131,6 +143,30 @@ class Sink:
         if _is_in(self._connection, "signed_events_dlq", event):
             return Residence.DEAD_LETTERS
         return None
+
+    def _bury(self, event: Encoded, reason: str) -> None:
+        """Insert a dead letter, signed if there is a key (DRN-19)."""
+        level = self._signer.attest_level if self._signer else AttestLevel.UNSIGNED
+        names, failed_at = (event.event_id, event.agent_id), format_timestamp(self._clock())
+        content = dead_letter_content(
+            *names, EVENT_TYPE, event.payload_hash, level, event.timestamp, reason, failed_at
+        )
+        self._connection.execute(
+            "INSERT INTO signed_events_dlq (id, agent_id, event_type, payload_hash, signature,"
+            " attest_level, timestamp, failure_reason, failed_at, payload)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *names,
+                EVENT_TYPE,
+                event.payload_hash,
+                self._signer.sign(content) if self._signer else None,
+                level,
+                event.timestamp,
+                reason,
+                failed_at,
+                event.payload,
+            ),
+        )
 
     def _move_cursor(self, position: int) -> None:
         """Move the spool's position, never backwards (CUR-2)."""

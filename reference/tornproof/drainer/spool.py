@@ -8,6 +8,7 @@ it has been drained.
     spool/
       spool.json               which spool, of which database; written once
       drainer.cursor           a lower bound of the position, for cleanup
+      turned-away.json         how many events did not fit into the quota
       0000000000000000.wal     admitted events, in their canonical bytes
 
 Where the two do not match, nothing is drained: the one thing worse than an
@@ -20,14 +21,16 @@ it would then make the next event, at the same offset, look as if it had landed.
 
 import logging
 import sqlite3
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock
 
 from tornproof.chain.database import immediate, translated
 from tornproof.drainer.admission import Admission, open_journal
 from tornproof.drainer.event import Encoded, decode
+from tornproof.drainer.quota import Quota, TurnedAway
 from tornproof.drainer.sink import Admitted
 from tornproof.drainer.spool_identity import Identity, require_ours, write_identity
 from tornproof.errors import Corrupt, ForeignSpool, Invalid, TornproofError
@@ -64,6 +67,7 @@ class Spool:
         filesystem: Filesystem,
         identity: Identity,
         admission: Admission,
+        quota: Quota,
         *,
         first: int,
         end: int,
@@ -72,6 +76,7 @@ class Spool:
         self.identity = identity
         self._directory = directory
         self._admission = admission
+        self._quota = quota
         self._segment_bytes = segment_bytes
         self._first = first
         self._end = end
@@ -91,7 +96,9 @@ class Spool:
         filesystem: Filesystem,
         *,
         segment_bytes: int = SEGMENT_BYTES,
+        quota_bytes: int | None = None,
         threads: bool = True,
+        clock: Callable[[], int] = time.time_ns,
     ) -> "Spool":
         """
         Open the spool of the database with this id, recovering it first.
@@ -114,6 +121,7 @@ class Spool:
                 filesystem,
                 identity,
                 admission,
+                Quota(filesystem, directory, quota_bytes, clock),
                 first=journal.first,
                 end=journal.end,
                 segment_bytes=segment_bytes,
@@ -143,7 +151,8 @@ class Spool:
                 "not know it now: it seems to be an older copy; restore the newer one"
             )
         self._require_place(row[0])
-        return int(row[0])
+        self._released = int(row[0])
+        return self._released
 
     def backlog(self, position: int) -> int:
         """Count the events from `position` on, and make sure that they are events."""
@@ -161,10 +170,24 @@ class Spool:
         return self._end
 
     def admit(self, event: Encoded) -> None:
-        """Append an event and return once it is durable.  Raises what an append raises."""
-        offset = self._admission.append(event.payload).result()
-        with self._moving:
-            self._end = max(self._end, offset + frame_size(len(event.payload)))
+        """
+        Append an event and return once it is durable.
+
+        Raises `QueueFull` above the quota, and what an append raises.
+        """
+        size = frame_size(len(event.payload))
+        self._quota.enter(size, self._end - self._released)
+        try:
+            offset = self._admission.append(event.payload).result()
+            with self._moving:
+                self._end = max(self._end, offset + size)
+        finally:
+            self._quota.leave(size)
+
+    @property
+    def turned_away(self) -> TurnedAway:
+        """What the quota has turned away, in this process and before."""
+        return self._quota.turned_away
 
     def read(self, position: int, limit: int) -> Sequence[Admitted]:
         """

@@ -12,6 +12,7 @@ import json
 
 from attrs import asdict, frozen
 
+from tornproof.drainer.small_files import read_small_file, write_small_file
 from tornproof.errors import Corrupt, ForeignSpool, from_os_error
 from tornproof.filesystem import Filesystem
 from tornproof.journal.segments import segment_bases
@@ -53,35 +54,14 @@ def require_ours(filesystem: Filesystem, directory: str, database: str) -> Ident
 def read_identity(filesystem: Filesystem, directory: str) -> Identity:
     """Read the file.  Raises `Corrupt` if it is not as it was written, or the disk's error."""
     path = f"{directory}/{IDENTITY_NAME}"
+    data = read_small_file(filesystem, path)
     try:
-        file = filesystem.open_for_reading(path)
-        try:
-            data = file.read_at(0, file.size())
-        finally:
-            file.close()
-    except OSError as error:
-        raise from_os_error(error, f"read {path}") from error
-    try:
-        return Identity(**json.loads(data))
+        return Identity(**json.loads(data or b""))
     except (ValueError, TypeError):
         raise Corrupt(f"{path} does not name a spool: restore it from a copy") from None
 
 
 def write_identity(filesystem: Filesystem, directory: str, identity: Identity) -> None:
-    """Write the file under another name, make it durable, then give it its own."""
+    """Write the file, durably, whole or not at all."""
     path = f"{directory}/{IDENTITY_NAME}"
-    data = json.dumps(asdict(identity)).encode()
-    try:
-        file = filesystem.open(f"{path}.tmp", create=True)
-        try:
-            file.truncate(0)
-            written = 0
-            while written < len(data):
-                written += file.write_at(written, data[written:])
-            file.sync()
-        finally:
-            file.close()
-        filesystem.rename(f"{path}.tmp", path)
-        filesystem.sync_directory(directory)
-    except OSError as error:
-        raise from_os_error(error, f"write {path}") from error
+    write_small_file(filesystem, path, json.dumps(asdict(identity)).encode())

@@ -17,7 +17,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
-from typing import Protocol
 
 from attrs import evolve, frozen
 
@@ -26,6 +25,7 @@ from tornproof.drainer.core import Core
 from tornproof.drainer.failure import Failure, classify, describe
 from tornproof.drainer.metrics import Counters
 from tornproof.drainer.sink import Admitted, Residence, Sink
+from tornproof.drainer.source import Source
 
 MAX_RESTARTS = 5
 """Panics in a row that are survived; Erlang's supervisors default to the same order."""
@@ -79,18 +79,6 @@ TRANSITIONS: Mapping[tuple[State, Signal], State] = {
 }
 
 TERMINAL = frozenset({State.CLOSED, State.FAILED})
-
-
-class Source(Protocol):
-    """Where admitted events wait: the spool, or a buffer in memory."""
-
-    def read(self, position: int, limit: int) -> Sequence[Admitted]:
-        """Return up to `limit` events from `position` on, in the order of their admission."""
-        ...
-
-    def release(self, position: int) -> None:
-        """Let go of everything below `position`: it has landed."""
-        ...
 
 
 @frozen
@@ -213,7 +201,7 @@ class Supervisor:
         attempt = self.core.attempt
         try:
             if self.core.state is core.State.APPENDING:
-                places = self.sink.append(attempt)
+                places: Sequence[Residence] = self.sink.append(attempt)
             else:
                 places = [self.sink.dead_letter(attempt[0], self.core.reason)]
         except Exception as error:
