@@ -1,6 +1,7 @@
 """The direction of imports is the architecture, so it is tested."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,12 +16,58 @@ ALLOWED = {
     "conformance/tornproof_conformance": {"tornproof", "tornproof_models", "tornproof_conformance"},
     "kernels/tornproof_kernels": {"tornproof_models", "tornproof_kernels"},
 }
-"""What of ours each room may import; the longest prefix of a path decides."""
+"""What of ours each package may import; the longest prefix of a path decides."""
 
 SYSTEM_UNDER_TEST = ("machines/", "queues/schedules")
 """Where the models run the reference itself; elsewhere they know only how it talks to a disk."""
 
 NEUTRAL = {"tornproof.errors", "tornproof.filesystem"}
+
+ORDERS = {
+    "models/tornproof_models": (
+        "contract",
+        "disk",
+        "database_faults",
+        "crash",
+        "readers",
+        "queues",
+        "shrinking",
+        "certificates",
+        "campaigns",
+        "barriers",
+        "miniatures",
+        "machines",
+    ),
+    "conformance/tornproof_conformance": (
+        "specification",
+        "stream",
+        "vectors",
+        "adapter",
+        "recorder",
+        "subjects",
+        "power",
+        "scenarios",
+        "cases",
+        "search",
+        "story",
+        "checks",
+        "run",
+        "fuzzing",
+        "survey",
+        "report",
+        "commands",
+        "kit",
+        "cli",
+        "pytest_support",
+    ),
+}
+"""
+The folders and modules at the top of a package; each imports only those before it.
+
+`ARCHITECTURE.md` shows the same order, and says what each is for.
+"""
+
+LONGEST_MODULE = 420
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -30,24 +77,39 @@ def _imports(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
             yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _modules(room: str) -> list[Path]:
-    return sorted((ROOT / room).rglob("*.py"))
+def _modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
 
 
-@pytest.mark.parametrize("room", ALLOWED)
-def test_rooms_import_one_way(room: str) -> None:
-    """Each room imports only the rooms before it, and a contract imports none of ours."""
-    for path in _modules(room):
+@pytest.mark.parametrize("package", ALLOWED)
+def test_packages_import_one_way(package: str) -> None:
+    """Each package imports only the packages before it, and a contract imports none of ours."""
+    for path in _modules(package):
         relative = path.relative_to(ROOT).as_posix()
         decisive = max((each for each in ALLOWED if relative.startswith(each)), key=len)
         ours = {name for name in _imports(path) if name.startswith("tornproof")}
-        packages = {name.partition(".")[0] for name in ours}
         if decisive.endswith("contract"):
             ours = {name for name in ours if ".contract" not in name}
-            packages = {name.partition(".")[0] for name in ours}
+        packages = {name.partition(".")[0] for name in ours}
         assert packages <= ALLOWED[decisive], f"{relative} imports {sorted(ours)}"
+
+
+@pytest.mark.parametrize("package", ORDERS)
+def test_folders_import_one_way(package: str) -> None:
+    """Within a package, each folder imports only those before it in the order."""
+    order = ORDERS[package]
+    name = package.partition("/")[2]
+    for path in _modules(package):
+        place = path.relative_to(ROOT / package).parts[0].removesuffix(".py")
+        if place == "__init__":
+            continue
+        assert place in order, f"{place} has no place in the order of {package}"
+        before = {*order[: order.index(place) + 1]}
+        used = {each.split(".")[1] for each in _imports(path) if each.startswith(f"{name}.")}
+        assert used <= before, f"{path.relative_to(ROOT)} imports {sorted(used - before)}"
 
 
 def test_models_do_not_share_code_with_what_they_judge() -> None:
@@ -57,7 +119,8 @@ def test_models_do_not_share_code_with_what_they_judge() -> None:
         if relative.startswith(SYSTEM_UNDER_TEST):
             continue
         ours = {name for name in _imports(path) if name.partition(".")[0] == "tornproof"}
-        assert ours <= NEUTRAL, f"{relative} imports {sorted(ours - NEUTRAL)}"
+        foreign = {name for name in ours if not name.startswith(tuple(NEUTRAL))} - {"tornproof"}
+        assert not foreign, f"{relative} imports {sorted(foreign)}"
 
 
 def test_the_laboratory_knows_only_the_disk_model() -> None:
@@ -71,3 +134,23 @@ def test_only_the_filesystem_touches_a_disk() -> None:
     """In the reference's journal, no module but `filesystem` opens, removes or syncs a file."""
     for path in _modules("reference/tornproof/journal"):
         assert not {"os", "pathlib", "shutil", "io"} & set(_imports(path)), path.name
+
+
+def test_no_module_is_long() -> None:
+    """A module has one subject, and can be read at a sitting."""
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for package in ("reference", "models", "conformance/tornproof_conformance")
+        for path in _modules(package)
+    }
+    assert {path: length for path, length in lengths.items() if length > LONGEST_MODULE} == {}
+
+
+def test_a_name_says_which_module() -> None:
+    """No name of a module or folder stands in more than two places of the three packages."""
+    places = Counter(
+        path.stem if path.stem != "__init__" else path.parent.name
+        for package in ("reference", "models", "conformance/tornproof_conformance")
+        for path in _modules(package)
+    )
+    assert {name: count for name, count in places.items() if count > 2} == {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
-from tornproof_conformance.run.adapter_run import ADAPTER_CHECKS, SHARES
+from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS, SHARES
 from tornproof_conformance.run.runner import check_target
 from tornproof_conformance.subjects.reference import find_target
 from tornproof_models.crash.subject import Target

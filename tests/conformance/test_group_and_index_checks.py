@@ -14,11 +14,12 @@ from tornproof_conformance.cases import reproducer
 from tornproof_conformance.cases.case import BatchCase, Problem, decode_case, encode_case, try_case
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.audit_index import AUDITS
+from tornproof_conformance.checks.catalogue import CHECKS
 from tornproof_conformance.checks.deferred_queues import DRAINER_MACHINE
 from tornproof_conformance.checks.group_commits import GROUP_COMMIT
 from tornproof_conformance.checks.machine import MACHINE
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_conformance.run.runner import CHECKS, check_target, checks_of
+from tornproof_conformance.run.runner import check_target, checks_of
 from tornproof_conformance.scenarios import audit_indexes, shared_batches
 from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_conformance.search.hunts import hunts_of

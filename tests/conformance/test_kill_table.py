@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 from tornproof_conformance.checks import Budget
+from tornproof_conformance.checks.catalogue import JOURNAL_CHECKS
 from tornproof_conformance.checks.faults import FAULTS
-from tornproof_conformance.run.runner import JOURNAL_CHECKS, check_target
+from tornproof_conformance.run.runner import check_target
 from tornproof_conformance.stream.run_events import CheckStarted, RunFinished, ViolationFound
 from tornproof_conformance.subjects.reference import find_target
 from tornproof_models.miniatures.journal_miniatures import MINIATURES, SMALL

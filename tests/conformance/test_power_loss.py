@@ -17,11 +17,11 @@ import pytest
 from click.testing import CliRunner
 from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 from tornproof_conformance.cases.case import Problem, ProgramCase
+from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import shrink_problem
 from tornproof_conformance.checks import Budget, Covered
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
-from tornproof_conformance.power.case_subjects import for_case
 from tornproof_conformance.power.recorded_session import CannotTrace
 from tornproof_conformance.power.recorded_subject import RecordedTarget
 from tornproof_conformance.recorder.lines import Unreadable

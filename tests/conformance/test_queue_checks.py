@@ -15,8 +15,9 @@ from tornproof_conformance.cases.case import (
     try_case,
 )
 from tornproof_conformance.checks import Budget
+from tornproof_conformance.checks.catalogue import CHECKS, JOURNAL_CHECKS
 from tornproof_conformance.checks.deferred_queues import DRAINER, SCHEDULES
-from tornproof_conformance.run.runner import CHECKS, JOURNAL_CHECKS, check_target, checks_of
+from tornproof_conformance.run.runner import check_target, checks_of
 from tornproof_conformance.scenarios import chain_verification, pairwise, queue_delivery
 from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_conformance.stream.run_events import RequirementJudged, RunFinished, ViolationFound

@@ -4,6 +4,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from tornproof_conformance.specification import requirements as chapters
 from tornproof_conformance.specification.requirements import (
     Level,
     Requirement,
@@ -13,7 +14,6 @@ from tornproof_conformance.specification.requirements import (
     parse_chapter,
     requirement,
     requirements,
-    tests_of,
 )
 
 CHAPTER = """\
@@ -146,4 +146,4 @@ def test_every_mark_in_this_repository_is_a_requirement() -> None:
     marked = marked_tests(Path(__file__).resolve().parents[2])
 
     assert marked.keys() <= requirements().keys()
-    assert all(tests_of(identifier) == names for identifier, names in marked.items())
+    assert all(chapters.tests_of(identifier) == names for identifier, names in marked.items())

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.checks import Budget, Check
-from tornproof_conformance.checks.drainer_checks import CONVERSATION
+from tornproof_conformance.checks.conversation import CONVERSATION
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
 from tornproof_conformance.pytest_support.plugin import requirement

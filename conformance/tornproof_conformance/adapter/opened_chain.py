@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import define, evolve, field, frozen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,11 +20,9 @@ from tornproof_models.contract.hash_chain import COLUMNS, Row, content_of, row_a
 from tornproof_models.queues.delivery_program import event_of
 
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.lender import Lender
 from tornproof_conformance.adapter.speaking.messages import Refusal
 from tornproof_conformance.adapter.speaking.session import Session
-
-if TYPE_CHECKING:
-    from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 
 PATIENCE_MS = 3000
 """How long everything may take to land that nothing keeps from landing."""
@@ -79,7 +77,7 @@ def submit(session: Session, event: Mapping[str, Any]) -> Outcome:
 class AdapterChain:
     """The chain of a drainer that is open and paused."""
 
-    target: "AdapterTarget"
+    target: Lender
     session: Session
     disk: DirectoryDisk
     path: Path
@@ -88,7 +86,7 @@ class AdapterChain:
     _appended: int = 0
 
     @classmethod
-    def open(cls, target: "AdapterTarget") -> "AdapterChain":
+    def open(cls, target: Lender) -> "AdapterChain":
         """Open an empty one, in a directory of its own."""
         disk, session = target.new_disk(), target.take_session()
         path = open_queue(session, disk, target.best_drainer)

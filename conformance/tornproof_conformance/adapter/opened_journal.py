@@ -7,13 +7,14 @@ error that the adapter has named.
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import define
 from tornproof_models.contract.journal import Record
 from tornproof_models.crash.subject import Answer, Options
 
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.lender import Lender
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import (
     Refusal,
@@ -24,15 +25,12 @@ from tornproof_conformance.adapter.speaking.messages import (
 )
 from tornproof_conformance.adapter.speaking.session import Session
 
-if TYPE_CHECKING:
-    from tornproof_conformance.adapter.adapter_subject import AdapterTarget
-
 
 @define(eq=False, repr=False)
 class AdapterJournal:
     """A journal that is open in another process."""
 
-    target: "AdapterTarget"
+    target: Lender
     session: Session
     disk: DirectoryDisk
     options: Options
@@ -133,7 +131,7 @@ class AdapterJournal:
 class AdapterReader:
     """A reader that is open in another process."""
 
-    target: "AdapterTarget"
+    target: Lender
     session: Session
     disk: DirectoryDisk
 

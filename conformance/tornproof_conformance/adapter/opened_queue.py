@@ -6,23 +6,21 @@ from the database that it names.  Faults and deaths are not for it: see `deliver
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import define
 from tornproof_models.contract.delivery import ChainRow, Outcome, State
 from tornproof_models.queues.delivery_run import Look
 
+from tornproof_conformance.adapter.lender import Lender
 from tornproof_conformance.adapter.opened_chain import PATIENCE_MS, AdapterChain, submit
-
-if TYPE_CHECKING:
-    from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 
 
 @define(eq=False)
 class AdapterQueue:
     """A queue that looks, for a few events, like one of this process."""
 
-    target: "AdapterTarget"
+    target: Lender
     _chain: AdapterChain | None = None
 
     def open(self) -> None:

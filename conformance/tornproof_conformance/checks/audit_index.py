@@ -6,21 +6,91 @@ two statements of its database.  One behind an adapter is killed by a signal at 
 The frozen vectors and the contract are the same.  And it is recorded, and loses its power.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from tornproof.errors import TornproofError
+from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Target
-from tornproof_models.disk.crash_models import CLAIMED
+from tornproof_models.machines.audit_machine import AuditMachine
 
 from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.blame import blame
+from tornproof_conformance.adapter.opened_index import AdapterAudits
 from tornproof_conformance.cases.case import ExerciseCase, VectorCase, try_case
-from tornproof_conformance.cases.hypothesis_search import STEPS, Order
+from tornproof_conformance.cases.exercises import exercise
+from tornproof_conformance.cases.hypothesis_search import STEPS, Order, search_machine
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
-from tornproof_conformance.checks.adapter_audits import audit_vectors, shows_records
-from tornproof_conformance.checks.audit_power_loss import AUDITS as AUDITED
-from tornproof_conformance.checks.recorded import try_recorded
+from tornproof_conformance.checks.conversation import AUDIT
 from tornproof_conformance.scenarios.scenario import claims
 from tornproof_conformance.search.hunts import MachineHunt
 from tornproof_conformance.stream.run_events import Progress
-from tornproof_conformance.subjects.indexes import KINDS, audit_cases
+from tornproof_conformance.subjects.indexes import KINDS, audit_cases, judge_case
 from tornproof_conformance.subjects.machines import machines_of
+
+CLAIM_OF_KIND = {
+    "layout": "audit/keys",
+    "query": "audit/core",
+    "puts": "audit/core",
+    "record": "audit/keys",
+}
+"""The kinds of vectors that can be tried from outside, and the profile each needs."""
+
+
+# Vectors
+
+
+def audit_vectors(target: AdapterTarget) -> list[Mapping[str, Any]]:
+    """Choose the frozen vectors that an adapter can be held to."""
+    kinds = {kind for kind, profile in CLAIM_OF_KIND.items() if profile in target.claims}
+    return audit_cases(*(kinds if shows_records(target) else kinds - {"record"}))
+
+
+def shows_records(target: AdapterTarget) -> bool:
+    """Tell whether an adapter shows the bytes that it stores, if anybody asks for an audit."""
+    index = AdapterAudits(target)
+    with suppress(TornproofError):  # whatever is wrong here, others say so
+        return index.record(index.put(AUDIT)) is not None
+    return False
+
+
+@exercise("audit-vector")
+def try_audit_vector(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
+    """Hold an adapter to the vector of a name."""
+    (name,) = arguments
+    case = next(case for case in audit_cases(*CLAIM_OF_KIND) if case["id"] == name)
+    yield from blame(case["requirements"][0], _try_case(target, case))
+
+
+def _try_case(target: AdapterTarget, case: Mapping[str, Any]) -> Iterator[Violation]:
+    index = AdapterAudits(target)
+    yield from judge_case(case, index)
+    index.close()
+
+
+# Random programs
+
+
+@exercise("audit-programs")
+def try_audit_programs(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
+    """Search among random programs: a seed, how many, and of how many steps."""
+    yield from blame("AUD-13", _search(target, *map(int, arguments)))
+
+
+def _search(target: AdapterTarget, seed: int, programs: int, steps: int) -> Iterator[Violation]:
+    members = {
+        "make_process": staticmethod(partial(AdapterAudits, target)),
+        "store_under_test": staticmethod(lambda index: index),
+        "judges_keys": "audit/keys" in target.claims,
+        "deaths": True,
+    }
+    machine = type("AdapterAuditMachine", (AuditMachine,), members)
+    order = Order(seed, programs, steps=steps, shrinks=False)
+    if caught := search_machine("audits/", machine, order, lambda: None):
+        yield from caught.violations
+
 
 NAME = "audits"
 TITLE = "frozen questions, and random ones between deaths"
@@ -90,20 +160,3 @@ def _hidden(target: Target) -> frozenset[str]:
 
 
 ADAPTER_AUDITS = Check(NAME, TITLE, ANSWERED, _adapter_audits, _hidden)
-
-
-POWER = "audit-power"
-
-
-def _power(target: Target, _: Budget) -> Findings:
-    yield Progress(POWER, 0, 1, "puts, and then the power")
-    words = f"{len(AUDITED)} puts, and a loss of power before every sync and after every answer"
-    return (yield from try_recorded(target, [POWER], Covered(words, profiles=CLAIMED)))
-
-
-AUDIT_POWER = Check(
-    POWER,
-    "puts into an audit index, recorded, and then the power",
-    frozenset({"AUD-10", "AUD-13"}),
-    _power,
-)

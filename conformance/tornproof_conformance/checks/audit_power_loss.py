@@ -14,6 +14,7 @@ from itertools import islice
 from attrs import define, field, frozen
 from tornproof_models.contract.audit_index import Audit, Audits
 from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.subject import Target
 from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
@@ -21,8 +22,12 @@ from tornproof_models.disk.trace import SYNCS, Image, Trace
 
 from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 from tornproof_conformance.adapter.blame import NO_ANSWER, blame
-from tornproof_conformance.checks.adapter_audits import AdapterAudits, completed
+from tornproof_conformance.adapter.opened_index import AdapterAudits, completed
+from tornproof_conformance.cases.exercises import exercise
+from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.checks.conversation import AUDIT
+from tornproof_conformance.checks.recorded import try_recorded
+from tornproof_conformance.stream.run_events import Progress
 
 AGENT = b"a" * 32
 AUDITS: tuple[Audit, ...] = tuple(
@@ -73,6 +78,7 @@ class Seen:
         return found
 
 
+@exercise("audit-power", recorded=True)
 def cut_power_of_index(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Put some audits, and crash that in each profile until something is wrong."""
     yield from blame("AUD-13", _crash(target))
@@ -162,3 +168,20 @@ class _Recovering:
             index.has(AGENT),
             tuple(index.keys()) if "audit/keys" in self.target.claims else None,
         )
+
+
+POWER = "audit-power"
+
+
+def _power(target: Target, _: Budget) -> Findings:
+    yield Progress(POWER, 0, 1, "puts, and then the power")
+    words = f"{len(AUDITS)} puts, and a loss of power before every sync and after every answer"
+    return (yield from try_recorded(target, [POWER], Covered(words, profiles=CLAIMED)))
+
+
+AUDIT_POWER = Check(
+    POWER,
+    "puts into an audit index, recorded, and then the power",
+    frozenset({"AUD-10", "AUD-13"}),
+    _power,
+)

@@ -12,11 +12,16 @@ from typing import Any
 
 from attrs import frozen
 from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.subject import Target
 from tornproof_models.queues.delivery_program import event_of
 
 from tornproof_conformance.adapter.adapter_subject import AdapterTarget, introduction
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
+from tornproof_conformance.cases.case import ExerciseCase, try_case
+from tornproof_conformance.cases.exercises import exercise
+from tornproof_conformance.checks import Budget, Check, Covered, Findings, counted
+from tornproof_conformance.stream.run_events import Progress
 
 
 @frozen
@@ -46,7 +51,7 @@ BY_AGENT = {"agent_id": bytes(32), "from": 0, "limit": 1}
 CORE, SEGMENTS, READER, INDEX = "journal/core", "journal/segments", "journal/reader", "audit/core"
 DRAINERS = ("drainer/durable", "drainer/volatile")
 
-CONVERSATION: Sequence[Asked] = (
+REQUESTS: Sequence[Asked] = (
     _asked("journal.open", CORE),
     _asked("journal.append", CORE, payload=b"first", durable=True),
     _asked("journal.append", CORE, payload=b"second", durable=False),
@@ -84,6 +89,7 @@ CONVERSATION: Sequence[Asked] = (
 """What is asked, in an order that makes sense."""
 
 
+@exercise("conversation")
 def converse(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Hold the conversation: yield what is claimed and not there, raise a `Diagnosis`."""
     disks: dict[str, DirectoryDisk] = {}
@@ -111,4 +117,22 @@ def converse(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation
 
 def requests_of(target: AdapterTarget) -> list[Asked]:
     """Choose the requests that belong to what an adapter claims."""
-    return [asked for asked in CONVERSATION if asked.profiles & target.claims]
+    return [asked for asked in REQUESTS if asked.profiles & target.claims]
+
+
+def _conversation(target: Target, _: Budget) -> Findings:
+    assert isinstance(target, AdapterTarget)
+    yield Progress("conversation", 0, 1, "asking for everything once")
+    yield from try_case(ExerciseCase("conversation"), target)
+    asked = len(requests_of(target))
+    profiles = counted(len(target.claims), "claimed profile")
+    words = f"{counted(asked, 'request')}: every operation of {profiles}"
+    return Covered(words, {"requests": asked})
+
+
+CONVERSATION = Check(
+    "conversation",
+    "every operation that is claimed, once",
+    frozenset({"ADP-1", "ADP-2", "ADP-4", "ADP-5"}),
+    _conversation,
+)

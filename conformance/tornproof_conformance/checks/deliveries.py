@@ -6,6 +6,7 @@ it dies, the next process goes on.  In the end nothing is armed any more,
 everything comes to rest, and the contract counts.
 """
 
+import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -32,6 +33,7 @@ from tornproof_models.contract.delivery import (
     judge_drain,
 )
 from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.subject import Target
 from tornproof_models.queues.delivery_program import (
     Kill,
     Move,
@@ -45,12 +47,16 @@ from tornproof_models.queues.delivery_program import (
 from tornproof_models.queues.delivery_run import ids_of
 
 from tornproof_conformance.adapter.adapter_subject import AdapterTarget
-from tornproof_conformance.adapter.arming import Arming
+from tornproof_conformance.adapter.arming import Arming, faults_of, programs_of
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.opened_chain import open_queue, submit
 from tornproof_conformance.adapter.speaking.diagnosis import Exited, ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported, decode_ok
 from tornproof_conformance.adapter.speaking.session import Session
+from tornproof_conformance.cases.case import ExerciseCase, try_case
+from tornproof_conformance.cases.exercises import exercise
+from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
+from tornproof_conformance.stream.run_events import Progress
 
 EVENTS = 3
 RESTS = 5
@@ -254,6 +260,7 @@ class Delivery:
             self.report(each.requirement, each.message)
 
 
+@exercise("delivery")
 def deliver(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
     """Deliver three events in a profile, with faults armed; yields what is violated."""
     profile, *faults = arguments
@@ -273,3 +280,52 @@ def deliver(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violati
     except (ProcessFailed, Refusal) as failed:
         found.append(Violation("DRN-1", f"the drainer does not go on: {failed}"))
     yield from found
+
+
+def delivery_faults(target: Target) -> list[Arming]:
+    assert isinstance(target, AdapterTarget)
+    return faults_of(target)
+
+
+DELIVERY_SHARE = 0.1
+"""Part of the budget's time."""
+
+PAIRS_AT_LEAST = 20
+"""Pairs of faults that are tried even where those alone have taken all the time."""
+
+AT_FAULT_POINTS = frozenset({"DRN-4", "DRN-5", "DRN-6", "DRN-8", "DRN-15", "DRN-17"})
+"""What shows only if something goes wrong at a point of the drainer's."""
+
+
+def _deliveries(target: Target, budget: Budget) -> Findings:
+    assert isinstance(target, AdapterTarget)
+    clock = Clock.start(budget, DELIVERY_SHARE)
+    faults = delivery_faults(target)
+    profiles = [each for each in Profile if each.value in target.claims]
+    programs = [program for profile in profiles for program in programs_of(faults, profile)]
+    alone = [program for program in programs if len(program) < 3]
+    pairs = [program for program in programs if len(program) == 3]
+    random.Random(budget.seed).shuffle(pairs)
+    tried = 0
+    for number, program in enumerate([*alone, *pairs]):
+        if number >= len(alone) + PAIRS_AT_LEAST and not clock.has_time:
+            break
+        yield Progress("deliveries", number, len(programs), ", ".join(program))
+        yield from try_case(ExerciseCase("delivery", program), target)
+        tried += 1
+    two = f"{tried - len(alone):,} of {len(pairs):,} with two"
+    points = len({fault.point for fault in faults})
+    words = f"{len(alone)} deliveries with a fault or none, {two}, at {points} points"
+    return Covered(words, {"faults": tried}, ("process-kill",))
+
+
+DELIVERIES = Check(
+    "deliveries",
+    "events through the drainer, with every fault and many pairs",
+    frozenset(
+        {"DRN-1", "DRN-2", "DRN-4", "DRN-5", "DRN-6", "DRN-8", "DRN-9", "DRN-12"}
+        | {"DRN-13", "DRN-15", "DRN-17", "CHN-1"}
+    ),
+    _deliveries,
+    lambda target: frozenset() if delivery_faults(target) else AT_FAULT_POINTS,
+)

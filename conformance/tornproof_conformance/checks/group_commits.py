@@ -9,21 +9,140 @@ An adapter is not asked how it decides.  It is given crowds while it is recorded
 are counted, made to fail, and followed by a loss of power.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, cast
 
-from tornproof_models.crash.subject import Target
-from tornproof_models.disk.crash_models import CLAIMED
+from tornproof_models.contract.journal import PROMISED, Violation
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Submit
+from tornproof_models.crash.run import run
+from tornproof_models.crash.subject import Options, Target
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.trace import SYNCS, Acked, Event, Invoked, Trace
 from tornproof_models.machines.batching_situations import SITUATIONS
 
+from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 from tornproof_conformance.cases.case import BatchCase, Problem
+from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.cases.hypothesis_search import Order
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.checks.deferred_queues import ALL_EVENTS
 from tornproof_conformance.checks.recorded import try_recorded
+from tornproof_conformance.power.recorded_session import CannotTrace
+from tornproof_conformance.recorder.recording import Performed
 from tornproof_conformance.search.hunts import MachineHunt
 from tornproof_conformance.stream.run_events import Progress
 from tornproof_conformance.subjects.group_commits import explore_batches
 from tornproof_conformance.subjects.machines import machines_of
+
+CROWD = Submit((20,) * 16)
+"""Records that are handed over together, enough to tell a sync each from a few for all."""
+
+FEW = Submit((20,) * 3)
+"""As many as it takes to see one who is told too early, wherever the power is cut."""
+
+OPTIONS = Options(1 << 16)
+BOUND = 1 << 8
+"""Images of one crash point up to which all are judged: a promise that is not kept shows early."""
+
+TRIES = 3
+"""How often a crowd may take a sync each, while threads get in each other's way."""
+
+
+class Rehearsing(Protocol):
+    """An adapter that is recorded."""
+
+    def rehearse(self, program: Program, options: Options) -> Sequence[Performed]:
+        """Return the calls that change or sync files after the first `Fail` of a program."""
+        ...
+
+
+@exercise("shared-syncs", recorded=True)
+def share_syncs(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
+    """Count the syncs of a crowd, and cut the power while it waits."""
+    for _attempt in range(TRIES):
+        running = run((Append(5), CROWD), target, OPTIONS)
+        yield from running.violations
+        if not _acknowledged(running.filesystem.events, CROWD):
+            yield Violation("GRP-1", f"{len(CROWD.sizes)} records at the same time are refused")
+            return
+        syncs = _syncs(running.filesystem.trace.events)
+        if syncs < len(CROWD.sizes):
+            break
+    else:
+        message = f"{len(CROWD.sizes)} records that were handed over together took {syncs} syncs"
+        yield Violation("GRP-2", message)
+    trace = run((Append(5), FEW), target, OPTIONS).filesystem.trace
+    yield from _cut_power(target, trace, OPTIONS, PROMISED["append"], "GRP-1")
+
+
+@exercise("close-together", recorded=True)
+def close_together(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
+    """Close behind a crowd and somebody who did not ask for durability, and cut the power."""
+    options = Options(OPTIONS.segment_bytes, "eventual")
+    running = run((FEW, Append(5), Reopen()), target, options)
+    yield from running.violations
+    if not running.violations:
+        trace = running.filesystem.trace
+        yield from _cut_power(target, trace, options, PROMISED["close"], "GRP-7")
+
+
+@exercise("fail-together", recorded=True)
+def fail_together(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
+    """
+    Let the sync of a crowd fail: nobody may be told otherwise, nor let in afterwards.
+
+    Raises `CannotTrace` if it never strikes.
+    """
+
+    def failing(nth: int) -> Program:
+        return (Append(5), Fail(nth, Fault.ERROR), CROWD, Append(6), Kill(), Append(7))
+
+    rehearsed = cast("Rehearsing", target).rehearse(failing(1), OPTIONS)
+    syncs = [n for n, each in enumerate(rehearsed, 1) if isinstance(each.operation, SYNCS)]
+    if not syncs:
+        return  # what was told without one is lost with the power
+    for _attempt in range(TRIES):
+        running = run(failing(syncs[0]), target, OPTIONS)
+        if running.filesystem.struck_since(0):
+            break
+    else:
+        raise CannotTrace("its threads take another way each time, so no chosen sync can fail")
+    yield from running.violations
+    events, late = running.filesystem.events, 1 + len(CROWD.sizes)
+    if told := _acknowledged(events, CROWD):
+        message = f"the sync of {len(CROWD.sizes)} records failed, and {told} are acknowledged"
+        yield Violation("GRP-3", message)
+    if any(isinstance(event, Acked) and event.call == late for event in events):
+        message = "the sync of a crowd failed, and a record that came later is acknowledged"
+        yield Violation("GRP-3", message)
+
+
+def _acknowledged(events: Sequence[Event], crowd: Submit) -> int:
+    """Count those of a crowd, which came second, who were told that their records last."""
+    calls = range(1, 1 + len(crowd.sizes))
+    return sum(isinstance(event, Acked) and event.call in calls for event in events)
+
+
+def _syncs(events: Sequence[Event]) -> int:
+    """Count the syncs after the second call began."""
+    began = next(n for n, each in enumerate(events) if isinstance(each, Invoked) and each.call > 0)
+    return sum(isinstance(event, SYNCS) for event in events[began:])
+
+
+def _cut_power(
+    target: AdapterTarget, trace: Trace, options: Options, shows: str, requirement: str
+) -> Iterator[Violation]:
+    """Crash a trace in each profile until a promise is broken, from mild to harsh."""
+    for profile in CLAIMED:
+        explorer = Explorer(target, options, PROFILES[profile], depth=1, bound=BOUND)
+        for finding in explorer.explore(trace):
+            if finding.violation.requirement == shows:
+                message = f"{profile}: {finding.violation.message}"
+                yield Violation(requirement, message)
+                return
+
 
 NAME = "group-commit"
 

@@ -1,21 +1,255 @@
 """
-Power loss, on the drainer of an adapter.
+A drainer whose power is cut, in another process.
 
-Its events wait and land once, recorded; then the power is cut wherever that could
-matter, and the drainer goes on from what may be left.  That an admission is durable when
-it is acknowledged, and a commit when somebody has seen it, rests on this.
+A few events go through it, recorded.  Wherever a crash could matter, images are built
+of what it may have left: nothing lost, everything lost that was not synced, and each
+thing alone.  Every image is a directory, in which the adapter opens its drainer and
+goes on, and the contract asks two things.  What was seen in the chain is there; and
+when everything has come to rest, what was admitted is somewhere, once.
+
+The promise that counts is the answer.  A submit that was under way may have happened.
 """
 
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from attrs import define, evolve, field, frozen
+from tornproof_models.contract.delivery import Fact, Outcome, Profile, Seen, Submitted
+from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.explorer import is_crash_point
 from tornproof_models.crash.subject import Target
-from tornproof_models.disk.crash_models import CLAIMED
+from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import Profile as DiskProfile
+from tornproof_models.disk.image_builder import Choice
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import Image, Trace
+from tornproof_models.queues.delivery_program import event_id, event_of, payload_of
 
 from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.opened_chain import open_queue, submit
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
+from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.cases.case import ExerciseCase, Problem
+from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
+from tornproof_conformance.checks.deliveries import Delivery
 from tornproof_conformance.checks.power_loss import NO_TRACE
-from tornproof_conformance.checks.queue_power_loss_cuts import cut_power
+from tornproof_conformance.power.recorded_session import RecordedDisk
+from tornproof_conformance.power.recorded_subject import RecordedTarget
+
+DRAIN_MS = 2000
+
+PASSES = (2, 64)
+"""
+Images of one crash point, in one pass over them all and in the next.
+
+Those with the fewest deviations come first: nothing lost, and everything.
+"""
+
+AGAIN = 60.0
+"""Seconds that it may take to do everything again."""
+
+MILDER = 5.0
+"""Seconds for each profile in which what was found may show as well."""
+
+SHOWN = 3
+"""Losses that are named."""
+
+SUBMIT, DRAIN = "submit", "drain"
+PROGRAM = (SUBMIT, DRAIN, SUBMIT, SUBMIT, DRAIN, SUBMIT)
+"""Events wait, land alone, land together, and wait again."""
+
+
+@frozen
+class Mark:
+    """What was known from some moment on: so many events of the trace had happened."""
+
+    position: int
+    history: tuple[Fact, ...]
+
+
+@frozen
+class DrainerRecording:
+    """What a drainer did to its disk, and what it had promised meanwhile."""
+
+    trace: Trace
+    marks: tuple[Mark, ...]
+
+    def owed(self, position: int) -> tuple[Fact, ...]:
+        """Return what was known when so many events of the trace had happened."""
+        known = [mark.history for mark in self.marks if mark.position <= position]
+        return known[-1] if known else ()
+
+    @property
+    def began(self) -> int:
+        """How many events it took to open the drainer."""
+        return self.marks[0].position
+
+
+def record(adapter: AdapterTarget) -> DrainerRecording:
+    """
+    Let events go through a drainer, and record it.
+
+    Raises `CannotRecord`, `CannotTrace` and `RecordingDiffers`, where nothing can be said.
+    """
+    with RecordedTarget.of(adapter) as target:
+        disk = target.new_disk()
+        assert isinstance(disk, RecordedDisk)
+        session = target.session_for(disk)
+        open_queue(session, disk, Profile.DURABLE)
+        marks = [Mark(len(disk.events), ())]
+        history: tuple[Fact, ...] = ()
+        number = 0
+        for step in PROGRAM:
+            if step == SUBMIT:
+                number += 1
+                moments = 2 * number, 2 * number + 1
+                name, payload = event_id(number), payload_of(number)
+                fact = Submitted(name, payload, Outcome.UNKNOWN, *moments)
+                marks.append(Mark(len(disk.events), (*history, fact)))
+                history = (*history, evolve(fact, outcome=submit(session, event_of(number))))
+            else:
+                session.call("drainer.drain", timeout_ms=DRAIN_MS)
+                rows = session.call("drainer.chain")["rows"]
+                letters = session.call("drainer.dlq")["rows"]
+                chain = tuple(row["event_id"] for row in rows)
+                dead = tuple(row["event_id"] for row in letters)
+                history = (*history, Seen(chain, dead))
+            marks.append(Mark(len(disk.events), history))
+        return DrainerRecording(disk.trace, tuple(marks))
+
+
+@define
+class PowerCuts:
+    """The crashes of a recording, and what came of them."""
+
+    adapter: AdapterTarget
+    recording: DrainerRecording
+    until: float
+    """When to stop, by the monotonic clock in seconds; the first pass is made in any case."""
+
+    crash_points: set[int] = field(factory=set)
+    images: int = 0
+    _tried: set[tuple[bytes, tuple[Fact, ...]]] = field(factory=set)
+
+    def violations(self, profile: str, images: int) -> Iterator[Violation]:
+        """Crash everywhere under a profile, up to so many images each; yield what is violated."""
+        chosen = PROFILES[profile]
+        trace = self.recording.trace
+        registers = Registers.of(trace.initial, chosen.floors)
+        positions = {mark.position for mark in self.recording.marks}
+        for position, event in enumerate(trace.events):
+            matters = position in positions
+            if not chosen.floors.everything_at_once:  # else nothing is lost in between
+                matters = matters or is_crash_point(event, chosen)
+            if matters and position >= self.recording.began:
+                yield from self._crash(registers, chosen, position, images)
+            registers.advance(event)
+        yield from self._crash(registers, chosen, len(trace.events), images)
+
+    def _crash(
+        self, registers: Registers, profile: DiskProfile, position: int, images: int
+    ) -> Iterator[Violation]:
+        self.crash_points.add(position)
+        space = ImageSpace(registers, profile)
+        owed = self.recording.owed(position)
+        for choice in islice(space.within(1), images):
+            if images > PASSES[0] and time.monotonic() > self.until:
+                return
+            image = space.builder.build(choice)
+            if (image.digest, owed) in self._tried:
+                continue
+            self._tried.add((image.digest, owed))
+            self.images += 1
+            for found in recovered(self.adapter, image, owed):
+                where = f"power lost {_words(owed)} ({profile.name}: {_lost(space, choice)})"
+                yield evolve(found, message=f"{where}: {found.message}")
+
+
+def recovered(adapter: AdapterTarget, image: Image, owed: Sequence[Fact]) -> list[Violation]:
+    """Let a drainer go on from an image, and return what is violated by what comes of it."""
+    try:
+        delivery = Delivery(
+            adapter, Profile.DURABLE, history=list(owed), disk=adapter.new_disk(image)
+        )
+    except (Refusal, ProcessFailed) as failed:
+        return [Violation("DRN-3", f"the drainer does not open what is left: {failed}")]
+    try:
+        delivery.judge_now()
+        delivery.note_death()
+        if not delivery.violations:
+            delivery.settle()
+        delivery.close()
+    except (Refusal, ProcessFailed) as failed:
+        delivery.report("DRN-3", f"the drainer does not go on from what is left: {failed}")
+    return [_named(each) for each in delivery.violations if each.requirement != "DRN-13"]
+
+
+def _named(found: Violation) -> Violation:
+    """
+    Report an admitted event that is gone as what it is here: not durable when acknowledged.
+
+    What the counters make of that (DRN-13) says no more.
+    """
+    lost = "neither in the chain" in found.message or found.requirement == "DRN-12"
+    return evolve(found, requirement="DRN-3") if lost else found
+
+
+def _lost(space: ImageSpace, choice: Choice) -> str:
+    """Say what an image has lost, as far as a line goes."""
+    lost = space.describe_losses(choice) or ("nothing lost",)
+    return "; ".join(lost[:SHOWN]) + (f"; {len(lost) - SHOWN} more" if len(lost) > SHOWN else "")
+
+
+def _words(owed: Sequence[Fact]) -> str:
+    admitted = [
+        fact.event_id
+        for fact in owed
+        if isinstance(fact, Submitted) and fact.outcome is Outcome.ADMITTED
+    ]
+    return f"when {', '.join(admitted)} had been admitted" if admitted else "before any admission"
+
+
+@exercise("queue-power-loss")
+def lose_power(target: AdapterTarget, _: Sequence[str]) -> Iterator[Violation]:
+    """Do it again, as an exercise."""
+    found, _tried = cut_power(target, time.monotonic() + AGAIN)
+    yield from found
+
+
+def cut_power(adapter: AdapterTarget, until: float) -> tuple[list[Violation], PowerCuts]:
+    """
+    Record a drainer, and crash it in the harshest profile.
+
+    Returns a violation for each requirement, in the mildest profile that shows any, and
+    what was tried.
+    """
+    cuts = PowerCuts(adapter, record(adapter), until)
+    for images in PASSES:
+        first: dict[str, Violation] = {}
+        try:
+            for found in cuts.violations(CLAIMED[-1], images):
+                first.setdefault(found.requirement, found)
+            if first:
+                return list((first | _milder(cuts, images)).values()), cuts
+        except OutOfPatience:
+            if first:
+                return list(first.values()), cuts
+            raise
+    return [], cuts
+
+
+def _milder(cuts: PowerCuts, images: int) -> dict[str, Violation]:
+    """Find the mildest profile in which anything is violated, and the first that is."""
+    for profile in CLAIMED[:-1]:
+        mild = PowerCuts(cuts.adapter, cuts.recording, time.monotonic() + MILDER)
+        if found := next(mild.violations(profile, images), None):
+            return {found.requirement: found}
+    return {}
+
 
 NAME = "queue-power-loss"
 

@@ -11,10 +11,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from functools import partial
 
 from attrs import frozen
 from tornproof_models.contract.delivery import Outcome, Profile
 from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.subject import Target
 from tornproof_models.queues.delivery_program import event_of
 from tornproof_models.queues.delivery_run import ids_of
 
@@ -29,8 +31,12 @@ from tornproof_conformance.adapter.arming import (
 )
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal
-from tornproof_conformance.checks.deliveries import DRAIN_MS, Delivery
+from tornproof_conformance.cases.case import ExerciseCase, try_case
+from tornproof_conformance.cases.exercises import exercise
+from tornproof_conformance.checks import Budget, Check, Covered, Findings
+from tornproof_conformance.checks.deliveries import DRAIN_MS, Delivery, delivery_faults
 from tornproof_conformance.scenarios.queue_delivery import KILLED, RESTARTED, UNDISTURBED, UNFLUSHED
+from tornproof_conformance.stream.run_events import Progress
 
 TOO_LARGE = (16 << 20) + 1
 """Bytes: more than a record of the spool may have, where nothing else was agreed on (FRM-8)."""
@@ -272,6 +278,7 @@ def hidden_in(target: AdapterTarget) -> frozenset[str]:
     return frozenset(requirement for requirement, is_said in said.items() if not is_said)
 
 
+@exercise("queue-situation")
 def put_into_situation(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
     """Put a drainer into a situation, in a profile, with faults; yields what is violated."""
     name, profile, *faults = arguments
@@ -287,3 +294,53 @@ def put_into_situation(target: AdapterTarget, arguments: Sequence[str]) -> Itera
     except (ProcessFailed, Refusal, sqlite3.Error) as failed:
         found.append(Violation(situation.requirement, f"{name}: {failed}"))
     yield from found
+
+
+def queue_situations_check(chosen: Sequence[QueueSituation]) -> Check:
+    """Make the check of these situations."""
+    return Check(
+        "queue-situations",
+        "restarts, refusals and endings of a drainer",
+        frozenset(each.requirement for each in chosen),
+        partial(_queue_situations, chosen),
+        partial(_unplayable, chosen),
+    )
+
+
+def _queue_situations(chosen: Sequence[QueueSituation], target: Target, _: Budget) -> Findings:
+    faults = delivery_faults(target)
+    programs = [
+        (situation.name, profile, *map(str, armed))
+        for situation, profile in _playable(chosen, target)
+        for armed in situation.programs(faults)
+    ]
+    for number, program in enumerate(programs):
+        yield Progress("queue-situations", number, len(programs), program[0])
+        yield from try_case(ExerciseCase("queue-situation", program), target)
+    played = len({name for name, *_ in programs})
+    words = f"{played} situations of a drainer, {len(programs)} times"
+    return Covered(words, {"queue_situations": len(programs)}, ("process-kill",))
+
+
+def _playable(
+    chosen: Sequence[QueueSituation], target: Target
+) -> Iterator[tuple[QueueSituation, str]]:
+    """Choose the situations of the profiles that a target claims."""
+    assert isinstance(target, AdapterTarget)
+    for situation in chosen:
+        claimed = [each.value for each in situation.profiles if each.value in target.claims]
+        for profile in claimed[:1] if situation.once else claimed:
+            yield situation, profile
+
+
+def _unplayable(chosen: Sequence[QueueSituation], target: Target) -> frozenset[str]:
+    """Name what cannot be seen of an adapter, for want of a profile, of points or of words."""
+    assert isinstance(target, AdapterTarget)
+    faults = delivery_faults(target)
+    played = {
+        each.requirement for each, _ in _playable(chosen, target) if list(each.programs(faults))
+    }
+    return frozenset(each.requirement for each in chosen) - (played - hidden_in(target))
+
+
+QUEUE_SITUATIONS = queue_situations_check(tuple(SITUATIONS.values()))

@@ -1,8 +1,8 @@
 """
-An exercise of readers: what they show of their own accord no loss of power may take.
+Power loss after a reader has shown a record.
 
-It takes an adapter that is recorded.  A writer appends what need not be durable yet, and a
-reader in another process looks at it; then every image that a crash may leave at that
+The adapter is recorded.  A writer appends records that need not be durable yet, and a
+reader in another process shows them; then every image that a crash may leave at that
 moment is recovered, and what was shown must be in it.
 """
 
@@ -13,13 +13,18 @@ from typing import Protocol, cast
 from tornproof_models.contract.journal import Record, Violation, describe
 from tornproof_models.crash.program import grow_payload
 from tornproof_models.crash.recovery import Recovered
-from tornproof_models.crash.subject import Options
+from tornproof_models.crash.subject import Options, Target
 from tornproof_models.disk.crash_models import CLAIMED, PROFILES
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import Image, Trace
 
 from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 from tornproof_conformance.adapter.blame import blame
+from tornproof_conformance.cases.exercises import exercise
+from tornproof_conformance.checks import Budget, Check, Covered, Findings
+from tornproof_conformance.checks.recorded import try_recorded
+from tornproof_conformance.scenarios.scenario import READER, claims
+from tornproof_conformance.stream.run_events import Progress
 
 OPTIONS = Options(4096, "eventual")
 IMAGES = 64
@@ -36,6 +41,7 @@ class Recovering(Protocol):
         ...
 
 
+@exercise("show-what-lasts", recorded=True)
 def show_what_lasts(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Look at a journal before and after something durable, and cut the power each time."""
     yield from blame("RDR-6", _look(target))
@@ -71,3 +77,23 @@ def _taken(target: AdapterTarget, trace: Trace, shown: Sequence[Record]) -> Iter
                     message = f"a reader has shown {describe(record)}, which a power loss ({name})"
                     yield Violation("RDR-6", f"{message} takes")
                     return
+
+
+NAME = "reading"
+
+
+def _reading(target: Target, _: Budget) -> Findings:
+    if not claims(target, READER):
+        return Covered(f"nothing: {READER} is not claimed")
+    yield Progress(NAME, 0, 1, "what a reader shows, and then the power")
+    words = "three looks of a reader, each followed by a loss of power"
+    return (yield from try_recorded(target, ["show-what-lasts"], Covered(words, profiles=CLAIMED)))
+
+
+READING = Check(
+    NAME,
+    "what a reader shows of its own accord, and then the power",
+    frozenset({"RDR-6"}),
+    _reading,
+    lambda target: frozenset() if claims(target, READER) else frozenset({"RDR-6"}),
+)

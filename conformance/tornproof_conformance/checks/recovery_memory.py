@@ -1,21 +1,25 @@
 """
-An exercise of recovery: does its memory grow with the journal?
+The memory that recovery takes.
 
 Two journals are made of the same records, one of them much longer.  A fresh process opens
-each, and is watched meanwhile.  What it holds more for the longer one should be next to
-nothing; an index of where the records are is not, but a small part of it.
+each, and its memory is watched.  An implementation may hold a little more for the longer
+journal, such as an index of where records are, but not a large part of it.
 """
 
 from collections.abc import Iterator, Sequence
 
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import grow_payload
-from tornproof_models.crash.subject import Options
+from tornproof_models.crash.subject import Options, Target
 
 from tornproof_conformance.adapter.adapter_subject import AdapterTarget, introduction
 from tornproof_conformance.adapter.blame import blame
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
-from tornproof_conformance.adapter.speaking.resources import watching_memory
+from tornproof_conformance.adapter.speaking.resources import is_measurable, watching_memory
+from tornproof_conformance.cases.case import ExerciseCase, try_case
+from tornproof_conformance.cases.exercises import exercise
+from tornproof_conformance.checks import Budget, Check, Covered, Findings
+from tornproof_conformance.stream.run_events import Progress
 
 RECORD_BYTES = 16 << 10
 SHORT, LONG = 64, 1088
@@ -25,6 +29,7 @@ OPTIONS = Options(64 << 20, "eventual")
 """One segment holds the longer journal: its size is no excuse."""
 
 
+@exercise("memory")
 def measure_memory(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Open a short and a long journal; blame half of the difference between them, or more."""
     yield from blame("REC-9", _compare(target))
@@ -67,3 +72,24 @@ def _peak(target: AdapterTarget, disk: DirectoryDisk) -> int:
             )
         session.call("journal.close")
     return peak.bytes
+
+
+NAME = "memory"
+ONLY = frozenset({"REC-9"})
+
+
+def _memory(target: Target, _: Budget) -> Findings:
+    if not is_measurable():
+        return Covered("nothing: this system does not say what its processes take")
+    yield Progress(NAME, 0, 1, "opening a long journal")
+    yield from try_case(ExerciseCase("memory"), target)
+    return Covered(f"a journal of {LONG * RECORD_BYTES >> 20} MiB, opened and watched")
+
+
+MEMORY = Check(
+    NAME,
+    "the memory that opening a long journal takes",
+    ONLY,
+    _memory,
+    lambda _: frozenset() if is_measurable() else ONLY,
+)

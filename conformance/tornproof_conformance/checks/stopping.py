@@ -17,7 +17,7 @@ from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
-from tornproof_conformance.checks.drainer_checks import CONVERSATION
+from tornproof_conformance.checks.conversation import CONVERSATION
 
 STOPS = (OutOfPatience, TornproofError, OSError, sqlite3.Error)
 """

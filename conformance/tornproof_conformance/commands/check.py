@@ -10,6 +10,8 @@ import click
 from tornproof.errors import Invalid
 
 from tornproof_conformance.checks import Budget, Check
+from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS
+from tornproof_conformance.checks.catalogue import CHECKS as BUILT_IN
 from tornproof_conformance.commands.options import (
     budget_option,
     events_json_option,
@@ -19,8 +21,7 @@ from tornproof_conformance.commands.options import (
     timeout_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
-from tornproof_conformance.run.adapter_run import ADAPTER_CHECKS, check_adapter
-from tornproof_conformance.run.runner import CHECKS as BUILT_IN
+from tornproof_conformance.run.adapter_run import check_adapter
 from tornproof_conformance.run.runner import check_target, checks_of
 from tornproof_conformance.stream.exit_codes import INCONCLUSIVE
 from tornproof_conformance.stream.run_events import RunEvent

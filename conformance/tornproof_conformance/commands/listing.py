@@ -10,8 +10,7 @@ from typing import Any
 import click
 from tornproof_models.disk.crash_models import PROFILES
 
-from tornproof_conformance.run.adapter_run import ADAPTER_CHECKS
-from tornproof_conformance.run.runner import CHECKS
+from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS, CHECKS
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.specification.requirements import FAMILIES, requirements
 from tornproof_conformance.subjects.gallery import exhibits

@@ -20,9 +20,9 @@ from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.cases import reproducer
 from tornproof_conformance.cases.case import MachineCase, ProgramCase
+from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.reproducer import Reproducer
 from tornproof_conformance.cases.shrinking import repeat
-from tornproof_conformance.power.case_subjects import for_case
 from tornproof_conformance.report.violation import render_violation
 from tornproof_conformance.story.narration import describe_recovery, narrate
 from tornproof_conformance.story.stories import tell

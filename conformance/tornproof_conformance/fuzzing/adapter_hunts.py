@@ -43,10 +43,10 @@ from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 from tornproof_conformance.adapter.arming import Arming, faults_of
 from tornproof_conformance.cases.case import ExerciseCase, Problem, try_case
 from tornproof_conformance.cases.hypothesis_search import Order
+from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import repeat, shrink_problem
 from tornproof_conformance.checks import Clock, io_errors, kills, power_loss
 from tornproof_conformance.checks.exploration import DURABILITIES
-from tornproof_conformance.power.case_subjects import for_case
 from tornproof_conformance.power.recorded_subject import REPEATING, RecordedTarget
 from tornproof_conformance.search.hunts import Catch, Hunt
 

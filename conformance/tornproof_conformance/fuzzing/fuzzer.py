@@ -40,6 +40,7 @@ from tornproof_conformance.adapter.speaking.session import TIMEOUT
 from tornproof_conformance.cases import reproducer
 from tornproof_conformance.cases.case import MachineCase, Problem
 from tornproof_conformance.cases.hypothesis_search import Order
+from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.fuzzing.adapter_hunts import hunting
 from tornproof_conformance.fuzzing.examples import DIRECTORY, open_database
 from tornproof_conformance.fuzzing.fuzz_events import (
@@ -48,7 +49,6 @@ from tornproof_conformance.fuzzing.fuzz_events import (
     FuzzProgress,
     FuzzStarted,
 )
-from tornproof_conformance.power.case_subjects import for_case
 from tornproof_conformance.run.runner import diagnosed
 from tornproof_conformance.search.hunts import Catch, Hunt, hunts_of
 from tornproof_conformance.story.stories import tell

@@ -6,7 +6,7 @@ left out, and so are the scenarios and images of such profiles; the report lists
 what was claimed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,31 +18,13 @@ from tornproof_conformance.adapter.adapter_subject import AdapterTarget
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.adapter.speaking.patience import Patience
 from tornproof_conformance.adapter.speaking.session import TIMEOUT
-from tornproof_conformance.checks import (
-    Budget,
-    Check,
-    audit_index,
-    drainer_checks,
-    io_errors,
-    kills,
-    power_loss,
-    queue_power_loss,
-)
-from tornproof_conformance.checks.audit_index import ADAPTER_AUDITS, AUDIT_POWER
-from tornproof_conformance.checks.drainer_checks import (
-    CONVERSATION,
-    DELIVERIES,
+from tornproof_conformance.checks import Budget, Check
+from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS, SHARES
+from tornproof_conformance.checks.queue_situations import (
     QUEUE_SITUATIONS,
+    SITUATIONS,
     queue_situations_check,
 )
-from tornproof_conformance.checks.group_commits import ADAPTER_GROUP_COMMIT
-from tornproof_conformance.checks.io_errors import IO_ERRORS
-from tornproof_conformance.checks.kills import KILLS
-from tornproof_conformance.checks.memory import MEMORY
-from tornproof_conformance.checks.power_loss import POWER_LOSS
-from tornproof_conformance.checks.queue_power_loss import QUEUE_POWER_LOSS
-from tornproof_conformance.checks.queue_situations import SITUATIONS
-from tornproof_conformance.checks.reading import READING
 from tornproof_conformance.checks.situations import (
     SCENARIOS_CHECK,
     VECTORS,
@@ -55,46 +37,6 @@ from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.stream.run_events import Implementation, RunEvent, RunStarted
 from tornproof_conformance.stream.versions import current_versions
 from tornproof_conformance.vectors.vector import image_vectors
-
-ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
-    check.name: (check, frozenset(needed))
-    for check, needed in (
-        (CONVERSATION, ()),
-        (VECTORS, ("journal/format-v2",)),
-        (
-            SCENARIOS_CHECK,
-            ("journal/core", "audit/core", "drainer/durable", "chain/v1", "chain/pairwise"),
-        ),
-        (ADAPTER_GROUP_COMMIT, ("journal/group-commit",)),
-        (READING, ("journal/watermark",)),
-        (MEMORY, ("journal/core",)),
-        (ADAPTER_AUDITS, ("audit/core",)),
-        (AUDIT_POWER, ("audit/core",)),
-        (QUEUE_SITUATIONS, ("drainer/durable", "drainer/volatile")),
-        (DELIVERIES, ("drainer/durable", "drainer/volatile")),
-        (KILLS, ("journal/core",)),
-        (POWER_LOSS, ("journal/core",)),
-        (QUEUE_POWER_LOSS, ("drainer/durable",)),
-        (IO_ERRORS, ("journal/core",)),
-    )
-}
-"""
-Each check of an adapter by name, the quick and telling first, and the profiles of
-which it needs one.
-
-Another check is added here; it takes an `AdapterTarget`, whose `command` it may
-start in any way it likes, and its share of the budget's seconds.
-"""
-
-SHARES: Mapping[str, float] = {
-    ADAPTER_AUDITS.name: audit_index.SHARE,
-    DELIVERIES.name: drainer_checks.DELIVERY_SHARE,
-    KILLS.name: kills.SHARE,
-    POWER_LOSS.name: power_loss.SHARE,
-    QUEUE_POWER_LOSS.name: queue_power_loss.SHARE,
-    IO_ERRORS.name: io_errors.SHARE,
-}
-"""The part of the budget's time that each check takes which could go on for ever."""
 
 
 def check_adapter(

@@ -21,16 +21,14 @@ from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.cases import reproducer
 from tornproof_conformance.cases.case import Problem
+from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import shrink_problem
 from tornproof_conformance.checks import Budget, Check, Covered
 from tornproof_conformance.checks.audit_index import AUDITS
-from tornproof_conformance.checks.deferred_queues import QUEUE_CHECKS, queue_checks_of
-from tornproof_conformance.checks.exploration import EXPLORATION
-from tornproof_conformance.checks.faults import FAULTS
+from tornproof_conformance.checks.catalogue import JOURNAL_CHECKS
+from tornproof_conformance.checks.deferred_queues import queue_checks_of
 from tornproof_conformance.checks.group_commits import GROUP_COMMIT
-from tornproof_conformance.checks.machine import MACHINE
-from tornproof_conformance.checks.situations import SCENARIOS_CHECK, VECTORS
-from tornproof_conformance.power.case_subjects import for_case
+from tornproof_conformance.checks.situations import SCENARIOS_CHECK
 from tornproof_conformance.specification.requirements import Level, requirements
 from tornproof_conformance.specification.unobservable import why_unseen
 from tornproof_conformance.story.stories import mention, tell
@@ -49,12 +47,6 @@ from tornproof_conformance.stream.versions import current_versions
 from tornproof_conformance.subjects.group_commits import HasBatcher
 from tornproof_conformance.subjects.indexes import HasAudits
 from tornproof_conformance.subjects.reference import NoJournal
-
-JOURNAL_CHECKS: tuple[Check, ...] = (VECTORS, SCENARIOS_CHECK, EXPLORATION, FAULTS, MACHINE)
-"""What a journal is put through, the quick and telling first."""
-
-CHECKS: tuple[Check, ...] = (*JOURNAL_CHECKS, GROUP_COMMIT, AUDITS, *QUEUE_CHECKS)
-"""Every check of what runs in this process."""
 
 FAMILIES = ("FRM", "JRN", "REC", "SEG")
 """The families of requirements on which a journal is judged."""

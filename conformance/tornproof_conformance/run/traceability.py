@@ -6,8 +6,7 @@ To know that takes importing all of them.
 
 from collections.abc import Mapping
 
-from tornproof_conformance.run.adapter_run import ADAPTER_CHECKS
-from tornproof_conformance.run.runner import CHECKS
+from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS, CHECKS
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.specification.requirements import tests_of
 from tornproof_conformance.subjects.gallery import breakers

@@ -19,8 +19,8 @@ from tornproof_models.machines.audit_machine import StoreUnderTest
 from tornproof_models.machines.sqlite_process import Died, SqliteProcess
 
 from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.opened_index import AdapterAudits
 from tornproof_conformance.adapter.speaking.resources import is_measurable
-from tornproof_conformance.checks.adapter_audits import AdapterAudits
 from tornproof_conformance.scenarios.scenario import scenario
 from tornproof_conformance.subjects.indexes import HasAudits, Index, LocalIndex, audits_of
 

@@ -1,38 +1,24 @@
 """
-Exercises of the audit index: frozen vectors, and random programs with kills.
+An audit index that is open in another process.
 
-The machine is the one that judges what runs in this process, and so is the
-contract.  Here a death is a SIGKILL, some time after a put was asked for.
+It answers like one of this process, and it is also the process that a machine kills: here a
+death is a SIGKILL, some time after a put was requested.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from tornproof.errors import Conflict, Invalid, TornproofError
+from tornproof.errors import Conflict, Invalid
 from tornproof_models.contract.audit_index import Audit
-from tornproof_models.contract.journal import Violation
-from tornproof_models.machines.audit_machine import AuditMachine
 from tornproof_models.machines.sqlite_process import Died
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
-from tornproof_conformance.adapter.blame import blame
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.lender import Lender
 from tornproof_conformance.adapter.speaking.messages import Refusal, decode_ok, decode_reply
 from tornproof_conformance.adapter.speaking.resources import computing_time
-from tornproof_conformance.cases.hypothesis_search import Order, search_machine
-from tornproof_conformance.checks.conversation import AUDIT
-from tornproof_conformance.subjects.indexes import audit_cases, judge_case
-
-KINDS = {
-    "layout": "audit/keys",
-    "query": "audit/core",
-    "puts": "audit/core",
-    "record": "audit/keys",
-}
-"""The kinds of vectors that can be tried from outside, and the profile each needs."""
 
 DEATH_SECONDS = 0.0002
 """How much later the process dies for each statement of a death."""
@@ -41,7 +27,7 @@ DEATH_SECONDS = 0.0002
 class AdapterAudits:
     """An audit index in another process; also that process, for the machine."""
 
-    def __init__(self, target: AdapterTarget, disk: DirectoryDisk | None = None) -> None:
+    def __init__(self, target: Lender, disk: DirectoryDisk | None = None) -> None:
         self._target = target
         self._disk = disk or target.new_disk()
         self._session = target.session_for(self._disk)
@@ -164,54 +150,3 @@ def completed(audit: Mapping[str, Any]) -> Audit:
     params = dict.fromkeys(("subject", "predicate", "lifecycle", "epoch", "lens"))
     whole = {**empty, **audit}
     return {**whole, "params": {**params, **whole["params"]}}
-
-
-# Vectors
-
-
-def audit_vectors(target: AdapterTarget) -> list[Mapping[str, Any]]:
-    """Choose the frozen vectors that an adapter can be held to."""
-    kinds = {kind for kind, profile in KINDS.items() if profile in target.claims}
-    return audit_cases(*(kinds if shows_records(target) else kinds - {"record"}))
-
-
-def shows_records(target: AdapterTarget) -> bool:
-    """Tell whether an adapter shows the bytes that it stores, if anybody asks for an audit."""
-    index = AdapterAudits(target)
-    with suppress(TornproofError):  # whatever is wrong here, others say so
-        return index.record(index.put(AUDIT)) is not None
-    return False
-
-
-def try_audit_vector(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
-    """Hold an adapter to the vector of a name."""
-    (name,) = arguments
-    case = next(case for case in audit_cases(*KINDS) if case["id"] == name)
-    yield from blame(case["requirements"][0], _try_case(target, case))
-
-
-def _try_case(target: AdapterTarget, case: Mapping[str, Any]) -> Iterator[Violation]:
-    index = AdapterAudits(target)
-    yield from judge_case(case, index)
-    index.close()
-
-
-# Random programs
-
-
-def try_audit_programs(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
-    """Search among random programs: a seed, how many, and of how many steps."""
-    yield from blame("AUD-13", _search(target, *map(int, arguments)))
-
-
-def _search(target: AdapterTarget, seed: int, programs: int, steps: int) -> Iterator[Violation]:
-    members = {
-        "make_process": staticmethod(partial(AdapterAudits, target)),
-        "store_under_test": staticmethod(lambda index: index),
-        "judges_keys": "audit/keys" in target.claims,
-        "deaths": True,
-    }
-    machine = type("AdapterAuditMachine", (AuditMachine,), members)
-    order = Order(seed, programs, steps=steps, shrinks=False)
-    if caught := search_machine("audits/", machine, order, lambda: None):
-        yield from caught.violations

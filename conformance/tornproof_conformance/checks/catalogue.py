@@ -1,0 +1,80 @@
+"""
+The catalogue of checks: those of what runs in this process, and those of adapters.
+
+Importing it imports every check, and so enters every exercise.
+"""
+
+from collections.abc import Mapping
+
+from tornproof_conformance.checks import (
+    Check,
+    audit_index,
+    deliveries,
+    io_errors,
+    kills,
+    power_loss,
+    queue_power_loss,
+)
+from tornproof_conformance.checks.audit_index import ADAPTER_AUDITS, AUDITS
+from tornproof_conformance.checks.audit_power_loss import AUDIT_POWER
+from tornproof_conformance.checks.conversation import CONVERSATION
+from tornproof_conformance.checks.deferred_queues import QUEUE_CHECKS
+from tornproof_conformance.checks.deliveries import DELIVERIES
+from tornproof_conformance.checks.exploration import EXPLORATION
+from tornproof_conformance.checks.faults import FAULTS
+from tornproof_conformance.checks.group_commits import ADAPTER_GROUP_COMMIT, GROUP_COMMIT
+from tornproof_conformance.checks.io_errors import IO_ERRORS
+from tornproof_conformance.checks.kills import KILLS
+from tornproof_conformance.checks.machine import MACHINE
+from tornproof_conformance.checks.power_loss import POWER_LOSS
+from tornproof_conformance.checks.queue_power_loss import QUEUE_POWER_LOSS
+from tornproof_conformance.checks.queue_situations import QUEUE_SITUATIONS
+from tornproof_conformance.checks.reader_power_loss import READING
+from tornproof_conformance.checks.recovery_memory import MEMORY
+from tornproof_conformance.checks.situations import SCENARIOS_CHECK, VECTORS
+
+JOURNAL_CHECKS: tuple[Check, ...] = (VECTORS, SCENARIOS_CHECK, EXPLORATION, FAULTS, MACHINE)
+"""What a journal is put through, the quick and telling first."""
+
+CHECKS: tuple[Check, ...] = (*JOURNAL_CHECKS, GROUP_COMMIT, AUDITS, *QUEUE_CHECKS)
+"""Every check of what runs in this process."""
+
+ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
+    check.name: (check, frozenset(needed))
+    for check, needed in (
+        (CONVERSATION, ()),
+        (VECTORS, ("journal/format-v2",)),
+        (
+            SCENARIOS_CHECK,
+            ("journal/core", "audit/core", "drainer/durable", "chain/v1", "chain/pairwise"),
+        ),
+        (ADAPTER_GROUP_COMMIT, ("journal/group-commit",)),
+        (READING, ("journal/watermark",)),
+        (MEMORY, ("journal/core",)),
+        (ADAPTER_AUDITS, ("audit/core",)),
+        (AUDIT_POWER, ("audit/core",)),
+        (QUEUE_SITUATIONS, ("drainer/durable", "drainer/volatile")),
+        (DELIVERIES, ("drainer/durable", "drainer/volatile")),
+        (KILLS, ("journal/core",)),
+        (POWER_LOSS, ("journal/core",)),
+        (QUEUE_POWER_LOSS, ("drainer/durable",)),
+        (IO_ERRORS, ("journal/core",)),
+    )
+}
+"""
+Each check of an adapter by name, the quick and telling first, and the profiles of
+which it needs one.
+
+Another check is added here; it takes an `AdapterTarget`, whose `command` it may
+start in any way it likes, and its share of the budget's seconds.
+"""
+
+SHARES: Mapping[str, float] = {
+    ADAPTER_AUDITS.name: audit_index.SHARE,
+    DELIVERIES.name: deliveries.DELIVERY_SHARE,
+    KILLS.name: kills.SHARE,
+    POWER_LOSS.name: power_loss.SHARE,
+    QUEUE_POWER_LOSS.name: queue_power_loss.SHARE,
+    IO_ERRORS.name: io_errors.SHARE,
+}
+"""The part of the budget's time that each check takes which could go on for ever."""
