@@ -112,7 +112,7 @@ def test_two_crashes_are_two_images(tmp_path: Path) -> None:
 SCRIPT = """
 import sys
 from pathlib import Path
-from tornproof_conformance import reproducer
+from tornproof_conformance.cases import reproducer
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.exploration import EXPLORATION

@@ -5,22 +5,24 @@ A check is a generator.  It yields `Progress` while it works and `Problem`s as i
 finds them, and returns what it covered, in words and figures.  The runner needs to
 know no more, and a check knows nothing of reports.
 
-- `vectors` and `scenarios`: situations that somebody thought of
-- `exploration`: every small program, every image, every profile
+Of what runs in this process:
+
+- `situations`: the frozen vectors and the scenarios
+- `exploration`: every small program, image and crash model
 - `faults`: every disk operation of some programs fails in every way
 - `machine`: long random programs
-- `group_commit` and `audits`: everything small and long random programs, for what stands
-  beside a journal; adapters have checks of their own there
-- `queues`: the same three things for deferred queues
+- `group_commits`, `audit_index`, `deferred_queues`: the same for what stands beside a journal
+- `sharded_exploration`: longer programs, in shards
 
-Those of adapters, which have no simulated disk:
+Of adapters:
 
-- `exercises`: a first conversation, and a drainer in situations and with faults
-- `queue_power_loss`: a drainer, recorded, and the power cut
-- `reading`: a reader, recorded, and the power cut after what it shows
-- `memory`: what opening a long journal takes
-- `kills`: random programs, and SIGKILL at any moment
-- `power_loss`, `io_errors`: small programs, recorded, and the power cut
+- `conversation`: every operation that is claimed, once
+- `kills`: random programs, killed by SIGKILL
+- `power_loss`, `io_errors`: small programs, recorded, then crashed
+- `reader_power_loss`, `audit_power_loss`, `queue_power_loss`: the same for what stands beside
+- `deliveries`, `queue_situations`: a drainer with faults, killed, closed and refused
+- `recovery_memory`: the memory that opening a long journal takes
+- `catalogue`: all of them
 """
 
 import time

@@ -65,7 +65,7 @@ TABLE: Mapping[str, Listed] = {
         "report", "Report on a run from its file of EVENTS, in the terminal and in files."
     ),
     "run": Listed(
-        "run",
+        "selected",
         "Judge an adapter by what is selected: requirements, vectors, scenarios or checks.",
     ),
     "targets": Listed("survey", "List foreign logs, or cut the power of those that are NAMED."),
