@@ -19,13 +19,13 @@ from typing import cast
 from attrs import define, field
 from rich.console import Console
 from rich.table import Table
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
-from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
+from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.power.resident import Resident
 from tornproof_models.crash.program import Append, Sync
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import Image
@@ -70,8 +70,8 @@ class Bench:
     """Adapters at work."""
 
     command: tuple[str, ...]
-    plain: AdapterTarget
-    recorded: RecordedTarget
+    plain: AdapterSubject
+    recorded: RecordedSubject
     root: Path
     images: list[Image] = field(factory=list)
 
@@ -81,7 +81,7 @@ class Bench:
         for length in range(2, 12):
             program = tuple(Append(480 + 7 * length) for _ in range(length))
             trace = run(program, self.recorded, OPTIONS).filesystem.trace
-            space = ImageSpace.after(trace.initial, trace.events, PROFILES["adversarial"])
+            space = ImageSpace.after(trace.initial, trace.events, CRASH_MODELS["adversarial"])
             for choice in space.sample(IMAGES, seed=length):
                 image = space.builder.build(choice)
                 if image.digest not in seen:
@@ -104,17 +104,17 @@ class Bench:
             resident.recover([image], OPTIONS)
             resident.stop()
 
-    def append(self, target: AdapterTarget) -> None:
+    def append(self, subject: AdapterSubject) -> None:
         """Append, one after the other."""
-        disk = cast("ModelFilesystem", target.new_disk())
-        journal = target.open(disk, OPTIONS)
+        disk = cast("ModelFilesystem", subject.new_disk())
+        journal = subject.open(disk, OPTIONS)
         for _ in range(CALLS):
             journal.append(bytes(64))
         journal.close()
 
-    def program(self, target: AdapterTarget) -> None:
+    def program(self, subject: AdapterSubject) -> None:
         """Run a small program on a fresh directory."""
-        run((Append(5), Sync(), Append(600)), target, OPTIONS)
+        run((Append(5), Sync(), Append(600)), subject, OPTIONS)
 
 
 def main() -> None:
@@ -126,8 +126,8 @@ def main() -> None:
         memory = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
         with (
             tempfile.TemporaryDirectory(dir=memory) as root,
-            AdapterTarget.running(command) as plain,
-            RecordedTarget.of(plain) as recorded,
+            AdapterSubject.running(command) as plain,
+            RecordedSubject.of(plain) as recorded,
         ):
             bench = Bench(command, plain, recorded, Path(root))
             bench.prepare()

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 from tornproof.journal import Journal
 from tornproof.record import HEADER_BYTES
-from tornproof_conformance.subjects.reference import ReferenceTarget
+from tornproof_conformance.subjects.reference import ReferenceSubject
 from tornproof_models.crash.access_log import WatchedFilesystem
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
@@ -34,7 +34,7 @@ from tornproof_models.crash.program import Append
 from tornproof_models.crash.recovery import PROBE_BYTES, recover
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.image_digests import digested
 from tornproof_models.disk.images import ImageSpace
@@ -42,8 +42,8 @@ from tornproof_models.disk.trace import Image, Invoked, Trace
 
 from tests.bench_journal import ROUNDS, median_of
 
-TARGET = ReferenceTarget()
-PROFILE = PROFILES["adversarial"]
+TARGET = ReferenceSubject()
+CRASH_MODEL = CRASH_MODELS["adversarial"]
 IMAGES = 300
 """Images of which one recovery is taken apart."""
 
@@ -63,7 +63,7 @@ def recorded(records: int, payload_bytes: int, durability: str) -> tuple[Trace, 
 
 def space_at_the_end(trace: Trace) -> ImageSpace:
     """Return what a crash after all of a trace may leave."""
-    return ImageSpace.after(trace.initial, trace.events, PROFILE)
+    return ImageSpace.after(trace.initial, trace.events, CRASH_MODEL)
 
 
 # What is decided
@@ -77,7 +77,7 @@ def bench_deciding(table: Table) -> None:
         def explore(
             trace: Trace = trace, options: Options = options, lazy: bool = lazy
         ) -> Explorer:
-            explorer = Explorer(TARGET, options, PROFILE, depth=1, lazy=lazy, bound=1 << 20)
+            explorer = Explorer(TARGET, options, CRASH_MODEL, depth=1, lazy=lazy, bound=1 << 20)
             explorer.explore(trace)
             return explorer
 
@@ -173,9 +173,9 @@ class BareDisk:
         """Make a directory."""
         self._directories.add(path)
 
-    def rename(self, source: str, target: str) -> None:
+    def rename(self, source: str, subject: str) -> None:
         """Rename a file."""
-        self._files[target] = self._files.pop(source)
+        self._files[subject] = self._files.pop(source)
 
     def unlink(self, path: str) -> None:
         """Remove a file."""
@@ -289,7 +289,7 @@ def explored(trace: Trace, options: Options, depth: int, bound: int) -> tuple[Co
     recovered, began = 0, time.process_time()
     while True:
         explorer = Explorer(
-            TARGET, options, PROFILE, depth=depth, lazy=False, bound=bound, sample=bound
+            TARGET, options, CRASH_MODEL, depth=depth, lazy=False, bound=bound, sample=bound
         )
         explorer.explore(trace, since=last)
         recovered += explorer.coverage.recovered

@@ -114,7 +114,7 @@ class Adapter:
     """An implementation, its claims, and its operations."""
 
     name: str
-    profiles: Sequence[str]
+    claims: Sequence[str]
     version: str = ""
     language: str = "Python"
     more: Mapping[str, Any] = field(factory=dict)
@@ -174,7 +174,7 @@ class Adapter:
         return {
             "protocol": PROTOCOL,
             "implementation": implementation,
-            "profiles": list(self.profiles),
+            "claims": list(self.claims),
             **self.more,
         }
 

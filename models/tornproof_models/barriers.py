@@ -7,11 +7,11 @@ The workload does not run again, since a program cannot tell whether an fsync th
 returned had done anything; only recovery runs, on the images.
 
 - If an image now breaks a promise, the sync is *load-bearing*, and the image says why.
-- If none does, it is *not needed within the bound*: by this trace, in these profiles.
+- If none does, it is *not needed within the bound*: by this trace, in these crash models.
   That is a chance to save an fsync, or a sign that another program is needed to show
   what it is for.
 
-Each sync is tried from the mildest profile to the harshest, so what comes out is the
+Each sync is tried from the mildest crash model to the harshest, so what comes out is the
 weakest that suffices.  The share of load-bearing syncs is a mutation score for
 durability.  No test that kills processes can give one: the page cache survives a
 kill, and so does every bug that is a missing fsync.
@@ -26,8 +26,8 @@ from attrs import define, field, frozen
 
 from tornproof_models.crash.explorer import BOUND, Explorer
 from tornproof_models.crash.findings import Coverage, Finding
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import (
     ROOT,
@@ -64,8 +64,8 @@ class Barrier:
     call: str
     """Which call waited for it, in words."""
 
-    profile: str | None
-    """The mildest profile in which its absence shows; none if it never does."""
+    crash_model: str | None
+    """The mildest crash model in which its absence shows; none if it never does."""
 
     finding: Finding | None
     """What its absence breaks, and how; crash points count events without the sync."""
@@ -93,9 +93,9 @@ def score(barriers: Sequence[Barrier]) -> float:
 class BarrierSearch:
     """Takes syncs out of traces of one implementation, remembering recoveries."""
 
-    target: Target
+    subject: Subject
     options: Options
-    profiles: Sequence[str] = CLAIMED
+    crash_models: Sequence[str] = CLAIMED
     """Where to look, from mild to harsh."""
 
     bound: int = BOUND
@@ -103,7 +103,7 @@ class BarrierSearch:
 
     def broken(self, trace: Trace) -> tuple[str, Finding] | None:
         """
-        Return the mildest profile in which a trace breaks with all its syncs, and how.
+        Return the mildest crash model in which a trace breaks with all its syncs, and how.
 
         Where it does, taking a sync away proves nothing: look only in milder ones.
         """
@@ -111,36 +111,36 @@ class BarrierSearch:
 
     def barriers(self, trace: Trace) -> Iterator[Barrier]:
         """Yield every sync of a trace, in order, with what its absence shows."""
-        registers = Registers.of(trace.initial, PROFILES["process-kill"].floors)
+        registers = Registers.of(trace.initial, CRASH_MODELS["process-kill"].floors)
         for number, event in enumerate(trace.events):
             if isinstance(event, SYNCS):
                 inode = ROOT if isinstance(event, SyncFilesystem) else event.inode
                 before = self._coverage()
-                profile, finding = self._weakest(without(trace, number), number) or (None, None)
+                crash_model, finding = self._weakest(without(trace, number), number) or (None, None)
                 yield Barrier(
                     number,
                     registers.path_of(inode),
                     inode in registers.names,
                     call_of(trace.events, number),
-                    profile,
+                    crash_model,
                     finding,
                     _difference(self._coverage(), before),
                 )
             registers.advance(event)
 
     def _weakest(self, trace: Trace, since: int) -> tuple[str, Finding] | None:
-        for profile in self.profiles:
-            findings = self._explorer(profile).explore(trace, since=since)
+        for crash_model in self.crash_models:
+            findings = self._explorer(crash_model).explore(trace, since=since)
             if findings:
-                return profile, min(findings, key=lambda finding: finding.size)
+                return crash_model, min(findings, key=lambda finding: finding.size)
         return None
 
-    def _explorer(self, profile: str) -> Explorer:
-        if profile not in self._explorers:
-            self._explorers[profile] = Explorer(
-                self.target, self.options, PROFILES[profile], bound=self.bound
+    def _explorer(self, crash_model: str) -> Explorer:
+        if crash_model not in self._explorers:
+            self._explorers[crash_model] = Explorer(
+                self.subject, self.options, CRASH_MODELS[crash_model], bound=self.bound
             )
-        return self._explorers[profile]
+        return self._explorers[crash_model]
 
     def _coverage(self) -> Coverage:
         total = Coverage()

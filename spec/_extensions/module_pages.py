@@ -88,9 +88,9 @@ def show_enumerations(
 def leave_builtins_alone(_app: Sphinx, doctree: nodes.document) -> None:
     """Do not link `bytes` in a signature to some attribute that is called so."""
     for reference in list(doctree.findall(pending_xref)):
-        target = reference.get("reftarget", "")
-        if hasattr(builtins, target):
-            reference.replace_self(nodes.Text(target))
+        subject = reference.get("reftarget", "")
+        if hasattr(builtins, subject):
+            reference.replace_self(nodes.Text(subject))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

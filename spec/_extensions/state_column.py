@@ -45,7 +45,7 @@ class Arc:
     """An arrow at a side, from one box to another that is not the next."""
 
     source: int
-    target: int
+    subject: int
     label: Label
     start: float = 0
     end: float = 0
@@ -75,8 +75,8 @@ def draw_column(table: Mapping[tuple[StrEnum, StrEnum], Row], states: Sequence[S
     boxes = [Box(state) for state in states]
     right: list[Arc] = []
     left: list[Arc] = []
-    for (source, event), (target, actions) in table.items():
-        here, there = states.index(source), states.index(target)
+    for (source, event), (subject, actions) in table.items():
+        here, there = states.index(source), states.index(subject)
         label = Label(event, ", ".join(actions))
         if here == there:
             boxes[here].inside.append(label.text)
@@ -135,9 +135,9 @@ def _place(boxes: Sequence[Box], *sides: Sequence[Arc]) -> float:
 
 def _ports(number: int, side: Sequence[Arc]) -> list[tuple[Arc, bool]]:
     """List what touches a box at one side, so that what comes from above arrives at the top."""
-    arriving = [(arc, False) for arc in side if arc.target == number]
+    arriving = [(arc, False) for arc in side if arc.subject == number]
     leaving = [(arc, True) for arc in side if arc.source == number]
-    downwards = any(arc.target > arc.source for arc in side)
+    downwards = any(arc.subject > arc.source for arc in side)
     return arriving + leaving if downwards else leaving + arriving
 
 

@@ -47,38 +47,38 @@ class StateMachine(SphinxDirective):
             self.env.note_dependency(imported.__file__)
         # a target may stand with the actions on the way to it
         rows = {
-            key: target if isinstance(target, tuple) else (target, ())
-            for key, target in getattr(imported, name).items()
+            key: subject if isinstance(subject, tuple) else (subject, ())
+            for key, subject in getattr(imported, name).items()
         }
         states = states_of(rows)
         if len(states) > IN_A_ROW:
             drawn = draw_column(rows, states)
         else:
-            drawn = draw({key: target for key, (target, _) in rows.items()}, states)
+            drawn = draw({key: subject for key, (subject, _) in rows.items()}, states)
         return [nodes.raw("", drawn, format="html")]
 
 
 def states_of(rows: Mapping[tuple[StrEnum, StrEnum], Row]) -> list[StrEnum]:
     """List the states that a table uses, in the order of their enumeration."""
-    used = {state for (source, _), (target, _) in rows.items() for state in (source, target)}
+    used = {state for (source, _), (subject, _) in rows.items() for state in (source, subject)}
     return [state for state in type(next(iter(used))) if state in used]
 
 
 def draw(table: Table, states: Sequence[StrEnum]) -> str:
     """Return the table as an SVG element."""
     edges: dict[tuple[int, int], list[str]] = {}
-    for (source, event), target in table.items():
-        edges.setdefault((states.index(source), states.index(target)), []).append(event)
+    for (source, event), subject in table.items():
+        edges.setdefault((states.index(source), states.index(subject)), []).append(event)
 
-    longest = max(abs(target - source) for source, target in edges)
+    longest = max(abs(subject - source) for source, subject in edges)
     lines = max(map(len, edges.values()))
     middle = 20 + HEIGHT / 2 + (lines * LINE if longest < 2 else 44 * (longest - 1) + lines * LINE)
     height = middle + HEIGHT / 2 + 44 + lines * LINE
     width = len(states) * WIDTH + (len(states) - 1) * GAP + 24
 
-    parts = [_edge(source, target, events, middle) for (source, target), events in edges.items()]
+    parts = [_edge(source, subject, events, middle) for (source, subject), events in edges.items()]
     parts += [_state(index, state, middle) for index, state in enumerate(states)]
-    story = "; ".join(f"{source}, {event}: {target}" for (source, event), target in table.items())
+    story = "; ".join(f"{source}, {event}: {subject}" for (source, event), subject in table.items())
     return (
         f'<svg class="state-machine" role="img" viewBox="0 0 {width} {height}" width="{width}">'
         f"<title>{escape(story)}</title>"
@@ -101,11 +101,11 @@ def _state(index: int, name: str, middle: float) -> str:
     )
 
 
-def _edge(source: int, target: int, events: list[str], middle: float) -> str:
+def _edge(source: int, subject: int, events: list[str], middle: float) -> str:
     top, bottom, centre = middle - HEIGHT / 2, middle + HEIGHT / 2, WIDTH / 2
-    distance = target - source
+    distance = subject - source
     if distance == 1:
-        start, end = _left(source) + WIDTH + 3, _left(target) - 4
+        start, end = _left(source) + WIDTH + 3, _left(subject) - 4
         path = f"M{start} {middle}H{end}"
         return _arrow(path, events, (start + end) / 2, middle - 9)
     if distance == 0:
@@ -114,7 +114,7 @@ def _edge(source: int, target: int, events: list[str], middle: float) -> str:
         return _arrow(path, events, x, bottom + 36 + LINE * len(events))
     side = -1 if distance > 0 else 1
     edge = top - 3 if side < 0 else bottom + 3
-    start, end = _left(source) + centre + 12 * -side, _left(target) + centre - 12 * -side
+    start, end = _left(source) + centre + 12 * -side, _left(subject) + centre - 12 * -side
     peak = edge + side * 58 * (abs(distance) - 1)
     path = f"M{start} {edge}C{start} {peak} {end} {peak} {end} {edge + side}"
     crest = edge + (peak - edge) * 0.75

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cli import main
-from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Append
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.crash_models import CRASH_MODELS
 
 from tests.adapters.driver import ADAPTERS, LANGUAGES, NODE, Language
 
@@ -27,7 +27,7 @@ needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is 
 @needs_strace
 @pytest.mark.parametrize("language", [*LANGUAGES, NODE], ids=lambda language: language.name)
 def test_conforms(language: Language, tmp_path: Path) -> None:
-    """Everything that it claims holds, in every image of every profile that there is time for."""
+    """Everything that it claims holds, in every image of every crash model that is tried."""
     arguments = ["check", "--budget=2", f"--reproducers={tmp_path}", "--", str(language.build())]
 
     outcome = CliRunner().invoke(main, arguments)
@@ -56,11 +56,11 @@ def test_a_missing_sync_is_found(start: str, call: str, tmp_path: Path) -> None:
     (wrong / "journal.c").write_text(before + found + rest.replace(call, "0", 1))
     subprocess.run(["make", "--silent", "-C", wrong], check=True)
     with (
-        AdapterTarget.running([str(wrong / "build" / "adapter")]) as adapter,
-        RecordedTarget.of(adapter) as target,
+        AdapterSubject.running([str(wrong / "build" / "adapter")]) as adapter,
+        RecordedSubject.of(adapter) as subject,
     ):
-        trace = run((Append(20),), target, OPTIONS).filesystem.trace
-        explorer = Explorer(target, OPTIONS, PROFILES["adversarial"], depth=1)
+        trace = run((Append(20),), subject, OPTIONS).filesystem.trace
+        explorer = Explorer(subject, OPTIONS, CRASH_MODELS["adversarial"], depth=1)
         findings = explorer.explore(trace)
 
     assert "JRN-3" in {finding.violation.requirement for finding in findings}

@@ -33,7 +33,7 @@ def test_sqlite_loses_nothing_that_it_has_synced() -> None:
     *_, examined = examine(logs.foreign_logs()["sqlite-full"])
 
     assert isinstance(examined, Examined)
-    found = [(each.time, each.violation.requirement, each.profile) for each in examined.harms]
+    found = [(each.time, each.violation.requirement, each.crash_model) for each in examined.harms]
     assert found == [(FAILED, "REC-8", "prefix")]
 
 

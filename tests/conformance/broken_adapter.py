@@ -31,7 +31,7 @@ class Refused(Exception):
 class Journal:
     """A log of lines."""
 
-    profiles: ClassVar[list[str]] = ["journal/core"]
+    claims: ClassVar[list[str]] = ["journal/core"]
     protocol = 1
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Journal:
         return {
             "protocol": self.protocol,
             "implementation": implementation,
-            "profiles": self.profiles,
+            "profiles": self.claims,
         }
 
     def journal_open(self, args: Message) -> Message:
@@ -221,16 +221,16 @@ class AnotherProtocol(Journal):
     protocol = 2
 
 
-class UnknownProfile(Journal):
+class UnknownCrashModel(Journal):
     """Claims what there is not."""
 
-    profiles: ClassVar[list[str]] = ["journal/core", "journal/perfect"]
+    claims: ClassVar[list[str]] = ["journal/core", "journal/perfect"]
 
 
 class ClaimsTooMuch(Journal):
     """Claims group commit, and has none."""
 
-    profiles: ClassVar[list[str]] = ["journal/core", "journal/group-commit"]
+    claims: ClassVar[list[str]] = ["journal/core", "journal/group-commit"]
 
 
 class Undecided(Journal):
@@ -263,7 +263,7 @@ class ForgetsOnKill(Journal):
 class PanicsOnATornTail(Journal):
     """Ends when it finds a segment that somebody else has left."""
 
-    profiles: ClassVar[list[str]] = ["journal/core", "journal/format-v2"]
+    claims: ClassVar[list[str]] = ["journal/core", "journal/format-v2"]
 
     def journal_open(self, args: Message) -> Message:
         if any(Path(args["dir"]).glob("*.wal")):

@@ -47,7 +47,9 @@ class Failing(Adapter):
 
 
 if __name__ == "__main__":
-    adapter = Failing("failing", [*log.PROFILES, *audit_index.PROFILES, *deferred_queue.PROFILES])
+    adapter = Failing(
+        "failing", [*log.CRASH_MODELS, *audit_index.CRASH_MODELS, *deferred_queue.CRASH_MODELS]
+    )
     for subject in (log, audit_index, deferred_queue):
         subject.plug_in(adapter)
     adapter.serve()

@@ -44,9 +44,9 @@ class Below:
         """Make a directory."""
         OsFilesystem().make_directory(self._at(path))
 
-    def rename(self, source: str, target: str) -> None:
+    def rename(self, source: str, subject: str) -> None:
         """Rename a file."""
-        OsFilesystem().rename(self._at(source), self._at(target))
+        OsFilesystem().rename(self._at(source), self._at(subject))
 
     def unlink(self, path: str) -> None:
         """Remove a name."""

@@ -5,13 +5,13 @@ Starting a process for each would cost more than judging it.
 """
 
 from attrs import define
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_models.disk.trace import Image
 
 
 @define(eq=False)
-class NamedAdapter(AdapterTarget):
+class NamedAdapter(AdapterSubject):
     """An adapter that finds the name of what it is to be in the path of its directory."""
 
     serves: str = ""

@@ -61,7 +61,7 @@ def hostile(record: RunRecord) -> RunRecord:
         record.violations[0],
         message=bad,
         program=(bad,),
-        profile=bad,
+        crash_model=bad,
         crashes=(evolve(crash, lost=(bad,), files=files),),
         error=bad,
         reproducer=bad,
@@ -69,7 +69,7 @@ def hostile(record: RunRecord) -> RunRecord:
     implementation = Implementation(bad, bad, bad, "javascript:alert(1)")
     return evolve(
         record,
-        started=evolve(record.started, target=bad, implementation=implementation),
+        started=evolve(record.started, subject=bad, implementation=implementation),
         violations=(violation,),
     )
 
@@ -83,5 +83,7 @@ def diagnosed(record: RunRecord) -> RunRecord:
 def inconclusive(record: RunRecord) -> RunRecord:
     """The same run, with a last check that could not say anything."""
     *rest, last = record.checks
-    nothing = evolve(last, conclusive=False, covered="strace is missing", counts={}, profiles=())
+    nothing = evolve(
+        last, conclusive=False, covered="strace is missing", counts={}, crash_models=()
+    )
     return evolve(record, checks=(*rest, nothing))

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS, SHARES
-from tornproof_conformance.run.runner import check_target
-from tornproof_conformance.subjects.reference import find_target
-from tornproof_models.crash.subject import Target
+from tornproof_conformance.run.runner import check_subject
+from tornproof_conformance.subjects.reference import find_subject
+from tornproof_models.crash.subject import Subject
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_check_that_took_long_shortens_the_others(tmp_path: Path) -> None:
     now = [0.0]
 
     def check(name: str, takes: float) -> Check:
-        def run(_: Target, budget: Budget) -> Findings:
+        def run(_: Subject, budget: Budget) -> Findings:
             given[name] = budget.seconds
             now[0] += takes
             yield from ()
@@ -51,8 +51,8 @@ def test_a_check_that_took_long_shortens_the_others(tmp_path: Path) -> None:
         while True:
             yield now[0]
 
-    events = check_target(
-        find_target("reference"),
+    events = check_subject(
+        find_subject("reference"),
         budget=Budget(seconds=60),
         reproducers=tmp_path,
         checks=[check("situations", 12), check("first", 30), check("last", 1)],

@@ -35,11 +35,11 @@ def test_the_reference_holds(tmp_path: Path) -> None:
 def test_a_violation_is_told_and_saved(tmp_path: Path) -> None:
     """The smallest program is told with its crash, and its reproducer fails again."""
     result = campaign(
-        tmp_path, "--target", "acknowledged-before-fsync", "--operations", "1", "--shards", "2"
+        tmp_path, "--miniature", "acknowledged-before-fsync", "--operations", "1", "--shards", "2"
     )
     assert result.exit_code == 1
     assert "JRN-3 is violated" in result.output
-    assert "weakest profile   prefix" in result.output
+    assert "weakest crash model   prefix" in result.output
     assert list((tmp_path / "reproducers").glob("JRN-3-*.json"))
 
 

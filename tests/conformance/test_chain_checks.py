@@ -76,7 +76,7 @@ class BeginsAtTwo(ReferenceChain):
 
 
 @frozen
-class ChainTarget:
+class ChainSubject:
     """A target that has a chain, and no more."""
 
     make: Callable[[], ChainUnderTest]
@@ -102,8 +102,8 @@ class ChainTarget:
 )
 def test_wrong_chains_are_caught(kind: Callable[[], ChainUnderTest], caught: set[str]) -> None:
     """Each of the chain's scenarios convicts somebody."""
-    target = ChainTarget(kind)
-    found = {each.requirement for scenario in CHAIN.values() for each in scenario.judge(target)}
+    subject = ChainSubject(kind)
+    found = {each.requirement for scenario in CHAIN.values() for each in scenario.judge(subject)}
     assert found == caught
 
 
@@ -125,7 +125,7 @@ class OldChains:
 
 @requirement("CHN-9")
 @pytest.mark.parametrize(
-    ("target", "convicting"),
+    ("subject", "convicting"),
     [
         (OldChains((), ("H8",)), {"damage-to-an-old-chain-is-seen"}),
         (
@@ -142,7 +142,7 @@ class OldChains:
     ],
 )
 def test_wrong_verifications_of_old_chains_are_caught(
-    target: OldChains, convicting: set[str]
+    subject: OldChains, convicting: set[str]
 ) -> None:
     """Who finds nothing, who says nothing of forgeries, who finds what is not there."""
-    assert {name for name, each in PAIRWISE.items() if each.judge(target)} == convicting
+    assert {name for name, each in PAIRWISE.items() if each.judge(subject)} == convicting

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tornproof_conformance.cli import main
 from tornproof_conformance.commands.listing import KINDS
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 
 from tests.conformance.report_runs import FAILING
 
@@ -25,7 +25,12 @@ def lossy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     """Check a journal that acknowledges too early."""
     saved = tmp_path_factory.mktemp("reproducers")
     result = tornproof(
-        "check", "--target", "acknowledged-before-fsync", "--reproducers", str(saved), *SMALL_BUDGET
+        "check",
+        "--miniature",
+        "acknowledged-before-fsync",
+        "--reproducers",
+        str(saved),
+        *SMALL_BUDGET,
     )
     return result, saved
 
@@ -40,13 +45,13 @@ def test_check_passes_the_reference(tmp_path: Path) -> None:
 
 
 def test_check_fails_a_lossy_journal(lossy: tuple[Result, Path]) -> None:
-    """A violation shows sentence, program, profile, image, expected, recovered and replay."""
+    """A violation shows sentence, program, crash model, image, expected, recovered and replay."""
     output = lossy[0].output
     assert lossy[0].exit_code == 1
     for part in (
         "JRN-3 is violated",
         "append(5 bytes)",
-        "weakest profile   prefix",
+        "weakest crash model   prefix",
         "✂ ",
         "expected          5 bytes at 0",
         "recovered         nothing",
@@ -114,7 +119,7 @@ def test_replay_says_error_for_a_bad_file(content: str, tmp_path: Path) -> None:
     assert "Traceback" not in result.output
 
 
-def test_replay_says_error_for_an_unknown_target(
+def test_replay_says_error_for_an_unknown_subject(
     lossy: tuple[Result, Path], tmp_path: Path
 ) -> None:
     """A target that this suite does not have is an error of one line, exit code 2."""
@@ -145,9 +150,9 @@ def test_json_is_one_event_a_line(tmp_path: Path) -> None:
     assert {"FRM-1", "JRN-7", "REC-8", "SEG-9"} <= judged
 
 
-def test_an_unknown_target_is_a_usage_error() -> None:
+def test_an_unknown_subject_is_a_usage_error() -> None:
     """A target that does not exist ends with one line and exit code 2."""
-    result = tornproof("check", "--target", "nobody")
+    result = tornproof("check", "--miniature", "nobody")
     assert result.exit_code == 2
     assert len(result.output.splitlines()) == 1
 
@@ -160,8 +165,8 @@ def test_explain_shows_text_reason_tests_and_miniatures() -> None:
         assert part in result.output
 
 
-def test_explain_shows_a_profile_and_a_miniature() -> None:
-    """Profiles are shown as their rules, miniatures as their bug."""
+def test_explain_shows_a_crash_model_and_a_miniature() -> None:
+    """Crash models are shown as their rules, miniatures as their bug."""
     assert "allocation before size" in tornproof("explain", "ext4-ordered").output
     assert "breaks" in tornproof("explain", "no-lock").output
 
@@ -174,11 +179,11 @@ def test_explain_shows_a_check_and_a_scenario() -> None:
     assert (result.exit_code, "nothing is called 'bogus'" in result.output) == (2, True)
 
 
-def test_every_kind_of_miniature_that_checks_judge_is_a_target() -> None:
+def test_every_kind_of_miniature_that_checks_judge_is_a_subject() -> None:
     """What `explain` says of how to see a miniature caught is a command that there is."""
     for name in ("journal/no-lock", "drainer/replays-twice", "group-commit/one-sync-each"):
-        assert f"tornproof check --target {name}" in tornproof("explain", name).output
-        assert find_target(name).name == name
+        assert f"tornproof check --miniature {name}" in tornproof("explain", name).output
+        assert find_subject(name).name == name
 
 
 def test_explain_says_what_may_have_been_meant() -> None:

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from tornproof.errors import Invalid
 from tornproof_conformance.cases.programs import parse_program
 from tornproof_conformance.commands import barriers, certificates
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.crash.program import Append, Fail, Kill, Reopen, Rotate, Sync
 from tornproof_models.crash.run import run as run_program
 from tornproof_models.crash.subject import Options
@@ -73,7 +73,7 @@ def test_a_step_that_is_none_is_named(word: str) -> None:
 
 
 def test_barriers_shows_a_table() -> None:
-    """Each sync on a line: what it syncs, for which call, the verdict, profile, requirement."""
+    """Each sync on a line: what it syncs, for which call, the verdict, crash model, requirement."""
     result = run(barriers.command, "--program", "append:5")
     assert result.exit_code == 0, result.output
     lines = [" ".join(line.split()) for line in result.output.splitlines()]
@@ -89,9 +89,9 @@ def test_barriers_as_json_holds_the_image() -> None:
     result = run(barriers.command, "--program", "append:5", "--json")
     document = json.loads(result.output)
     (program,) = document["programs"]
-    assert (document["target"], document["score"], program["score"]) == ("reference", 0.75, 0.75)
+    assert (document["subject"], document["score"], program["score"]) == ("reference", 0.75, 0.75)
     record = program["syncs"][3]
-    assert (record["verdict"], record["profile"]) == ("load-bearing", "prefix")
+    assert (record["verdict"], record["crash_model"]) == ("load-bearing", "prefix")
     assert record["violates"] == "JRN-3"
     assert record["judged"] == record["images"] > 0
     assert record["crashes"][0]["lost"]
@@ -101,7 +101,9 @@ def test_barriers_as_json_holds_the_image() -> None:
 
 def test_barriers_of_a_broken_journal_prove_nothing() -> None:
     """A program that breaks with all its syncs is said to, and the exit code is 1."""
-    result = run(barriers.command, "--target", "acknowledged-before-fsync", "--program", "append:5")
+    result = run(
+        barriers.command, "--miniature", "acknowledged-before-fsync", "--program", "append:5"
+    )
     assert result.exit_code == 1
     assert "with all its syncs it violates JRN-3 in prefix" in result.output
 
@@ -155,7 +157,7 @@ def test_a_forged_certificate_is_refuted(certificate: Path, tmp_path: Path) -> N
     assert result.output.startswith("REFUTED the number of all images")
 
 
-def test_a_certificate_of_another_target_does_not_recover_alike(
+def test_a_certificate_of_another_subject_does_not_recover_alike(
     certificate: Path, tmp_path: Path
 ) -> None:
     """With --recover, outcomes that the target does not show are refuted."""
@@ -170,7 +172,7 @@ def test_a_certificate_of_another_target_does_not_recover_alike(
 def test_certify_tells_what_is_broken(tmp_path: Path) -> None:
     """A journal that breaks a promise gets exit code 1, and a certificate that does not verify."""
     path = str(tmp_path / "broken.json")
-    result = run(certificates.certify, "--target", "acknowledged-before-fsync", "-o", path)
+    result = run(certificates.certify, "--miniature", "acknowledged-before-fsync", "-o", path)
     assert result.exit_code == 1
     assert "✗ JRN-3 " in result.output
     assert run(certificates.verify_certificate, path).exit_code == 1
@@ -178,7 +180,7 @@ def test_certify_tells_what_is_broken(tmp_path: Path) -> None:
 
 def test_certify_takes_a_trace(tmp_path: Path) -> None:
     """A recorded trace gives the same certificate as the program that left it."""
-    running = run_program((Append(5),), find_target("reference"), Options(4096))
+    running = run_program((Append(5),), find_subject("reference"), Options(4096))
     save_trace(running.filesystem.trace, tmp_path / "trace.json")
     by_trace, by_program = tmp_path / "1.json", tmp_path / "2.json"
     run(certificates.certify, "--trace", str(tmp_path / "trace.json"), "-o", str(by_trace))

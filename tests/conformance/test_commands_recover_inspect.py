@@ -282,14 +282,14 @@ def test_salvage_copies_what_can_be_read(
     """The rest is listed as holes: exit code 1, and the damaged journal stays as it is."""
     damage(journal)
     before = snapshot(journal)
-    target = tmp_path / "saved"
-    result = tornproof("recover", journal, "--salvage-to", target)
+    subject = tmp_path / "saved"
+    result = tornproof("recover", journal, "--salvage-to", subject)
     assert result.exit_code == 1
     assert "hole: offsets " in result.output
     assert snapshot(journal) == before
-    with Journal.open(str(target)) as saved:
+    with Journal.open(str(subject)) as saved:
         count = len(list(saved.scan()))
-    assert f"copied {count} records to {target}\n" in result.output
+    assert f"copied {count} records to {subject}\n" in result.output
     assert 3 <= count < 5
 
 
@@ -308,8 +308,8 @@ def test_salvage_into_what_exists_is_refused(journal: Path, tmp_path: Path) -> N
     """A directory, a file, the journal itself, or a place inside it: exit code 2, no change."""
     (tmp_path / "file").write_bytes(b"mine")
     before = snapshot(tmp_path)
-    for target in (tmp_path, tmp_path / "file", journal, journal / "new", tmp_path / "no" / "new"):
-        refused(tornproof("recover", journal, "--salvage-to", target), 2)
+    for subject in (tmp_path, tmp_path / "file", journal, journal / "new", tmp_path / "no" / "new"):
+        refused(tornproof("recover", journal, "--salvage-to", subject), 2)
     assert snapshot(tmp_path) == before
 
 

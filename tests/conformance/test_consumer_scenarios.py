@@ -8,11 +8,11 @@ from attrs import frozen
 from tornproof.filesystem import Filesystem
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
-from tornproof_conformance.run.runner import check_target
+from tornproof_conformance.run.runner import check_subject
 from tornproof_conformance.scenarios import cursors_and_cleanup
 from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_conformance.stream.run_events import RequirementJudged
-from tornproof_conformance.subjects.reference import ReferenceTarget
+from tornproof_conformance.subjects.reference import ReferenceSubject
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.machines.cursor_machine import ReferenceConsumers
@@ -23,9 +23,9 @@ from tornproof_models.miniatures.cleanup_miniatures import (
     SMALL_CONSUMERS,
 )
 from tornproof_models.miniatures.journal_miniatures import SMALL
-from tornproof_models.miniatures.reader_miniatures import READERS, SMALL_READER, SmallReaderTarget
-from tornproof_models.readers.following import ReaderTarget, ReaderUnderTest
-from tornproof_models.readers.programs import CleaningJournal, ConsumerTarget, CursorUnderTest
+from tornproof_models.miniatures.reader_miniatures import READERS, SMALL_READER, SmallReaderSubject
+from tornproof_models.readers.following import ReaderSubject, ReaderUnderTest
+from tornproof_models.readers.programs import CleaningJournal, ConsumerSubject, CursorUnderTest
 
 SCENARIOS = [each for each in vars(cursors_and_cleanup).values() if isinstance(each, Scenario)]
 BESIDE = {f"RDR-{number}" for number in range(1, 7)} | {"CUR-1", "CUR-2", "CUR-3", "SEG-7"}
@@ -35,8 +35,8 @@ BESIDE = {f"RDR-{number}" for number in range(1, 7)} | {"CUR-1", "CUR-2", "CUR-3
 class Assembled:
     """A target put together: a journal with cursors, and a reader of another make."""
 
-    consumers: ConsumerTarget
-    reader: ReaderTarget
+    consumers: ConsumerSubject
+    reader: ReaderSubject
     name: str = "assembled"
 
     def open(self, filesystem: ModelFilesystem, options: Options) -> CleaningJournal:
@@ -52,14 +52,14 @@ class Assembled:
         return self.reader.open(filesystem, durable_only=durable_only)
 
 
-def verdicts(target: ReferenceTarget | ConsumerTarget, saved: Path) -> dict[str, str]:
-    events = check_target(target, budget=Budget(), reproducers=saved, checks=(SCENARIOS_CHECK,))
+def verdicts(subject: ReferenceSubject | ConsumerSubject, saved: Path) -> dict[str, str]:
+    events = check_subject(subject, budget=Budget(), reproducers=saved, checks=(SCENARIOS_CHECK,))
     return {e.requirement: e.verdict for e in events if isinstance(e, RequirementJudged)}
 
 
 def test_the_reference_holds_them(tmp_path: Path) -> None:
     """`tornproof check` lists readers, cursors, cleanup and watermark; none is violated."""
-    found = verdicts(ReferenceTarget(), tmp_path)
+    found = verdicts(ReferenceSubject(), tmp_path)
     asked = BESIDE | {"REC-12"}
     assert {name: found.get(name) for name in asked} == dict.fromkeys(asked, "holds")
 
@@ -72,8 +72,8 @@ def test_who_has_none_hears_nothing_of_them() -> None:
 
 def test_twins_of_another_make_pass() -> None:
     """A small reader beside the reference, and small cursors and a small cleaner."""
-    target = Assembled(ReferenceConsumers(), SMALL_READER)
-    assert [SCENARIOS[number].judge(target) for number in (1, 3)] == [[], []]
+    subject = Assembled(ReferenceConsumers(), SMALL_READER)
+    assert [SCENARIOS[number].judge(subject) for number in (1, 3)] == [[], []]
     assert SCENARIOS[0].judge(SMALL_CONSUMERS) == []
     assert [scenario.applies(SMALL_CONSUMERS) for scenario in SCENARIOS] == [True] + [False] * 4
 
@@ -89,16 +89,16 @@ def test_twins_of_another_make_pass() -> None:
 )
 def test_wrong_readers_are_caught(name: str, number: int) -> None:
     """Each scenario convicts somebody; the models' kill table has all of them."""
-    target = Assembled(ReferenceConsumers(), SmallReaderTarget(name, READERS[name]))
-    found = {each.requirement for each in SCENARIOS[number].judge(target)}
+    subject = Assembled(ReferenceConsumers(), SmallReaderSubject(name, READERS[name]))
+    found = {each.requirement for each in SCENARIOS[number].judge(subject)}
     assert found & READERS[name].breaks
 
 
 def test_what_was_shown_and_is_gone_is_caught() -> None:
     """A reader that shows too early, judged by crashes alone."""
-    reader = SmallReaderTarget("eager", READERS["shows-beyond-the-watermark"])
-    target = Assembled(ReferenceConsumers(), reader)
-    assert {each.requirement for each in SCENARIOS[4].judge(target)} == {"RDR-6"}
+    reader = SmallReaderSubject("eager", READERS["shows-beyond-the-watermark"])
+    subject = Assembled(ReferenceConsumers(), reader)
+    assert {each.requirement for each in SCENARIOS[4].judge(subject)} == {"RDR-6"}
 
 
 @pytest.mark.parametrize("name", ["newest-first", "moves-backwards", "name-not-synced"])

@@ -25,7 +25,7 @@ from jsonschema import Draft202012Validator
 from redis import Redis
 from referencing import Registry, Resource
 from tornproof.errors import Invalid
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import ExerciseCase, Problem, ProgramCase
 from tornproof_conformance.cases.hypothesis_search import Order
 from tornproof_conformance.checks import kills
@@ -47,19 +47,19 @@ from tornproof_conformance.search import hunts as hunts_module
 from tornproof_conformance.search.hunts import Catch, ExplorerHunt, hunts_of
 from tornproof_conformance.specification.places import specification_directory
 from tornproof_conformance.stream.run_events import Diagnosed, ViolationFound, encode_event
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.campaigns.engine import Engine
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import Append, Kill, Reopen, Sync
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 
 FEW = 8
 """Programs of a hunt: the miniatures here are caught by the first few."""
 
 
-def fuzzing(tmp_path: Path, target: str = "torn-tail-refused", seed: int = 1) -> Fuzzing:
+def fuzzing(tmp_path: Path, subject: str = "torn-tail-refused", seed: int = 1) -> Fuzzing:
     """Describe a small search with a database of its own."""
-    return Fuzzing(target, seed, examples=FEW, database=str(tmp_path / "examples"))
+    return Fuzzing(subject, seed, examples=FEW, database=str(tmp_path / "examples"))
 
 
 def requirements(catch: Catch) -> set[str]:
@@ -105,7 +105,7 @@ def test_the_outcomes_of_recoveries_are_told_apart(tmp_path: Path) -> None:
 
 def test_what_is_known_is_passed_over() -> None:
     """A hunt told of every violation finds none; told of one, it finds the others."""
-    hunt = ExplorerHunt(find_target("torn-tail-refused"))
+    hunt = ExplorerHunt(find_subject("torn-tail-refused"))
 
     found = requirements(hunt.play(Order(4, 12)))
     others = requirements(hunt.play(Order(4, 12, frozenset({"REC-1"}))))
@@ -151,7 +151,7 @@ def test_two_processes_find_it_as_well(tmp_path: Path) -> None:
     assert found == ["REC-1"]
 
 
-def test_an_unknown_target_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_subject_is_refused(tmp_path: Path) -> None:
     """The message says where the names are."""
     with pytest.raises(Invalid, match="no target 'nobody'"):
         next(fuzz(fuzzing(tmp_path, "nobody"), minutes=0, reproducers=tmp_path))
@@ -165,8 +165,8 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> list[ProgramCase]:
     """Collect the programs that the explorer's hunt tries."""
     tried: list[ProgramCase] = []
 
-    def collect(target: Target, case: ProgramCase, catch: Catch) -> list[Violation]:
-        del target, catch
+    def collect(subject: Subject, case: ProgramCase, catch: Catch) -> list[Violation]:
+        del subject, catch
         tried.append(case)
         return []
 
@@ -338,7 +338,7 @@ def test_an_example_that_failed_is_tried_first(tmp_path: Path) -> None:
     _, before = play(search, from_database)
     play(search, FuzzingTask("explorer", 0))
     _, after = play(evolve(search, seed=99), from_database)
-    _, elsewhere = play(evolve(search, target="reference"), from_database)
+    _, elsewhere = play(evolve(search, subject="reference"), from_database)
 
     assert (before.programs, before.problems) == (0, [])
     assert requirements(after) == {"REC-1"}
@@ -467,7 +467,7 @@ def test_a_bug_of_an_adapter_is_found_saved_and_replayed(tmp_path: Path) -> None
     found = {event.requirement: event for event in events if isinstance(event, ViolationFound)}
     assert set(found) == {"JRN-3", "REC-4"}  # gone after a crash, and after one in its recovery
     assert found["JRN-3"].program[1:] == ("append(5 bytes)",)
-    assert found["JRN-3"].profile == "prefix"
+    assert found["JRN-3"].crash_model == "prefix"
     for each in found.values():
         failed = CliRunner().invoke(main, ["replay", each.reproducer, "--", *PLAIN, "no-sync"])
         assert (failed.exit_code, "FAILED" in failed.output) == (1, True)
@@ -482,12 +482,12 @@ def test_a_bug_of_an_adapter_is_found_saved_and_replayed(tmp_path: Path) -> None
 
 def test_the_programs_for_an_adapter_follow_from_the_seed() -> None:
     """The same seed makes the same ones up, of steps that the adapter can take."""
-    with AdapterTarget.running(PLAIN) as target:
+    with AdapterSubject.running(PLAIN) as subject:
         once, again = (
-            [adapter_hunts.make_program(source, target) for _ in range(20)]
+            [adapter_hunts.make_program(source, subject) for _ in range(20)]
             for source in (Random(7), Random(7))
         )
-        other = [adapter_hunts.make_program(Random(8), target) for _ in range(20)]
+        other = [adapter_hunts.make_program(Random(8), subject) for _ in range(20)]
     steps = {type(step) for program in once for step in program}
     assert once == again
     assert once != other
@@ -531,8 +531,8 @@ def test_a_hunt_that_cannot_be_played_is_named(
 def test_a_delivery_is_shrunk_to_the_faults_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of four armed faults, only two are to blame."""
 
-    def deliver(case: ExerciseCase, requirement: str, target: Target) -> Problem | None:
-        del target
+    def deliver(case: ExerciseCase, requirement: str, subject: Subject) -> Problem | None:
+        del subject
         to_blame = {"panic at a, visit 1", "die at b, visit 2"} <= set(case.arguments)
         return Problem(Violation(requirement, "twice"), case) if to_blame else None
 
@@ -544,8 +544,8 @@ def test_a_delivery_is_shrunk_to_the_faults_that_it_takes(monkeypatch: pytest.Mo
         "die at b, visit 2",
     )
     case = ExerciseCase("delivery", ("drainer/durable", *faults))
-    with AdapterTarget.running(PLAIN) as target:
-        shrunk = adapter_hunts.smallest(Problem(Violation("DRN-5", "twice"), case), target)
+    with AdapterSubject.running(PLAIN) as subject:
+        shrunk = adapter_hunts.smallest(Problem(Violation("DRN-5", "twice"), case), subject)
 
     assert shrunk.case == ExerciseCase("delivery", ("drainer/durable", faults[1], faults[3]))
 
@@ -582,7 +582,7 @@ def test_the_command_prints_its_seed_and_what_it_saw(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         command,
         [
-            *("--target", "acknowledged-before-fsync", "--seed", "7", "--minutes", "0"),
+            *("--miniature", "acknowledged-before-fsync", "--seed", "7", "--minutes", "0"),
             *("--jobs", "1", "--shard", "2/3", "--database", str(tmp_path / "examples")),
             *("--reproducers", str(tmp_path / "saved")),
         ],

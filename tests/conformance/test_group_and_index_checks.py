@@ -19,13 +19,13 @@ from tornproof_conformance.checks.deferred_queues import DRAINER_MACHINE
 from tornproof_conformance.checks.group_commits import GROUP_COMMIT
 from tornproof_conformance.checks.machine import MACHINE
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_conformance.run.runner import check_target, checks_of
+from tornproof_conformance.run.runner import check_subject, checks_of
 from tornproof_conformance.scenarios import audit_indexes, shared_batches
 from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_conformance.search.hunts import hunts_of
 from tornproof_conformance.stream.run_events import RequirementJudged, RunFinished, ViolationFound
 from tornproof_conformance.subjects.group_commits import Group
-from tornproof_conformance.subjects.reference import ReferenceTarget, find_target
+from tornproof_conformance.subjects.reference import ReferenceSubject, find_subject
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.filesystem import ModelFilesystem
@@ -44,7 +44,7 @@ SMALL_BUDGET = Budget(examples=20)
 def test_every_requirement_of_both_is_looked_at() -> None:
     """By some check of the default run."""
     asked = {f"GRP-{n}" for n in range(1, 8)} | {f"AUD-{n}" for n in range(1, 17)}
-    looked_at = {name for check in CHECKS for name in check.covers(ReferenceTarget())}
+    looked_at = {name for check in CHECKS for name in check.covers(ReferenceSubject())}
 
     assert asked <= looked_at
 
@@ -54,20 +54,20 @@ def test_the_reference_comes_out_of_every_situation(name: str) -> None:
     """Nothing is violated; and a journal that has neither hears nothing of them."""
     scenario = {**GROUPS, **INDEXES}[name]
 
-    assert scenario.applies(ReferenceTarget())
-    assert scenario.judge(ReferenceTarget()) == []
+    assert scenario.applies(ReferenceSubject())
+    assert scenario.judge(ReferenceSubject()) == []
     assert not scenario.applies(SMALL)
 
 
 def test_which_checks_a_miniature_is_put_through() -> None:
     """An index those of indexes, a batcher those of group commit."""
-    index, batcher = find_target("unstable-ties"), find_target("one-sync-each")
+    index, batcher = find_subject("unstable-ties"), find_subject("one-sync-each")
 
     assert [check.name for check in checks_of(index)] == ["scenarios", "audits"]
     assert [check.name for check in checks_of(batcher)] == ["scenarios", "group-commit"]
-    for target in (index, batcher):
+    for subject in (index, batcher):
         with pytest.raises(Invalid, match="no journal"):
-            target.open(ModelFilesystem(), Options())
+            subject.open(ModelFilesystem(), Options())
 
 
 def test_a_fuzzer_has_nothing_to_do_with_a_batcher() -> None:
@@ -79,7 +79,7 @@ def test_a_fuzzer_has_nothing_to_do_with_a_batcher() -> None:
 def test_no_random_programs_are_none() -> None:
     """The rest of a check goes on without them."""
     for check in (MACHINE, AUDITS, DRAINER_MACHINE):
-        problems = check.run(ReferenceTarget(), Budget(examples=0))
+        problems = check.run(ReferenceSubject(), Budget(examples=0))
         assert not [each for each in problems if isinstance(each, Problem)]
 
 
@@ -156,7 +156,7 @@ class DoorLeftOpen(Wrapped):
 
 
 @frozen
-class WrongGroup(ReferenceTarget):
+class WrongGroup(ReferenceSubject):
     """The reference with another group commit."""
 
     make: Callable[[GroupCommitBuffer], Group] = Wrapped
@@ -179,7 +179,7 @@ class WrongGroup(ReferenceTarget):
 
 @requirement(*(f"GRP-{number}" for number in range(1, 8)))
 @pytest.mark.parametrize(
-    ("target", "expected"),
+    ("subject", "expected"),
     [
         (WrongGroup(), set()),
         (WrongGroup(make=ToldAtOnce), {"GRP-1", "GRP-3", "GRP-7"}),
@@ -192,9 +192,9 @@ class WrongGroup(ReferenceTarget):
     ],
     ids=["right", "early", "one each", "swallowed", "batch", "queue", "neighbour", "door"],
 )
-def test_a_wrong_group_is_caught(target: WrongGroup, expected: set[str]) -> None:
+def test_a_wrong_group_is_caught(subject: WrongGroup, expected: set[str]) -> None:
     """By the situations of its threads."""
-    found = {each.requirement for scenario in GROUPS.values() for each in scenario.judge(target)}
+    found = {each.requirement for scenario in GROUPS.values() for each in scenario.judge(subject)}
 
     assert expected <= found
     assert bool(expected) == bool(found)
@@ -202,7 +202,7 @@ def test_a_wrong_group_is_caught(target: WrongGroup, expected: set[str]) -> None
 
 def test_what_the_verdict_rests_on() -> None:
     """Interleavings, states and random programs are counted; the specification names them."""
-    problems, covered = finished(GROUP_COMMIT.run(ReferenceTarget(), Budget(examples=0)))
+    problems, covered = finished(GROUP_COMMIT.run(ReferenceSubject(), Budget(examples=0)))
 
     assert problems == []
     figures = {"interleavings": 805_005, "states": 4_543, "random_programs": 0}
@@ -212,9 +212,9 @@ def test_what_the_verdict_rests_on() -> None:
 @pytest.mark.parametrize("name", MINIATURES)
 def test_small_situations_are_enough(name: str) -> None:
     """Every miniature is convicted within the usual budget."""
-    target, breaks = find_target(f"group-commit/{name}"), MINIATURES[name].breaks
+    subject, breaks = find_subject(f"group-commit/{name}"), MINIATURES[name].breaks
     problems = (
-        each for each in GROUP_COMMIT.run(target, SMALL_BUDGET) if isinstance(each, Problem)
+        each for each in GROUP_COMMIT.run(subject, SMALL_BUDGET) if isinstance(each, Problem)
     )
 
     assert any(each.violation.requirement in breaks for each in problems)
@@ -222,9 +222,9 @@ def test_small_situations_are_enough(name: str) -> None:
 
 def test_a_story_of_a_group_commit_repeats(tmp_path: Path) -> None:
     """What was saved holds the story, and shows the same again on the miniature alone."""
-    target = find_target("waiter-lost-on-close")
+    subject = find_subject("waiter-lost-on-close")
     checks = (GROUP_COMMIT,)
-    stream = check_target(target, budget=SMALL_BUDGET, reproducers=tmp_path, checks=checks)
+    stream = check_subject(subject, budget=SMALL_BUDGET, reproducers=tmp_path, checks=checks)
     events = list(stream)
 
     (told,) = [event for event in events if isinstance(event, ViolationFound)]
@@ -234,8 +234,8 @@ def test_a_story_of_a_group_commit_repeats(tmp_path: Path) -> None:
     saved = reproducer.load(Path(told.reproducer))
     assert isinstance(saved.case, BatchCase)
     assert decode_case(encode_case(saved.case)) == saved.case
-    assert [each.violation.requirement for each in try_case(saved.case, target)] == ["GRP-7"]
-    assert try_case(saved.case, ReferenceTarget()) == []
+    assert [each.violation.requirement for each in try_case(saved.case, subject)] == ["GRP-7"]
+    assert try_case(saved.case, ReferenceSubject()) == []
     with pytest.raises(Invalid, match="no group commit"):
         try_case(saved.case, SMALL)
 
@@ -266,7 +266,7 @@ def test_a_situation_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 )
 def test_a_wrong_index_is_caught_by_a_situation(name: str, scenario: str, expected: str) -> None:
     """By every death there is, and by what a question reads."""
-    found = INDEXES[scenario].judge(find_target(name))
+    found = INDEXES[scenario].judge(find_subject(name))
 
     assert {each.requirement for each in found} == {expected}
 
@@ -282,8 +282,8 @@ def test_a_wrong_index_is_caught_by_a_situation(name: str, scenario: str, expect
 )
 def test_a_wrong_index_does_not_conform(name: str, expected: set[str], tmp_path: Path) -> None:
     """By frozen vectors, which repeat, or by random programs, which do as well."""
-    target = find_target(name)
-    stream = check_target(target, budget=SMALL_BUDGET, reproducers=tmp_path, checks=(AUDITS,))
+    subject = find_subject(name)
+    stream = check_subject(subject, budget=SMALL_BUDGET, reproducers=tmp_path, checks=(AUDITS,))
     events = list(stream)
 
     judged = [event for event in events if isinstance(event, RequirementJudged)]
@@ -294,14 +294,14 @@ def test_a_wrong_index_does_not_conform(name: str, expected: set[str], tmp_path:
     assert not finished.conforms
     told = next(e for e in events if isinstance(e, ViolationFound) and e.requirement in expected)
     case = reproducer.load(Path(told.reproducer)).case
-    assert told.requirement in {each.violation.requirement for each in try_case(case, target)}
+    assert told.requirement in {each.violation.requirement for each in try_case(case, subject)}
 
 
 def test_an_index_that_is_right_conforms(tmp_path: Path) -> None:
     """Every MUST of the family holds."""
     checks = (AUDITS,)
-    stream = check_target(
-        ReferenceTarget(), budget=SMALL_BUDGET, reproducers=tmp_path, checks=checks
+    stream = check_subject(
+        ReferenceSubject(), budget=SMALL_BUDGET, reproducers=tmp_path, checks=checks
     )
     verdicts = {e.requirement: e.verdict for e in stream if isinstance(e, RequirementJudged)}
 

@@ -35,7 +35,7 @@ def test_the_kit_calls_functions_by_their_names() -> None:
         "message": "no room for b'\\x00'",
     }
     assert adapter.answer("journal.rotate", {}) == {"unsupported": "journal.rotate"}
-    assert adapter.answer("hello", {"protocol": 1})["ok"]["profiles"] == ["journal/core"]
+    assert adapter.answer("hello", {"protocol": 1})["ok"]["claims"] == ["journal/core"]
 
 
 class Heard:

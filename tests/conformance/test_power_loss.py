@@ -15,7 +15,7 @@ from typing import cast
 
 import pytest
 from click.testing import CliRunner
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import shrink_problem
@@ -23,19 +23,19 @@ from tornproof_conformance.checks import Budget, Covered
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
 from tornproof_conformance.power.recorded_session import CannotTrace
-from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.recorder.lines import Unreadable
 from tornproof_conformance.recorder.marks import Conversation
 from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.strace import find_strace
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.barriers import BarrierSearch
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Submit, grow_payload
 from tornproof_models.crash.recovery import Recovered
 from tornproof_models.crash.run import Run, run
 from tornproof_models.crash.subject import JournalUnderTest, Options
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.trace import (
     MARKS,
@@ -61,7 +61,7 @@ OPTIONS = Options(4096)
 JOURNAL = 1
 """The inode of the directory that an adapter is given."""
 
-Start = Callable[..., AdapterTarget]
+Start = Callable[..., AdapterSubject]
 
 
 @pytest.fixture(scope="module")
@@ -81,19 +81,19 @@ def start(log: Path) -> Iterator[Start]:
     """Return what starts the adapter, with its bugs for arguments."""
     with ExitStack() as running:
 
-        def start(*bugs: str) -> AdapterTarget:
-            return running.enter_context(AdapterTarget.running([str(log), *bugs]))
+        def start(*bugs: str) -> AdapterSubject:
+            return running.enter_context(AdapterSubject.running([str(log), *bugs]))
 
         yield start
 
 
 @pytest.fixture
-def recorded(start: Start) -> Iterator[Callable[..., RecordedTarget]]:
+def recorded(start: Start) -> Iterator[Callable[..., RecordedSubject]]:
     """Return what starts the adapter so that it is recorded."""
     with ExitStack() as running:
 
-        def recorded(*bugs: str) -> RecordedTarget:
-            return running.enter_context(RecordedTarget.of(start(*bugs)))
+        def recorded(*bugs: str) -> RecordedSubject:
+            return running.enter_context(RecordedSubject.of(start(*bugs)))
 
         yield recorded
 
@@ -115,7 +115,7 @@ def frame(payload: bytes) -> bytes:
 
 
 def test_marks_stand_between_the_operations_of_a_call(
-    recorded: Callable[..., RecordedTarget],
+    recorded: Callable[..., RecordedSubject],
 ) -> None:
     """The promise comes after the sync that it rests on, and after nothing else."""
     payload = grow_payload(5, 0)
@@ -137,7 +137,7 @@ def test_marks_stand_between_the_operations_of_a_call(
 
 
 def test_a_trace_goes_on_after_closing_and_after_a_kill(
-    recorded: Callable[..., RecordedTarget],
+    recorded: Callable[..., RecordedSubject],
 ) -> None:
     """Another process on the same files continues with the inodes that there are."""
     running = run((Append(5), Reopen(), Kill(), Append(6)), recorded(), OPTIONS)
@@ -148,7 +148,7 @@ def test_a_trace_goes_on_after_closing_and_after_a_kill(
     assert operations(running)[-2:] == [Write(4, 13, frame(grow_payload(6, 1))), Sync(4)]
 
 
-def test_what_cannot_be_traced_gives_no_trace(recorded: Callable[..., RecordedTarget]) -> None:
+def test_what_cannot_be_traced_gives_no_trace(recorded: Callable[..., RecordedSubject]) -> None:
     """A trace with a gap is none."""
     running = run((Append(5),), recorded("mapped"), OPTIONS)
 
@@ -164,7 +164,7 @@ def test_records_handed_over_together_are_noted_in_the_order_they_were_taken() -
             running.filesystem.events.append(Write(1, 0, b"".join(payloads)))
             return [6, 0]
 
-    running = Run(find_target("reference"), OPTIONS)
+    running = Run(find_subject("reference"), OPTIONS)
     running.journal = cast("JournalUnderTest", Journal())
 
     running.step(Submit((5, 6)))
@@ -184,25 +184,25 @@ def test_records_handed_over_together_are_noted_in_the_order_they_were_taken() -
 
 
 def test_a_log_that_cannot_be_read_is_no_failure_of_the_adapter(
-    recorded: Callable[..., RecordedTarget], monkeypatch: pytest.MonkeyPatch
+    recorded: Callable[..., RecordedSubject], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It gives no trace, rather than one with a refusal in it."""
-    target = recorded()
+    subject = recorded()
     monkeypatch.setattr(
         "tornproof_conformance.recorder.lines.split_arguments",
         lambda _: (_ for _ in ()).throw(Unreadable("nobody can read this")),
     )
 
-    running = run((Append(5),), target, OPTIONS)
+    running = run((Append(5),), subject, OPTIONS)
 
     assert running.violations == []
     with pytest.raises(CannotTrace, match="nobody can read this"):
         _ = running.filesystem.trace
 
 
-def judge(target: AdapterTarget) -> tuple[dict[str, Problem], Covered]:
+def judge(subject: AdapterSubject) -> tuple[dict[str, Problem], Covered]:
     """Run the check on every program of one operation."""
-    problems, covered = finished(POWER_LOSS.run(target, Budget(operations=1, seconds=600)))
+    problems, covered = finished(POWER_LOSS.run(subject, Budget(operations=1, seconds=600)))
     return {found.violation.requirement: found for found in problems}, covered
 
 
@@ -212,13 +212,13 @@ def test_a_right_adapter_passes(start: Start) -> None:
 
     assert problems == {}
     assert covered.is_conclusive
-    assert covered.profiles == CLAIMED
+    assert covered.crash_models == CLAIMED
     assert covered.counts["programs"] == 8
     assert covered.counts["images"] > 200
 
 
 @pytest.mark.parametrize(
-    ("bug", "requirement", "profile"),
+    ("bug", "requirement", "crash_model"),
     [
         ("no-sync", "JRN-3", "prefix"),
         ("no-directory-sync", "JRN-3", "adversarial"),
@@ -226,15 +226,15 @@ def test_a_right_adapter_passes(start: Start) -> None:
         ("dies", "REC-1", "prefix"),
     ],
 )
-def test_a_wrong_adapter_is_caught_in_the_mildest_profile(
-    bug: str, requirement: str, profile: str, start: Start
+def test_a_wrong_adapter_is_caught_in_the_mildest_crash_model(
+    bug: str, requirement: str, crash_model: str, start: Start
 ) -> None:
-    """Each bug shows in the profile that allows what it overlooks, and in none that is milder."""
+    """Each bug shows in the crash model that allows what it overlooks, and in no milder one."""
     problems, _ = judge(start(bug))
 
     case = problems[requirement].case
     assert isinstance(case, ProgramCase)
-    assert case.profile == profile
+    assert case.crash_model == crash_model
 
 
 def test_what_cannot_be_recorded_is_not_judged(start: Start) -> None:
@@ -263,25 +263,25 @@ def test_a_problem_shrinks(start: Start) -> None:
     program: Program = (Append(600), Append(24), Reopen(), Append(5))
     case = ProgramCase(program, OPTIONS, "adversarial")
     adapter = start("no-sync")
-    with for_case(adapter, case) as target:
-        trace = run(program, target, OPTIONS).filesystem.trace
-        findings = Explorer(target, OPTIONS, PROFILES["adversarial"], depth=1).explore(trace)
+    with for_case(adapter, case) as subject:
+        trace = run(program, subject, OPTIONS).filesystem.trace
+        findings = Explorer(subject, OPTIONS, CRASH_MODELS["adversarial"], depth=1).explore(trace)
         [finding] = [each for each in findings if each.violation.requirement == "JRN-3"]
-        smallest = shrink_problem(Problem(finding.violation, case, finding, trace), target)
+        smallest = shrink_problem(Problem(finding.violation, case, finding, trace), subject)
 
     assert isinstance(smallest.case, ProgramCase)
     assert smallest.case.program == (Append(5),)
-    assert smallest.case.profile == "prefix"
+    assert smallest.case.crash_model == "prefix"
 
 
-def test_barriers_of_an_adapter(recorded: Callable[..., RecordedTarget]) -> None:
+def test_barriers_of_an_adapter(recorded: Callable[..., RecordedSubject]) -> None:
     """The sync of an append is load-bearing; that of an empty new file is not."""
-    target = recorded()
-    trace = run((Append(5),), target, OPTIONS).filesystem.trace
+    subject = recorded()
+    trace = run((Append(5),), subject, OPTIONS).filesystem.trace
 
     found = {
-        (barrier.path, barrier.call): barrier.profile
-        for barrier in BarrierSearch(target, OPTIONS).barriers(trace)
+        (barrier.path, barrier.call): barrier.crash_model
+        for barrier in BarrierSearch(subject, OPTIONS).barriers(trace)
     }
 
     assert found == {
@@ -309,7 +309,7 @@ def none_left_alone(outcomes: Sequence[Recovered | None]) -> list[Recovered]:
 
 
 def test_a_resident_recovers_every_image_in_order(
-    recorded: Callable[..., RecordedTarget],
+    recorded: Callable[..., RecordedSubject],
 ) -> None:
     """More than are on their way at a time; each outcome belongs to its image."""
     outcomes = none_left_alone(recorded().recover_images(images(100), OPTIONS))
@@ -320,7 +320,7 @@ def test_a_resident_recovers_every_image_in_order(
     assert {each.error for each in outcomes} == {""}
 
 
-def test_a_resident_that_dies_is_replaced(recorded: Callable[..., RecordedTarget]) -> None:
+def test_a_resident_that_dies_is_replaced(recorded: Callable[..., RecordedSubject]) -> None:
     """Its death is the outcome of one image; the next is recovered by another process."""
     outcomes = none_left_alone(recorded("dies").recover_images(images(10), OPTIONS))
 
@@ -331,7 +331,7 @@ def test_a_resident_that_dies_is_replaced(recorded: Callable[..., RecordedTarget
 
 
 def test_recovery_that_is_a_matter_of_luck_is_noticed(
-    recorded: Callable[..., RecordedTarget],
+    recorded: Callable[..., RecordedSubject],
 ) -> None:
     """Some images are recovered twice, and another outcome violates REC-3."""
     right, wrong = recorded(), recorded("forgetful")
@@ -348,7 +348,7 @@ def test_recovery_that_is_a_matter_of_luck_is_noticed(
 # Failing calls
 
 
-def test_a_sync_can_be_made_to_fail(recorded: Callable[..., RecordedTarget]) -> None:
+def test_a_sync_can_be_made_to_fail(recorded: Callable[..., RecordedSubject]) -> None:
     """The fault strikes the call that the rehearsal has found, and no other."""
     running = run((Append(5), Fail(2, Fault.ERROR), Append(6)), recorded(), OPTIONS)
 
@@ -356,24 +356,24 @@ def test_a_sync_can_be_made_to_fail(recorded: Callable[..., RecordedTarget]) -> 
     assert running.filesystem.trace.events[-1] == Failed(1, False)
 
 
-def test_a_sync_that_failed_must_not_be_ignored(recorded: Callable[..., RecordedTarget]) -> None:
+def test_a_sync_that_failed_must_not_be_ignored(recorded: Callable[..., RecordedSubject]) -> None:
     """What was acknowledged after it is gone with the power."""
-    target = recorded("ignore-errors")
-    running = run((Fail(2, Fault.ERROR), Append(5)), target, OPTIONS)
+    subject = recorded("ignore-errors")
+    running = run((Fail(2, Fault.ERROR), Append(5)), subject, OPTIONS)
 
-    found = Explorer(target, OPTIONS, PROFILES["prefix"], depth=1).explore(
+    found = Explorer(subject, OPTIONS, CRASH_MODELS["prefix"], depth=1).explore(
         running.filesystem.trace, since=running.armed_after
     )
 
     assert [each.violation.requirement for each in found] == ["JRN-3"]
 
 
-def test_a_disk_can_be_full(recorded: Callable[..., RecordedTarget]) -> None:
+def test_a_disk_can_be_full(recorded: Callable[..., RecordedSubject]) -> None:
     """A write does nothing, or half of what it should; the half is really there."""
-    target = recorded()
+    subject = recorded()
 
-    nothing = run((Fail(1, Fault.NO_SPACE), Append(6)), target, OPTIONS)
-    half = run((Fail(1, Fault.SHORT_THEN_NO_SPACE), Append(6)), target, OPTIONS)
+    nothing = run((Fail(1, Fault.NO_SPACE), Append(6)), subject, OPTIONS)
+    half = run((Fail(1, Fault.SHORT_THEN_NO_SPACE), Append(6)), subject, OPTIONS)
 
     assert nothing.filesystem.struck_since(0)
     assert half.filesystem.struck_since(0)
@@ -382,7 +382,7 @@ def test_a_disk_can_be_full(recorded: Callable[..., RecordedTarget]) -> None:
 
 
 def test_an_opening_that_failed_with_the_disk_may_be_tried_again(
-    recorded: Callable[..., RecordedTarget],
+    recorded: Callable[..., RecordedSubject],
 ) -> None:
     """Recovery could not write; that is no violation if it can be opened afterwards."""
     program = (Append(6), Fail(3, Fault.SHORT_THEN_NO_SPACE), Reopen())
@@ -410,7 +410,9 @@ def test_record_and_explore(log: Path, tmp_path: Path) -> None:
 
     assert [each.exit_code for each in (made, shown, kept, broken, syncs)] == [0, 0, 0, 1, 0]
     assert json.loads(syncs.stdout)["score"] == pytest.approx(2 / 3)
-    counts = {each["profile"]: each["images"] for each in json.loads(shown.stdout)["profiles"]}
+    counts = {
+        each["crash_model"]: each["images"] for each in json.loads(shown.stdout)["crash_models"]
+    }
     assert counts["prefix"] == "10"
     assert "every promise is kept" in kept.output
 

@@ -17,15 +17,15 @@ from tornproof_conformance.cases.case import (
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.catalogue import CHECKS, JOURNAL_CHECKS
 from tornproof_conformance.checks.deferred_queues import DRAINER, SCHEDULES
-from tornproof_conformance.run.runner import check_target, checks_of
+from tornproof_conformance.run.runner import check_subject, checks_of
 from tornproof_conformance.scenarios import chain_verification, pairwise, queue_delivery
 from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_conformance.stream.run_events import RequirementJudged, RunFinished, ViolationFound
-from tornproof_conformance.subjects.reference import QUEUES, ReferenceTarget, find_target
-from tornproof_models.contract.delivery import Profile
+from tornproof_conformance.subjects.reference import QUEUES, ReferenceSubject, find_subject
+from tornproof_models.contract.delivery import Mode
 from tornproof_models.contract.delivery import Violation as Lost
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import JournalUnderTest, Options, Target
+from tornproof_models.crash.subject import JournalUnderTest, Options, Subject
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
@@ -77,8 +77,8 @@ def test_the_reference_comes_out_of_every_situation(name: str) -> None:
     """Nothing is violated, and each scenario applies to it."""
     scenario = {**CHAIN, **PAIRWISE, **DELIVERY}[name]
 
-    assert scenario.applies(ReferenceTarget())
-    assert scenario.judge(ReferenceTarget()) == []
+    assert scenario.applies(ReferenceSubject())
+    assert scenario.judge(ReferenceSubject()) == []
 
 
 @pytest.mark.parametrize("name", [*CHAIN, *PAIRWISE, *DELIVERY])
@@ -99,12 +99,12 @@ def test_a_journal_hears_nothing_of_them(name: str) -> None:
 )
 def test_wrong_queues_are_caught_by_situations(name: str, caught: set[str]) -> None:
     """Requirements whose breach the contract would report as another's."""
-    target = find_target(name)
+    subject = find_subject(name)
     found = {
         each.requirement
         for scenario in DELIVERY.values()
-        if scenario.applies(target)
-        for each in scenario.judge(target)
+        if scenario.applies(subject)
+        for each in scenario.judge(subject)
     }
     assert found == caught
 
@@ -112,10 +112,10 @@ def test_wrong_queues_are_caught_by_situations(name: str, caught: set[str]) -> N
 # Checks
 
 
-def verdicts(target: Target, directory: Path, *checks: str) -> dict[str, str]:
+def verdicts(subject: Subject, directory: Path, *checks: str) -> dict[str, str]:
     """Run checks and return the verdict on each requirement."""
-    chosen = [check for check in CHECKS if check.name in checks] or checks_of(target)
-    stream = check_target(target, budget=SMALL_BUDGET, reproducers=directory, checks=chosen)
+    chosen = [check for check in CHECKS if check.name in checks] or checks_of(subject)
+    stream = check_subject(subject, budget=SMALL_BUDGET, reproducers=directory, checks=chosen)
     return {e.requirement: e.verdict for e in stream if isinstance(e, RequirementJudged)}
 
 
@@ -123,20 +123,20 @@ def test_the_reference_is_judged_on_events_chain_and_drainer(tmp_path: Path) -> 
     """Every MUST of the three families is looked at by some check, and gets a verdict."""
     asked = {f"EVT-{n}" for n in range(1, 7)} | {f"CHN-{n}" for n in range(1, 9)}
     asked |= {f"DRN-{n}" for n in range(1, 19)} | {"SYS-1", "SYS-2"}
-    looked_at = {name for check in CHECKS for name in check.covers(ReferenceTarget())}
+    looked_at = {name for check in CHECKS for name in check.covers(ReferenceSubject())}
     assert asked <= looked_at
 
-    found = verdicts(ReferenceTarget(), tmp_path, "drainer-machine")
+    found = verdicts(ReferenceSubject(), tmp_path, "drainer-machine")
     assert {name: found.get(name) for name in DRAINER.requirements} == dict.fromkeys(
         DRAINER.requirements, "holds"
     )
 
 
-def test_which_checks_a_target_is_put_through() -> None:
+def test_which_checks_a_subject_is_put_through() -> None:
     """A journal those of journals; a queue those of queues; the reference all."""
-    assert checks_of(ReferenceTarget()) == CHECKS
+    assert checks_of(ReferenceSubject()) == CHECKS
     assert checks_of(SMALL) == JOURNAL_CHECKS
-    names = [check.name for check in checks_of(find_target("replays-twice"))]
+    names = [check.name for check in checks_of(find_subject("replays-twice"))]
     assert names == ["scenarios", "drainer", "drainer-machine"]
 
 
@@ -149,8 +149,8 @@ def test_which_checks_a_target_is_put_through() -> None:
 )
 def test_a_wrong_queue_does_not_conform(tmp_path: Path, name: str, requirement: str) -> None:
     """It is caught, shrunk and told; what was saved shows the same again."""
-    target = find_target(name)
-    stream = check_target(target, budget=SMALL_BUDGET, reproducers=tmp_path, checks=(DRAINER,))
+    subject = find_subject(name)
+    stream = check_subject(subject, budget=SMALL_BUDGET, reproducers=tmp_path, checks=(DRAINER,))
     events = list(stream)
 
     (told,) = [e for e in events if isinstance(e, ViolationFound) and e.requirement == requirement]
@@ -161,8 +161,8 @@ def test_a_wrong_queue_does_not_conform(tmp_path: Path, name: str, requirement: 
     assert not finished.conforms
     saved = reproducer.load(Path(told.reproducer))
     assert isinstance(saved.case, DeliveryCase)
-    assert requirement in {p.violation.requirement for p in try_case(saved.case, target)}
-    assert try_case(saved.case, ReferenceTarget()) == []
+    assert requirement in {p.violation.requirement for p in try_case(saved.case, subject)}
+    assert try_case(saved.case, ReferenceSubject()) == []
 
 
 @frozen
@@ -181,12 +181,12 @@ class WrongSchedules:
 
 def test_a_violating_schedule_is_a_problem_that_repeats() -> None:
     """With the schedule in words, and its bounds to walk again."""
-    target = WrongSchedules()
-    (problem,) = [each for each in SCHEDULES.run(target, Budget()) if isinstance(each, Problem)]
+    subject = WrongSchedules()
+    (problem,) = [each for each in SCHEDULES.run(subject, Budget()) if isinstance(each, Problem)]
 
     assert problem.case == ScheduleCase(2, 1, 1, ("one", "two"))
     assert decode_case(encode_case(problem.case)) == problem.case
-    assert [each.violation for each in try_case(problem.case, target)] == [problem.violation]
+    assert [each.violation for each in try_case(problem.case, subject)] == [problem.violation]
 
 
 def test_what_has_no_queue_is_told_so() -> None:
@@ -194,7 +194,7 @@ def test_what_has_no_queue_is_told_so() -> None:
     for check in (DRAINER, SCHEDULES):
         with pytest.raises(Invalid, match=SMALL.name):
             list(check.run(SMALL, Budget()))
-    for case in (DeliveryCase(Profile.DURABLE, ()), ScheduleCase(1, 1, 1, ())):
+    for case in (DeliveryCase(Mode.DURABLE, ()), ScheduleCase(1, 1, 1, ())):
         with pytest.raises(Invalid, match=SMALL.name):
             try_case(case, SMALL)
 
@@ -204,7 +204,7 @@ def test_what_has_no_queue_is_told_so() -> None:
 
 def test_every_step_survives_json(tmp_path: Path) -> None:
     """Through the schema of reproducers too."""
-    case = DeliveryCase(Profile.VOLATILE, EVERY_STEP)
+    case = DeliveryCase(Mode.VOLATILE, EVERY_STEP)
     assert decode_case(encode_case(case)) == case
 
     problem = Problem(Violation("DRN-1", "lost"), case)
@@ -223,7 +223,7 @@ def test_every_step_survives_json(tmp_path: Path) -> None:
 def test_a_damaged_program_is_refused(tmp_path: Path, step: dict[str, str]) -> None:
     """An unknown step, an unknown member, an unknown fault: one line, no traceback."""
     good = reproducer.reproducer_of(
-        Problem(Violation("DRN-1", "lost"), DeliveryCase(Profile.DURABLE, (Submit(),))), "reference"
+        Problem(Violation("DRN-1", "lost"), DeliveryCase(Mode.DURABLE, (Submit(),))), "reference"
     )
     path = tmp_path / "damaged.json"
     document = good.encode().replace('"encodable": true,', "")
@@ -236,8 +236,8 @@ def test_a_damaged_program_is_refused(tmp_path: Path, step: dict[str, str]) -> N
         reproducer.load(path)
 
 
-def test_every_miniature_of_a_queue_is_a_target() -> None:
+def test_every_miniature_of_a_queue_is_a_subject() -> None:
     """By its name on the command line; none of them hides one of a journal."""
-    assert all(find_target(name).name == name for name in QUEUES)
+    assert all(find_subject(name).name == name for name in QUEUES)
     with pytest.raises(Invalid, match="no journal"):
-        find_target("replays-twice").open(ModelFilesystem(), Options())
+        find_subject("replays-twice").open(ModelFilesystem(), Options())

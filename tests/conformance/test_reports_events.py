@@ -34,7 +34,7 @@ def test_a_file_tells_the_story_of_a_violation() -> None:
     """The smallest program, the crash in three lanes, the bytes and the records are there."""
     found = next(each for each in record_of(FAILING).violations if each.requirement == "REC-2")
     assert found.program == ("open(immediate, segments of 512 bytes)", "append(600 bytes)")
-    assert found.profile == "prefix"
+    assert found.crash_model == "prefix"
     lanes = {moment.lane for crash in found.crashes for moment in crash.after}
     assert lanes == {"calls", "writes", "syncs"}
     (file,) = found.crashes[0].files

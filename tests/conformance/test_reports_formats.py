@@ -115,15 +115,15 @@ def test_the_exit_code_says_what_came_out(record: RunRecord, code: int) -> None:
     assert record.exit_code == code
 
 
-def test_profiles_are_told_from_mild_to_harsh() -> None:
+def test_crash_models_are_told_from_mild_to_harsh() -> None:
     """Whichever check came first; one that is not known comes last."""
     record = record_of(PASSING)
     crashed = (("adversarial", "of-tomorrow"), ("process-kill",))
     checks = tuple(
-        evolve(check, profiles=profiles)
-        for check, profiles in zip(record.checks, crashed, strict=True)
+        evolve(check, crash_models=crash_models)
+        for check, crash_models in zip(record.checks, crashed, strict=True)
     )
-    told = evolve(record, checks=checks).profiles
+    told = evolve(record, checks=checks).crash_models
     assert told == ("process-kill", "adversarial", "of-tomorrow")
 
 

@@ -103,13 +103,13 @@ def test_hostile_text_is_shown_as_it_stands() -> None:
 
 
 def test_a_violation_is_told_to_the_end() -> None:
-    """Sentence, message, program, profile, lanes, crash, bytes, records and replay are there."""
+    """Sentence, message, program, crash model, lanes, bytes, records and replay are there."""
     text = " ".join(Page(render_page(RECORDS["failing"])).text.split())
     for part in (
         "REC-2 is violated",
         "The cut is durable before the first append after it.",
         "append(600 bytes)",
-        "Weakest sufficient profile prefix",
+        "Weakest sufficient crash model prefix",
         "calls page cache disk",
         "write 640 bytes at 0",
         "The power goes. bytes 512–1023 of",
@@ -123,7 +123,7 @@ def test_a_violation_is_told_to_the_end() -> None:
 
 
 def test_a_passing_page_says_what_it_rests_on() -> None:
-    """Verdict, figures, profiles, and each requirement with its checks."""
+    """Verdict, figures, crash models, and each requirement with its checks."""
     text = " ".join(Page(render_page(RECORDS["passing"])).text.split())
     figures = record_of(PASSING).figures
     assert "reference 0.1.0 conforms" in text

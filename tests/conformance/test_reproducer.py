@@ -19,12 +19,12 @@ from tornproof_conformance.cases.case import (
     VectorCase,
     try_case,
 )
-from tornproof_conformance.cases.shrinking import profile_of, repeat, shrink_problem
+from tornproof_conformance.cases.shrinking import crash_model_of, repeat, shrink_problem
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.machine import MACHINE
-from tornproof_conformance.run.runner import check_target
+from tornproof_conformance.run.runner import check_subject
 from tornproof_conformance.stream.run_events import ViolationFound
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import Append, Crash, Kill, Program, Rotate
 from tornproof_models.crash.subject import Options
@@ -35,11 +35,11 @@ FIRST = b"\xcd\x07\x2c\xd8\x62"
 
 
 def problem_of(
-    miniature: str, requirement: str, program: Program, profile: str | None, options: Options
+    miniature: str, requirement: str, program: Program, crash_model: str | None, options: Options
 ) -> Problem:
     """Shrink what a program shows of a miniature."""
-    case = ProgramCase(program, options, profile)
-    return shrink_problem(Problem(Violation(requirement, ""), case), find_target(miniature))
+    case = ProgramCase(program, options, crash_model)
+    return shrink_problem(Problem(Violation(requirement, ""), case), find_subject(miniature))
 
 
 @pytest.fixture
@@ -50,15 +50,15 @@ def lossy() -> Problem:
 
 
 def test_the_file_says_everything(lossy: Problem, tmp_path: Path) -> None:
-    """Program, trace, image, profile, what was owed, what came back, and the version."""
+    """Program, trace, image, crash model, what was owed, what came back, and the version."""
     path = reproducer.save(lossy, "acknowledged-before-fsync", tmp_path)
     document: dict[str, Any] = json.loads(path.read_text())
     assert path.name.startswith("JRN-3-")
     assert document["format"] == "tornproof-reproducer/2"
     assert document["suite"]
-    assert document["target"] == "acknowledged-before-fsync"
+    assert document["subject"] == "acknowledged-before-fsync"
     assert document["case"]["program"] == [{"step": "append", "size": 5}]
-    assert document["profile"] == "prefix"
+    assert document["crash_model"] == "prefix"
     assert document["trace"]["format"] == "tornproof-trace/2"
     (crash,) = document["crashes"]
     assert len(document["trace"]["events"]) >= crash["point"] > 0
@@ -104,7 +104,7 @@ def test_two_crashes_are_two_images(tmp_path: Path) -> None:
         "header-zeroed-during-repair", "REC-3", (Append(5), Append(5)), "adversarial", Options()
     )
     loaded = reproducer.load(reproducer.save(problem, "header-zeroed-during-repair", tmp_path))
-    assert loaded.profile == "process-kill"
+    assert loaded.crash_model == "process-kill"
     assert len(loaded.crashes) == 2
     assert loaded.crashes[0].image != loaded.crashes[1].image
 
@@ -159,45 +159,45 @@ def test_the_bytes_are_the_same_everywhere(tmp_path: Path) -> None:
 
 def test_every_violation_of_a_check_is_shrunk(tmp_path: Path) -> None:
     """What the machine finds is told as a program of a step and the crash of it."""
-    target = find_target("acknowledged-before-fsync")
+    subject = find_subject("acknowledged-before-fsync")
     found = [
         event
-        for event in check_target(
-            target, budget=Budget(1, 1, 40), reproducers=tmp_path, checks=(MACHINE,)
+        for event in check_subject(
+            subject, budget=Budget(1, 1, 40), reproducers=tmp_path, checks=(MACHINE,)
         )
         if isinstance(event, ViolationFound) and event.requirement == "JRN-3"
     ]
     (event,) = found
     (step,) = event.program[1:]
     assert step.startswith("append(")
-    assert event.profile == "prefix"
+    assert event.crash_model == "prefix"
     assert event.crashes[0].lost
     assert reproducer.load(Path(event.reproducer)).requirement == "JRN-3"
 
 
-def test_the_profile_of_a_case_is_that_of_its_harshest_crash() -> None:
-    """Crashes among the steps count as the one at the end does; no crash, no profile."""
+def test_the_crash_model_of_a_case_is_that_of_its_harshest_crash() -> None:
+    """Crashes among the steps count as the one at the end does; no crash, no crash model."""
     crashing = (Append(5), Crash("ext4-ordered", 3, 0), Append(5))
-    assert profile_of(ProgramCase(crashing, Options(), "prefix")) == "ext4-ordered"
-    assert profile_of(ProgramCase((Append(5), Kill()), Options())) is None
-    assert profile_of(ScenarioCase("one-writer")) is None
+    assert crash_model_of(ProgramCase(crashing, Options(), "prefix")) == "ext4-ordered"
+    assert crash_model_of(ProgramCase((Append(5), Kill()), Options())) is None
+    assert crash_model_of(ScenarioCase("one-writer")) is None
 
 
 def test_a_case_is_repeated_for_its_requirement(lossy: Problem) -> None:
     """Repeating shows the same crash on the same target, and nothing on a correct one."""
-    again = repeat(lossy.case, "JRN-3", find_target("acknowledged-before-fsync"))
+    again = repeat(lossy.case, "JRN-3", find_subject("acknowledged-before-fsync"))
     assert again is not None
     assert again.finding == lossy.finding
-    assert repeat(lossy.case, "JRN-3", find_target("reference")) is None
-    assert repeat(lossy.case, "JRN-1", find_target("acknowledged-before-fsync")) is None
+    assert repeat(lossy.case, "JRN-3", find_subject("reference")) is None
+    assert repeat(lossy.case, "JRN-1", find_subject("acknowledged-before-fsync")) is None
 
 
 def test_a_crash_after_a_crash_is_judged_by_what_was_owed_before() -> None:
     """A disk that is not new begins with debts: its first moments are no invention."""
     program = (Append(5), Crash("adversarial", 100, 0), Append(24))
-    for profile in ("process-kill", "prefix", "ext4-ordered", "adversarial"):
-        case = ProgramCase(program, Options(), profile)
-        assert try_case(case, find_target("reference")) == []
+    for crash_model in ("process-kill", "prefix", "ext4-ordered", "adversarial"):
+        case = ProgramCase(program, Options(), crash_model)
+        assert try_case(case, find_subject("reference")) == []
 
 
 DAMAGE: dict[str, tuple[tuple[str | int, ...], Any]] = {
@@ -207,10 +207,10 @@ DAMAGE: dict[str, tuple[tuple[str | int, ...], Any]] = {
     "missing size": (("case", "program", 0), {"step": "append"}),
     "surplus argument": (("case", "program", 0), {"step": "sync", "size": 5}),
     "unknown fault": (("case", "program", 0), {"step": "fail", "nth": 1, "fault": "fire"}),
-    "unknown profile": (("case", "profile"), "mars"),
-    "unknown crash profile": (
+    "unknown crash model": (("case", "crash_model"), "mars"),
+    "unknown crash crash model": (
         ("case", "program", 0),
-        {"step": "crash", "profile": "mars", "point": 0, "image": 0},
+        {"step": "crash", "crash_model": "mars", "point": 0, "image": 0},
     ),
     "options": (("case", "options"), {}),
     "trace": (("trace", "format"), "tornproof-trace/99"),

@@ -12,7 +12,7 @@ from tornproof.drainer.spool_identity import Identity, read_identity
 from tornproof.errors import QueueFull
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.scenarios import SCENARIOS
-from tornproof_conformance.subjects.reference import ReferenceTarget
+from tornproof_conformance.subjects.reference import ReferenceSubject
 from tornproof_models.disk.filesystem import ModelFilesystem
 
 SIGNED, QUOTA, OWN = (
@@ -26,12 +26,12 @@ SIGNED, QUOTA, OWN = (
 @pytest.mark.parametrize("name", [SIGNED, QUOTA, OWN])
 def test_the_reference_passes(name: str) -> None:
     """It has all three."""
-    assert SCENARIOS[name].applies(ReferenceTarget())
-    assert list(SCENARIOS[name].judge(ReferenceTarget())) == []
+    assert SCENARIOS[name].applies(ReferenceSubject())
+    assert list(SCENARIOS[name].judge(ReferenceSubject())) == []
 
 
 def judged(name: str) -> set[str]:
-    found = SCENARIOS[name].judge(ReferenceTarget())
+    found = SCENARIOS[name].judge(ReferenceSubject())
     return {violation.requirement for violation in found}
 
 

@@ -17,7 +17,7 @@ from tornproof_conformance.commands.vectors import command as vectors
 from tornproof_conformance.fuzzing.fuzzer import Fuzzing, fuzz
 from tornproof_conformance.specification.places import specification_directory
 from tornproof_conformance.stream.run_events import ViolationFound
-from tornproof_conformance.subjects.reference import ReferenceTarget, find_target
+from tornproof_conformance.subjects.reference import ReferenceSubject, find_subject
 from tornproof_conformance.vectors.frames import make_frame
 from tornproof_conformance.vectors.judging import judge_vector
 from tornproof_conformance.vectors.second_reading import read_directory
@@ -37,14 +37,14 @@ def tornproof(*arguments: str) -> Result:
     return CliRunner().invoke(vectors, arguments)
 
 
-def counterexample(target: str, case: Case, requirement: str) -> Reproducer:
+def counterexample(subject: str, case: Case, requirement: str) -> Reproducer:
     """Return the reproducer of what a case shows."""
     problem = next(
         each
-        for each in try_case(case, find_target(target))
+        for each in try_case(case, find_subject(subject))
         if each.violation.requirement == requirement
     )
-    return reproducer_of(problem, target)
+    return reproducer_of(problem, subject)
 
 
 def torn_tail() -> Reproducer:
@@ -100,15 +100,15 @@ def test_a_vector_says_what_the_frames_and_the_requirement_say() -> None:
     whole = sum(len(make_frame(payload)) for _, payload in vector.expect.records)
     assert content.startswith(b"".join(make_frame(each) for _, each in vector.expect.records))
     assert vector.expect.discarded_bytes == len(content) - whole > 0
-    assert judge_vector(vector, ReferenceTarget()) == []
-    assert judge_vector(vector, find_target("torn-tail-refused")) != []
+    assert judge_vector(vector, ReferenceSubject()) == []
+    assert judge_vector(vector, find_subject("torn-tail-refused")) != []
 
 
 def test_a_crash_inside_the_program_leaves_an_image_as_well() -> None:
     """Machines crash in the middle of a program; the image is that of the last crash."""
     for image in range(64):
         program = (Append(5), Append(5), Crash("adversarial", 99, image), Sync())
-        problems = try_case(ProgramCase(program, EVENTUAL), find_target("torn-tail-refused"))
+        problems = try_case(ProgramCase(program, EVENTUAL), find_subject("torn-tail-refused"))
         if problems:
             break
     saved = reproducer_of(problems[0], "torn-tail-refused")
@@ -116,8 +116,8 @@ def test_a_crash_inside_the_program_leaves_an_image_as_well() -> None:
 
     vector = image_vector(promoted(saved))
 
-    assert judge_vector(vector, find_target("torn-tail-refused")) != []
-    assert judge_vector(vector, ReferenceTarget()) == []
+    assert judge_vector(vector, find_subject("torn-tail-refused")) != []
+    assert judge_vector(vector, ReferenceSubject()) == []
 
 
 # What no image can say

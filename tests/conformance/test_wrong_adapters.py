@@ -13,7 +13,7 @@ from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.run.adapter_run import check_adapter, select
-from tornproof_conformance.run.runner import check_target
+from tornproof_conformance.run.runner import check_subject
 from tornproof_conformance.stream.run_events import Diagnosed, RunEvent, RunFinished, ViolationFound
 from tornproof_models.miniatures.journal_miniatures import MINIATURES
 
@@ -61,7 +61,7 @@ BROKEN = [
     ("WritesOutside", "writes outside"),
     ("Lingers", "lingers"),
     ("AnotherProtocol", "wrong protocol"),
-    ("UnknownProfile", "wrong protocol"),
+    ("UnknownCrashModel", "wrong protocol"),
     ("NoSuchClass", "exited"),
 ]
 """Each broken adapter, and the kind of the diagnosis."""
@@ -143,7 +143,7 @@ def test_the_exit_code_says_which_it_is(name: str, code: int, tmp_path: Path) ->
     [
         (["--only", "kills"], "kills"),
         (["--only", "exploration", "--", *broken("Journal")], "exploration"),
-        (["--target", "no-lock", "--", *broken("Journal")], "one of them"),
+        (["--miniature", "no-lock", "--", *broken("Journal")], "one of them"),
     ],
 )
 def test_what_does_not_go_together_is_a_mistake(arguments: list[str], word: str) -> None:
@@ -216,9 +216,9 @@ def test_a_process_that_ends_in_recovery_does_not_recover(tmp_path: Path) -> Non
 def served() -> Iterator[NamedAdapter]:
     """Every miniature, behind one command."""
     command = [sys.executable, str(HERE / "miniature_adapter.py")]
-    with NamedAdapter.running(command) as target:
-        assert isinstance(target, NamedAdapter)
-        yield target
+    with NamedAdapter.running(command) as subject:
+        assert isinstance(subject, NamedAdapter)
+        yield subject
 
 
 @pytest.mark.parametrize(
@@ -248,9 +248,9 @@ def test_a_miniature_out_of_process_is_found_out(
     """The same checks convict it as convict it in this process; its twin passes them."""
     checks = select(selection)
     served.serves = name
-    wrong = violated(check_target(served, budget=Budget(), reproducers=tmp_path, checks=checks))
+    wrong = violated(check_subject(served, budget=Budget(), reproducers=tmp_path, checks=checks))
     served.serves = "small-journal"
-    right = violated(check_target(served, budget=Budget(), reproducers=tmp_path, checks=checks))
+    right = violated(check_subject(served, budget=Budget(), reproducers=tmp_path, checks=checks))
 
     assert wrong & MINIATURES[name].breaks
     assert not right

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tornproof_conformance.checks.catalogue  # noqa: F401 - enters the exercises
 from click.testing import CliRunner
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import ExerciseCase
 from tornproof_conformance.cases.exercises import RECORDED, try_exercise
 from tornproof_conformance.cases.recorded_cases import for_case
@@ -18,7 +18,7 @@ from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.audit_index import ADAPTER_AUDITS, audit_vectors, shows_records
 from tornproof_conformance.checks.group_commits import ADAPTER_GROUP_COMMIT
 from tornproof_conformance.cli import main
-from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.recorder.strace import find_strace
 from tornproof_conformance.scenarios import SCENARIOS
@@ -41,16 +41,16 @@ def command(name: str) -> Sequence[str]:
 
 
 @contextmanager
-def running(name: str) -> Iterator[AdapterTarget]:
+def running(name: str) -> Iterator[AdapterSubject]:
     """Start one."""
-    with AdapterTarget.running(command(name)) as target:
-        yield target
+    with AdapterSubject.running(command(name)) as subject:
+        yield subject
 
 
-def found_by(exercised: str, target: AdapterTarget) -> set[str]:
+def found_by(exercised: str, subject: AdapterSubject) -> set[str]:
     """Put an adapter through an exercise, recorded if that takes it."""
-    with for_case(target, ExerciseCase(exercised)) as judged:
-        assert isinstance(judged, RecordedTarget) == (exercised in RECORDED)
+    with for_case(subject, ExerciseCase(exercised)) as judged:
+        assert isinstance(judged, RecordedSubject) == (exercised in RECORDED)
         return {violation.requirement for violation in try_exercise(exercised, judged, ())}
 
 
@@ -71,16 +71,16 @@ def found_by(exercised: str, target: AdapterTarget) -> set[str]:
 )
 def test_a_recording_convicts(name: str, exercised: str, expected: set[str]) -> None:
     """By syncs that are counted, that fail, or that are not there when the power goes."""
-    with running(name) as target:
-        assert expected <= found_by(exercised, target)
+    with running(name) as subject:
+        assert expected <= found_by(exercised, subject)
 
 
 def test_without_strace_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason names the package, and the requirements stay uncovered."""
     monkeypatch.setattr("shutil.which", lambda _: None)
     find_strace.cache_clear()
-    with running("OneSyncEach") as target:
-        problems, covered = finished(ADAPTER_GROUP_COMMIT.run(target, Budget()))
+    with running("OneSyncEach") as subject:
+        problems, covered = finished(ADAPTER_GROUP_COMMIT.run(subject, Budget()))
     find_strace.cache_clear()
 
     assert problems == []
@@ -92,8 +92,8 @@ def test_without_strace_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None
 @requirement("REC-9")
 def test_a_journal_in_memory_is_noticed() -> None:
     """One that reads all of its files at once holds them all."""
-    with running("ReadsAtOnce") as target:
-        assert found_by("memory", target) == {"REC-9"}
+    with running("ReadsAtOnce") as subject:
+        assert found_by("memory", subject) == {"REC-9"}
 
 
 @needs_proc
@@ -108,9 +108,9 @@ def test_a_journal_in_memory_is_noticed() -> None:
 )
 def test_a_situation_convicts(name: str, scenario: str, expected: str) -> None:
     """By the scenarios that are played in this process as well."""
-    with running(name) as target:
-        assert SCENARIOS[scenario].applies(target)
-        assert {each.requirement for each in SCENARIOS[scenario].judge(target)} == {expected}
+    with running(name) as subject:
+        assert SCENARIOS[scenario].applies(subject)
+        assert {each.requirement for each in SCENARIOS[scenario].judge(subject)} == {expected}
 
 
 @requirement("AUD-12", "AUD-16")
@@ -123,25 +123,25 @@ def test_a_situation_convicts(name: str, scenario: str, expected: str) -> None:
 )
 def test_a_vector_convicts(name: str, vector: str, expected: str) -> None:
     """By bytes that an adapter shows; who has no index of time breaks a SHOULD, and no MUST."""
-    with running(name) as target:
-        found = try_exercise("audit-vector", target, (vector,))
+    with running(name) as subject:
+        found = try_exercise("audit-vector", subject, (vector,))
 
     assert {violation.requirement for violation in found} == {expected}
 
 
 def test_who_shows_no_records_is_not_judged_by_them() -> None:
     """Then AUD-16 is left out."""
-    with running("NoIndexOfTime") as target:
-        assert shows_records(target)
-        assert "AUD-16" in ADAPTER_AUDITS.covers(target)
-        assert {case["kind"] for case in audit_vectors(target)} == {
+    with running("NoIndexOfTime") as subject:
+        assert shows_records(subject)
+        assert "AUD-16" in ADAPTER_AUDITS.covers(subject)
+        assert {case["kind"] for case in audit_vectors(subject)} == {
             "layout",
             "query",
             "puts",
             "record",
         }
-        target.implementation = target.implementation.__class__("index", claims=("audit/core",))
-        assert ADAPTER_AUDITS.requirements - ADAPTER_AUDITS.covers(target) == {
+        subject.implementation = subject.implementation.__class__("index", claims=("audit/core",))
+        assert ADAPTER_AUDITS.requirements - ADAPTER_AUDITS.covers(subject) == {
             "AUD-1",
             "AUD-2",
             "AUD-16",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import tornproof_conformance.checks.catalogue  # noqa: F401 - enters the exercises
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.arming import faults_of
 from tornproof_conformance.cases.exercises import try_exercise
 from tornproof_conformance.checks import Budget
@@ -21,7 +21,7 @@ from tornproof_conformance.run.adapter_run import check_adapter, select
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.stream.exit_codes import DOES_NOT_CONFORM
 from tornproof_conformance.stream.run_events import RequirementJudged, RunFinished
-from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Mode
 
 from tests.conformance.named_adapter import NamedAdapter
 
@@ -31,9 +31,9 @@ COMMAND = [sys.executable, str(Path(__file__).with_name("wrong_queues.py"))]
 @pytest.fixture(scope="module")
 def served() -> Iterator[NamedAdapter]:
     """Every wrong queue, and the right one, behind one command."""
-    with NamedAdapter.running(COMMAND, timeout=2.0) as target:
-        assert isinstance(target, NamedAdapter)
-        yield target
+    with NamedAdapter.running(COMMAND, timeout=2.0) as subject:
+        assert isinstance(subject, NamedAdapter)
+        yield subject
 
 
 CHAINS = (
@@ -102,8 +102,8 @@ def test_a_wrong_verification_of_an_old_chain_is_found_out(
     name: str, scenario: str, expected: str
 ) -> None:
     """By chains of v0.7 and v1.0 that were made for it."""
-    with AdapterTarget.running([*COMMAND, name]) as target:
-        found = SCENARIOS[scenario].judge(target)
+    with AdapterSubject.running([*COMMAND, name]) as subject:
+        found = SCENARIOS[scenario].judge(subject)
 
     assert {violation.requirement for violation in found} == {expected}
 
@@ -111,35 +111,35 @@ def test_a_wrong_verification_of_an_old_chain_is_found_out(
 FORMS = {"only-a-decision-that-blocks-makes-an-event", "an-event-has-one-form"}
 
 DRAINERS = (
-    ("KeepsInMemory", "what-is-admitted-survives", Profile.DURABLE, "DRN-3"),
-    ("BelievesTheCommit", "an-ambiguous-commit-is-looked-into", Profile.DURABLE, "DRN-7"),
-    ("DropsTheRefused", "what-the-dead-letters-refuse-stays", Profile.DURABLE, "DRN-10"),
-    ("WaitsForProducers", "a-closed-queue-has-landed-everything", Profile.DURABLE, "DRN-11"),
-    ("ClosesWithoutFlushing", "a-closed-queue-has-landed-everything", Profile.VOLATILE, "DRN-11"),
-    ("AdmitsWhenClosed", "a-closed-queue-has-landed-everything", Profile.DURABLE, "DRN-11"),
-    ("CountsOnce", "dead-letters-are-counted-or-it-is-an-error", Profile.DURABLE, "DRN-14"),
-    ("NoneIfUnknown", "dead-letters-are-counted-or-it-is-an-error", Profile.VOLATILE, "DRN-14"),
-    ("AdmitsWhatItCannotKeep", "what-is-too-large-is-refused-at-submit", Profile.DURABLE, "EVT-5"),
-    ("MintsTwice", "an-id-is-minted-once", Profile.DURABLE, "EVT-6"),
-    ("NewestFirst", "the-next-process-begins-with-what-was-left", Profile.DURABLE, "DRN-16"),
+    ("KeepsInMemory", "what-is-admitted-survives", Mode.DURABLE, "DRN-3"),
+    ("BelievesTheCommit", "an-ambiguous-commit-is-looked-into", Mode.DURABLE, "DRN-7"),
+    ("DropsTheRefused", "what-the-dead-letters-refuse-stays", Mode.DURABLE, "DRN-10"),
+    ("WaitsForProducers", "a-closed-queue-has-landed-everything", Mode.DURABLE, "DRN-11"),
+    ("ClosesWithoutFlushing", "a-closed-queue-has-landed-everything", Mode.VOLATILE, "DRN-11"),
+    ("AdmitsWhenClosed", "a-closed-queue-has-landed-everything", Mode.DURABLE, "DRN-11"),
+    ("CountsOnce", "dead-letters-are-counted-or-it-is-an-error", Mode.DURABLE, "DRN-14"),
+    ("NoneIfUnknown", "dead-letters-are-counted-or-it-is-an-error", Mode.VOLATILE, "DRN-14"),
+    ("AdmitsWhatItCannotKeep", "what-is-too-large-is-refused-at-submit", Mode.DURABLE, "EVT-5"),
+    ("MintsTwice", "an-id-is-minted-once", Mode.DURABLE, "EVT-6"),
+    ("NewestFirst", "the-next-process-begins-with-what-was-left", Mode.DURABLE, "DRN-16"),
     (
         "BeginsAfresh",
         "without-a-spool-a-crash-takes-what-had-not-landed",
-        Profile.VOLATILE,
+        Mode.VOLATILE,
         "DRN-18",
     ),
-    ("CountsNoLoss", "what-a-panic-takes-is-counted", Profile.VOLATILE, "DRN-18"),
+    ("CountsNoLoss", "what-a-panic-takes-is-counted", Mode.VOLATILE, "DRN-18"),
 )
 
 
 @requirement("DRN-3", "DRN-7", "DRN-10", "DRN-11", "DRN-14", "DRN-16", "DRN-18", "EVT-5", "EVT-6")
-@pytest.mark.parametrize(("name", "situation", "profile", "expected"), DRAINERS)
+@pytest.mark.parametrize(("name", "situation", "mode", "expected"), DRAINERS)
 def test_a_wrong_drainer_is_found_out(
-    name: str, situation: str, profile: Profile, expected: str, served: NamedAdapter
+    name: str, situation: str, mode: Mode, expected: str, served: NamedAdapter
 ) -> None:
     """By the situation that is about what it does wrong, and under that name."""
     served.serves = name
-    found = first_found(served, situation, profile)
+    found = first_found(served, situation, mode)
 
     assert found == {expected}
 
@@ -149,7 +149,7 @@ def test_a_wrong_drainer_is_found_out(
 def test_a_drainer_that_does_nothing_is_in_the_wrong(name: str, served: NamedAdapter) -> None:
     """What hangs or refuses is an answer like any other, and ends no run."""
     served.serves = name
-    durable = Profile.DURABLE.value
+    durable = Mode.DURABLE.value
 
     for asked, words, expected in (
         ("delivery", (durable,), "DRN-1"),
@@ -161,7 +161,7 @@ def test_a_drainer_that_does_nothing_is_in_the_wrong(name: str, served: NamedAda
 @requirement("DRN-3", "DRN-17")
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.parametrize(
-    ("name", "profile", "expected"),
+    ("name", "mode", "expected"),
     [
         ("AcknowledgesUnsynced", "prefix", "DRN-3"),
         ("CommitsToMemory", "prefix", "DRN-17"),
@@ -169,21 +169,21 @@ def test_a_drainer_that_does_nothing_is_in_the_wrong(name: str, served: NamedAda
     ],
 )
 def test_a_drainer_that_does_not_sync_is_found_out(
-    name: str, profile: str, expected: str | None
+    name: str, mode: str, expected: str | None
 ) -> None:
     """By cutting the power where it has promised something."""
-    with AdapterTarget.running([*COMMAND, name]) as target:
-        cuts = PowerCuts(target, record(target), until=0)
-        found = next(cuts.violations(profile, PASSES[0]), None)
+    with AdapterSubject.running([*COMMAND, name]) as subject:
+        cuts = PowerCuts(subject, record(subject), until=0)
+        found = next(cuts.violations(mode, PASSES[0]), None)
 
     assert cuts.images
     assert (found.requirement if found else None) == expected
 
 
-def first_found(served: NamedAdapter, situation: str, profile: Profile) -> set[str]:
+def first_found(served: NamedAdapter, situation: str, mode: Mode) -> set[str]:
     """Play a situation with one set of faults after the other, until something is found."""
     for faults in SITUATIONS[situation].programs(faults_of(served)):
-        words = (situation, profile.value, *map(str, faults))
+        words = (situation, mode.value, *map(str, faults))
         if found := try_exercise("queue-situation", served, words):
             return {violation.requirement for violation in found}
     return set()
@@ -191,10 +191,10 @@ def first_found(served: NamedAdapter, situation: str, profile: Profile) -> set[s
 
 def test_what_an_adapter_does_not_show_is_not_covered() -> None:
     """Without fault points there are restarts and endings; without a count, no DRN-14."""
-    with AdapterTarget.running([*COMMAND, "ShowsNothing"]) as target:
-        assert QUEUE_SITUATIONS.covers(target) == {"EVT-5", "DRN-3", "DRN-11", "DRN-16", "DRN-18"}
-        assert "DRN-15" not in DELIVERIES.covers(target)
-        assert {"CHN-2", "CHN-5", "CHN-8"}.isdisjoint(SCENARIOS_CHECK.covers(target))
+    with AdapterSubject.running([*COMMAND, "ShowsNothing"]) as subject:
+        assert QUEUE_SITUATIONS.covers(subject) == {"EVT-5", "DRN-3", "DRN-11", "DRN-16", "DRN-18"}
+        assert "DRN-15" not in DELIVERIES.covers(subject)
+        assert {"CHN-2", "CHN-5", "CHN-8"}.isdisjoint(SCENARIOS_CHECK.covers(subject))
 
 
 @pytest.mark.parametrize("name", sorted({scenario for _, scenario, _ in CHAINS} | FORMS))

@@ -11,7 +11,7 @@ from tornproof_conformance.cases.exercises import try_exercise
 from tornproof_conformance.checks.audit_index import audit_vectors
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.scenarios import SCENARIOS
-from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Mode
 
 from tests.conformance.named_adapter import NamedAdapter
 
@@ -20,9 +20,9 @@ from tests.conformance.named_adapter import NamedAdapter
 def served() -> Iterator[NamedAdapter]:
     """Every wrong subject, and the right ones, behind one command."""
     command = [sys.executable, str(Path(__file__).with_name("wrong_subjects.py"))]
-    with NamedAdapter.running(command) as target:
-        assert isinstance(target, NamedAdapter)
-        yield target
+    with NamedAdapter.running(command) as subject:
+        assert isinstance(subject, NamedAdapter)
+        yield subject
 
 
 @requirement("RDR-2", "RDR-5", "GRP-4", "SEG-7")
@@ -109,7 +109,7 @@ def test_the_reference_passes_what_the_wrong_ones_fail(served: NamedAdapter) -> 
 def test_every_fault_is_armed_alone_and_in_pairs(served: NamedAdapter) -> None:
     """Seven points, six actions where they make sense, two visits; two faults never at one."""
     faults = faults_of(served)
-    programs = list(programs_of(faults, Profile.DURABLE))
+    programs = list(programs_of(faults, Mode.DURABLE))
 
     assert len({fault.point for fault in faults}) == 7
     assert len(faults) == (4 * 7 + 2) * 2

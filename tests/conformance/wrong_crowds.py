@@ -177,7 +177,7 @@ if __name__ == "__main__":
     (name,) = sys.argv[1:]
     subject = globals()[name]()
     of_a_journal = isinstance(subject, Log)
-    adapter = Adapter(name, log.PROFILES if of_a_journal else audit_index.PROFILES)
+    adapter = Adapter(name, log.CRASH_MODELS if of_a_journal else audit_index.CRASH_MODELS)
     for each in dir(subject):
         if each.startswith(("journal_", "reader_", "audit_")):
             adapter.operation(getattr(subject, each))

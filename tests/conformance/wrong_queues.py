@@ -282,8 +282,8 @@ class Served:
 
 if __name__ == "__main__":
     served = Served(*(sys.argv[1:] or ["DeferredQueue"]))
-    profiles = ("drainer/durable", "drainer/volatile", "chain/v1", "chain/pairwise")
-    adapter = Adapter("wrong queues", profiles)
+    modes = ("drainer/durable", "drainer/volatile", "chain/v1", "chain/pairwise")
+    adapter = Adapter("wrong queues", modes)
     for name in dir(DeferredQueue):
         if name.startswith(("drainer_", "fault_")):
             adapter.operations[name.replace("_", ".", 1)] = served.operation(name)

@@ -182,7 +182,7 @@ if __name__ == "__main__":
     adapter = Adapter(
         "wrong subjects",
         [
-            *log.PROFILES,
+            *log.CRASH_MODELS,
             "audit/core",
             "audit/keys",
             "drainer/durable",

@@ -2,7 +2,7 @@
 Every image that a crash may leave, by the plainest means: the disk model's oracle.
 
 Takes every combination of versions, and throws away those that a sentence of
-`profiles.RULES` forbids.  Shares only the trace with what it judges; what a trace leaves
+`crash_models.RULES` forbids.  Shares only the trace with what it judges; what a trace leaves
 on the disk it takes from `plain_disk`, as the checker of certificates does.
 """
 
@@ -42,7 +42,7 @@ class ThoroughDisk(Disk):
         """Return what a register may hold, the blocks of deleted files included."""
         kind, inode, *rest = register
         found = super().unkept(register)
-        if kind == "data" and self.profile == "recycled-blocks":
+        if kind == "data" and self.crash_model == "recycled-blocks":
             exposed = rest[0] * self.sector >= self.floor["size", inode]
             found += [content for n, content in self.deleted if exposed and n == rest[0]]
         return list(dict.fromkeys(found))
@@ -53,9 +53,9 @@ def named_files(state: State) -> set[int]:
     return {inode for key, inode in state.items() if key[0] == "name" and ("size", inode) in state}
 
 
-def images(trace: t.Trace, profile: str) -> set[Key]:
+def images(trace: t.Trace, crash_model: str) -> set[Key]:
     """Return the key of every image that a crash at the end of a trace may leave."""
-    disk = ThoroughDisk(profile, SECTOR, BLOCK)
+    disk = ThoroughDisk(crash_model, SECTOR, BLOCK)
     disk.begin(trace.initial)
     for event in trace.events:
         disk.replay(event)

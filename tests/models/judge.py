@@ -3,7 +3,7 @@
 from functools import cache
 from itertools import count, islice
 
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Trace
@@ -13,13 +13,13 @@ from tests.models.brute_force import BLOCK, SECTOR, Key
 from tests.models.traces import random_run
 
 
-def space_of(trace: Trace, profile: str) -> ImageSpace:
+def space_of(trace: Trace, crash_model: str) -> ImageSpace:
     """Return the images that a crash at the end of a trace may leave."""
     registers = Registers.of(
-        trace.initial, PROFILES[profile].floors, sector_bytes=SECTOR, block_bytes=BLOCK
+        trace.initial, CRASH_MODELS[crash_model].floors, sector_bytes=SECTOR, block_bytes=BLOCK
     )
     registers.replay(trace.events)
-    return ImageSpace(registers, PROFILES[profile])
+    return ImageSpace(registers, CRASH_MODELS[crash_model])
 
 
 def images_of(space: ImageSpace) -> set[Key]:
@@ -28,7 +28,7 @@ def images_of(space: ImageSpace) -> set[Key]:
 
 
 PROGRAMS = 1_000
-"""How many random programs the model and brute force are compared on, in each profile."""
+"""How many random programs the model and brute force are compared on, in each crash model."""
 
 
 @cache
@@ -40,6 +40,6 @@ def random_programs() -> list[Trace]:
 
 
 @cache
-def truth(number: int, profile: str) -> set[Key]:
+def truth(number: int, crash_model: str) -> set[Key]:
     """Return all that one of them may leave, by brute force."""
-    return brute_force.images(random_programs()[number], profile)
+    return brute_force.images(random_programs()[number], crash_model)

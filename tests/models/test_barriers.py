@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models import barriers as barriers_module
 from tornproof_models.barriers import Barrier, BarrierSearch, Verdict, call_of, score, without
 from tornproof_models.crash import program as steps
@@ -11,34 +11,34 @@ from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Append, Kill, Program, Reopen, Step
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.trace import Acked, Failed, Flushed, Invoked, Observed, Sync, Trace
 
-REFERENCE = find_target("reference")
+REFERENCE = find_subject("reference")
 EVENTUAL = Options(durability="eventual", segment_bytes=4096)
 IMMEDIATE = Options(segment_bytes=4096)
 
 
-def trace_of(program: Program, options: Options, target: str = "reference") -> Trace:
+def trace_of(program: Program, options: Options, subject: str = "reference") -> Trace:
     """Run a program that nothing goes wrong in."""
-    running = run(program, find_target(target), options)
+    running = run(program, find_subject(subject), options)
     assert running.violations == []
     return running.filesystem.trace
 
 
-def search(program: Program, options: Options, target: str = "reference") -> list[Barrier]:
+def search(program: Program, options: Options, subject: str = "reference") -> list[Barrier]:
     """Take away each sync of a program."""
-    finder = BarrierSearch(find_target(target), options)
-    trace = trace_of(program, options, target)
+    finder = BarrierSearch(find_subject(subject), options)
+    trace = trace_of(program, options, subject)
     assert finder.broken(trace) is None
     return list(finder.barriers(trace))
 
 
 def shown(found: Sequence[Barrier]) -> list[tuple[str, str, str | None, str | None]]:
-    """Return (what is synced, for which call, weakest profile, requirement) of each."""
+    """Return (what is synced, for which call, weakest crash model, requirement) of each."""
     return [
-        (b.path, b.call, b.profile, b.finding.violation.requirement if b.finding else None)
+        (b.path, b.call, b.crash_model, b.finding.violation.requirement if b.finding else None)
         for b in found
     ]
 
@@ -77,7 +77,7 @@ def test_sealing_matters_under_ext4() -> None:
     program: tuple[Step, ...] = (Append(600), steps.Rotate(), Append(5), steps.Sync())
     found = {(b.path, b.event): b for b in search(program, EVENTUAL)}
     sealing = next(b for (path, _), b in found.items() if path.endswith("0000.wal"))
-    assert sealing.profile == "ext4-ordered"
+    assert sealing.crash_model == "ext4-ordered"
 
 
 def test_of_two_equal_syncs_neither_is_needed() -> None:
@@ -94,19 +94,19 @@ def test_what_is_skipped_before_the_sync_shows_nothing_new() -> None:
     trace = trace_of((Append(5), Kill()), EVENTUAL)
     for barrier in BarrierSearch(REFERENCE, EVENTUAL).barriers(trace):
         weakest = None
-        for profile in CLAIMED:
-            explorer = Explorer(REFERENCE, EVENTUAL, PROFILES[profile])
+        for crash_model in CLAIMED:
+            explorer = Explorer(REFERENCE, EVENTUAL, CRASH_MODELS[crash_model])
             if weakest is None and explorer.explore(without(trace, barrier.event)):
-                weakest = profile
-        assert weakest == barrier.profile
+                weakest = crash_model
+        assert weakest == barrier.crash_model
 
 
-def test_a_profile_is_the_mildest_that_suffices() -> None:
-    """In the profile before the one named, nothing breaks."""
+def test_a_crash_model_is_the_mildest_that_suffices() -> None:
+    """In the crash model before the one named, nothing breaks."""
     trace = trace_of((Append(5),), IMMEDIATE)
     for barrier in BarrierSearch(REFERENCE, IMMEDIATE).barriers(trace):
-        milder = CLAIMED[: CLAIMED.index(barrier.profile)] if barrier.profile else CLAIMED
-        finder = BarrierSearch(REFERENCE, IMMEDIATE, profiles=milder)
+        milder = CLAIMED[: CLAIMED.index(barrier.crash_model)] if barrier.crash_model else CLAIMED
+        finder = BarrierSearch(REFERENCE, IMMEDIATE, crash_models=milder)
         again = {each.event: each for each in finder.barriers(trace)}
         assert again[barrier.event].finding is None
 
@@ -114,15 +114,15 @@ def test_a_profile_is_the_mildest_that_suffices() -> None:
 def test_a_kill_shows_no_missing_sync() -> None:
     """In `process-kill` not one sync is load-bearing: why kill tests cannot find these bugs."""
     trace = trace_of((Append(5), Kill(), Append(5)), EVENTUAL)
-    finder = BarrierSearch(REFERENCE, EVENTUAL, profiles=("process-kill",))
+    finder = BarrierSearch(REFERENCE, EVENTUAL, crash_models=("process-kill",))
     assert score(list(finder.barriers(trace))) == 0
 
 
 def test_a_trace_that_breaks_with_all_its_syncs_is_told_apart() -> None:
     """A journal that acknowledges too early breaks in `prefix` before any sync is taken away."""
-    target = find_target("acknowledged-before-fsync")
-    trace = run((Append(5),), target, IMMEDIATE).filesystem.trace
-    broken = BarrierSearch(target, IMMEDIATE).broken(trace)
+    subject = find_subject("acknowledged-before-fsync")
+    trace = run((Append(5),), subject, IMMEDIATE).filesystem.trace
+    broken = BarrierSearch(subject, IMMEDIATE).broken(trace)
     assert broken is not None
     assert (broken[0], broken[1].violation.requirement) == ("prefix", "JRN-3")
 

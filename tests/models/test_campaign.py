@@ -12,7 +12,7 @@ import pytest
 from distributed import LocalCluster
 from tornproof.errors import Invalid
 from tornproof_conformance.checks.exploration import ALPHABET
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.campaigns import engine
 from tornproof_models.campaigns.archive import Archive
 from tornproof_models.campaigns.campaign import (
@@ -30,9 +30,9 @@ from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Reopen, Rotate
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.trace import Event
-from tornproof_models.miniatures.journal_miniatures import MiniatureTarget
+from tornproof_models.miniatures.journal_miniatures import MiniatureSubject
 from tornproof_models.miniatures.small_journal import SmallJournal
 
 HERE = Workers(1)
@@ -45,9 +45,9 @@ FAULTY = (
 )
 
 
-def campaign(target: str = FAULTY[0], operations: int = 1, shards: int = 5) -> Campaign:
+def campaign(subject: str = FAULTY[0], operations: int = 1, shards: int = 5) -> Campaign:
     """Make a small campaign."""
-    return Campaign(find_target(target), ALPHABET, operations, shards=shards)
+    return Campaign(find_subject(subject), ALPHABET, operations, shards=shards)
 
 
 def explore(campaign: Campaign, workers: Workers = HERE) -> Explored:
@@ -74,7 +74,7 @@ def prefixes(events: list[Event]) -> list[bytes]:
 @pytest.mark.parametrize("durability", ["immediate", "eventual"])
 def test_a_plan_looks_at_every_moment_of_every_program_once(durability: str) -> None:
     """The moments in which units are crashed are all there are, without repetition."""
-    small = Campaign(find_target("reference"), ALPHABET, 3, durabilities=(durability,))
+    small = Campaign(find_subject("reference"), ALPHABET, 3, durabilities=(durability,))
     everything = {
         moment
         for length in range(4)
@@ -96,7 +96,7 @@ def test_a_plan_looks_at_every_moment_of_every_program_once(durability: str) -> 
 def test_equal_traces_are_explored_once() -> None:
     """Programs that only do what others did, like a second rotation of nothing, are left out."""
     small = Campaign(
-        find_target("reference"), (Append(5), Rotate()), 2, durabilities=("immediate",)
+        find_subject("reference"), (Append(5), Rotate()), 2, durabilities=("immediate",)
     )
     append, rotate = 0, 1
 
@@ -123,11 +123,11 @@ class Shy(SmallJournal):
 
 def test_a_program_that_is_wrong_while_it_lives_covers_nothing() -> None:
     """It is not crashed, so the program that goes on from it is crashed in its place."""
-    small = Campaign(MiniatureTarget("shy", Shy), (Append(5),), 2, durabilities=("immediate",))
+    small = Campaign(MiniatureSubject("shy", Shy), (Append(5),), 2, durabilities=("immediate",))
     planned = plan(small, HERE)
     opened = len(small.run((), "immediate").filesystem.events)
 
-    assert [(each.requirement, each.profile, each.word) for each in planned.alive] == [
+    assert [(each.requirement, each.crash_model, each.word) for each in planned.alive] == [
         ("JRN-5", None, (0,))
     ]
     assert planned.units == (Unit((), 0), Unit((0, 0), opened))
@@ -145,22 +145,22 @@ def first_violations(small: Campaign) -> dict[str, tuple[str | None, Word]]:
     for (word, _), run in running.items():
         for violation in run.violations:
             found.setdefault(violation.requirement, (None, word))
-    for profile in CLAIMED:
+    for crash_model in CLAIMED:
         for (word, durability), run in running.items():
             if not run.violations:
                 options = Options(durability=durability)
-                explorer = Explorer(small.target, options, PROFILES[profile])
+                explorer = Explorer(small.subject, options, CRASH_MODELS[crash_model])
                 for finding in explorer.explore(run.filesystem.trace):
-                    found.setdefault(finding.violation.requirement, (profile, word))
+                    found.setdefault(finding.violation.requirement, (crash_model, word))
     return found
 
 
-@pytest.mark.parametrize("target", FAULTY)
-def test_a_campaign_finds_what_plain_exploration_finds(target: str) -> None:
-    """Each requirement is violated by the same shortest program in the same mildest profile."""
-    small = Campaign(find_target(target), (Append(5), Append(600), Reopen()), 2)
+@pytest.mark.parametrize("subject", FAULTY)
+def test_a_campaign_finds_what_plain_exploration_finds(subject: str) -> None:
+    """Each requirement is violated by the same shortest program in the same mildest crash model."""
+    small = Campaign(find_subject(subject), (Append(5), Append(600), Reopen()), 2)
 
-    found = {each.requirement: (each.profile, each.word) for each in explore(small).discoveries}
+    found = {each.requirement: (each.crash_model, each.word) for each in explore(small).discoveries}
 
     assert found == first_violations(small)
     assert found
@@ -174,7 +174,7 @@ def test_the_sum_does_not_depend_on_the_shards_nor_on_their_order() -> None:
     results = []
     for shards in (1, 7, 100):
         small = Campaign(
-            find_target("appends-behind-a-torn-tail"), ALPHABET, 2, MILD, shards=shards
+            find_subject("appends-behind-a-torn-tail"), ALPHABET, 2, MILD, shards=shards
         )
         explored = [explore_shard(small, shard) for shard in plan(small, HERE).shards]
         assert sorted(number for number, _ in explored) == list(range(shards))
@@ -271,10 +271,10 @@ def test_what_is_saved_is_loaded(small: Campaign, planned: Plan, tmp_path: Path)
 
 def other_campaigns() -> Iterator[tuple[str, Campaign]]:
     """Yield campaigns that differ in one thing, and the thing."""
-    yield "target", campaign("reference")
+    yield "subject", campaign("reference")
     yield "operations", campaign(operations=2)
     yield "shards", campaign(shards=6)
-    yield "profiles", Campaign(find_target(FAULTY[0]), ALPHABET, 1, MILD, shards=5)
+    yield "crash_models", Campaign(find_subject(FAULTY[0]), ALPHABET, 1, MILD, shards=5)
 
 
 @pytest.mark.parametrize(

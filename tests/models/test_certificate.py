@@ -12,7 +12,7 @@ from unittest.mock import ANY
 import pytest
 from attrs import evolve
 from tornproof.errors import Invalid
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.certificates import certificate
 from tornproof_models.certificates.certificate import (
     certify,
@@ -44,27 +44,27 @@ from tests.models.brute_force import images as images_by_brute_force
 from tests.models.judge import space_of
 from tests.models.traces import random_run
 
-REFERENCE = find_target("reference")
+REFERENCE = find_subject("reference")
 OPTIONS = Options(durability="eventual", segment_bytes=2048)
 PROGRAM = (Append(5), Append(600), Kill(), Append(472), Append(472), Reopen())
 Document = dict[str, Any]
 
 
-def write(profile: str = "adversarial") -> Document:
+def write(crash_model: str = "adversarial") -> Document:
     """Certify a program with all kinds of promises, and read it as a stranger does."""
     trace = run(PROGRAM, REFERENCE, OPTIONS).filesystem.trace
-    document, _ = certify(REFERENCE, OPTIONS, trace, profile)
+    document, _ = certify(REFERENCE, OPTIONS, trace, crash_model)
     return dict(json.loads(encode_certificate(document)))
 
 
 @cache
-def _good(profile: str) -> bytes:
-    return encode_certificate(write(profile))
+def _good(crash_model: str) -> bytes:
+    return encode_certificate(write(crash_model))
 
 
-def good(profile: str = "adversarial") -> Document:
+def good(crash_model: str = "adversarial") -> Document:
     """Return a good certificate, to be spoilt."""
-    return dict(json.loads(_good(profile)))
+    return dict(json.loads(_good(crash_model)))
 
 
 def again(image: Image) -> tuple[dict[str, Any], list[Event]]:
@@ -82,10 +82,10 @@ def crashed(document: Document) -> list[Any]:
 # Good ones
 
 
-@pytest.mark.parametrize("profile", CLAIMED)
-def test_a_certificate_of_the_reference_is_valid(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", CLAIMED)
+def test_a_certificate_of_the_reference_is_valid(crash_model: str) -> None:
     """Two crashes deep, all is as it says, and both ends of every part recover so."""
-    document = write(profile)
+    document = write(crash_model)
     assert document["crashes"] == 2
     assert len(crashed(document)) > 10
     checked = check_certificate(document, again)
@@ -114,27 +114,27 @@ def test_the_same_exploration_gives_the_same_bytes() -> None:
 
 def test_the_certificate_of_a_broken_journal_is_refuted() -> None:
     """The checker judges outcomes by itself and finds the promise that is broken."""
-    target = find_target("acknowledged-before-fsync")
-    trace = run((Append(5),), target, Options()).filesystem.trace
-    document, findings = certify(target, Options(), trace, "prefix")
+    subject = find_subject("acknowledged-before-fsync")
+    trace = run((Append(5),), subject, Options()).filesystem.trace
+    document, findings = certify(subject, Options(), trace, "prefix")
     assert "JRN-3" in [finding.violation.requirement for finding in findings]
     checked = check_certificate(json.loads(encode_certificate(document)))
     assert "the promises do not hold: the record at offset 0 is gone" in checked.refutation
 
 
-@pytest.mark.parametrize("profile", CLAIMED)
-def test_the_checker_counts_as_the_enumerator_does(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", CLAIMED)
+def test_the_checker_counts_as_the_enumerator_does(crash_model: str) -> None:
     """On random traces both count the same, and the ends of the whole are images of brute force."""
     for seed in range(250):
         trace = random_run(seed).trace
-        disk = Disk(profile, SECTOR, BLOCK)
+        disk = Disk(crash_model, SECTOR, BLOCK)
         disk.begin(trace.initial)
         for event in trace.events:
             disk.replay(event)
         crash = Crash(disk)
-        assert crash.count() == space_of(trace, profile).count(), seed
+        assert crash.count() == space_of(trace, crash_model).count(), seed
         if seed % 5 == 0:
-            possible = images_by_brute_force(trace, profile)
+            possible = images_by_brute_force(trace, crash_model)
             assert {image.key for image in crash.ends(WHOLE)} <= possible, seed
 
 
@@ -331,7 +331,7 @@ def test_a_forgery_is_refuted(forge: Callable[[Document], None]) -> None:
         {},
         {"format": "tornproof-certificate/2"},
         {"format": "tornproof-certificate/3"},
-        {"format": "tornproof-certificate/3", "trace": {}, "profile": "prefix"},
+        {"format": "tornproof-certificate/3", "trace": {}, "crash_model": "prefix"},
     ],
 )
 def test_what_is_no_certificate_is_refused(document: Any) -> None:
@@ -409,7 +409,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     ),
     "a sync covers everything": (Registers, "_covered_by", sync_covers_all),
     "adversarial keeps an order": (
-        crash_models.Profile,
+        crash_models.CrashModel,
         "implications",
         lambda _, versions: [
             *crash_models._register_order(versions),
@@ -452,9 +452,9 @@ def test_a_bug_in_the_explorer_is_noticed(name: str, monkeypatch: pytest.MonkeyP
 
 def misjudged() -> Iterator[str]:
     """Yield what the checker gets wrong: good certificates it refutes, forgeries it passes."""
-    for profile in ("adversarial", "ext4-ordered"):
-        if verdict(good(profile)):
-            yield f"good in {profile}"
+    for crash_model in ("adversarial", "ext4-ordered"):
+        if verdict(good(crash_model)):
+            yield f"good in {crash_model}"
     for forge in FORGERIES:
         document = good()
         forge(document)

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.machines.cursor_machine import ReferenceConsumers, cursor_machine
 from tornproof_models.miniatures.cleanup_miniatures import (
     CLEANERS,
@@ -14,17 +14,17 @@ from tornproof_models.miniatures.cleanup_miniatures import (
     SMALL_CONSUMERS,
 )
 from tornproof_models.readers.cleanup_explorer import FILLED, explore_programs
-from tornproof_models.readers.programs import ConsumerTarget
+from tornproof_models.readers.programs import ConsumerSubject
 
-TARGETS: tuple[ConsumerTarget, ...] = (ReferenceConsumers(), SMALL_CONSUMERS)
+TARGETS: tuple[ConsumerSubject, ...] = (ReferenceConsumers(), SMALL_CONSUMERS)
 
 
 @requirement("CUR-1", "CUR-2", "CUR-3", "SEG-7", "SEG-9")
-@pytest.mark.parametrize("profile", CLAIMED)
-@pytest.mark.parametrize("target", TARGETS, ids=[target.name for target in TARGETS])
-def test_every_image_of_every_small_program(target: ConsumerTarget, profile: str) -> None:
+@pytest.mark.parametrize("crash_model", CLAIMED)
+@pytest.mark.parametrize("subject", TARGETS, ids=[subject.name for subject in TARGETS])
+def test_every_image_of_every_small_program(subject: ConsumerSubject, crash_model: str) -> None:
     """Cursors move, consumers die anywhere, cleanup runs, and the power goes at any moment."""
-    explored = explore_programs(target, PROFILES[profile], 2)
+    explored = explore_programs(subject, CRASH_MODELS[crash_model], 2)
     assert explored.violations == ()
     assert explored.programs > 60
     assert explored.images > 400
@@ -43,14 +43,14 @@ def test_long_random_programs(durability: str) -> None:
 
 
 def caught(name: str) -> tuple[str, str, int] | None:
-    """Return (requirement, weakest profile, steps) of what catches a miniature first."""
-    target = CONSUMERS[name]
+    """Return (requirement, weakest crash model, steps) of what catches a miniature first."""
+    subject = CONSUMERS[name]
     breaks = CLEANERS[name].breaks if name in CLEANERS else CURSORS[name].breaks
-    for profile in CLAIMED:
-        explored = explore_programs(target, PROFILES[profile], 2)
+    for crash_model in CLAIMED:
+        explored = explore_programs(subject, CRASH_MODELS[crash_model], 2)
         for violation in explored.violations:
             if violation.requirement in breaks:
-                return violation.requirement, profile, len(explored.program) - len(FILLED)
+                return violation.requirement, crash_model, len(explored.program) - len(FILLED)
     return None
 
 
@@ -58,10 +58,10 @@ def test_every_miniature_is_caught(capsys: pytest.CaptureFixture[str]) -> None:
     """The kill table: what each wrong cleaner or cursor violates, and where it shows."""
     table = {name: caught(name) for name in CONSUMERS}
     with capsys.disabled():
-        print(f"\n{'cleaner or cursor':<30}{'violates':<10}{'weakest profile':<17}steps")
+        print(f"\n{'cleaner or cursor':<30}{'violates':<10}{'weakest crash_model':<17}steps")
         for name, row in table.items():
-            requirement_id, profile, steps = row or ("NOT CAUGHT", "", 0)
-            print(f"{name:<30}{requirement_id:<10}{profile:<17}{steps or ''}")
+            requirement_id, crash_model, steps = row or ("NOT CAUGHT", "", 0)
+            print(f"{name:<30}{requirement_id:<10}{crash_model:<17}{steps or ''}")
     assert [name for name, row in table.items() if row is None] == []
     assert len(table) >= 8
 

@@ -14,8 +14,8 @@ from tornproof_models.contract.delivery import (
     Drain,
     Fact,
     Fault,
+    Mode,
     Outcome,
-    Profile,
     Replayed,
     Seen,
     State,
@@ -42,9 +42,9 @@ def chain(*ids: str) -> tuple[ChainRow, ...]:
 GOOD = State(chain("a", "b"), (), quiescent=True)
 
 
-def broken(history: Sequence[Fact], state: State, profile: Profile = Profile.DURABLE) -> list[str]:
+def broken(history: Sequence[Fact], state: State, mode: Mode = Mode.DURABLE) -> list[str]:
     """The requirements that are violated."""
-    return [violation.requirement for violation in judge(history, state, profile=profile)]
+    return [violation.requirement for violation in judge(history, state, mode=mode)]
 
 
 @requirement("DRN-1")
@@ -245,15 +245,15 @@ def test_a_replay_moves_no_counter() -> None:
 
 
 @requirement("DRN-18")
-def test_the_volatile_profile_forgives_what_a_death_or_a_panic_took() -> None:
+def test_the_volatile_mode_forgives_what_a_death_or_a_panic_took() -> None:
     """And nothing that was admitted after it, nor anything twice."""
     nothing = State((), (), quiescent=True)
     for fall in (Died((), ()), Struck(Fault.PANIC)):
-        assert broken((A, fall), nothing, Profile.VOLATILE) == []
+        assert broken((A, fall), nothing, Mode.VOLATILE) == []
         assert broken((A, fall), nothing) == ["DRN-1"]
-        assert broken((A, fall, B), nothing, Profile.VOLATILE) == ["DRN-1"]
+        assert broken((A, fall, B), nothing, Mode.VOLATILE) == ["DRN-1"]
     doubled = State(chain("a", "a"), (), quiescent=True)
-    assert broken((A, Died((), ())), doubled, Profile.VOLATILE) == ["DRN-1"]
+    assert broken((A, Died((), ())), doubled, Mode.VOLATILE) == ["DRN-1"]
 
 
 @requirement("DRN-13", "DRN-18")
@@ -264,9 +264,9 @@ def test_who_gave_up_in_a_commit_cannot_count_what_came_of_it() -> None:
     counted = evolve(COUNTED, counters=counters)
     wrong = evolve(COUNTED, counters=evolve(counters, lost=2, dead_lettered=0, chained=1))
 
-    assert broken((*HISTORY, GONE, PERMANENT, panic), counted, Profile.VOLATILE) == []
-    assert set(broken((*HISTORY, GONE, PERMANENT), counted, Profile.VOLATILE)) == {"DRN-13"}
-    assert "DRN-13" in broken((*HISTORY, GONE, PERMANENT, panic), wrong, Profile.VOLATILE)
+    assert broken((*HISTORY, GONE, PERMANENT, panic), counted, Mode.VOLATILE) == []
+    assert set(broken((*HISTORY, GONE, PERMANENT), counted, Mode.VOLATILE)) == {"DRN-13"}
+    assert "DRN-13" in broken((*HISTORY, GONE, PERMANENT, panic), wrong, Mode.VOLATILE)
 
 
 @requirement("DRN-12")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from tornproof_models.certificates.checker import plain_disk
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.image_digests import digested
 from tornproof_models.disk.images import ImageSpace
@@ -26,30 +26,30 @@ from tests.models.traces import random_run, traces
 SOME = 150
 """How many of them the costlier properties are tried on."""
 
-POWER_LOST = [name for name in PROFILES if name != "process-kill"]
+POWER_LOST = [name for name in CRASH_MODELS if name != "process-kill"]
 
-all_profiles = pytest.mark.parametrize("profile", PROFILES)
-profiles = st.sampled_from(list(PROFILES))
+all_crash_models = pytest.mark.parametrize("crash_model", CRASH_MODELS)
+crash_models = st.sampled_from(list(CRASH_MODELS))
 
 
 @cache
-def steps(profile: str) -> list[tuple[Event, set[Key], set[Key]]]:
+def steps(crash_model: str) -> list[tuple[Event, set[Key], set[Key]]]:
     """Return events of random programs, with the images that were possible before and after."""
     found: list[tuple[Event, set[Key], set[Key]]] = []
     for trace in random_programs()[:SOME]:
         starts = (Trace(trace.initial, trace.events[:end]) for end in range(len(trace.events) + 1))
-        possible = [images_of(space_of(start, profile)) for start in starts]
+        possible = [images_of(space_of(start, crash_model)) for start in starts]
         found += zip(trace.events, possible, possible[1:], strict=False)
     return found
 
 
-@all_profiles
-def test_finds_what_brute_force_finds(profile: str) -> None:
+@all_crash_models
+def test_finds_what_brute_force_finds(crash_model: str) -> None:
     """On a thousand random traces the two sets of images are equal."""
     differing = [
         trace
         for number, trace in enumerate(random_programs())
-        if images_of(space_of(trace, profile)) != truth(number, profile)
+        if images_of(space_of(trace, crash_model)) != truth(number, crash_model)
     ]
 
     assert differing == []
@@ -82,20 +82,20 @@ def test_brute_force_shares_only_the_trace(oracle: ModuleType) -> None:
 # Counting, listing and drawing
 
 
-@given(traces(), profiles)
-def test_counts_the_choices(trace: Trace, profile: str) -> None:
+@given(traces(), crash_models)
+def test_counts_the_choices(trace: Trace, crash_model: str) -> None:
     """The count, made without building anything, is the number of choices; no two are equal."""
-    space = space_of(trace, profile)
+    space = space_of(trace, crash_model)
 
     choices = list(space.choices())
 
     assert len(choices) == len(set(choices)) == space.count()
 
 
-@given(traces(), profiles)
-def test_lists_from_all_lost_to_all_kept(trace: Trace, profile: str) -> None:
+@given(traces(), crash_models)
+def test_lists_from_all_lost_to_all_kept(trace: Trace, crash_model: str) -> None:
     """The first choice keeps nothing, and the last everything, which is what a program sees."""
-    space = space_of(trace, profile)
+    space = space_of(trace, crash_model)
 
     choices = list(space.choices())
 
@@ -103,10 +103,10 @@ def test_lists_from_all_lost_to_all_kept(trace: Trace, profile: str) -> None:
     assert choices[-1] == space.all_kept
 
 
-@given(traces(), profiles)
-def test_numbers_each_choice(trace: Trace, profile: str) -> None:
+@given(traces(), crash_models)
+def test_numbers_each_choice(trace: Trace, crash_model: str) -> None:
     """Each number below the count stands for one choice, and each choice has a number."""
-    space = space_of(trace, profile)
+    space = space_of(trace, crash_model)
     assume(space.count() <= 1_000)
 
     numbered = [space.unrank(number) for number in range(space.count())]
@@ -115,11 +115,11 @@ def test_numbers_each_choice(trace: Trace, profile: str) -> None:
     assert set(numbered) == set(space.choices())
 
 
-@all_profiles
-def test_digests_tell_images_apart(profile: str) -> None:
+@all_crash_models
+def test_digests_tell_images_apart(crash_model: str) -> None:
     """Two choices have equal digests if and only if they make the same image, however found."""
     for trace in random_programs()[:SOME]:
-        space = space_of(trace, profile)
+        space = space_of(trace, crash_model)
 
         found = dict(digested(space))
 
@@ -130,10 +130,10 @@ def test_digests_tell_images_apart(profile: str) -> None:
         assert all(space.builder.digest(choice) == digest for choice, digest in found.items())
 
 
-@given(traces(), profiles, st.integers(0, 2**32))
-def test_draws_legal_choices(trace: Trace, profile: str, seed: int) -> None:
+@given(traces(), crash_models, st.integers(0, 2**32))
+def test_draws_legal_choices(trace: Trace, crash_model: str, seed: int) -> None:
     """A sample has as many choices as were asked for, all of them legal."""
-    space = space_of(trace, profile)
+    space = space_of(trace, crash_model)
 
     drawn = list(space.sample(20, seed))
 
@@ -141,10 +141,10 @@ def test_draws_legal_choices(trace: Trace, profile: str, seed: int) -> None:
     assert set(drawn) <= set(space.choices())
 
 
-@given(traces(), profiles, st.integers(0, 2**32))
-def test_draws_the_same_for_the_same_seed(trace: Trace, profile: str, seed: int) -> None:
+@given(traces(), crash_models, st.integers(0, 2**32))
+def test_draws_the_same_for_the_same_seed(trace: Trace, crash_model: str, seed: int) -> None:
     """A sample can be drawn again, from a space that was made again."""
-    one, other = space_of(trace, profile), space_of(trace, profile)
+    one, other = space_of(trace, crash_model), space_of(trace, crash_model)
 
     assert list(one.sample(20, seed)) == list(other.sample(20, seed))
 
@@ -161,10 +161,10 @@ def test_draws_uniformly() -> None:
     assert max(drawn.values()) < 120
 
 
-@given(traces(), profiles, st.integers(0, 3))
-def test_few_deviations_are_legal(trace: Trace, profile: str, deviations: int) -> None:
+@given(traces(), crash_models, st.integers(0, 3))
+def test_few_deviations_are_legal(trace: Trace, crash_model: str, deviations: int) -> None:
     """Choices within a number of deviations are choices, without repetition."""
-    space = space_of(trace, profile)
+    space = space_of(trace, crash_model)
 
     near = list(islice(space.within(deviations), 500))
 
@@ -173,20 +173,20 @@ def test_few_deviations_are_legal(trace: Trace, profile: str, deviations: int) -
     assert near[0] == space.all_kept
 
 
-@given(traces(), profiles)
-def test_enough_deviations_reach_everything(trace: Trace, profile: str) -> None:
+@given(traces(), crash_models)
+def test_enough_deviations_reach_everything(trace: Trace, crash_model: str) -> None:
     """With as many deviations as there are versions, every choice is within them."""
-    space = space_of(trace, profile)
+    space = space_of(trace, crash_model)
     moves = sum(1 + len(options) for options in space.fillings.values()) + len(space.versions)
     assume(moves <= 12)  # two to this power combinations
 
     assert set(space.within(len(space.versions))) == set(space.choices())
 
 
-@given(traces(), profiles)
-def test_counts_deviations_as_within_does(trace: Trace, profile: str) -> None:
+@given(traces(), crash_models)
+def test_counts_deviations_as_within_does(trace: Trace, crash_model: str) -> None:
     """A choice that drops so many things deviates by so many, and by no fewer would do."""
-    space = space_of(trace, profile)
+    space = space_of(trace, crash_model)
     assume(len(space.versions) <= 7)
 
     for choice in islice(space.choices(), 60):
@@ -208,16 +208,16 @@ def _fewest_drops(space: ImageSpace, choice: Choice) -> int:
     raise AssertionError("no drops lead to this choice")
 
 
-@pytest.mark.parametrize("profile", POWER_LOST)
-def test_large_writes_can_be_counted(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", POWER_LOST)
+def test_large_writes_can_be_counted(crash_model: str) -> None:
     """Half a megabyte in one write is thousands of versions, and they are counted all the same."""
-    registers = Registers.of(Image(), PROFILES[profile].floors)
+    registers = Registers.of(Image(), CRASH_MODELS[crash_model].floors)
     registers.replay([Create(0, "a", 1), SyncDirectory(0), Write(1, 0, bytes(1 << 19))])
 
-    space = ImageSpace(registers, PROFILES[profile])
+    space = ImageSpace(registers, CRASH_MODELS[crash_model])
 
     assert len(space.versions) == 2 * 1024
-    if profile == "prefix":
+    if crash_model == "prefix":
         assert space.count() == 2 * 1024 + 1
     else:
         assert space.count() > 2**1024
@@ -226,35 +226,35 @@ def test_large_writes_can_be_counted(profile: str) -> None:
 # How sets of images compare
 
 
-def test_harsher_profiles_allow_more() -> None:
-    """Each profile allows every image that a milder one allows."""
+def test_harsher_crash_models_allow_more() -> None:
+    """Each crash model allows every image that a milder one allows."""
     for trace in random_programs()[:SOME]:
-        allowed = [images_of(space_of(trace, profile)) for profile in PROFILES]
+        allowed = [images_of(space_of(trace, crash_model)) for crash_model in CRASH_MODELS]
 
         assert all(milder <= harsher for milder, harsher in pairwise(allowed))
 
 
-@pytest.mark.parametrize("profile", POWER_LOST)
-def test_images_only_become_more_until_a_sync(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", POWER_LOST)
+def test_images_only_become_more_until_a_sync(crash_model: str) -> None:
     """
     What a crash may leave at one moment, it may leave at every later one before a sync.
 
     So it is enough to look just before each sync, and the explorer does.
     """
-    for event, before, after in steps(profile):
+    for event, before, after in steps(crash_model):
         assert before <= after or isinstance(event, SYNCS)
 
 
-@pytest.mark.parametrize("profile", POWER_LOST)
-def test_a_sync_only_rules_images_out(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", POWER_LOST)
+def test_a_sync_only_rules_images_out(crash_model: str) -> None:
     """A sync makes something durable; it brings about no image that was not possible before."""
-    for event, before, after in steps(profile):
+    for event, before, after in steps(crash_model):
         assert after <= before or not isinstance(event, SYNCS)
 
 
-@given(traces(), profiles)
-def test_the_live_tree_is_always_possible(trace: Trace, profile: str) -> None:
+@given(traces(), crash_models)
+def test_the_live_tree_is_always_possible(trace: Trace, crash_model: str) -> None:
     """A crash may lose nothing at all; when only the process dies, it does."""
-    space = space_of(trace, profile)
+    space = space_of(trace, crash_model)
 
     assert {space.builder.build(space.all_kept).key} == brute_force.images(trace, "process-kill")

@@ -5,7 +5,7 @@ Sectors are of 4 bytes and blocks of 8, so `b"AAAABBBB"` is two sectors of one b
 """
 
 import pytest
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES, RULES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS, RULES
 from tornproof_models.disk.image_builder import garbage
 from tornproof_models.disk.trace import (
     ROOT,
@@ -37,37 +37,37 @@ B = 2
 NEW_FILE = (Create(ROOT, "a", A), SyncDirectory(ROOT))
 """An empty file whose name is durable."""
 
-power_lost = pytest.mark.parametrize("profile", list(PROFILES)[1:])
-unordered = pytest.mark.parametrize("profile", ["adversarial", "recycled-blocks"])
+power_lost = pytest.mark.parametrize("crash_model", list(CRASH_MODELS)[1:])
+unordered = pytest.mark.parametrize("crash_model", ["adversarial", "recycled-blocks"])
 
 
-def trees(profile: str, *events: Event, initial: Image | None = None) -> list[Tree]:
+def trees(crash_model: str, *events: Event, initial: Image | None = None) -> list[Tree]:
     """Return every tree that a crash after some events may leave; a directory holds none."""
-    space = space_of(Trace(initial or Image(), events), profile)
+    space = space_of(Trace(initial or Image(), events), crash_model)
     return [dict(key) for key in sorted(images_of(space), key=repr)]
 
 
 def contents(
-    profile: str, *events: Event, initial: Image | None = None, path: str = "/a"
+    crash_model: str, *events: Event, initial: Image | None = None, path: str = "/a"
 ) -> set[bytes | None]:
     """Return everything that a file may hold after a crash; none if it is not there."""
-    return {tree.get(path) for tree in trees(profile, *events, initial=initial)}
+    return {tree.get(path) for tree in trees(crash_model, *events, initial=initial)}
 
 
 # The table
 
 
-def test_profiles_stand_from_mild_to_harsh() -> None:
+def test_crash_models_stand_from_mild_to_harsh() -> None:
     """The order is the one that the images nest in, and the last makes no claim."""
-    assert list(PROFILES) == [*CLAIMED, "recycled-blocks"]
-    assert [profile.harshness for profile in PROFILES.values()] == [0, 1, 2, 3, 4]
+    assert list(CRASH_MODELS) == [*CLAIMED, "recycled-blocks"]
+    assert [crash_model.harshness for crash_model in CRASH_MODELS.values()] == [0, 1, 2, 3, 4]
 
 
-def test_each_rule_is_of_some_profile_and_has_a_source() -> None:
+def test_each_rule_is_of_some_crash_model_and_has_a_source() -> None:
     """A rule says what it means, where it comes from and where it holds."""
     for rule in RULES:
-        assert rule.profiles
-        assert rule.profiles <= set(PROFILES)
+        assert rule.crash_models
+        assert rule.crash_models <= set(CRASH_MODELS)
         assert rule.sentence.endswith(".")
         assert rule.source
 
@@ -96,17 +96,17 @@ def test_prefix_tears_a_write_between_sectors() -> None:
 
 
 @power_lost
-def test_a_sync_makes_the_data_durable(profile: str) -> None:
-    """What was synced is there in every profile."""
-    assert contents(profile, *NEW_FILE, Write(A, 0, b"AAAABB"), Sync(A)) == {b"AAAABB"}
+def test_a_sync_makes_the_data_durable(crash_model: str) -> None:
+    """What was synced is there in every crash model."""
+    assert contents(crash_model, *NEW_FILE, Write(A, 0, b"AAAABB"), Sync(A)) == {b"AAAABB"}
 
 
 @unordered
-def test_sectors_survive_in_any_combination(profile: str) -> None:
+def test_sectors_survive_in_any_combination(crash_model: str) -> None:
     """Without order, each sector of an overwrite is old or new by itself."""
     initial = Image({"/a": b"AAAABBBB"})
 
-    assert contents(profile, Write(A, 0, b"aaaabbbb"), initial=initial) == {
+    assert contents(crash_model, Write(A, 0, b"aaaabbbb"), initial=initial) == {
         b"AAAABBBB",
         b"aaaaBBBB",
         b"AAAAbbbb",
@@ -115,11 +115,11 @@ def test_sectors_survive_in_any_combination(profile: str) -> None:
 
 
 @unordered
-def test_later_writes_to_a_sector_replace_earlier_ones(profile: str) -> None:
+def test_later_writes_to_a_sector_replace_earlier_ones(crash_model: str) -> None:
     """Two writes to one sector are not lost independently: the second contains the first."""
     events = (Write(A, 0, b"x"), Write(A, 1, b"y"))
 
-    assert contents(profile, *events, initial=Image({"/a": b"AAAA"})) == {
+    assert contents(crash_model, *events, initial=Image({"/a": b"AAAA"})) == {
         b"AAAA",
         b"xAAA",
         b"xyAA",
@@ -127,9 +127,9 @@ def test_later_writes_to_a_sector_replace_earlier_ones(profile: str) -> None:
 
 
 @unordered
-def test_size_and_data_are_independent(profile: str) -> None:
+def test_size_and_data_are_independent(crash_model: str) -> None:
     """A file may have grown over a sector that was never written: zeros or garbage."""
-    assert contents(profile, *NEW_FILE, Write(A, 0, b"AAAA")) == {
+    assert contents(crash_model, *NEW_FILE, Write(A, 0, b"AAAA")) == {
         b"",
         b"AAAA",
         ZEROS,
@@ -138,28 +138,28 @@ def test_size_and_data_are_independent(profile: str) -> None:
 
 
 @unordered
-def test_zeros_are_data(profile: str) -> None:
+def test_zeros_are_data(crash_model: str) -> None:
     """Zeros that were not synced may be garbage, as anything else may."""
-    assert contents(profile, *NEW_FILE, Write(A, 0, ZEROS)) == {b"", ZEROS, garbage(0, 4)}
+    assert contents(crash_model, *NEW_FILE, Write(A, 0, ZEROS)) == {b"", ZEROS, garbage(0, 4)}
 
 
 # Syncs that fail
 
 
 @power_lost
-def test_a_retried_sync_covers_nothing(profile: str) -> None:
+def test_a_retried_sync_covers_nothing(crash_model: str) -> None:
     """After a failed fsync the pages are clean, so the next one succeeds and writes nothing."""
     events = (*NEW_FILE, Write(A, 0, b"AAAA"), SyncFailed(A), Sync(A), Sync(A))
 
-    assert contents(profile, *events) >= {b"", b"AAAA", ZEROS}
+    assert contents(crash_model, *events) >= {b"", b"AAAA", ZEROS}
 
 
 @power_lost
-def test_what_is_written_again_is_synced(profile: str) -> None:
+def test_what_is_written_again_is_synced(crash_model: str) -> None:
     """Writing the same bytes again makes the pages dirty, and the size with them."""
     events = (*NEW_FILE, Write(A, 0, b"AAAA"), SyncFailed(A), Write(A, 0, b"AAAA"), Sync(A))
 
-    assert contents(profile, *events) == {b"AAAA"}
+    assert contents(crash_model, *events) == {b"AAAA"}
 
 
 def test_nothing_waits_for_what_has_failed() -> None:
@@ -171,46 +171,46 @@ def test_nothing_waits_for_what_has_failed() -> None:
 
 
 @power_lost
-def test_a_failed_sync_of_a_directory_loses_names(profile: str) -> None:
+def test_a_failed_sync_of_a_directory_loses_names(crash_model: str) -> None:
     """A name whose sync has failed is not brought back by another sync."""
     events = (Create(ROOT, "a", A), SyncFailed(ROOT), SyncDirectory(ROOT))
 
-    assert trees(profile, *events) == [{"/a": b""}, {}]
+    assert trees(crash_model, *events) == [{"/a": b""}, {}]
 
 
 # Names
 
 
 @unordered
-def test_a_name_is_not_synced_with_its_file(profile: str) -> None:
+def test_a_name_is_not_synced_with_its_file(crash_model: str) -> None:
     """POSIX: fsync of a file does not cover the entry in its directory."""
-    assert contents(profile, Create(ROOT, "a", A), Write(A, 0, b"AA"), Sync(A)) == {b"AA", None}
+    assert contents(crash_model, Create(ROOT, "a", A), Write(A, 0, b"AA"), Sync(A)) == {b"AA", None}
 
 
-@pytest.mark.parametrize("profile", ["prefix", "ext4-ordered"])
-def test_a_name_is_synced_with_its_file_on_ext4(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", ["prefix", "ext4-ordered"])
+def test_a_name_is_synced_with_its_file_on_ext4(crash_model: str) -> None:
     """Where a sync commits the journal, it commits the name."""
-    assert contents(profile, Create(ROOT, "a", A), Write(A, 0, b"AA"), Sync(A)) == {b"AA"}
+    assert contents(crash_model, Create(ROOT, "a", A), Write(A, 0, b"AA"), Sync(A)) == {b"AA"}
 
 
 @unordered
-def test_a_directory_does_not_cover_another(profile: str) -> None:
+def test_a_directory_does_not_cover_another(crash_model: str) -> None:
     """A sync of one directory leaves the names in another alone."""
     initial = Image(directories=frozenset({"/d"}))
     events = (Create(ROOT, "a", 2), Create(1, "a", 3), SyncDirectory(1))
 
-    assert trees(profile, *events, initial=initial) == [
+    assert trees(crash_model, *events, initial=initial) == [
         {"/a": b"", "/d": None, "/d/a": b""},
         {"/d": None, "/d/a": b""},
     ]
 
 
 @power_lost
-def test_what_is_in_a_lost_directory_is_lost(profile: str) -> None:
+def test_what_is_in_a_lost_directory_is_lost(crash_model: str) -> None:
     """A file whose name is durable cannot be reached if its directory's is not."""
     events = (MakeDirectory(ROOT, "d", 1), SyncFailed(ROOT), Create(1, "a", 2), SyncDirectory(1))
 
-    assert trees(profile, *events) == [{"/d": None, "/d/a": b""}, {}]
+    assert trees(crash_model, *events) == [{"/d": None, "/d/a": b""}, {}]
 
 
 def test_names_are_in_order_on_ext4() -> None:
@@ -223,9 +223,9 @@ def test_names_are_in_order_on_ext4() -> None:
 
 
 @unordered
-def test_names_are_in_no_order_without_a_sync(profile: str) -> None:
+def test_names_are_in_no_order_without_a_sync(crash_model: str) -> None:
     """Of two new names, either may be there alone."""
-    assert len(trees(profile, Create(ROOT, "a", 1), Create(ROOT, "b", 2))) == 4
+    assert len(trees(crash_model, Create(ROOT, "a", 1), Create(ROOT, "b", 2))) == 4
 
 
 # Renames
@@ -234,30 +234,30 @@ REPLACED = Image({"/a": b"new", "/b": b"old"})
 
 
 @power_lost
-def test_the_target_of_a_rename_is_never_absent(profile: str) -> None:
+def test_the_target_of_a_rename_is_never_absent(crash_model: str) -> None:
     """Whoever opens the target finds the old file or the new one."""
     events = (Rename(ROOT, "a", ROOT, "b"),)
 
-    assert contents(profile, *events, initial=REPLACED, path="/b") == {b"old", b"new"}
+    assert contents(crash_model, *events, initial=REPLACED, path="/b") == {b"old", b"new"}
 
 
-@pytest.mark.parametrize("profile", ["prefix", "ext4-ordered"])
-def test_a_rename_is_one_step(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", ["prefix", "ext4-ordered"])
+def test_a_rename_is_one_step(crash_model: str) -> None:
     """The name is in its old place or in its new one."""
     events = (Rename(ROOT, "a", ROOT, "b"),)
 
-    assert trees(profile, *events, initial=REPLACED) == [
+    assert trees(crash_model, *events, initial=REPLACED) == [
         {"/a": b"new", "/b": b"old"},
         {"/b": b"new"},
     ]
 
 
 @unordered
-def test_the_source_of_a_rename_may_go_or_stay(profile: str) -> None:
+def test_the_source_of_a_rename_may_go_or_stay(crash_model: str) -> None:
     """Its removal is a change of its own: both names may be there, or only the old target."""
     events = (Rename(ROOT, "a", ROOT, "b"),)
 
-    assert trees(profile, *events, initial=REPLACED) == [
+    assert trees(crash_model, *events, initial=REPLACED) == [
         {"/a": b"new", "/b": b"new"},
         {"/a": b"new", "/b": b"old"},
         {"/b": b"new"},
@@ -266,11 +266,11 @@ def test_the_source_of_a_rename_may_go_or_stay(profile: str) -> None:
 
 
 @power_lost
-def test_renaming_a_file_to_its_own_name_changes_nothing(profile: str) -> None:
+def test_renaming_a_file_to_its_own_name_changes_nothing(crash_model: str) -> None:
     """POSIX: if both names are of the same file, rename does nothing."""
     events = (Rename(ROOT, "a", ROOT, "a"),)
 
-    assert trees(profile, *events, initial=REPLACED) == [dict(REPLACED.key)]
+    assert trees(crash_model, *events, initial=REPLACED) == [dict(REPLACED.key)]
 
 
 def test_a_replacement_has_its_data_on_ext4() -> None:
@@ -380,12 +380,12 @@ def test_a_sync_covers_no_other_file_s_data_on_ext4() -> None:
 # Truncations
 
 
-@pytest.mark.parametrize("profile", ["prefix", "ext4-ordered"])
-def test_a_truncation_is_one_step(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", ["prefix", "ext4-ordered"])
+def test_a_truncation_is_one_step(crash_model: str) -> None:
     """Its size and its cut are on disk together or not at all."""
     initial = Image({"/a": b"AAAABBBB"})
 
-    assert contents(profile, Truncate(A, 2), Truncate(A, 8), initial=initial) == {
+    assert contents(crash_model, Truncate(A, 2), Truncate(A, 8), initial=initial) == {
         b"AAAABBBB",
         b"AA",
         b"AA" + bytes(6),
@@ -393,11 +393,11 @@ def test_a_truncation_is_one_step(profile: str) -> None:
 
 
 @unordered
-def test_a_truncation_may_leave_what_it_cut_off(profile: str) -> None:
+def test_a_truncation_may_leave_what_it_cut_off(crash_model: str) -> None:
     """Shrunk and extended, a file may show its old bytes again."""
     initial = Image({"/a": b"AAAABBBB"})
 
-    assert contents(profile, Truncate(A, 2), Truncate(A, 8), initial=initial) == {
+    assert contents(crash_model, Truncate(A, 2), Truncate(A, 8), initial=initial) == {
         b"AAAABBBB",
         b"AAAA" + ZEROS,
         b"AA\0\0BBBB",
@@ -407,11 +407,11 @@ def test_a_truncation_may_leave_what_it_cut_off(profile: str) -> None:
 
 
 @unordered
-def test_a_durable_truncation_may_leave_stale_bytes(profile: str) -> None:
+def test_a_durable_truncation_may_leave_stale_bytes(crash_model: str) -> None:
     """Even after a sync: the next write there, not yet synced, may leave what was cut off."""
     events = (Truncate(A, 4), Sync(A), Write(A, 4, b"CCCC"))
 
-    assert contents(profile, *events, initial=Image({"/a": b"AAAABBBB"})) == {
+    assert contents(crash_model, *events, initial=Image({"/a": b"AAAABBBB"})) == {
         b"AAAA",
         b"AAAACCCC",
         b"AAAA" + ZEROS,
@@ -421,22 +421,22 @@ def test_a_durable_truncation_may_leave_stale_bytes(profile: str) -> None:
 
 
 @unordered
-def test_bytes_of_any_truncation_may_come_back(profile: str) -> None:
+def test_bytes_of_any_truncation_may_come_back(crash_model: str) -> None:
     """What was cut off later, and was never on disk, hides nothing of what was cut off first."""
     events = (
         *(Truncate(A, 4), Sync(A)),
         *(Write(A, 4, b"CCCC"), Truncate(A, 4), Write(A, 4, b"DDDD")),
     )
 
-    found = contents(profile, *events, initial=Image({"/a": b"AAAABBBB"}))
+    found = contents(crash_model, *events, initial=Image({"/a": b"AAAABBBB"}))
 
     assert found >= {b"AAAABBBB", b"AAAACCCC", b"AAAADDDD"}
 
 
 @unordered
-def test_an_extension_cuts_nothing_off(profile: str) -> None:
+def test_an_extension_cuts_nothing_off(crash_model: str) -> None:
     """A file that is made longer is as it was, or longer by zeros."""
-    assert contents(profile, Truncate(A, 7), initial=Image({"/a": b"AAAAB"})) == {
+    assert contents(crash_model, Truncate(A, 7), initial=Image({"/a": b"AAAAB"})) == {
         b"AAAAB",
         b"AAAAB\0\0",
     }
@@ -469,10 +469,10 @@ def test_a_batch_of_stores_is_whole_where_the_order_of_the_program_holds() -> No
     assert contents("prefix", STORED, initial=BEFORE) == {b"AAAABBBB", b"xAAAyBBB"}
 
 
-@pytest.mark.parametrize("profile", ["ext4-ordered", "adversarial", "recycled-blocks"])
-def test_the_sectors_of_a_batch_of_stores_are_free(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", ["ext4-ordered", "adversarial", "recycled-blocks"])
+def test_the_sectors_of_a_batch_of_stores_are_free(crash_model: str) -> None:
     """Where sectors have no order, each may be there without the other."""
-    found = contents(profile, STORED, initial=BEFORE)
+    found = contents(crash_model, STORED, initial=BEFORE)
     assert found == {b"AAAABBBB", b"xAAABBBB", b"AAAAyBBB", b"xAAAyBBB"}
 
 

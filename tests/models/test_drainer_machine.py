@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from tornproof.drainer.sink import ChainSink
 from tornproof.drainer.supervisor import State
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_models.contract.delivery import Outcome, Profile
+from tornproof_models.contract.delivery import Mode, Outcome
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.disk.faults import Fault as DiskFault
 from tornproof_models.machines.drainer_machine import machine
@@ -57,34 +57,34 @@ def play(judged: type[RuleBasedStateMachine], examples: int) -> None:
     )
 
 
-def reference(*steps: Step, profile: Profile = Profile.DURABLE) -> tuple[Run, ReferenceQueue]:
+def reference(*steps: Step, mode: Mode = Mode.DURABLE) -> tuple[Run, ReferenceQueue]:
     """Take a few steps with the reference; whoever asks must let go of it."""
-    target = ReferenceQueue(profile)
-    running = Run(target, profile)
+    subject = ReferenceQueue(mode)
+    running = Run(subject, mode)
     running.open()
     for step in steps:
         running.take(step)
-    return running, target
+    return running, subject
 
 
 @requirement(*DRN)
-@pytest.mark.parametrize("profile", Profile)
-def test_the_reference_is_acquitted(profile: Profile) -> None:
-    """In both profiles, with every kind of fault, death and power cut."""
-    play(machine(partial(ReferenceQueue, profile), profile), examples=10)
+@pytest.mark.parametrize("mode", Mode)
+def test_the_reference_is_acquitted(mode: Mode) -> None:
+    """In both modes, with every kind of fault, death and power cut."""
+    play(machine(partial(ReferenceQueue, mode), mode), examples=10)
 
 
 @requirement("DRN-1")
 def test_the_twin_is_acquitted() -> None:
     """What the miniatures were made of is right."""
-    play(machine(SmallDrainer, Profile.DURABLE), examples=10)
+    play(machine(SmallDrainer, Mode.DURABLE), examples=10)
 
 
 @requirement("DRN-1")
 def test_the_v07_design_is_convicted() -> None:
-    """Judged by what the durable profile promises, some program is enough."""
+    """Judged by what the durable mode promises, some program is enough."""
     with pytest.raises(Violated):
-        play(machine(DeferredAuditV07, Profile.DURABLE), examples=10)
+        play(machine(DeferredAuditV07, Mode.DURABLE), examples=10)
 
 
 @requirement("DRN-18")
@@ -92,7 +92,7 @@ def test_the_v07_design_keeps_what_little_it_promises() -> None:
     """Judged as volatile, in order and exactly once, whatever dies, while no statement fails."""
     steps = frozenset({Kill, Watch, Sibling})
     limits = {"steps": steps, "requirements": frozenset({"DRN-1", "DRN-9", "CHN-1"})}
-    play(machine(DeferredAuditV07, Profile.VOLATILE, **limits), examples=15)
+    play(machine(DeferredAuditV07, Mode.VOLATILE, **limits), examples=15)
 
 
 @requirement("DRN-1")
@@ -110,7 +110,7 @@ def test_the_v07_design_keeps_what_little_it_promises() -> None:
 def test_miniatures_are_convicted(name: str) -> None:
     """One of each family; the hunt's kill table has all of them."""
     with pytest.raises(Violated) as found:
-        play(machine(MINIATURES[name], Profile.DURABLE), examples=100)
+        play(machine(MINIATURES[name], Mode.DURABLE), examples=100)
     assert found.value.violations
 
 
@@ -121,13 +121,13 @@ def test_miniatures_are_convicted(name: str) -> None:
 @pytest.mark.parametrize("power", [None, 0, 1, 7, 1_000_003])
 def test_what_was_admitted_is_there_after_a_death(power: int | None) -> None:
     """After SIGKILL and after a power cut, in whichever image, and it lands."""
-    running, target = reference(Submit(), Submit(), Kill(power))
+    running, subject = reference(Submit(), Submit(), Kill(power))
 
     running.settle()
 
     assert running.violations == []
-    assert [row.event_id for row in target.look().state.chain] == ["e1", "e2"]
-    target.database.close()
+    assert [row.event_id for row in subject.look().state.chain] == ["e1", "e2"]
+    subject.database.close()
 
 
 @requirement("DRN-3")
@@ -136,11 +136,11 @@ def test_a_disk_that_fails_under_a_submit_is_seen_by_it(fault: DiskFault) -> Non
     """At each of the first dozen operations: admitted and there, or not admitted."""
     outcomes = set()
     for nth in range(1, 13):
-        running, target = reference(Submit(), FailDisk(nth, fault), Submit(), Submit(), Kill(0))
+        running, subject = reference(Submit(), FailDisk(nth, fault), Submit(), Submit(), Kill(0))
         running.settle()
         assert running.violations == []
         outcomes |= {fact.outcome for fact in running.history if hasattr(fact, "outcome")}
-        target.database.close()
+        subject.database.close()
     assert {Outcome.ADMITTED, Outcome.UNKNOWN} <= outcomes | {Outcome.REFUSED}
 
 
@@ -148,13 +148,13 @@ def test_a_disk_that_fails_under_a_submit_is_seen_by_it(fault: DiskFault) -> Non
 def test_giving_up_is_seen() -> None:
     """Two restarts are allowed, so the third panic in a row ends it; and that is no violation."""
     panics = Arm(Strike(Kind.PANIC, point="begin", times=3))
-    running, target = reference(Submit(), panics, Move(9))
+    running, subject = reference(Submit(), panics, Move(9))
 
-    assert target.queue.state is State.FAILED
-    assert target.look().hopeless
+    assert subject.queue.state is State.FAILED
+    assert subject.look().hopeless
     running.settle()
     assert running.violations == []
-    target.database.close()
+    subject.database.close()
 
 
 @requirement("DRN-8")
@@ -165,11 +165,11 @@ def test_a_panic_of_its_own_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> N
         raise KeyError(f"a defect at {position}")
 
     monkeypatch.setattr(ChainSink, "_move_cursor", broken)
-    running, target = reference(Submit(), Move(3))
+    running, subject = reference(Submit(), Move(3))
 
     found = {each.requirement: each.message for each in running.violations}
     assert "a panic of its own: KeyError" in found["DRN-8"]
-    target.database.close()
+    subject.database.close()
 
 
 @requirement("DRN-6")
@@ -177,36 +177,36 @@ def test_a_panic_of_its_own_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> N
 def test_facts_are_noted_as_they_strike(when: When) -> None:
     """A BUSY commit is transient however far it came, and the event lands once."""
     strike = Strike(Kind.BUSY, when, "commit")
-    running, target = reference(Arm(strike), Submit(), Move(9))
+    running, subject = reference(Arm(strike), Submit(), Move(9))
 
-    assert target.database.plan.strikes == []
+    assert subject.database.plan.strikes == []
     assert any(getattr(fact, "fault", None) == "transient" for fact in running.history)
-    assert [row.event_id for row in target.look().state.chain] == ["e1"]
-    target.database.close()
+    assert [row.event_id for row in subject.look().state.chain] == ["e1"]
+    subject.database.close()
 
 
 @requirement("DRN-15")
 def test_a_replay_is_noted() -> None:
     """It moves the dead letter to the chain, with its bytes."""
-    running, target = reference(REJECTED, Submit(), Move(9), Submit(), Move(9), Replay(), Replay())
+    running, subject = reference(REJECTED, Submit(), Move(9), Submit(), Move(9), Replay(), Replay())
 
     running.settle()
 
     assert running.violations == []
-    state = target.look().state
+    state = subject.look().state
     assert [row.event_id for row in state.chain] == ["e2", "e1"]
     assert state.dead_letters == ()
-    target.database.close()
+    subject.database.close()
 
 
 @requirement("DRN-4")
 def test_a_sibling_appends_a_row_of_its_own() -> None:
     """Its row takes the next number, and its bytes are nobody's business."""
-    running, target = reference(Submit(), Move(9), Sibling(), Submit(), Move(9))
+    running, subject = reference(Submit(), Move(9), Sibling(), Submit(), Move(9))
 
-    assert [row.event_id for row in target.look().state.chain] == ["e1", "s1", "e2"]
+    assert [row.event_id for row in subject.look().state.chain] == ["e1", "s1", "e2"]
     assert running.violations == []
-    target.database.close()
+    subject.database.close()
 
 
 @pytest.mark.parametrize(
@@ -218,16 +218,16 @@ def test_a_sibling_appends_a_row_of_its_own() -> None:
 )
 def test_ends_are_judged_and_hold(program: Sequence[Step]) -> None:
     """Drains, closes twice, submits to a closed queue, begins anew."""
-    target = ReferenceQueue(Profile.DURABLE)
-    assert run(program, target).violations == []
-    target.database.close()
+    subject = ReferenceQueue(Mode.DURABLE)
+    assert run(program, subject).violations == []
+    subject.database.close()
 
 
 @requirement("EVT-5")
 def test_events_are_those_that_the_oracle_writes_down() -> None:
     """The oracle's bytes are made without the reference; the chain has the same."""
-    running, target = reference(Submit(), Move(9))
-    assert [row.payload for row in target.look().state.chain] == [payload_of(1)]
+    running, subject = reference(Submit(), Move(9))
+    assert [row.payload for row in subject.look().state.chain] == [payload_of(1)]
     assert event_of(1)["event_id"] == "e1"
     assert running.violations == []
-    target.database.close()
+    subject.database.close()

@@ -7,13 +7,13 @@ from attrs import define, field
 from tornproof.journal import Cursor, Journal, recovery
 from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_conformance.subjects.reference import ReferenceTarget, find_target
+from tornproof_conformance.subjects.reference import ReferenceSubject, find_subject
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Finding
 from tornproof_models.crash.program import Append, Fail, Kill, Program
 from tornproof_models.crash.run import Run, run
-from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image, Trace
@@ -22,13 +22,13 @@ EVENTUAL = Options(durability="eventual")
 
 
 def explore(
-    program: Program, target: Target, profile: str, options: Options | None = None
+    program: Program, subject: Subject, crash_model: str, options: Options | None = None
 ) -> dict[str, Finding]:
     """Explore one program; return the findings by requirement."""
     options = options or Options()
-    running = run(program, target, options)
+    running = run(program, subject, options)
     assert running.violations == []
-    explorer = Explorer(target, options, PROFILES[profile])
+    explorer = Explorer(subject, options, CRASH_MODELS[crash_model])
     return {
         finding.violation.requirement: finding
         for finding in explorer.explore(running.filesystem.trace)
@@ -36,16 +36,16 @@ def explore(
 
 
 @requirement("JRN-3", "JRN-4", "JRN-5", "REC-1", "REC-2", "REC-3", "REC-4", "REC-8", "SEG-4")
-@pytest.mark.parametrize(("profile", "durability"), list(product(CLAIMED, DURABILITIES)))
+@pytest.mark.parametrize(("crash_model", "durability"), list(product(CLAIMED, DURABILITIES)))
 def test_the_reference_survives_every_image_of_small_programs(
-    profile: str, durability: str
+    crash_model: str, durability: str
 ) -> None:
     """Every program of up to 3 operations holds on every image, two crashes deep."""
-    target, options = ReferenceTarget(), Options(durability=durability)
-    explorer = Explorer(target, options, PROFILES[profile])
+    subject, options = ReferenceSubject(), Options(durability=durability)
+    explorer = Explorer(subject, options, CRASH_MODELS[crash_model])
     for length in (1, 2, 3):
         for program in product(ALPHABET, repeat=length):
-            running = run(program, target, options)
+            running = run(program, subject, options)
             assert running.violations == []
             assert explorer.explore(running.filesystem.trace) == []
     assert explorer.coverage.complete
@@ -55,26 +55,26 @@ def test_the_reference_survives_every_image_of_small_programs(
 @requirement("JRN-3")
 def test_sectors_smaller_than_a_frame_tear_it() -> None:
     """With sectors of 32 bytes a frame tears within its header, and the reference holds."""
-    target = ReferenceTarget()
+    subject = ReferenceSubject()
     program = (Append(5), Append(30))
-    for profile in CLAIMED:
-        running = run(program, target, EVENTUAL)
-        explorer = Explorer(target, EVENTUAL, PROFILES[profile], sector_bytes=32)
+    for crash_model in CLAIMED:
+        running = run(program, subject, EVENTUAL)
+        explorer = Explorer(subject, EVENTUAL, CRASH_MODELS[crash_model], sector_bytes=32)
         assert explorer.explore(running.filesystem.trace) == []
         assert explorer.coverage.recovered > 10
 
 
-def test_the_weakest_profile_of_a_missing_directory_sync_is_adversarial() -> None:
+def test_the_mildest_crash_model_of_a_missing_directory_sync_is_adversarial() -> None:
     """Under ext4 an fsync of the file commits the name too, so only `adversarial` shows it."""
-    target = find_target("directory-not-synced")
-    assert explore((Append(5),), target, "ext4-ordered") == {}
-    assert "JRN-3" in explore((Append(5),), target, "adversarial")
+    subject = find_subject("directory-not-synced")
+    assert explore((Append(5),), subject, "ext4-ordered") == {}
+    assert "JRN-3" in explore((Append(5),), subject, "adversarial")
 
 
 def test_a_finding_tells_what_was_lost() -> None:
     """A finding names the lost register, what was owed, and what came back."""
-    target = find_target("acknowledged-before-fsync")
-    finding = explore((Append(5),), target, "prefix")["JRN-3"]
+    subject = find_subject("acknowledged-before-fsync")
+    finding = explore((Append(5),), subject, "prefix")["JRN-3"]
     assert finding.deviations >= 1
     assert len(finding.owed) == 1
     assert finding.recovered == ()
@@ -83,16 +83,16 @@ def test_a_finding_tells_what_was_lost() -> None:
 
 def test_a_second_crash_finds_what_the_first_does_not() -> None:
     """A recovery that destroys before it repairs is caught by a crash inside it."""
-    target = find_target("header-zeroed-during-repair")
-    finding = explore((Append(5),), target, "process-kill", EVENTUAL)["REC-3"]
+    subject = find_subject("header-zeroed-during-repair")
+    finding = explore((Append(5),), subject, "process-kill", EVENTUAL)["REC-3"]
     assert finding.inner is not None
 
 
 def test_each_distinct_image_is_recovered_once() -> None:
     """Exploring the same trace again recovers nothing new."""
-    target = ReferenceTarget()
-    trace = run((Append(5), Append(600)), target, EVENTUAL).filesystem.trace
-    explorer = Explorer(target, EVENTUAL, PROFILES["adversarial"])
+    subject = ReferenceSubject()
+    trace = run((Append(5), Append(600)), subject, EVENTUAL).filesystem.trace
+    explorer = Explorer(subject, EVENTUAL, CRASH_MODELS["adversarial"])
     assert explorer.explore(trace) == []
     recovered, judged = explorer.coverage.recovered, explorer.coverage.judged
     explorer.explore(trace)
@@ -110,29 +110,29 @@ class Counting:
     def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
         """Note the image and open the journal on it."""
         self.images.append(filesystem.initial)
-        return ReferenceTarget().open(filesystem, options)
+        return ReferenceSubject().open(filesystem, options)
 
 
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("lazy", [False, True])
 def test_a_hit_is_never_counted_as_a_recovery(depth: int, *, lazy: bool) -> None:
     """No more recoveries are counted than distinct images were really recovered."""
-    trace = run((Append(600), Append(5)), ReferenceTarget(), EVENTUAL).filesystem.trace
-    target = Counting()
-    explorer = Explorer(target, EVENTUAL, PROFILES["adversarial"], depth=depth, lazy=lazy)
+    trace = run((Append(600), Append(5)), ReferenceSubject(), EVENTUAL).filesystem.trace
+    subject = Counting()
+    explorer = Explorer(subject, EVENTUAL, CRASH_MODELS["adversarial"], depth=depth, lazy=lazy)
     assert explorer.explore(trace) == []
-    distinct = {image.key for image in target.images}
+    distinct = {image.key for image in subject.images}
     assert 10 < explorer.coverage.recovered <= len(distinct)
     if not lazy:
-        assert explorer.coverage.recovered == len(distinct) == len(target.images)
+        assert explorer.coverage.recovered == len(distinct) == len(subject.images)
 
 
 def test_a_bound_is_reported() -> None:
     """Above the bound fewer images are judged, and the coverage says so."""
-    target, options = ReferenceTarget(), Options(durability="eventual", segment_bytes=1 << 16)
-    trace = run((Append(2000), Append(600)), target, options).filesystem.trace
-    profile = PROFILES["adversarial"]
-    explorer = Explorer(target, options, profile, bound=8, depth=1, lazy=False)
+    subject, options = ReferenceSubject(), Options(durability="eventual", segment_bytes=1 << 16)
+    trace = run((Append(2000), Append(600)), subject, options).filesystem.trace
+    crash_model = CRASH_MODELS["adversarial"]
+    explorer = Explorer(subject, options, crash_model, bound=8, depth=1, lazy=False)
     assert explorer.explore(trace) == []
     assert not explorer.coverage.complete
     assert " of " in str(explorer.coverage)
@@ -141,10 +141,10 @@ def test_a_bound_is_reported() -> None:
 @pytest.mark.parametrize("depth", [1, 2])
 def test_a_record_of_many_sectors_comes_to_an_end(depth: int) -> None:
     """A recovery that asks about more than can be answered is sampled, and the coverage says so."""
-    target, options = ReferenceTarget(), Options(durability="eventual", segment_bytes=1 << 16)
-    trace = run((Append(32 << 10),), target, options).filesystem.trace
-    profile = PROFILES["adversarial"]
-    explorer = Explorer(target, options, profile, bound=20, sample=20, depth=depth)
+    subject, options = ReferenceSubject(), Options(durability="eventual", segment_bytes=1 << 16)
+    trace = run((Append(32 << 10),), subject, options).filesystem.trace
+    crash_model = CRASH_MODELS["adversarial"]
+    explorer = Explorer(subject, options, crash_model, bound=20, sample=20, depth=depth)
     assert explorer.explore(trace) == []
     assert explorer.coverage.images > 3**64
     assert not explorer.coverage.complete
@@ -156,25 +156,25 @@ def test_recovery_must_write_again_what_a_failed_sync_left(
 ) -> None:
     """Without writing again, a record that a failed fsync left in memory is shown and lost."""
     program = (Append(5), Fail(2, Fault.ERROR), Append(5), Kill())
-    assert explore(program, ReferenceTarget(), "prefix") == {}
+    assert explore(program, ReferenceSubject(), "prefix") == {}
     monkeypatch.setattr(recovery, "_write_again", lambda *_: None)
-    assert "REC-8" in explore(program, ReferenceTarget(), "prefix")
+    assert "REC-8" in explore(program, ReferenceSubject(), "prefix")
 
 
 def test_the_end_of_a_trace_is_a_crash_point() -> None:
     """A loss that only a crash at the end can show is found there, and not before."""
-    target = find_target("acknowledged-before-fsync")
-    trace = run((Append(5),), target, Options()).filesystem.trace
+    subject = find_subject("acknowledged-before-fsync")
+    trace = run((Append(5),), subject, Options()).filesystem.trace
     shorter = Trace(trace.initial, trace.events[:2])
-    explorer = Explorer(target, Options(), PROFILES["prefix"], depth=1)
+    explorer = Explorer(subject, Options(), CRASH_MODELS["prefix"], depth=1)
     assert explorer.explore(trace)
     assert explorer.explore(shorter) == []
 
 
 def test_format_v2_cannot_tell_a_recycled_block() -> None:
     """A deleted segment's frame comes back in a new one, but only where blocks are recycled."""
-    target = ReferenceTarget()
-    running = Run(target, EVENTUAL)
+    subject = ReferenceSubject()
+    running = Run(subject, EVENTUAL)
     assert running.open()
     for _ in range(2):
         running.append(472)
@@ -187,13 +187,13 @@ def test_format_v2_cannot_tell_a_recycled_block() -> None:
     running.append(472)
 
     found = {
-        profile: [
+        crash_model: [
             finding.violation.requirement
-            for finding in Explorer(target, EVENTUAL, PROFILES[profile]).explore(
+            for finding in Explorer(subject, EVENTUAL, CRASH_MODELS[crash_model]).explore(
                 running.filesystem.trace, since=since
             )
         ]
-        for profile in PROFILES
+        for crash_model in CRASH_MODELS
     }
-    held: dict[str, list[str]] = {profile: [] for profile in CLAIMED}
+    held: dict[str, list[str]] = {crash_model: [] for crash_model in CLAIMED}
     assert found == held | {"recycled-blocks": ["REC-8"]}

@@ -30,7 +30,7 @@ from tornproof_models.contract.group_commit import (
 )
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Crash
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.machines.batcher_machine import batcher_machine
 from tornproof_models.machines.batching_situations import (
@@ -44,7 +44,7 @@ from tornproof_models.machines.group_commit_machine import (
     OPTIONS,
     GroupCommitMachine,
     GroupRun,
-    GroupTarget,
+    GroupSubject,
 )
 from tornproof_models.machines.violated import Violated
 from tornproof_models.miniatures.group_commit_miniatures import MINIATURES, SmallBatcher
@@ -220,7 +220,7 @@ def test_the_crowd_convicts() -> None:
 
 @requirement("GRP-1", "GRP-3", "GRP-6", "GRP-7", "JRN-10")
 def test_what_a_future_promised_survives() -> None:
-    """Batches, faults, kills, and crashes under every claimed profile, at random."""
+    """Batches, faults, kills, and crashes under every claimed crash model, at random."""
     run_state_machine_as_test(GroupCommitMachine)
 
 
@@ -240,13 +240,13 @@ def workload(group: GroupRun) -> None:
 
 
 @requirement("GRP-1")
-@pytest.mark.parametrize("profile", CLAIMED)
-def test_no_crash_breaks_a_promise(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", CLAIMED)
+def test_no_crash_breaks_a_promise(crash_model: str) -> None:
     """Every crash point of a workload without faults, with every image that it may leave."""
     group = GroupRun()
     workload(group)
 
-    explorer = Explorer(GroupTarget(), OPTIONS, PROFILES[profile], depth=1)
+    explorer = Explorer(GroupSubject(), OPTIONS, CRASH_MODELS[crash_model], depth=1)
     findings = explorer.explore(group.run.filesystem.trace)
 
     assert findings == []

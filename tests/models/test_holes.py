@@ -39,7 +39,7 @@ def test_the_machine_finds_the_hole(hole: Hole) -> None:
 
 @requirement("DRN-1", "DRN-11", "DRN-12", "DRN-13", "DRN-15", "DRN-17", "EVT-5")
 @pytest.mark.parametrize("hole", HOLES, ids=lambda hole: hole.id)
-def test_the_durable_profile_has_none_of_them(hole: Hole) -> None:
+def test_the_durable_mode_has_none_of_them(hole: Hole) -> None:
     """The same steps, judged by everything that the contract asks."""
     assert reference_violations(find_hole(hole).program) == ()
 

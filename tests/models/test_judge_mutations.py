@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 from tornproof_models.disk import crash_models, images, registers
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
@@ -87,25 +87,25 @@ TRACES = {
 
 
 @cache
-def truth(name: str, profile: str) -> set[Key]:
+def truth(name: str, crash_model: str) -> set[Key]:
     """Return what brute force finds, which no mutation touches."""
-    return brute_force.images(TRACES[name], profile)
+    return brute_force.images(TRACES[name], crash_model)
 
 
 def disagreements() -> Iterator[tuple[str, str]]:
-    """Yield each trace and profile on which the model and brute force differ."""
+    """Yield each trace and crash model on which the model and brute force differ."""
     for name, trace in TRACES.items():
-        for profile in PROFILES:
-            space = space_of(trace, profile)
+        for crash_model in CRASH_MODELS:
+            space = space_of(trace, crash_model)
             numbered = {
                 space.builder.build(space.unrank(number)).key for number in range(space.count())
             }
-            if not images_of(space) == numbered == truth(name, profile):
-                yield name, profile
+            if not images_of(space) == numbered == truth(name, crash_model):
+                yield name, crash_model
 
 
 def test_agrees_as_it_stands() -> None:
-    """Without a mutation, the model and brute force agree on every trace in every profile."""
+    """Without a mutation, the model and brute force agree on every trace in every crash model."""
     assert list(disagreements()) == []
 
 
@@ -283,7 +283,7 @@ def a_truncation_is_not_atomic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @mutation
-def the_target_of_a_rename_may_be_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+def the_subject_of_a_rename_may_be_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take a rename for an unlink and a rename."""
     rename = Registers._rename
 
@@ -412,7 +412,7 @@ def unrelated_versions_are_lost_together(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("bug", MUTATIONS, ids=lambda bug: bug.__name__.replace("_", " "))
 def test_a_bug_is_noticed(bug: Patch, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the bug, the model and brute force differ on some trace in some profile."""
+    """With the bug, the model and brute force differ on some trace in some crash model."""
     bug(monkeypatch)
 
     assert list(disagreements())

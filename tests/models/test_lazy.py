@@ -8,7 +8,7 @@ import pytest
 from attrs import frozen
 from tornproof.errors import Invalid
 from tornproof_conformance.checks.exploration import ALPHABET
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.certificates.checker.plain_disk import Disk
 from tornproof_models.contract.journal import History, Violation
 from tornproof_models.crash import explorer as explorer_module
@@ -19,9 +19,9 @@ from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Kill, Program, Reopen
 from tornproof_models.crash.recovery import Outcome
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk import image_builder, image_digests, image_sets
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.filesystem import ModelFile, ModelFilesystem
 from tornproof_models.disk.image_sets import Part
 from tornproof_models.disk.images import ImageSpace
@@ -30,7 +30,7 @@ from tornproof_models.disk.trace import Image, Trace, Write
 
 from tests.models.brute_force import SECTOR
 from tests.models.judge import random_programs, space_of
-from tests.models.three_ways import SHARE, SIZES, Subject, differing, subjects
+from tests.models.three_ways import SHARE, SIZES, TraceCase, differing, subjects
 from tests.models.wanderer import Wandered, Wanderer
 
 Judged = set[tuple[History, object, str]]
@@ -44,7 +44,7 @@ PROGRAMS: list[Program] = [
 
 
 def explore(
-    program: Program, name: str, profile: str, *, lazy: bool, monkeypatch: pytest.MonkeyPatch
+    program: Program, name: str, crash_model: str, *, lazy: bool, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Judged, Coverage]:
     """Explore a program and collect every (debt, outcome) that the contract was asked about."""
     judged: Judged = set()
@@ -54,23 +54,23 @@ def explore(
         return []
 
     monkeypatch.setattr(explorer_module, "judge", record)
-    target, options = find_target(name), Options(durability="eventual", segment_bytes=2048)
+    target, options = find_subject(name), Options(durability="eventual", segment_bytes=2048)
     trace = run(program, target, options).filesystem.trace
-    explorer = Explorer(target, options, PROFILES[profile], lazy=lazy)
+    explorer = Explorer(target, options, CRASH_MODELS[crash_model], lazy=lazy)
     explorer.explore(trace)
     assert explorer.coverage.complete
     return judged, explorer.coverage
 
 
-@pytest.mark.parametrize("profile", CLAIMED)
+@pytest.mark.parametrize("crash_model", CLAIMED)
 @pytest.mark.parametrize("name", ["reference", "stale-tail-reused", "appends-behind-a-torn-tail"])
 def test_lazy_and_plain_exploration_judge_the_same(
-    name: str, profile: str, monkeypatch: pytest.MonkeyPatch
+    name: str, crash_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For each program, both ways ask the contract exactly the same questions."""
     for program in PROGRAMS:
-        lazy, _ = explore(program, name, profile, lazy=True, monkeypatch=monkeypatch)
-        plain, _ = explore(program, name, profile, lazy=False, monkeypatch=monkeypatch)
+        lazy, _ = explore(program, name, crash_model, lazy=True, monkeypatch=monkeypatch)
+        plain, _ = explore(program, name, crash_model, lazy=False, monkeypatch=monkeypatch)
         assert lazy == plain, program
 
 
@@ -111,7 +111,7 @@ def test_a_bug_in_one_way_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch)
     assert any(map(is_noticed, subjects(SHARE)[6]))
 
 
-def is_noticed(subject: Subject) -> bool:
+def is_noticed(subject: TraceCase) -> bool:
     """Tell whether something differs, or a way comes to no end of it."""
     try:
         return bool(list(differing(subject)))
@@ -120,7 +120,7 @@ def is_noticed(subject: Subject) -> bool:
 
 
 def judged_twice_crashed(
-    trace: Trace, profile: str, target: Target, *, lazy: bool, monkeypatch: pytest.MonkeyPatch
+    trace: Trace, crash_model: str, target: Subject, *, lazy: bool, monkeypatch: pytest.MonkeyPatch
 ) -> set[tuple[History, Outcome]]:
     """Explore a trace two crashes deep, and collect what the contract was asked."""
     judged: set[tuple[History, Outcome]] = set()
@@ -130,20 +130,26 @@ def judged_twice_crashed(
         return []
 
     monkeypatch.setattr(explorer_module, "judge", record)
-    explorer = Explorer(target, Options(), PROFILES[profile], sector_bytes=SECTOR, lazy=lazy)
+    explorer = Explorer(
+        target, Options(), CRASH_MODELS[crash_model], sector_bytes=SECTOR, lazy=lazy
+    )
     explorer.explore(trace)
     assert explorer.coverage.complete
     return judged
 
 
-@pytest.mark.parametrize("profile", CLAIMED)
-def test_a_second_crash_is_judged_the_same(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("crash_model", CLAIMED)
+def test_a_second_crash_is_judged_the_same(
+    crash_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On random traces, lazy and plain exploration find the same two crashes deep."""
     small = (each for each in random_programs() if space_of(each, "adversarial").count() <= 8)
     for number, trace in enumerate(islice(small, 40)):
         target = Wanderer(number, shows=1)
-        lazy = judged_twice_crashed(trace, profile, target, lazy=True, monkeypatch=monkeypatch)
-        plain = judged_twice_crashed(trace, profile, target, lazy=False, monkeypatch=monkeypatch)
+        lazy = judged_twice_crashed(trace, crash_model, target, lazy=True, monkeypatch=monkeypatch)
+        plain = judged_twice_crashed(
+            trace, crash_model, target, lazy=False, monkeypatch=monkeypatch
+        )
         assert lazy == plain, number
 
 
@@ -216,7 +222,7 @@ class Scripted:
         return Wandered(self.script(filesystem.open("/a")))
 
 
-@pytest.mark.parametrize("profile", CLAIMED)
+@pytest.mark.parametrize("crash_model", CLAIMED)
 @pytest.mark.parametrize(
     "script",
     [
@@ -228,38 +234,38 @@ class Scripted:
     ],
 )
 def test_what_nobody_looked_at_first_may_matter_later(
-    script: Callable[[ModelFile], bytes], profile: str, monkeypatch: pytest.MonkeyPatch
+    script: Callable[[ModelFile], bytes], crash_model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a first recovery passed over is told apart when a second one sees it."""
     trace = Trace(Image({"/a": b"abcdefgh"}), (Write(1, 0, b"ABCDEFGH"),))
     target = Scripted(script)
-    lazy = judged_twice_crashed(trace, profile, target, lazy=True, monkeypatch=monkeypatch)
-    plain = judged_twice_crashed(trace, profile, target, lazy=False, monkeypatch=monkeypatch)
+    lazy = judged_twice_crashed(trace, crash_model, target, lazy=True, monkeypatch=monkeypatch)
+    plain = judged_twice_crashed(trace, crash_model, target, lazy=False, monkeypatch=monkeypatch)
     assert lazy == plain
 
 
 def test_a_journal_that_stops_at_a_bad_frame_needs_few_recoveries() -> None:
     """A billion images of sixteen unsynced records are decided by two thousand recoveries."""
     target, options = (
-        find_target("reference"),
+        find_subject("reference"),
         Options(durability="eventual", segment_bytes=1 << 20),
     )
     trace = run((Append(472),) * 16, target, options).filesystem.trace
-    explorer = Explorer(target, options, PROFILES["adversarial"], depth=1)
+    explorer = Explorer(target, options, CRASH_MODELS["adversarial"], depth=1)
     assert explorer.explore(trace) == []
     assert explorer.coverage.complete
     assert explorer.coverage.images > 1_000_000_000
     assert explorer.coverage.recovered < 2_500
 
 
-@pytest.mark.parametrize("profile", CLAIMED)
-def test_the_parts_of_a_split_make_up_the_whole(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", CLAIMED)
+def test_the_parts_of_a_split_make_up_the_whole(crash_model: str) -> None:
     """However a space is split, its parts are disjoint and contain every choice once."""
-    target, options = find_target("reference"), Options(durability="eventual", segment_bytes=2048)
+    target, options = find_subject("reference"), Options(durability="eventual", segment_bytes=2048)
     trace = run((Append(600), Append(5), Append(600)), target, options).filesystem.trace
-    registers = Registers.of(trace.initial, PROFILES[profile].floors)
+    registers = Registers.of(trace.initial, CRASH_MODELS[crash_model].floors)
     registers.replay(trace.events)
-    space = ImageSpace(registers, PROFILES[profile])
+    space = ImageSpace(registers, CRASH_MODELS[crash_model])
     pending, whole = [Part()], 0
     while pending:
         part = pending.pop()
@@ -278,10 +284,10 @@ def test_the_parts_of_a_split_make_up_the_whole(profile: str) -> None:
 
 def test_a_splitter_that_forgets_a_piece_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """If a split drops a piece, the images that were judged no longer add up."""
-    target, options = find_target("reference"), Options(durability="eventual", segment_bytes=2048)
+    target, options = find_subject("reference"), Options(durability="eventual", segment_bytes=2048)
     trace = run((Append(472), Append(472)), target, options).filesystem.trace
     whole = image_sets.split
     monkeypatch.setattr(image_sets, "split", lambda *arguments: list(whole(*arguments))[1:])
-    explorer = Explorer(target, options, PROFILES["adversarial"], depth=1)
+    explorer = Explorer(target, options, CRASH_MODELS["adversarial"], depth=1)
     explorer.explore(trace)
     assert not explorer.coverage.complete

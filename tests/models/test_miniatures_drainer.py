@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_models.contract.delivery import Profile, Violation
+from tornproof_models.contract.delivery import Mode, Violation
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.machines.holes import HOLES, find_hole
 from tornproof_models.machines.reference_queue import ReferenceQueue
@@ -13,7 +13,7 @@ from tornproof_models.miniatures.small_drainer import SmallDrainer
 from tornproof_models.queues.delivery_program import Arm, Kill, Move, Program, Replay, Submit
 from tornproof_models.queues.fault_sweep import Finding, hunt, programs, shrink, violations_of
 
-ReferenceDurable = partial(ReferenceQueue, Profile.DURABLE)
+ReferenceDurable = partial(ReferenceQueue, Mode.DURABLE)
 
 BROKEN = {f"DRN-{number}" for number in (1, 4, 5, 6, 9, 11, 12, 13, 15, 17)} | {"CHN-1"}
 
@@ -21,7 +21,7 @@ BROKEN = {f"DRN-{number}" for number in (1, 4, 5, 6, 9, 11, 12, 13, 15, 17)} | {
 def caught(name: str) -> Finding | None:
     """Hunt for what a miniature breaks."""
     breaks = MINIATURES[name].breaks
-    return hunt(MINIATURES[name], Profile.DURABLE, wanted=lambda found: found.requirement in breaks)
+    return hunt(MINIATURES[name], Mode.DURABLE, wanted=lambda found: found.requirement in breaks)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_the_twin_comes_out_clean(kill_table: dict[str, Finding | None]) -> None
         *list(programs(SmallDrainer))[::5],
         *(each.program for each in kill_table.values() if each),
     ]
-    assert [each for each in tried if violations_of(each, SmallDrainer, Profile.DURABLE)] == []
+    assert [each for each in tried if violations_of(each, SmallDrainer, Mode.DURABLE)] == []
     assert len(tried) > 200
 
 
@@ -71,7 +71,7 @@ def test_the_reference_comes_out_clean(kill_table: dict[str, Finding | None]) ->
     guilty = {
         program: violations
         for program in convictions
-        if (violations := violations_of(program, ReferenceDurable, Profile.DURABLE))
+        if (violations := violations_of(program, ReferenceDurable, Mode.DURABLE))
     }
 
     assert guilty == {}

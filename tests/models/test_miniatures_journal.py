@@ -15,9 +15,9 @@ from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
-from tornproof_models.miniatures.journal_miniatures import MINIATURES, SMALL, MiniatureTarget
+from tornproof_models.miniatures.journal_miniatures import MINIATURES, SMALL, MiniatureSubject
 from tornproof_models.miniatures.journal_watermark import WATERMARKS
 
 from tests.models.journal_probes import (
@@ -66,10 +66,10 @@ CAUGHT: tuple[tuple[str, str, Probe], ...] = (
     ("hash-of-another-kind", "FRM-3", frame_on_disk),
     ("hash-unchecked", "FRM-4", recovers("FRM-4", A, tail=frame(B, hash=digest(C)))),
     ("no-checksum", "FRM-4", recovers("FRM-4", A, tail=frame(B)[:-1] + b"?")),
-    ("no-checksum", "JRN-5", crashes(Append(5), profile="adversarial")),
+    ("no-checksum", "JRN-5", crashes(Append(5), crash_model="adversarial")),
     ("length-on-trust", "FRM-5", length_of_four_gigabytes),
     ("zeros-are-a-record", "FRM-6", recovers("FRM-6", A, tail=bytes(80))),
-    ("zeros-are-a-record", "JRN-5", crashes(Append(5), profile="adversarial")),
+    ("zeros-are-a-record", "JRN-5", crashes(Append(5), crash_model="adversarial")),
     ("zero-length-is-the-end", "FRM-7", recovers("FRM-7", A, b"", B)),
     ("zero-length-is-the-end", "JRN-3", runs(Append(256), Reopen())),
     ("no-maximum", "FRM-8", above_the_maximum),
@@ -77,8 +77,8 @@ CAUGHT: tuple[tuple[str, str, Probe], ...] = (
     ("reserved-bits-ignored", "FRM-9", recovers("FRM-9", A, tail=FLAGGED)),
     ("padding-skipped", "FRM-9", recovers("FRM-9", A, tail=PADDED)),
     # torn tails
-    ("torn-tail-refused", "REC-1", crashes(Append(5), profile="adversarial")),
-    ("reads-past-the-end", "REC-1", crashes(Append(600), profile="prefix")),
+    ("torn-tail-refused", "REC-1", crashes(Append(5), crash_model="adversarial")),
+    ("reads-past-the-end", "REC-1", crashes(Append(600), crash_model="prefix")),
     ("damage-skipped", "REC-5", refuses("REC-5", SEALED_DAMAGE)),
     (
         "damage-skipped",
@@ -87,11 +87,11 @@ CAUGHT: tuple[tuple[str, str, Probe], ...] = (
             Append(472),
             Append(472),
             durability="eventual",
-            profile="adversarial",
+            crash_model="adversarial",
             segment_bytes=4096,
         ),
     ),
-    ("appends-behind-a-torn-tail", "REC-4", crashes(Append(5), profile="ext4-ordered")),
+    ("appends-behind-a-torn-tail", "REC-4", crashes(Append(5), crash_model="ext4-ordered")),
     (
         "stale-tail-reused",
         "REC-8",
@@ -100,28 +100,28 @@ CAUGHT: tuple[tuple[str, str, Probe], ...] = (
             Append(472),
             Kill(),
             Append(472),
-            profile="adversarial",
+            crash_model="adversarial",
             segment_bytes=4096,
         ),
     ),
     (
         "segment-deleted-with-the-cut",
         "JRN-3",
-        crashes(Append(5), Append(5), profile="ext4-ordered"),
+        crashes(Append(5), Append(5), crash_model="ext4-ordered"),
     ),
     ("cut-unreported", "REC-7", cut_is_reported),
-    ("cut-not-synced", "REC-2", crashes(Append(5), Append(5), profile="adversarial")),
+    ("cut-not-synced", "REC-2", crashes(Append(5), Append(5), crash_model="adversarial")),
     (
         "shown-before-durable",
         "REC-8",
-        crashes(Append(5), Kill(), durability="eventual", profile="prefix"),
+        crashes(Append(5), Kill(), durability="eventual", crash_model="prefix"),
     ),
     (
         "clean-pages-believed",
         "REC-8",
-        crashes(Fail(5, Fault.ERROR), Append(5), Kill(), profile="prefix"),
+        crashes(Fail(5, Fault.ERROR), Append(5), Kill(), crash_model="prefix"),
     ),
-    ("header-zeroed-during-repair", "REC-3", crashes(Append(5), profile="process-kill")),
+    ("header-zeroed-during-repair", "REC-3", crashes(Append(5), crash_model="process-kill")),
     # damage, errors and strangers
     ("sealed-damage-cut", "REC-5", refuses("REC-5", SEALED_DAMAGE)),
     ("acts-before-it-decides", "REC-5", refuses("REC-5", SEALED_DAMAGE)),
@@ -134,47 +134,51 @@ CAUGHT: tuple[tuple[str, str, Probe], ...] = (
         "REC-10",
         files_after_opening("REC-10", name(45) + ".tmp", stays=False),
     ),
-    ("temporary-files-left", "REC-4", crashes(Append(5), profile="process-kill")),
+    ("temporary-files-left", "REC-4", crashes(Append(5), crash_model="process-kill")),
     # promises and syncs
-    ("acknowledged-before-fsync", "JRN-3", crashes(Append(5), profile="prefix")),
-    ("fsync-now-and-then", "JRN-3", crashes(Append(5), profile="prefix")),
+    ("acknowledged-before-fsync", "JRN-3", crashes(Append(5), crash_model="prefix")),
+    ("fsync-now-and-then", "JRN-3", crashes(Append(5), crash_model="prefix")),
     (
         "sync-does-nothing",
         "JRN-10",
-        crashes(Append(5), Sync(), durability="eventual", profile="prefix"),
+        crashes(Append(5), Sync(), durability="eventual", crash_model="prefix"),
     ),
     (
         "close-without-sync",
         "JRN-11",
-        crashes(Append(5), Reopen(), durability="eventual", profile="prefix"),
+        crashes(Append(5), Reopen(), durability="eventual", crash_model="prefix"),
     ),
     (
         "batched-is-eventual",
         "JRN-3",
-        crashes(Append(5), durability="batched", profile="prefix"),
+        crashes(Append(5), durability="batched", crash_model="prefix"),
     ),
     (
         "next-segment-before-sync",
         "REC-1",
-        crashes(Append(5), Rotate(), durability="eventual", profile="ext4-ordered"),
+        crashes(Append(5), Rotate(), durability="eventual", crash_model="ext4-ordered"),
     ),
     (
         "newer-synced-first",
         "REC-1",
-        crashes(Append(5), Rotate(), durability="eventual", profile="ext4-ordered"),
+        crashes(Append(5), Rotate(), durability="eventual", crash_model="ext4-ordered"),
     ),
-    ("directory-not-synced", "JRN-3", crashes(Append(5), profile="adversarial")),
-    ("parent-directory-not-synced", "JRN-3", crashes(Append(5), profile="adversarial")),
+    ("directory-not-synced", "JRN-3", crashes(Append(5), crash_model="adversarial")),
+    ("parent-directory-not-synced", "JRN-3", crashes(Append(5), crash_model="adversarial")),
     # after an error
     ("fsync-retried", "JRN-7", poisoned_by_a_failed_sync),
-    ("fsync-retried", "JRN-3", crashes(Fail(5, Fault.ERROR), Append(5), profile="prefix")),
+    ("fsync-retried", "JRN-3", crashes(Fail(5, Fault.ERROR), Append(5), crash_model="prefix")),
     ("fsync-result-ignored", "JRN-7", poisoned_by_a_failed_sync),
-    ("fsync-result-ignored", "JRN-3", crashes(Fail(5, Fault.ERROR), Append(5), profile="prefix")),
+    (
+        "fsync-result-ignored",
+        "JRN-3",
+        crashes(Fail(5, Fault.ERROR), Append(5), crash_model="prefix"),
+    ),
     ("poison-forgotten", "JRN-7", poisoned_by_a_failed_sync),
     (
         "poison-forgotten",
         "REC-1",
-        crashes(Fail(5, Fault.ERROR), Append(5), Append(600), profile="prefix"),
+        crashes(Fail(5, Fault.ERROR), Append(5), Append(600), crash_model="prefix"),
     ),
     ("fragment-stays", "JRN-8", behind_a_fragment),
     ("append-retried", "JRN-8", behind_a_fragment),
@@ -188,7 +192,7 @@ CAUGHT: tuple[tuple[str, str, Probe], ...] = (
             Append(472),
             Append(472),
             durability="eventual",
-            profile="adversarial",
+            crash_model="adversarial",
             segment_bytes=4096,
         ),
     ),
@@ -211,7 +215,7 @@ CAUGHT: tuple[tuple[str, str, Probe], ...] = (
     ("oversize-record-unseen", "SEG-6", larger_than_a_segment),
     ("no-lock", "JRN-9", second_writer),
     ("lock-outlives-its-holder", "JRN-9", writer_after_a_death),
-    ("lock-outlives-its-holder", "REC-1", crashes(Append(5), profile="process-kill")),
+    ("lock-outlives-its-holder", "REC-1", crashes(Append(5), crash_model="process-kill")),
 )
 """Each miniature, a requirement that it violates, and a probe that shows it."""
 
@@ -228,7 +232,7 @@ def test_miniature_is_caught(miniature: str, violated: str, probe: Probe) -> Non
     """The probe names a requirement that the miniature says it violates."""
     journal = MINIATURES[miniature]
 
-    found = probe(MiniatureTarget(miniature, journal))
+    found = probe(MiniatureSubject(miniature, journal))
 
     assert violated in found
     assert violated in journal.breaks
@@ -268,18 +272,18 @@ def _programs(alphabet: tuple[Step, ...], length: int) -> Iterator[Program]:
 
 
 @pytest.mark.parametrize("durability", ["immediate", "eventual"])
-@pytest.mark.parametrize("profile", CLAIMED)
+@pytest.mark.parametrize("crash_model", CLAIMED)
 @pytest.mark.parametrize(
     ("alphabet", "segment_bytes"),
     [(ALPHABET, 512), (ALIGNED, 4096)],
     ids=["small segments", "aligned frames"],
 )
 def test_twin_survives_every_small_program(
-    alphabet: tuple[Step, ...], segment_bytes: int, profile: str, durability: str
+    alphabet: tuple[Step, ...], segment_bytes: int, crash_model: str, durability: str
 ) -> None:
     """Every crash of every program of up to three steps, and every crash of its recovery."""
     options = Options(segment_bytes=segment_bytes, durability=durability)
-    explorer = Explorer(SMALL, options, PROFILES[profile])
+    explorer = Explorer(SMALL, options, CRASH_MODELS[crash_model])
 
     for program in _programs(alphabet, 3):
         running = run(program, SMALL, options)
@@ -302,7 +306,9 @@ STRUCK: tuple[Program, ...] = (
 def test_twin_survives_every_fault(program: Program, durability: str, fault: Fault) -> None:
     """Whatever disk operation fails, nothing is lost but what failed, then or in a crash."""
     options = Options(durability=durability)
-    explorers = [Explorer(SMALL, options, PROFILES[profile], depth=1) for profile in CLAIMED]
+    explorers = [
+        Explorer(SMALL, options, CRASH_MODELS[crash_model], depth=1) for crash_model in CLAIMED
+    ]
     count = run(program, SMALL, options).filesystem.operations
 
     for nth in range(1, count + 1):

@@ -10,12 +10,12 @@ from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import Append, Reopen, Rotate, Sync
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.machines.cursor_machine import ReferenceConsumers
 from tornproof_models.machines.reader_machine import ReferenceReader, reader_machine
-from tornproof_models.miniatures.reader_miniatures import READERS, SMALL_READER, SmallReaderTarget
+from tornproof_models.miniatures.reader_miniatures import READERS, SMALL_READER, SmallReaderSubject
 from tornproof_models.readers import following
-from tornproof_models.readers.following import Following, ReaderTarget
+from tornproof_models.readers.following import Following, ReaderSubject
 from tornproof_models.readers.programs import Clean, Consume, ConsumerStep
 from tornproof_models.readers.shown import ShowingExplorer
 
@@ -31,7 +31,7 @@ NAMES = [reader.name for reader in READERS_UNDER_TEST]
 
 
 def begin(
-    reader: ReaderTarget, durability: str, *, durable_only: bool, pieces: bool = True
+    reader: ReaderSubject, durability: str, *, durable_only: bool, pieces: bool = True
 ) -> Following:
     return Following.begin(
         ReferenceConsumers(),
@@ -54,7 +54,7 @@ def programs(steps: int) -> Iterator[Program]:
 @pytest.mark.parametrize(("durability", "durable_only"), MODES)
 @pytest.mark.parametrize("reader", READERS_UNDER_TEST, ids=NAMES)
 def test_follows_every_small_program(
-    reader: ReaderTarget, durability: str, durable_only: bool
+    reader: ReaderSubject, durability: str, durable_only: bool
 ) -> None:
     """With a look after each of the writer's smallest steps."""
     shown = 0
@@ -68,7 +68,7 @@ def test_follows_every_small_program(
 @requirement("RDR-1", "RDR-3", "RDR-5", "RDR-6")
 @pytest.mark.parametrize("durable_only", [True, False])
 @pytest.mark.parametrize("reader", READERS_UNDER_TEST, ids=NAMES)
-def test_no_interruption_of_a_look_misleads_it(reader: ReaderTarget, durable_only: bool) -> None:
+def test_no_interruption_of_a_look_misleads_it(reader: ReaderSubject, durable_only: bool) -> None:
     """The writer rotates, and cleans up, between any two operations of a look."""
     for program, since in ((SHORT, 0), (CLEANED, 4)):
         follower = begin(reader, "eventual", durable_only=durable_only, pieces=False)
@@ -79,7 +79,7 @@ def test_no_interruption_of_a_look_misleads_it(reader: ReaderTarget, durable_onl
 @pytest.mark.parametrize(("durability", "durable_only"), MODES)
 @pytest.mark.parametrize("reader", READERS_UNDER_TEST, ids=NAMES)
 def test_goes_on_after_the_writer_was_killed_anywhere(
-    reader: ReaderTarget, durability: str, durable_only: bool
+    reader: ReaderSubject, durability: str, durable_only: bool
 ) -> None:
     """In the middle of a write, too: recovery cuts the fragment under the reader."""
     follower = begin(reader, durability, durable_only=durable_only)
@@ -88,11 +88,11 @@ def test_goes_on_after_the_writer_was_killed_anywhere(
 
 @requirement("RDR-6", "SEG-9")
 @pytest.mark.parametrize("durability", ["immediate", "eventual"])
-@pytest.mark.parametrize("profile", CLAIMED)
-def test_what_was_shown_no_crash_takes_away(profile: str, durability: str) -> None:
+@pytest.mark.parametrize("crash_model", CLAIMED)
+def test_what_was_shown_no_crash_takes_away(crash_model: str, durability: str) -> None:
     """Every image, whenever a reader of durable records has shown more; and it reads on."""
-    explorer = ShowingExplorer(PROFILES[profile])
-    for program in programs(3 if profile == "adversarial" else 2):
+    explorer = ShowingExplorer(CRASH_MODELS[crash_model])
+    for program in programs(3 if crash_model == "adversarial" else 2):
         follower = begin(ReferenceReader(), durability, durable_only=True)
         assert explorer.explore(follower, program) == [], program
     assert explorer.images > 0
@@ -140,8 +140,8 @@ def caught(name: str) -> tuple[str, str, str, str] | None:
     reader = READERS[name]
     for check, (pieces, judge) in CHECKS.items():
         for durability, durable_only in MODES[:2] if check.startswith("race") else MODES:
-            target = SmallReaderTarget(name, reader)
-            follower = begin(target, durability, durable_only=durable_only, pieces=pieces)
+            subject = SmallReaderSubject(name, reader)
+            follower = begin(subject, durability, durable_only=durable_only, pieces=pieces)
             for violation in judge(follower):
                 if violation.requirement in reader.breaks:
                     shows = "durable" if durable_only else "all"
@@ -164,8 +164,8 @@ def test_every_miniature_is_caught(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("name", ["never-refreshes", "shows-beyond-the-watermark"])
 def test_the_machine_catches_some_by_itself(name: str) -> None:
     """A random search finds what a person thought of."""
-    target = SmallReaderTarget(name, READERS[name])
-    machine = reader_machine(ReferenceConsumers(), target, Options(), durable_only=True)
+    subject = SmallReaderSubject(name, READERS[name])
+    machine = reader_machine(ReferenceConsumers(), subject, Options(), durable_only=True)
     with pytest.raises(AssertionError, match="RDR-"):
         run_state_machine_as_test(
             machine,

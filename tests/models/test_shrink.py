@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.contract.journal import History
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Finding
@@ -21,8 +21,8 @@ from tornproof_models.crash.program import (
 )
 from tornproof_models.crash.recovery import recover
 from tornproof_models.crash.run import advance, run
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.image_builder import Choice, bits
@@ -178,7 +178,7 @@ FOUND: tuple[tuple[str, str, Options, str | None, Program], ...] = (
     ),
 )
 """
-What the checks find: miniature, requirement, options, profile, program.
+What the checks find: miniature, requirement, options, crash model, program.
 
 Every miniature that is caught by what it does, rather than by what was done to it.
 """
@@ -192,58 +192,58 @@ PADDING: tuple[tuple[Program, Program], ...] = (
 
 
 @pytest.mark.parametrize(
-    ("miniature", "requirement", "options", "profile", "program"),
+    ("miniature", "requirement", "options", "crash_model", "program"),
     FOUND,
     ids=[f"{row[0]}-{row[1]}" for row in FOUND],
 )
 def test_what_is_left_is_minimal(
-    miniature: str, requirement: str, options: Options, profile: str | None, program: Program
+    miniature: str, requirement: str, options: Options, crash_model: str | None, program: Program
 ) -> None:
-    """Padded, and found in a harsher profile, each comes down to something 1-minimal."""
-    target = find_target(miniature)
+    """Padded, and found in a harsher crash model, each comes down to something 1-minimal."""
+    subject = find_subject(miniature)
     padded = (
         Counterexample((*a, *program, *z), options, requirement, "adversarial") for a, z in PADDING
     )
-    shrunk = next(filter(None, (shrink(target, each) for each in padded)))
+    shrunk = next(filter(None, (shrink(subject, each) for each in padded)))
     assert shrunk.minimal
     assert shrunk.violation.requirement == requirement
     left = shrunk.counterexample
-    size = harshness(left.weakest_profile), len(left.program)
-    assert size <= (harshness(profile), len(program))
-    check_minimal(target, shrunk)
+    size = harshness(left.mildest_crash_model), len(left.program)
+    assert size <= (harshness(crash_model), len(program))
+    check_minimal(subject, shrunk)
 
 
-def harshness(profile: str | None) -> int:
-    """Rank a profile; no crash at all is milder than any."""
-    return PROFILES[profile].harshness if profile else -1
+def harshness(crash_model: str | None) -> int:
+    """Rank a crash model; no crash at all is milder than any."""
+    return CRASH_MODELS[crash_model].harshness if crash_model else -1
 
 
-def check_minimal(target: Target, shrunk: Shrunk) -> None:
-    """Without any step, deviation, or harshness of the profile, the requirement holds."""
+def check_minimal(subject: Subject, shrunk: Shrunk) -> None:
+    """Without any step, deviation, or harshness of the crash model, the requirement holds."""
     left = shrunk.counterexample
     for position in range(len(left.program)):
         shorter = (*left.program[:position], *left.program[position + 1 :])
-        assert fails(target, left, shorter, left.profile) is None, position
+        assert fails(subject, left, shorter, left.crash_model) is None, position
     if shrunk.finding is None:
         return
-    assert left.profile is not None
-    for milder in CLAIMED[: PROFILES[left.profile].harshness]:
-        assert fails(target, left, left.program, milder) is None, milder
-    running = run(left.program, target, left.options)
-    check_deviations(target, left, shrunk.finding, running.filesystem.trace, running.began)
+    assert left.crash_model is not None
+    for milder in CLAIMED[: CRASH_MODELS[left.crash_model].harshness]:
+        assert fails(subject, left, left.program, milder) is None, milder
+    running = run(left.program, subject, left.options)
+    check_deviations(subject, left, shrunk.finding, running.filesystem.trace, running.began)
 
 
 def fails(
-    target: Target, left: Counterexample, program: Program, profile: str | None
+    subject: Subject, left: Counterexample, program: Program, crash_model: str | None
 ) -> Finding | str | None:
     """Tell how a program violates the requirement, as the checks themselves would."""
-    running = run(program, target, left.options)
+    running = run(program, subject, left.options)
     for violation in running.violations:
         if violation.requirement == left.requirement:
             return violation.message
-    if running.violations or profile is None:
+    if running.violations or crash_model is None:
         return None
-    explorer = Explorer(target, left.options, PROFILES[profile])
+    explorer = Explorer(subject, left.options, CRASH_MODELS[crash_model])
     for finding in explorer.explore(running.filesystem.trace, before=running.began):
         if finding.violation.requirement == left.requirement:
             return finding
@@ -251,16 +251,16 @@ def fails(
 
 
 def check_deviations(
-    target: Target, left: Counterexample, finding: Finding, trace: Trace, before: History
+    subject: Subject, left: Counterexample, finding: Finding, trace: Trace, before: History
 ) -> None:
     """Undo each deviation of a crash, alone: what is left of the crash must be survived."""
-    assert left.profile is not None
-    profile = PROFILES[left.profile]
-    registers, history = Registers.of(trace.initial, profile.floors), before
+    assert left.crash_model is not None
+    crash_model = CRASH_MODELS[left.crash_model]
+    registers, history = Registers.of(trace.initial, crash_model.floors), before
     for event in trace.events[: finding.crash_point]:
         registers.advance(event)
         history = advance(history, event)
-    space = ImageSpace(registers, profile)
+    space = ImageSpace(registers, crash_model)
     choice = next(
         choice
         for choice in space.choices()
@@ -270,7 +270,7 @@ def check_deviations(
     undone = list(without_each_deviation(space, choice))
     assert len(undone) == finding.deviations
     for less in undone:
-        survived = Explorer(target, left.options, profile, depth=2 if finding.inner else 1)
+        survived = Explorer(subject, left.options, crash_model, depth=2 if finding.inner else 1)
         findings = survived.explore(Trace(space.builder.build(less), ()), before=history)
         worse = [
             each
@@ -280,10 +280,10 @@ def check_deviations(
         ]
         assert worse == []
     if finding.inner:
-        recovered = recover(target, left.options, ModelFilesystem(finding.image))
+        recovered = recover(subject, left.options, ModelFilesystem(finding.image))
         assert recovered.records is not None
         inner_before = History(settled=recovered.records)
-        check_deviations(target, left, finding.inner, recovered.trace, inner_before)
+        check_deviations(subject, left, finding.inner, recovered.trace, inner_before)
 
 
 def deviations(finding: Finding) -> int:
@@ -348,52 +348,52 @@ def test_a_crash_among_the_steps_is_shrunk(
     miniature: str, requirement: str, options: Options
 ) -> None:
     """A random program with crashes comes down to a short one, minimal as any other."""
-    target = find_target(miniature)
+    subject = find_subject(miniature)
     found = next(
         each
         for each in (Counterexample(random_program(n), options, requirement) for n in range(2000))
-        if fails(target, each, each.program, None)
+        if fails(subject, each, each.program, None)
     )
-    shrunk = shrink(target, found)
+    shrunk = shrink(subject, found)
     assert shrunk is not None
     assert shrunk.minimal
     left = shrunk.counterexample
     assert len(left.program) <= 4
-    assert harshness(left.weakest_profile) <= harshness(found.weakest_profile)
-    check_minimal(target, shrunk)
+    assert harshness(left.mildest_crash_model) <= harshness(found.mildest_crash_model)
+    check_minimal(subject, shrunk)
 
 
 def test_a_last_crash_is_left_to_the_explorer() -> None:
     """What a crash at the end shows is told as a program and a crash of it, with its image."""
-    target = find_target("directory-not-synced")
+    subject = find_subject("directory-not-synced")
     program = (Append(600), Append(24), Crash("adversarial", 100, 0))
     found = Counterexample(program, IMMEDIATE, "JRN-3")
-    shrunk = shrink(target, found)
+    shrunk = shrink(subject, found)
     assert shrunk is not None
     assert shrunk.counterexample.program == (Append(5),)
-    assert shrunk.counterexample.profile == "adversarial"
+    assert shrunk.counterexample.crash_model == "adversarial"
     assert shrunk.finding is not None
     assert shrunk.finding.lost == ("name 0000000000000000.wal in /journal lost",)
 
 
 def test_a_crash_in_the_middle_becomes_as_mild_as_it_can() -> None:
     """A crash that the rest of the story needs is the mildest, smallest and earliest that does."""
-    target = find_target("stale-position-trusted")
+    subject = find_subject("stale-position-trusted")
     program = (Append(600), Crash("adversarial", 100, 1 << 40), Append(700), Append(800))
-    shrunk = shrink(target, Counterexample(program, IMMEDIATE, "SEG-9"))
+    shrunk = shrink(subject, Counterexample(program, IMMEDIATE, "SEG-9"))
     assert shrunk is not None
     assert shrunk.counterexample.program == (Append(5), Kill(), Append(5))
-    assert shrunk.counterexample.weakest_profile is None
+    assert shrunk.counterexample.mildest_crash_model is None
 
 
 def test_the_image_with_the_fewest_deviations_is_told() -> None:
     """Losing a name loses the file: one deviation, though a part's least lossy image has two."""
-    target, options = find_target("acknowledged-before-fsync"), IMMEDIATE
-    seen = witness(target, Counterexample((Append(600),), options, "JRN-3", "adversarial"))
+    subject, options = find_subject("acknowledged-before-fsync"), IMMEDIATE
+    seen = witness(subject, Counterexample((Append(600),), options, "JRN-3", "adversarial"))
     assert seen is not None
     assert seen[1] is not None
-    running = run((Append(600),), target, options)
-    explorer = Explorer(target, options, PROFILES["adversarial"], depth=1, lazy=False)
+    running = run((Append(600),), subject, options)
+    explorer = Explorer(subject, options, CRASH_MODELS["adversarial"], depth=1, lazy=False)
     smallest = explorer.explore(running.filesystem.trace)
     assert seen[1].deviations == 1
     assert seen[1].size <= min(each.size for each in smallest)
@@ -402,15 +402,15 @@ def test_the_image_with_the_fewest_deviations_is_told() -> None:
 def test_what_does_not_fail_is_not_shrunk() -> None:
     """A correct target has no smallest counterexample."""
     found = Counterexample((Append(5), Append(5)), IMMEDIATE, "JRN-3", "adversarial")
-    assert shrink(find_target("reference"), found) is None
-    assert witness(find_target("reference"), found) is None
+    assert shrink(find_subject("reference"), found) is None
+    assert witness(find_subject("reference"), found) is None
 
 
 def test_effort_is_bounded() -> None:
     """With the attempts used up, what there is so far comes back and is not called minimal."""
-    target = find_target("acknowledged-before-fsync")
+    subject = find_subject("acknowledged-before-fsync")
     found = Counterexample((Append(600),) * 6, IMMEDIATE, "JRN-3", "prefix")
-    shrunk = shrink(target, found, attempts=3)
+    shrunk = shrink(subject, found, attempts=3)
     assert shrunk is not None
     assert not shrunk.minimal
     assert shrunk.violation.requirement == "JRN-3"

@@ -25,14 +25,14 @@ from tornproof_models.crash.program import (
     grow_payload,
 )
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import JournalUnderTest, Options, Target, new_disk
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.crash.subject import JournalUnderTest, Options, Subject, new_disk
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image
-from tornproof_models.miniatures.journal_miniatures import MINIATURES, MiniatureTarget
+from tornproof_models.miniatures.journal_miniatures import MINIATURES, MiniatureSubject
 from tornproof_models.miniatures.journal_watermark import WATERMARKS, SmallWatermark
 from tornproof_models.shrinking.counterexample import minimise
 
@@ -83,14 +83,14 @@ def test_every_miniature_has_a_program_or_a_situation() -> None:
 @pytest.mark.parametrize("name", BY_SITUATION)
 def test_no_program_convicts_what_only_a_situation_does(name: str) -> None:
     """Alive, crashed anywhere in a step, and with every fault, they keep their promises."""
-    target = MiniatureTarget(name, MINIATURES[name])
-    explorer = Explorer(target, OPTIONS, PROFILES["adversarial"])
+    subject = MiniatureSubject(name, MINIATURES[name])
+    explorer = Explorer(subject, OPTIONS, CRASH_MODELS["adversarial"])
     for step in STEPS:
-        assert explorer.explore(run([step], target, OPTIONS).filesystem.trace) == []
+        assert explorer.explore(run([step], subject, OPTIONS).filesystem.trace) == []
     for program in product(STEPS, repeat=2):
-        assert run(program, target, OPTIONS).violations == []
-    for nth, fault in product(range(1, run(STRUCK, target, OPTIONS).filesystem.operations), Fault):
-        assert run((Fail(nth, fault), *STRUCK), target, OPTIONS).violations == []
+        assert run(program, subject, OPTIONS).violations == []
+    for nth, fault in product(range(1, run(STRUCK, subject, OPTIONS).filesystem.operations), Fault):
+        assert run((Fail(nth, fault), *STRUCK), subject, OPTIONS).violations == []
 
 
 # Stories that end in damage
@@ -100,7 +100,7 @@ def test_no_program_convicts_what_only_a_situation_does(name: str) -> None:
 class Scene:
     """A journal with a watermark, and what that is sure to cover."""
 
-    target: Target
+    subject: Subject
     filesystem: ModelFilesystem
     journal: JournalUnderTest | None = None
     appended: int = 0
@@ -114,12 +114,12 @@ class Scene:
         """Open the journal, unless it is."""
         if self.journal is None:
             self.filesystem.release_locks()
-            self.journal = self.target.open(self.filesystem, OPTIONS)
+            self.journal = self.subject.open(self.filesystem, OPTIONS)
         return self.journal
 
     def restart(self, image: Image) -> None:
         """Kill the process, and go on with what is on the disk now."""
-        self.filesystem, self.journal = new_disk(self.target, image), None
+        self.filesystem, self.journal = new_disk(self.subject, image), None
 
     def damage(self, change: Callable[[bytes], bytes]) -> None:
         """Change the content of the last segment, if there is one."""
@@ -144,9 +144,9 @@ def close(scene: Scene) -> None:
 
 def lose_power(scene: Scene) -> None:
     """Lose all that was not synced."""
-    registers = Registers.of(scene.filesystem.initial, PROFILES["adversarial"].floors)
+    registers = Registers.of(scene.filesystem.initial, CRASH_MODELS["adversarial"].floors)
     registers.replay(scene.filesystem.events)
-    space = ImageSpace(registers, PROFILES["adversarial"])
+    space = ImageSpace(registers, CRASH_MODELS["adversarial"])
     scene.restart(space.builder.build(next(space.choices())))
     scene.noted = scene.settled
 
@@ -165,9 +165,9 @@ STORY = (append, append, close, append, close, lose_power, flip_a_bit, write_zer
 Story = Sequence[Callable[[Scene], None]]
 
 
-def loses_silently(target: Target, story: Story) -> bool:
+def loses_silently(subject: Subject, story: Story) -> bool:
     """Tell whether a journal opens without what its watermark covers, as if all were well."""
-    scene = Scene(target, new_disk(target))
+    scene = Scene(subject, new_disk(subject))
     try:
         for step in story:
             step(scene)
@@ -185,18 +185,18 @@ def loses_silently(target: Target, story: Story) -> bool:
 )
 def test_a_story_of_damage_is_minimal(name: str, needed: set[Callable[[Scene], None]]) -> None:
     """Padded, it comes down to these steps; without any of them the journal speaks up."""
-    target = MiniatureTarget(name, WATERMARKS[name])
-    smallest = minimise(STORY, lambda story: loses_silently(target, story))
-    assert loses_silently(target, smallest)
+    subject = MiniatureSubject(name, WATERMARKS[name])
+    smallest = minimise(STORY, lambda story: loses_silently(subject, story))
+    assert loses_silently(subject, smallest)
     assert set(smallest) == needed
     assert len(smallest) == len(needed)
     for fewer in combinations(smallest, len(smallest) - 1):
-        assert not loses_silently(target, fewer)
+        assert not loses_silently(subject, fewer)
 
 
 def test_the_twin_speaks_up_in_every_story() -> None:
     """Whatever is left out of the story, a watermark that is kept well is true to its word."""
-    twin = MiniatureTarget("small-watermark", SmallWatermark)
+    twin = MiniatureSubject("small-watermark", SmallWatermark)
     for length in range(len(STORY) + 1):
         for story in combinations(STORY, length):
             assert not loses_silently(twin, story)

@@ -10,7 +10,7 @@ from tornproof.chain import Entry, append
 from tornproof.journal import Journal, JournalReader
 from tornproof.kv import KeyValueStore
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Mode
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.machines.indexer_machine import IndexerUnderTest
 from tornproof_models.machines.system_machine import JOURNAL, ReferenceSystem, system_machine
@@ -55,7 +55,7 @@ class WithoutASpool(ReferenceSystem):
     """Its queue keeps events in memory."""
 
     def __init__(self) -> None:
-        super().__init__(Profile.VOLATILE)
+        super().__init__(Mode.VOLATILE)
 
 
 class WithoutFull(ReferenceSystem):
@@ -143,7 +143,7 @@ def test_an_index_may_die_between_any_two_statements(
 def test_the_chain_is_a_fold_of_the_spool() -> None:
     """After a kill in the middle: the same numbers, bytes and hashes."""
     system = ReferenceSystem()
-    running = Run(system, Profile.DURABLE)
+    running = Run(system, Mode.DURABLE)
     running.open()
     for step in (Submit(), Submit(), Move(3), Kill(), Submit(), Move(9), Kill(5), Move(9)):
         running.take(step)

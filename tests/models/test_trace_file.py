@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tornproof.errors import Invalid
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.crash.program import Append, Kill, Reopen, Rotate, Sync
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
@@ -31,7 +31,7 @@ STORY = (Append(5), Sync(), Rotate(), Append(600), Kill(), Append(7), Reopen())
 
 def journal_trace() -> Trace:
     """Return a trace with every kind of mark but a failure."""
-    return run(STORY, find_target("reference"), Options(durability="eventual")).filesystem.trace
+    return run(STORY, find_subject("reference"), Options(durability="eventual")).filesystem.trace
 
 
 @given(st.sampled_from(IMAGES), STEPS)
@@ -73,7 +73,7 @@ def test_the_hash_changes_with_every_event() -> None:
 
 def test_every_truncation_is_refused() -> None:
     """Wherever a file is cut short, reading it is an `Invalid`, never anything else."""
-    written = encode_trace(run((Append(5),), find_target("reference"), Options()).filesystem.trace)
+    written = encode_trace(run((Append(5),), find_subject("reference"), Options()).filesystem.trace)
     for length in range(len(written) - 2):
         with pytest.raises(Invalid):
             decode_trace(written[:length])

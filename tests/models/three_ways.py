@@ -19,8 +19,8 @@ from tornproof_models.contract.journal import History
 from tornproof_models.crash import explorer as explorer_module
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.recovery import Outcome, Recovered, recover
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Trace
@@ -35,7 +35,7 @@ SECTORS = 14
 """How many sectors a program may write or cut: some then have a million images, most have few."""
 
 SIZES = 16
-"""A trace of size n has from 2^n to 2^(n + 1) images, in the harshest profile: sizes 0 to 15."""
+"""A trace of size n has from 2^n to 2^(n + 1) images in the harshest crash model: 0 to 15."""
 
 ALL = (63,) * SIZES
 """Traces of each size: 1,008 together, 252 of them with more than 2^12 images."""
@@ -45,8 +45,8 @@ SHARE = (16,) * 12 + (2,) * 4
 
 
 @frozen
-class Subject:
-    """A random trace, and how many images a crash at its end may leave in the harshest profile."""
+class TraceCase:
+    """A random trace, and how many images its end has in the harshest crash model."""
 
     seed: int
     trace: Trace
@@ -54,15 +54,15 @@ class Subject:
 
 
 @cache
-def subjects(numbers: tuple[int, ...]) -> dict[int, list[Subject]]:
+def subjects(numbers: tuple[int, ...]) -> dict[int, list[TraceCase]]:
     """Return random traces by size, so many of each, in the order in which they are found."""
-    found: dict[int, list[Subject]] = {size: [] for size in range(len(numbers))}
+    found: dict[int, list[TraceCase]] = {size: [] for size in range(len(numbers))}
     for seed in count():
         trace = random_run(seed, SECTORS).trace
         images = space_of(trace, "recycled-blocks").count()
         size = images.bit_length() - 1
         if size in found and len(found[size]) < numbers[size]:
-            found[size].append(Subject(seed, trace, images))
+            found[size].append(TraceCase(seed, trace, images))
         if all(len(found[size]) == number for size, number in enumerate(numbers)):
             break
     return found
@@ -73,7 +73,7 @@ class SmallBlocks(Explorer):
     """An explorer of disks with blocks as small as those of brute force."""
 
     def _registers(self, trace: Trace) -> Registers:
-        floors = self.profile.floors
+        floors = self.crash_model.floors
         return Registers.of(trace.initial, floors, sector_bytes=SECTOR, block_bytes=BLOCK)
 
 
@@ -97,7 +97,7 @@ class Remembering:
         return [self.remembered[image.digest] for image in images]
 
 
-def explored(trace: Trace, profile: str, target: Target, *, lazy: bool) -> set[Outcome]:
+def explored(trace: Trace, crash_model: str, target: Subject, *, lazy: bool) -> set[Outcome]:
     """Explore a crash at the end of a trace, and collect what the contract is asked about."""
     outcomes = set[Outcome]()
 
@@ -106,21 +106,21 @@ def explored(trace: Trace, profile: str, target: Target, *, lazy: bool) -> set[O
         return []
 
     explorer = SmallBlocks(
-        target, Options(), PROFILES[profile], depth=1, sector_bytes=SECTOR, lazy=lazy
+        target, Options(), CRASH_MODELS[crash_model], depth=1, sector_bytes=SECTOR, lazy=lazy
     )
     with patch.object(explorer_module, "judge", judge):
         explorer.explore(trace, since=len(trace.events))
     assert explorer.coverage.complete
-    assert explorer.coverage.images == space_of(trace, profile).count()
+    assert explorer.coverage.images == space_of(trace, crash_model).count()
     return outcomes
 
 
-def differing(subject: Subject) -> Iterator[str]:
-    """Yield each profile in which not all three ways find the same."""
+def differing(subject: TraceCase) -> Iterator[str]:
+    """Yield each crash model in which not all three ways find the same."""
     trace, wanderer = subject.trace, Wanderer(subject.seed % 256)
     remembering = Remembering(wanderer)
-    for profile in PROFILES:
-        keys = brute_force.images(trace, profile)
+    for crash_model in CRASH_MODELS:
+        keys = brute_force.images(trace, crash_model)
         images = [
             Image(
                 {path: content for path, content in key if content is not None},
@@ -130,17 +130,19 @@ def differing(subject: Subject) -> Iterator[str]:
         ]
         recovered = remembering.recover_images(images, Options())
         expected = {each.outcome for each in recovered}
-        plainly = explored(trace, profile, remembering, lazy=False)
+        plainly = explored(trace, crash_model, remembering, lazy=False)
         # nothing is left open where a block may hold what nobody has looked at in it
-        lazily = explored(trace, profile, wanderer, lazy=True) if profile in CLAIMED else plainly
+        lazily = (
+            explored(trace, crash_model, wanderer, lazy=True) if crash_model in CLAIMED else plainly
+        )
         if not expected == lazily == plainly:
-            yield profile
+            yield crash_model
 
 
 @click.command
 @click.option("--share", is_flag=True, help="Only the share of them that the tests compare.")
 def main(share: bool) -> None:
-    """Compare the outcomes of all traces in every profile, and say how many there were."""
+    """Compare the outcomes of all traces in every crash model, and say how many there were."""
     began = process_time()
     chosen = [each for several in subjects(SHARE if share else ALL).values() for each in several]
     for each in chosen:
@@ -150,7 +152,7 @@ def main(share: bool) -> None:
     click.echo(
         f"{len(chosen):,} traces, {sum(number > 1 << 12 for number in images)} of them with more "
         f"than 4,096 images, the largest with {max(images):,}, {sum(images):,} in all: in each of "
-        f"{len(PROFILES)} profiles the same outcomes in all three ways; "
+        f"{len(CRASH_MODELS)} crash models the same outcomes in all three ways; "
         f"{process_time() - began:.0f} s"
     )
 

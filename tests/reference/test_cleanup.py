@@ -14,7 +14,7 @@ from tornproof.errors import (
 )
 from tornproof.journal import Cursor, Journal, recover
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
@@ -97,19 +97,19 @@ def test_oldest_first_and_each_durable_before_the_next() -> None:
 
 
 @requirement("SEG-7")
-@pytest.mark.parametrize("profile", CLAIMED)
-def test_a_crash_anywhere_leaves_a_contiguous_journal(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", CLAIMED)
+def test_a_crash_anywhere_leaves_a_contiguous_journal(crash_model: str) -> None:
     """Every image of every crash during cleanup recovers, and holds what the cursor needs."""
     filesystem = ModelFilesystem()
     journal = four_segments(filesystem)
     Cursor.open(DIRECTORY, "kitchen", filesystem=filesystem).advance(246)
     begun = len(filesystem.events)
     journal.cleanup()
-    registers = Registers.of(filesystem.initial, PROFILES[profile].floors)
+    registers = Registers.of(filesystem.initial, CRASH_MODELS[crash_model].floors)
     firsts = set()
     for point, event in enumerate((*filesystem.events, None)):
         if point >= begun:
-            space = ImageSpace(registers, PROFILES[profile])
+            space = ImageSpace(registers, CRASH_MODELS[crash_model])
             for choice in space.choices():
                 image = ModelFilesystem(space.builder.build(choice))
                 with Journal.open(DIRECTORY, filesystem=image) as recovered:

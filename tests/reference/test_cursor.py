@@ -17,7 +17,7 @@ from tornproof.errors import (
 from tornproof.journal import Cursor, Journal
 from tornproof.journal.cursor import read_cursors
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
@@ -247,8 +247,8 @@ def test_takes_records_as_large_as_the_journal_does() -> None:
 
 
 @requirement("CUR-1", "CUR-2")
-@pytest.mark.parametrize("profile", CLAIMED)
-def test_a_crash_anywhere_leaves_the_old_position_or_the_new(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", CLAIMED)
+def test_a_crash_anywhere_leaves_the_old_position_or_the_new(crash_model: str) -> None:
     """Every image of every crash while it moves twice; the new one once it has returned."""
     filesystem, _ = three_segments()
     cursor = kitchen(filesystem)
@@ -256,13 +256,13 @@ def test_a_crash_anywhere_leaves_the_old_position_or_the_new(profile: str) -> No
     for position in (82, 205):
         cursor.advance(position)
         moved[len(filesystem.events)] = position
-    registers = Registers.of(filesystem.initial, PROFILES[profile].floors)
+    registers = Registers.of(filesystem.initial, CRASH_MODELS[crash_model].floors)
     reached, images = -1, 0
     for point, event in enumerate((*filesystem.events, None)):
         reached = moved.get(point, reached)
         if reached >= 0:
             following = min((each for each in moved.values() if each > reached), default=reached)
-            space = ImageSpace(registers, PROFILES[profile])
+            space = ImageSpace(registers, CRASH_MODELS[crash_model])
             for choice in space.choices():
                 files = space.builder.build(choice).files
                 assert files[CURSOR_FILE] in (cursor_file(reached), cursor_file(following))
@@ -287,9 +287,9 @@ def test_a_position_that_was_shown_stays() -> None:
     )
     del filesystem.events[renamed + 1 :]
     assert kitchen(filesystem).position == 82
-    registers = Registers.of(filesystem.initial, PROFILES["adversarial"].floors)
+    registers = Registers.of(filesystem.initial, CRASH_MODELS["adversarial"].floors)
     registers.replay(filesystem.events)
-    space = ImageSpace(registers, PROFILES["adversarial"])
+    space = ImageSpace(registers, CRASH_MODELS["adversarial"])
     found = {space.builder.build(choice).files[CURSOR_FILE] for choice in space.choices()}
     assert found == {cursor_file(82)}
 

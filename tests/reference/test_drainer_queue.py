@@ -33,7 +33,7 @@ from tornproof_models.disk.filesystem import ModelFilesystem
 
 from tests.reference.drainer_world import chain, database, dead_letters, encoded, event, volatile
 
-PROFILES = pytest.mark.parametrize("durable", [True, False], ids=["durable", "volatile"])
+CRASH_MODELS = pytest.mark.parametrize("durable", [True, False], ids=["durable", "volatile"])
 
 
 def open_queue(directory: Path, durable: bool, **options: Any) -> DeferredAuditQueue:
@@ -57,7 +57,7 @@ def ids(connection: sqlite3.Connection, table: str = "signed_events") -> list[st
 
 
 @requirement("DRN-1", "DRN-2", "DRN-13")
-@PROFILES
+@CRASH_MODELS
 def test_two_hundred_events_at_once(tmp_path: Path, durable: bool) -> None:
     """From eight threads: none refused, none lost, and the chain verifies."""
     with open_queue(tmp_path, durable) as queue:
@@ -82,7 +82,7 @@ def test_two_hundred_events_at_once(tmp_path: Path, durable: bool) -> None:
 
 
 @requirement("DRN-2")
-@PROFILES
+@CRASH_MODELS
 def test_two_hundred_events_into_a_slow_sink(
     tmp_path: Path, durable: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +104,7 @@ def test_two_hundred_events_into_a_slow_sink(
 
 
 @requirement("DRN-5", "DRN-6", "DRN-14")
-@PROFILES
+@CRASH_MODELS
 def test_a_missing_column_puts_the_event_into_the_dead_letters(
     tmp_path: Path, durable: bool, look: sqlite3.Connection
 ) -> None:
@@ -159,7 +159,7 @@ def test_a_sink_that_fails_once_among_three() -> None:
 
 
 @requirement("DRN-2", "EVT-5")
-@PROFILES
+@CRASH_MODELS
 @pytest.mark.parametrize(
     "bad",
     [
@@ -271,7 +271,7 @@ def test_another_event_under_the_same_id_is_dead_lettered() -> None:
 
 
 @requirement("DRN-2")
-@PROFILES
+@CRASH_MODELS
 def test_submits_go_on_while_a_sibling_holds_the_lock(
     tmp_path: Path, durable: bool, look: sqlite3.Connection
 ) -> None:
@@ -300,7 +300,7 @@ def test_submits_go_on_while_a_sibling_holds_the_lock(
 
 @requirement("DRN-2", "DRN-18")
 def test_a_full_buffer_says_so() -> None:
-    """The volatile profile is bounded in memory; what is turned away is counted."""
+    """The volatile mode is bounded in memory; what is turned away is counted."""
     queue = volatile(database(), capacity=2)
     receipts = [queue.submit(event(number)) for number in range(3)]
 
@@ -377,7 +377,7 @@ def test_giving_up_wakes_everybody() -> None:
 
 @requirement("DRN-3", "DRN-8")
 def test_what_a_failed_drainer_leaves_in_the_spool_is_for_the_next_process(tmp_path: Path) -> None:
-    """Nothing is lost in the durable profile, and it lands before what comes later."""
+    """Nothing is lost in the durable mode, and it lands before what comes later."""
     world = database()
     spool = tmp_path / "spool"
     queue = volatile(world, spool=spool, max_restarts=0)
@@ -395,7 +395,7 @@ def test_what_a_failed_drainer_leaves_in_the_spool_is_for_the_next_process(tmp_p
 
 
 @requirement("DRN-11")
-@PROFILES
+@CRASH_MODELS
 def test_closing_flushes_whoever_still_holds_the_queue(tmp_path: Path, durable: bool) -> None:
     """Everything is in the chain, later submits are refused, and closing again changes nothing."""
     queue = open_queue(tmp_path, durable)
@@ -412,7 +412,7 @@ def test_closing_flushes_whoever_still_holds_the_queue(tmp_path: Path, durable: 
 
 
 @requirement("DRN-11")
-@PROFILES
+@CRASH_MODELS
 def test_closing_while_producers_submit(tmp_path: Path, durable: bool) -> None:
     """Each submit is either admitted, and then in the chain, or refused, and then not."""
     queue = open_queue(tmp_path, durable)
@@ -436,7 +436,7 @@ def test_closing_while_producers_submit(tmp_path: Path, durable: bool) -> None:
 
 
 @requirement("DRN-11", "DRN-13")
-@PROFILES
+@CRASH_MODELS
 def test_closing_from_many_threads(tmp_path: Path, durable: bool) -> None:
     """All of them return, to the same answer, and everything has landed once."""
     queue = open_queue(tmp_path, durable)

@@ -13,7 +13,7 @@ from tornproof.journal import Journal, recover
 from tornproof.journal.watermark import Watermark, decode_slots, encode_slot, read_watermark
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.vectors.frames import read_frames
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
@@ -35,11 +35,11 @@ def file_of(first: bytes, second: bytes) -> bytes:
     return first.ljust(512, b"\0") + second
 
 
-def images(initial: Image, events: list[Event], profile: str) -> Iterator[tuple[int, Image]]:
+def images(initial: Image, events: list[Event], crash_model: str) -> Iterator[tuple[int, Image]]:
     """Yield every image that a crash may leave, with how many events had happened."""
-    registers = Registers.of(initial, PROFILES[profile].floors)
+    registers = Registers.of(initial, CRASH_MODELS[crash_model].floors)
     for point in range(len(events) + 1):
-        space = ImageSpace(registers, PROFILES[profile])
+        space = ImageSpace(registers, CRASH_MODELS[crash_model])
         for choice in space.choices():
             yield point, space.builder.build(choice)
         if point < len(events):
@@ -134,8 +134,8 @@ def test_a_short_write_of_a_note_is_finished() -> None:
 
 
 @requirement("REC-12")
-@pytest.mark.parametrize("profile", CLAIMED)
-def test_every_image_of_its_writes_is_a_lower_bound(profile: str) -> None:
+@pytest.mark.parametrize("crash_model", CLAIMED)
+def test_every_image_of_its_writes_is_a_lower_bound(crash_model: str) -> None:
     """What a crash leaves is a note that was made, and none older than the last one synced."""
     filesystem = ModelFilesystem(Image({}, frozenset({DIRECTORY})))
     watermark = Watermark.open(filesystem, DIRECTORY)
@@ -148,7 +148,7 @@ def test_every_image_of_its_writes_is_a_lower_bound(profile: str) -> None:
             watermark.sync()
             synced[len(filesystem.events)] = offset
     seen = set()
-    for point, image in images(filesystem.initial, filesystem.events, profile):
+    for point, image in images(filesystem.initial, filesystem.events, crash_model):
         data = image.files.get(FILE, b"")
         found = decode_slots(data)[0]
         newest = max(offset for number, offset in notes.items() if number <= point)
@@ -204,14 +204,14 @@ def valid_end(image: Image) -> int:
 
 
 @requirement("REC-12", "REC-1")
-@pytest.mark.parametrize("profile", CLAIMED)
+@pytest.mark.parametrize("crash_model", CLAIMED)
 @pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS)
-def test_no_crash_leaves_it_above_what_is_there(steps: tuple[str, ...], profile: str) -> None:
+def test_no_crash_leaves_it_above_what_is_there(steps: tuple[str, ...], crash_model: str) -> None:
     """Every image of every crash: the watermark is at most the end, and the journal opens."""
     filesystem = play(steps)
     ends: dict[bytes, int] = {}
     watermarks = set()
-    for _, image in images(filesystem.initial, filesystem.events, profile):
+    for _, image in images(filesystem.initial, filesystem.events, crash_model):
         watermark = decode_slots(image.files.get(FILE, b""))[0]
         watermarks.add(watermark)
         assert watermark <= valid_end(image)

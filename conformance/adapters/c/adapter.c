@@ -60,7 +60,7 @@ static bool hello(const cJSON *args, cJSON *ok)
     put_number(ok, "protocol", 1);
     cJSON_AddRawToObject(ok, "implementation",
                          "{\"name\":\"tornproof-c\",\"version\":\"0.1.0\",\"language\":\"C\"}");
-    cJSON_AddRawToObject(ok, "profiles",
+    cJSON_AddRawToObject(ok, "claims",
                          "[\"journal/core\",\"journal/format-v2\",\"journal/segments\"]");
     cJSON_AddRawToObject(ok, "format", "{\"frame\":\"v2\",\"crc_covers\":\"frame\"}");
     put_number(cJSON_AddObjectToObject(ok, "limits"), "max_payload", FRAME_MAXIMUM);

@@ -98,7 +98,7 @@ var operations = map[string]func(args arguments) (answer, error){
 		return answer{
 			"protocol":       1,
 			"implementation": answer{"name": "tornproof-go-drainer", "version": "0.1.0", "language": "Go"},
-			"profiles":       []string{"drainer/durable", "chain/v1"},
+			"claims":       []string{"drainer/durable", "chain/v1"},
 		}, nil
 	},
 	"drainer.open": func(args arguments) (answer, error) {

@@ -75,7 +75,7 @@ var operations = map[string]operation{
 		return answer{
 			"protocol":       1,
 			"implementation": answer{"name": "tornproof-go", "version": "0.1.0", "language": "Go"},
-			"profiles":       []string{"journal/core", "journal/format-v2", "journal/segments"},
+			"claims":       []string{"journal/core", "journal/format-v2", "journal/segments"},
 			"format":         answer{"frame": "v2", "crc_covers": "frame"},
 			"limits":         answer{"max_payload": journal.MaxPayload},
 		}, nil

@@ -57,7 +57,7 @@ final class Kit {
         Map<String, Object> hello = new LinkedHashMap<>(more);
         hello.put("protocol", 1);
         hello.put("implementation", Map.of("name", name, "version", version, "language", "Java"));
-        hello.put("profiles", profiles);
+        hello.put("claims", profiles);
         on("hello", args -> hello);
         on("bye", args -> Map.of());
     }

@@ -102,7 +102,7 @@ const OPERATIONS = {
   hello: () => ({
     protocol: 1,
     implementation: { name: "tornproof-node", version: "0.1.0", language: "JavaScript" },
-    profiles: ["journal/core"],
+    claims: ["journal/core"],
   }),
   "journal.open": async ({ dir }) => {
     if (journal) throw new Refused("locked", "a journal is open here: close it first");

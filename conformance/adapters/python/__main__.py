@@ -16,7 +16,7 @@ from tornproof_conformance.kit import Adapter
 
 adapter = Adapter(
     "tornproof reference",
-    [*log.PROFILES, *audit_index.PROFILES, *deferred_queue.PROFILES],
+    [*log.CRASH_MODELS, *audit_index.CRASH_MODELS, *deferred_queue.CRASH_MODELS],
     version=version("tornproof"),
     more={
         "format": {"frame": "v2", "crc_covers": "frame"},

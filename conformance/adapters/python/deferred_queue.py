@@ -23,7 +23,7 @@ from tornproof.errors import Closed
 from tornproof_conformance.kit import Adapter, die, refusal
 from tornproof_models.database_faults import FaultyConnection, Kind, Plan, Strike, When
 
-PROFILES = ("drainer/durable", "drainer/volatile", "chain/v1", "chain/pairwise")
+CRASH_MODELS = ("drainer/durable", "drainer/volatile", "chain/v1", "chain/pairwise")
 
 POINTS = ("begin", "residence", "head", "insert", "cursor", "commit", "dead letter")
 """The statements of a transaction, in their order; a dead letter takes the insert's place."""

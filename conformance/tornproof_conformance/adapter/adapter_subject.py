@@ -16,7 +16,7 @@ from pathlib import Path
 
 from attrs import define, field
 from tornproof.errors import TornproofError
-from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Mode
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
@@ -27,7 +27,7 @@ from tornproof_conformance.adapter.opened_journal import AdapterJournal, Adapter
 from tornproof_conformance.adapter.opened_queue import AdapterQueue
 from tornproof_conformance.adapter.scratch import claim
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, WrongProtocol
-from tornproof_conformance.adapter.speaking.messages import PROTOCOL, profiles
+from tornproof_conformance.adapter.speaking.messages import PROTOCOL, claims
 from tornproof_conformance.adapter.speaking.patience import Patience
 from tornproof_conformance.adapter.speaking.session import TIMEOUT, Session
 from tornproof_conformance.stream.run_events import Implementation
@@ -40,7 +40,7 @@ SHRINKING = 10
 
 
 @define(eq=False)
-class AdapterTarget:
+class AdapterSubject:
     """A command, and the processes of it that are running."""
 
     command: tuple[str, ...]
@@ -49,7 +49,7 @@ class AdapterTarget:
     """How long all its silences may take together."""
 
     implementation: Implementation = field(init=False)
-    """What it says of itself, with the profiles that it claims."""
+    """What it says of itself, with the claims that it claims."""
 
     start_seconds: float = field(init=False)
     """How long it took to start and to say hello."""
@@ -76,23 +76,23 @@ class AdapterTarget:
         *,
         timeout: float = TIMEOUT,
         patience: Patience | None = None,
-    ) -> "Iterator[AdapterTarget]":
+    ) -> "Iterator[AdapterSubject]":
         """
         Start an adapter, and end all its processes at the end.
 
         `timeout` is in seconds, for each reply, and `patience` is for all of them.  Raises a
         `Diagnosis` if it does not start, or does not say who it is.
         """
-        target = cls(tuple(command), timeout, patience=patience or Patience())
+        subject = cls(tuple(command), timeout, patience=patience or Patience())
         try:
             began = time.monotonic()
-            session = target.start_session()
-            target._idle.append(session)
-            target.implementation = introduction(session)
-            target.start_seconds = time.monotonic() - began
-            yield target
+            session = subject.start_session()
+            subject._idle.append(session)
+            subject.implementation = introduction(session)
+            subject.start_seconds = time.monotonic() - began
+            yield subject
         finally:
-            target.stop()
+            subject.stop()
 
     @property
     def name(self) -> str:
@@ -101,7 +101,7 @@ class AdapterTarget:
 
     @property
     def claims(self) -> frozenset[str]:
-        """The profiles that it claims."""
+        """The claims that it claims."""
         return frozenset(self.implementation.claims)
 
     @property
@@ -145,8 +145,8 @@ class AdapterTarget:
         self._open.append(journal)
         return journal
 
-    def open_queue(self, profile: Profile) -> AdapterQueue:  # noqa: ARG002
-        """Make a queue, of the profile that promises most, for which events are to be seen."""
+    def open_queue(self, claim: Mode) -> AdapterQueue:  # noqa: ARG002
+        """Make a queue, of the crash model that promises most, for which events are to be seen."""
         return AdapterQueue(self)
 
     def open_chain(self) -> AdapterChain:
@@ -174,9 +174,9 @@ class AdapterTarget:
         return list(map(BreakSeen.read, answer["breaks"])), answer.get("cannot_see", [])
 
     @property
-    def best_drainer(self) -> Profile:
-        """The profile in which its drainer promises most."""
-        return Profile.DURABLE if Profile.DURABLE.value in self.claims else Profile.VOLATILE
+    def best_drainer(self) -> Mode:
+        """The crash model in which its drainer promises most."""
+        return Mode.DURABLE if Mode.DURABLE.value in self.claims else Mode.VOLATILE
 
     @property
     def is_told_of_cursors(self) -> bool:
@@ -273,15 +273,16 @@ def introduction(session: Session) -> Implementation:
     """
     Say hello, and return what the adapter says of itself.
 
-    Raises `WrongProtocol` for another version, or a profile that does not exist.
+    Raises `WrongProtocol` for another version, or a claim that does not exist.
     """
     hello = session.call("hello", protocol=PROTOCOL)
     if hello["protocol"] != PROTOCOL:
         message = f"speaks protocol {hello['protocol']}; this suite speaks {PROTOCOL}"
         raise WrongProtocol(message, command=session.process.command)
-    unknown = sorted(set(hello["profiles"]) - profiles())
+    claimed = hello["claims"] if "claims" in hello else hello["profiles"]  # its name in version 0.1
+    unknown = sorted(set(claimed) - claims())
     if unknown:
-        message = f"claims {', '.join(unknown)}, and there is no such profile"
+        message = f"claims {', '.join(unknown)}, and there is no such claim"
         raise WrongProtocol(message, command=session.process.command)
     said = hello["implementation"]
     return Implementation(
@@ -289,5 +290,5 @@ def introduction(session: Session) -> Implementation:
         version=said.get("version", ""),
         language=said.get("language", ""),
         url=said.get("url", ""),
-        claims=tuple(sorted(hello["profiles"])),
+        claims=tuple(sorted(claimed)),
     )

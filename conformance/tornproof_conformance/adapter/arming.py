@@ -10,9 +10,9 @@ from itertools import combinations, islice
 from typing import Any, TypeAlias
 
 from attrs import frozen
-from tornproof_models.contract.delivery import Fault, Profile
+from tornproof_models.contract.delivery import Fault, Mode
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
 
 VISITS = 2
@@ -72,9 +72,9 @@ class Arming:
 Faults: TypeAlias = Sequence[Arming]
 
 
-def faults_of(target: AdapterTarget) -> list[Arming]:
+def faults_of(subject: AdapterSubject) -> list[Arming]:
     """Ask an adapter for its points, and which actions make sense at each."""
-    session = target.take_session()
+    session = subject.take_session()
     found = []
     try:
         points = session.call("fault.points")["points"]
@@ -88,18 +88,18 @@ def faults_of(target: AdapterTarget) -> list[Arming]:
                 found += [Arming(point, nth, action) for nth in range(1, VISITS + 1)]
     except Unsupported:
         pass
-    target.give_back(session)
+    subject.give_back(session)
     return found
 
 
-def programs_of(faults: Sequence[Arming], profile: Profile) -> Iterator[tuple[str, ...]]:
+def programs_of(faults: Sequence[Arming], mode: Mode) -> Iterator[tuple[str, ...]]:
     """Yield no fault, each fault alone, and each pair of them."""
-    yield (profile.value,)
+    yield (mode.value,)
     for fault in faults:
-        yield (profile.value, str(fault))
+        yield (mode.value, str(fault))
     for first, second in combinations(faults, 2):
         if (first.point, first.nth) != (second.point, second.nth):
-            yield (profile.value, str(first), str(second))
+            yield (mode.value, str(first), str(second))
 
 
 # Sets of faults for a situation

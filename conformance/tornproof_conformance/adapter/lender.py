@@ -7,7 +7,7 @@ Who lends, and how many processes there are, is not its concern.
 
 from typing import Any, Protocol
 
-from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Mode
 
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.speaking.session import Session
@@ -22,8 +22,8 @@ class Lender(Protocol):
         ...
 
     @property
-    def best_drainer(self) -> Profile:
-        """The profile in which its drainer promises most."""
+    def best_drainer(self) -> Mode:
+        """The mode in which its drainer promises most."""
         ...
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tornproof_models.contract.delivery import Outcome, Profile
+from tornproof_models.contract.delivery import Mode, Outcome
 from tornproof_models.contract.hash_chain import COLUMNS, Row, content_of, row_after, sealed
 from tornproof_models.queues.delivery_program import event_of
 
@@ -50,13 +50,13 @@ class BreakSeen:
 
 
 def open_queue(
-    session: Session, disk: DirectoryDisk, profile: Profile, *, max_restarts: int = 3
+    session: Session, disk: DirectoryDisk, mode: Mode, *, max_restarts: int = 3
 ) -> Path | None:
     """Open a paused queue, and return its database if the adapter says where it is."""
     answer = session.call(
         "drainer.open",
         dir=str(disk.directory),
-        durable=profile is Profile.DURABLE,
+        durable=mode is Mode.DURABLE,
         max_restarts=max_restarts,
         paused=True,
     )
@@ -77,7 +77,7 @@ def submit(session: Session, event: Mapping[str, Any]) -> Outcome:
 class AdapterChain:
     """The chain of a drainer that is open and paused."""
 
-    target: Lender
+    subject: Lender
     session: Session
     disk: DirectoryDisk
     path: Path
@@ -86,12 +86,12 @@ class AdapterChain:
     _appended: int = 0
 
     @classmethod
-    def open(cls, target: Lender) -> "AdapterChain":
+    def open(cls, subject: Lender) -> "AdapterChain":
         """Open an empty one, in a directory of its own."""
-        disk, session = target.new_disk(), target.take_session()
-        path = open_queue(session, disk, target.best_drainer)
+        disk, session = subject.new_disk(), subject.take_session()
+        path = open_queue(session, disk, subject.best_drainer)
         assert path is not None, "a chain whose database is not named is not judged by its rows"
-        return cls(target, session, disk, path, _connect(path))
+        return cls(subject, session, disk, path, _connect(path))
 
     def connect(self) -> sqlite3.Connection:
         """Open another connection."""
@@ -158,7 +158,7 @@ class AdapterChain:
         except Refusal:
             self.session.kill()
         else:
-            self.target.give_back(self.session)
+            self.subject.give_back(self.session)
 
     def _sign(self, agent_id: str, event_type: str) -> None:
         self._appended += 1

@@ -27,10 +27,10 @@ DEATH_SECONDS = 0.0002
 class AdapterAudits:
     """An audit index in another process; also that process, for the machine."""
 
-    def __init__(self, target: Lender, disk: DirectoryDisk | None = None) -> None:
-        self._target = target
-        self._disk = disk or target.new_disk()
-        self._session = target.session_for(self._disk)
+    def __init__(self, subject: Lender, disk: DirectoryDisk | None = None) -> None:
+        self._subject = subject
+        self._disk = disk or subject.new_disk()
+        self._session = subject.session_for(self._disk)
         self._death: int | None = None
         self._open()
 
@@ -95,7 +95,7 @@ class AdapterAudits:
     @contextmanager
     def dying_after(self, statements: int | None) -> Iterator[None]:
         """Let the process die during the next put; one that starts slowly dies less often."""
-        self._death = None if self._target.is_slow and statements != 0 else statements
+        self._death = None if self._subject.is_slow and statements != 0 else statements
         try:
             yield
         finally:
@@ -105,7 +105,7 @@ class AdapterAudits:
         """Close the index and leave the process to the next one."""
         if not self._session.process.is_released:
             self._ask("audit.close")
-            self._target.give_back(self._session)
+            self._subject.give_back(self._session)
 
     def _open(self) -> None:
         self._ask("audit.open", dir=str(self._disk.directory))
@@ -115,7 +115,7 @@ class AdapterAudits:
         self._session.begin("audit.put", audit=dict(audit))
         time.sleep(death * DEATH_SECONDS)
         lines = self._session.kill_and_listen()
-        self._session = self._target.take_session()
+        self._session = self._subject.take_session()
         self._open()
         if not lines:
             raise Died

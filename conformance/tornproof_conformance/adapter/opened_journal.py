@@ -30,7 +30,7 @@ from tornproof_conformance.adapter.speaking.session import Session
 class AdapterJournal:
     """A journal that is open in another process."""
 
-    target: Lender
+    subject: Lender
     session: Session
     disk: DirectoryDisk
     options: Options
@@ -64,7 +64,7 @@ class AdapterJournal:
 
     def read(self, offset: int) -> bytes:
         """Read a record; what has no segments need not have reads, and is scanned."""
-        if "journal/segments" not in self.target.claims:
+        if "journal/segments" not in self.subject.claims:
             found = dict(self.scan())
             if offset not in found:
                 message = f"a scan shows no record at {offset}, which an append has answered"
@@ -83,13 +83,13 @@ class AdapterJournal:
     def close(self) -> None:
         """Close it, and leave the process to the next one."""
         self._call("journal.close")
-        if self.target.forget(self):
-            self.target.give_back(self.session)
+        if self.subject.forget(self):
+            self.subject.give_back(self.session)
         self.disk.require_inside()
 
     def kill(self) -> None:
         """Kill the process."""
-        self.target.forget(self)
+        self.subject.forget(self)
         self.session.kill()
 
     def interrupt(self, payloads: Sequence[bytes], answers: int, microseconds: int) -> list[Answer]:
@@ -110,7 +110,7 @@ class AdapterJournal:
             time.sleep(microseconds / 1e6)
         except ProcessFailed:
             pass  # it dies in any case
-        self.target.forget(self)
+        self.subject.forget(self)
         for line in session.kill_and_listen():
             found.append(_answer(line, op))
         return found
@@ -131,7 +131,7 @@ class AdapterJournal:
 class AdapterReader:
     """A reader that is open in another process."""
 
-    target: Lender
+    subject: Lender
     session: Session
     disk: DirectoryDisk
 
@@ -148,12 +148,12 @@ class AdapterReader:
     def close(self) -> None:
         """Close it, and leave the process to the next one."""
         self.session.call("reader.close")
-        if self.target.forget(self):
-            self.target.give_back(self.session)
+        if self.subject.forget(self):
+            self.subject.give_back(self.session)
 
     def kill(self) -> None:
         """Kill the process."""
-        self.target.forget(self)
+        self.subject.forget(self)
         self.session.kill()
 
 

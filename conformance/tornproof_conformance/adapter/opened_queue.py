@@ -20,12 +20,12 @@ from tornproof_conformance.adapter.opened_chain import PATIENCE_MS, AdapterChain
 class AdapterQueue:
     """A queue that looks, for a few events, like one of this process."""
 
-    target: Lender
+    subject: Lender
     _chain: AdapterChain | None = None
 
     def open(self) -> None:
         """Open it, in a directory of its own."""
-        self._chain = AdapterChain.open(self.target)
+        self._chain = AdapterChain.open(self.subject)
 
     def submit(self, event: Mapping[str, Any]) -> Outcome:
         """Submit an event."""

@@ -2,7 +2,7 @@
 Cases: what it takes to show a violation again.
 
 A violation is worth as much as it can be repeated.  A case is the smallest
-self-contained thing that repeats one: a program to run and perhaps a profile to
+self-contained thing that repeats one: a program to run and perhaps a crash model to
 crash it under, the choices of a machine, or the name of a scenario, vector or exercise.
 `try_case` runs a case against a target and returns what is violated; checking
 and replaying both go through it, so a replay cannot tell another story than the
@@ -15,15 +15,15 @@ from typing import Any, TypeAlias
 
 import hypothesis
 from attrs import asdict, evolve, frozen
-from tornproof_models.contract.delivery import Profile as DeliveryProfile
+from tornproof_models.contract.delivery import Mode as DeliveryMode
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash import program as steps
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Finding
 from tornproof_models.crash.program import Program, Step
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.trace import Trace
 from tornproof_models.machines.batching_situations import SITUATIONS
@@ -47,11 +47,11 @@ from tornproof_conformance.vectors.vector import cases, image_vectors
 
 @frozen
 class ProgramCase:
-    """Run a program; if a profile is named, crash it wherever it matters."""
+    """Run a program; if a crash model is named, crash it wherever it matters."""
 
     program: Program
     options: Options
-    profile: str | None = None
+    crash_model: str | None = None
     sector_bytes: int = 512
 
 
@@ -94,9 +94,9 @@ class ExerciseCase:
 
 @frozen
 class DeliveryCase:
-    """Run a program through a deferred queue, and judge it by what a profile promises."""
+    """Run a program through a deferred queue, and judge it by what a crash model promises."""
 
-    profile: DeliveryProfile
+    crash_model: DeliveryMode
     program: delivery_program.Program
 
 
@@ -143,45 +143,45 @@ class Problem:
     """What the program did on its disk, since the last crash among its steps."""
 
 
-def try_case(case: Case, target: Target) -> list[Problem]:
+def try_case(case: Case, subject: Subject) -> list[Problem]:
     """Run a case and return what is violated, nothing if the target holds it."""
     match case:
         case ProgramCase():
-            return _try_program(case, target)
+            return _try_program(case, subject)
         case ScenarioCase(name):
-            found = SCENARIOS[name].judge(target)
+            found = SCENARIOS[name].judge(subject)
         case VectorCase(name):
-            found = _judge_frozen(name, target)
+            found = _judge_frozen(name, subject)
         case ExerciseCase(name, arguments):
-            found = try_exercise(name, target, arguments)
-        case DeliveryCase(profile, delivered):
-            found = judge_delivery(target, profile, delivered)
+            found = try_exercise(name, subject, arguments)
+        case DeliveryCase(crash_model, delivered):
+            found = judge_delivery(subject, crash_model, delivered)
         case ScheduleCase(events, falls, faults):
-            found = judge_schedules(target, events, falls, faults)
+            found = judge_schedules(subject, events, falls, faults)
         case BatchCase(situation):
-            found = judge_batches(target, situation)
+            found = judge_batches(subject, situation)
         case MachineCase(machine, _, choices):
-            caught = repeat_machine(make_machine(machine, target.name), b64decode(choices))
+            caught = repeat_machine(make_machine(machine, subject.name), b64decode(choices))
             found = list(caught.violations) if caught else []
     return [Problem(violation, case) for violation in found]
 
 
-def _judge_frozen(name: str, target: Target) -> list[Violation]:
+def _judge_frozen(name: str, subject: Subject) -> list[Violation]:
     for case in audit_cases(*KINDS):
         if case["id"] == name:
-            return judge_case(case, LocalIndex.of(target))
+            return judge_case(case, LocalIndex.of(subject))
     vector = next(vector for vector in image_vectors() if vector.id == name)
-    return judge_vector(vector, target)
+    return judge_vector(vector, subject)
 
 
-def _try_program(case: ProgramCase, target: Target) -> list[Problem]:
-    running = run(case.program, target, case.options)
-    alive = evolve(case, profile=None)
+def _try_program(case: ProgramCase, subject: Subject) -> list[Problem]:
+    running = run(case.program, subject, case.options)
+    alive = evolve(case, crash_model=None)
     trace = running.filesystem.trace
     problems = [Problem(violation, alive, None, trace) for violation in running.violations]
-    if case.profile is not None and not problems:
+    if case.crash_model is not None and not problems:
         explorer = Explorer(
-            target, case.options, PROFILES[case.profile], sector_bytes=case.sector_bytes
+            subject, case.options, CRASH_MODELS[case.crash_model], sector_bytes=case.sector_bytes
         )
         for finding in explorer.explore(trace, before=running.began):
             problems.append(Problem(finding.violation, case, finding, trace))
@@ -201,7 +201,7 @@ _STEPS: Mapping[str, Callable[..., Step]] = {
         tuple(sizes), answers, microseconds
     ),
     "fail": lambda nth, fault: steps.Fail(nth, Fault(fault)),
-    "crash": lambda profile, point, image: steps.Crash(_known(profile), point, image),
+    "crash": lambda crash_model, point, image: steps.Crash(_known(crash_model), point, image),
 }
 
 
@@ -213,7 +213,7 @@ def encode_case(case: Case) -> dict[str, Any]:
                 "kind": "program",
                 "program": [_encode_step(step) for step in case.program],
                 "options": asdict(case.options),
-                "profile": case.profile,
+                "crash_model": case.crash_model,
                 "sector_bytes": case.sector_bytes,
             }
         case ScenarioCase(name):
@@ -224,7 +224,7 @@ def encode_case(case: Case) -> dict[str, Any]:
             return {"kind": "machine", **asdict(case)}
         case DeliveryCase(promised, program):
             steps = encode_program(program)
-            return {"kind": "delivery", "profile": promised.value, "program": steps}
+            return {"kind": "delivery", "crash_model": promised.value, "program": steps}
         case ScheduleCase():
             return {"kind": "schedule", **asdict(case)}
         case BatchCase():
@@ -237,11 +237,11 @@ def decode_case(data: Mapping[str, Any]) -> Case:
     """Read a case from JSON's types.  Raises `KeyError`, `TypeError` or `ValueError`."""
     match data["kind"]:
         case "program":
-            profile = None if data["profile"] is None else _known(data["profile"])
+            crash_model = None if data["crash_model"] is None else _known(data["crash_model"])
             return ProgramCase(
                 _decode_program(data["program"]),
                 Options(**data["options"]),
-                profile,
+                crash_model,
                 int(data["sector_bytes"]),
             )
         case "scenario":
@@ -253,7 +253,7 @@ def decode_case(data: Mapping[str, Any]) -> Case:
                 raise ValueError(f"no vector {data['vector']!r}")
             return VectorCase(data["vector"])
         case "delivery":
-            promised = DeliveryProfile(data["profile"])
+            promised = DeliveryMode(data["mode"])
             return DeliveryCase(promised, decode_program(data["program"]))
         case "schedule":
             events, falls, faults = (int(data[name]) for name in ("events", "falls", "faults"))
@@ -288,7 +288,7 @@ def _decode_program(steps: Sequence[Mapping[str, Any]]) -> Program:
     return tuple(decoded)
 
 
-def _known(profile: str) -> str:
-    if profile not in PROFILES:
-        raise ValueError(f"no profile {profile!r}")
-    return profile
+def _known(crash_model: str) -> str:
+    if crash_model not in CRASH_MODELS:
+        raise ValueError(f"no crash model {crash_model!r}")
+    return crash_model

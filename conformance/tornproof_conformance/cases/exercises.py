@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 
-Exercise: TypeAlias = Callable[[AdapterTarget, Sequence[str]], Iterator[Violation]]
+Exercise: TypeAlias = Callable[[AdapterSubject, Sequence[str]], Iterator[Violation]]
 
 EXERCISES: dict[str, Exercise] = {}
 """Every exercise by name; `checks.catalogue` imports all checks, and so fills it."""
@@ -36,7 +36,7 @@ def exercise(name: str, *, recorded: bool = False) -> Callable[[Exercise], Exerc
     return enter
 
 
-def try_exercise(name: str, target: Target, arguments: Sequence[str]) -> list[Violation]:
+def try_exercise(name: str, subject: Subject, arguments: Sequence[str]) -> list[Violation]:
     """
     Put an adapter through an exercise and return what it violates.
 
@@ -44,6 +44,6 @@ def try_exercise(name: str, target: Target, arguments: Sequence[str]) -> list[Vi
     """
     if name not in EXERCISES:
         raise Invalid(f"no exercise {name!r}: there are {', '.join(sorted(EXERCISES))}")
-    if not isinstance(target, AdapterTarget):
-        raise Invalid(f"{target.name} is no adapter: {name} is an exercise for adapters")
-    return list(EXERCISES[name](target, arguments))
+    if not isinstance(subject, AdapterSubject):
+        raise Invalid(f"{subject.name} is no adapter: {name} is an exercise for adapters")
+    return list(EXERCISES[name](subject, arguments))

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tornproof_models.crash.program import Fail
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import Case, ExerciseCase, ProgramCase
 from tornproof_conformance.cases.exercises import RECORDED
-from tornproof_conformance.power.recorded_subject import REPEATING, RecordedTarget
+from tornproof_conformance.power.recorded_subject import REPEATING, RecordedSubject
 
 
 @contextmanager
-def for_case(target: Target, case: Case) -> Iterator[Target]:
+def for_case(subject: Subject, case: Case) -> Iterator[Subject]:
     """
     Return the target on which a case can be repeated, for the time of a `with`.
 
@@ -25,21 +25,21 @@ def for_case(target: Target, case: Case) -> Iterator[Target]:
     """
     if (
         is_recorded(case)
-        and isinstance(target, AdapterTarget)
-        and not isinstance(target, RecordedTarget)
+        and isinstance(subject, AdapterSubject)
+        and not isinstance(subject, RecordedSubject)
     ):
-        with RecordedTarget.of(target) as recorded:
+        with RecordedSubject.of(subject) as recorded:
             recorded.recordings = REPEATING
             yield recorded
     else:
-        yield target
+        yield subject
 
 
 def is_recorded(case: Case) -> bool:
     """Tell whether a case takes an adapter that is recorded."""
     match case:
         case ProgramCase():
-            return case.profile is not None or any(isinstance(s, Fail) for s in case.program)
+            return case.crash_model is not None or any(isinstance(s, Fail) for s in case.program)
         case ExerciseCase(name):
             return name in RECORDED
         case _:

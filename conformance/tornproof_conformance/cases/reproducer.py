@@ -32,10 +32,11 @@ from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.disk.trace_file import trace_document, trace_of
 
 from tornproof_conformance.cases.case import Case, Problem, decode_case, encode_case
-from tornproof_conformance.cases.shrinking import profile_of
+from tornproof_conformance.cases.format_2 import from_format_2
+from tornproof_conformance.cases.shrinking import crash_model_of
 from tornproof_conformance.specification.schemas import complaint
 
-FORMAT = "tornproof-reproducer/2"
+FORMAT = "tornproof-reproducer/3"
 
 
 @frozen
@@ -54,12 +55,12 @@ class Reproducer:
     suite: str
     """The version of the suite that found it."""
 
-    target: str
+    subject: str
     requirement: str
     message: str
     case: Case
-    profile: str | None
-    """The mildest profile that allows every crash in it; none if nothing crashes."""
+    crash_model: str | None
+    """The mildest crash model that allows every crash in it; none if nothing crashes."""
 
     trace: Trace | None
     crashes: tuple[SavedCrash, ...]
@@ -74,11 +75,11 @@ class Reproducer:
         document = {
             "format": FORMAT,
             "suite": self.suite,
-            "target": self.target,
+            "subject": self.subject,
             "requirement": self.requirement,
             "message": self.message,
             "case": encode_case(self.case),
-            "profile": self.profile,
+            "crash_model": self.crash_model,
             "trace": trace_document(self.trace) if self.trace else None,
             "crashes": [_encode_crash(crash) for crash in self.crashes],
             "expected": _encode_records(self.expected),
@@ -88,16 +89,16 @@ class Reproducer:
         return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
-def reproducer_of(problem: Problem, target: str) -> Reproducer:
+def reproducer_of(problem: Problem, subject: str) -> Reproducer:
     """Make the reproducer of a problem; the trace is there if the problem has it."""
     finding = problem.finding
     return Reproducer(
         suite=version("tornproof"),
-        target=target,
+        subject=subject,
         requirement=problem.violation.requirement,
         message=problem.violation.message,
         case=problem.case,
-        profile=profile_of(problem.case),
+        crash_model=crash_model_of(problem.case),
         trace=problem.trace,
         crashes=tuple(_crashes(finding)),
         expected=finding.owed if finding else (),
@@ -106,9 +107,9 @@ def reproducer_of(problem: Problem, target: str) -> Reproducer:
     )
 
 
-def save(problem: Problem, target: str, directory: Path) -> Path:
+def save(problem: Problem, subject: str, directory: Path) -> Path:
     """Write a problem's reproducer below a directory and return its path."""
-    content = reproducer_of(problem, target).encode()
+    content = reproducer_of(problem, subject).encode()
     digest = blake2b(content.encode(), digest_size=4).hexdigest()
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{problem.violation.requirement}-{digest}.json"
@@ -129,6 +130,7 @@ def load(path: Path) -> Reproducer:
         raise Invalid(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise Invalid(f"{path} is not a reproducer: {error}") from None
+    document = from_format_2(document)
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
         raise Invalid(f"{path} has format {found!r}; this version reads {FORMAT!r}")
@@ -146,11 +148,11 @@ def _decode(document: Mapping[str, Any]) -> Reproducer:
     recovered = document["recovered"]
     return Reproducer(
         suite=document["suite"],
-        target=document["target"],
+        subject=document["subject"],
         requirement=document["requirement"],
         message=document["message"],
         case=decode_case(document["case"]),
-        profile=document["profile"],
+        crash_model=document["crash_model"],
         trace=None if document["trace"] is None else trace_of(document["trace"]),
         crashes=tuple(_decode_crash(crash) for crash in document["crashes"]),
         expected=_decode_records(document["expected"]),

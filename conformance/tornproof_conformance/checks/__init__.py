@@ -31,7 +31,7 @@ from typing import TypeAlias
 
 from attrs import evolve, field, frozen
 from tornproof_models.crash.findings import Coverage
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 
 from tornproof_conformance.cases.case import Problem
 from tornproof_conformance.stream.run_events import Progress
@@ -81,8 +81,8 @@ class Covered:
     counts: Mapping[str, int] = field(factory=dict)
     """The figures in `words`, by name."""
 
-    profiles: tuple[str, ...] = ()
-    """The profiles in which it crashed anything, from mild to harsh."""
+    crash_models: tuple[str, ...] = ()
+    """The crash models in which it crashed anything, from mild to harsh."""
 
     is_conclusive: bool = True
     """Whether anything can be said; if not, `words` is the reason."""
@@ -156,8 +156,8 @@ class Check:
     _requirements: frozenset[str] | Callable[[], frozenset[str]]
     """The requirements, or what finds out, where that takes reading files."""
 
-    run: Callable[[Target, Budget], Findings]
-    leaves_out: Callable[[Target], frozenset[str]] | None = None
+    run: Callable[[Subject, Budget], Findings]
+    leaves_out: Callable[[Subject], frozenset[str]] | None = None
     """Which of the requirements it does not look at in a target, if not all concern all."""
 
     @property
@@ -166,6 +166,6 @@ class Check:
         known = self._requirements
         return known if isinstance(known, frozenset) else known()
 
-    def covers(self, target: Target) -> frozenset[str]:
+    def covers(self, subject: Subject) -> frozenset[str]:
         """Name the requirements that it can find violated in a target."""
-        return self.requirements - (self.leaves_out(target) if self.leaves_out else frozenset())
+        return self.requirements - (self.leaves_out(subject) if self.leaves_out else frozenset())

@@ -13,10 +13,10 @@ from typing import Any
 
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 from tornproof_models.machines.audit_machine import AuditMachine
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.blame import blame
 from tornproof_conformance.adapter.opened_index import AdapterAudits
 from tornproof_conformance.cases.case import ExerciseCase, VectorCase, try_case
@@ -36,36 +36,36 @@ CLAIM_OF_KIND = {
     "puts": "audit/core",
     "record": "audit/keys",
 }
-"""The kinds of vectors that can be tried from outside, and the profile each needs."""
+"""The kinds of vectors that can be tried from outside, and the crash model each needs."""
 
 
 # Vectors
 
 
-def audit_vectors(target: AdapterTarget) -> list[Mapping[str, Any]]:
+def audit_vectors(subject: AdapterSubject) -> list[Mapping[str, Any]]:
     """Choose the frozen vectors that an adapter can be held to."""
-    kinds = {kind for kind, profile in CLAIM_OF_KIND.items() if profile in target.claims}
-    return audit_cases(*(kinds if shows_records(target) else kinds - {"record"}))
+    kinds = {kind for kind, crash_model in CLAIM_OF_KIND.items() if crash_model in subject.claims}
+    return audit_cases(*(kinds if shows_records(subject) else kinds - {"record"}))
 
 
-def shows_records(target: AdapterTarget) -> bool:
+def shows_records(subject: AdapterSubject) -> bool:
     """Tell whether an adapter shows the bytes that it stores, if anybody asks for an audit."""
-    index = AdapterAudits(target)
+    index = AdapterAudits(subject)
     with suppress(TornproofError):  # whatever is wrong here, others say so
         return index.record(index.put(AUDIT)) is not None
     return False
 
 
 @exercise("audit-vector")
-def try_audit_vector(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
+def try_audit_vector(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Violation]:
     """Hold an adapter to the vector of a name."""
     (name,) = arguments
     case = next(case for case in audit_cases(*CLAIM_OF_KIND) if case["id"] == name)
-    yield from blame(case["requirements"][0], _try_case(target, case))
+    yield from blame(case["requirements"][0], _try_case(subject, case))
 
 
-def _try_case(target: AdapterTarget, case: Mapping[str, Any]) -> Iterator[Violation]:
-    index = AdapterAudits(target)
+def _try_case(subject: AdapterSubject, case: Mapping[str, Any]) -> Iterator[Violation]:
+    index = AdapterAudits(subject)
     yield from judge_case(case, index)
     index.close()
 
@@ -74,16 +74,16 @@ def _try_case(target: AdapterTarget, case: Mapping[str, Any]) -> Iterator[Violat
 
 
 @exercise("audit-programs")
-def try_audit_programs(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
+def try_audit_programs(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Violation]:
     """Search among random programs: a seed, how many, and of how many steps."""
-    yield from blame("AUD-13", _search(target, *map(int, arguments)))
+    yield from blame("AUD-13", _search(subject, *map(int, arguments)))
 
 
-def _search(target: AdapterTarget, seed: int, programs: int, steps: int) -> Iterator[Violation]:
+def _search(subject: AdapterSubject, seed: int, programs: int, steps: int) -> Iterator[Violation]:
     members = {
-        "make_process": staticmethod(partial(AdapterAudits, target)),
+        "make_process": staticmethod(partial(AdapterAudits, subject)),
         "store_under_test": staticmethod(lambda index: index),
-        "judges_keys": "audit/keys" in target.claims,
+        "judges_keys": "audit/keys" in subject.claims,
         "deaths": True,
     }
     machine = type("AdapterAuditMachine", (AuditMachine,), members)
@@ -104,16 +104,16 @@ EXAMPLES_EACH = 10
 """One random program of an index for so many of a journal."""
 
 
-def _audits(target: Target, budget: Budget) -> Findings:
+def _audits(subject: Subject, budget: Budget) -> Findings:
     vectors = audit_cases(*KINDS)
     for number, case in enumerate(vectors):
         yield Progress(NAME, number, len(vectors), case["id"])
-        yield from try_case(VectorCase(case["id"]), target)
-    names = [name for name in MACHINES if name in machines_of(target.name)]
+        yield from try_case(VectorCase(case["id"]), subject)
+    names = [name for name in MACHINES if name in machines_of(subject.name)]
     examples = budget.examples // EXAMPLES_EACH
     for number, name in enumerate(names):
         yield Progress(NAME, number, len(names), f"{name}: random programs")
-        yield from MachineHunt(name, target.name).play(Order(0, examples)).problems
+        yield from MachineHunt(name, subject.name).play(Order(0, examples)).problems
     count = examples * len(names)
     words = f"{len(vectors)} frozen vectors, {count} random programs of up to {STEPS} steps, "
     words += "with a death between any two statements"
@@ -130,19 +130,19 @@ SHARE = 0.1
 """Part of the budget's time."""
 
 
-def _adapter_audits(target: Target, budget: Budget) -> Findings:
-    assert isinstance(target, AdapterTarget)
-    vectors = audit_vectors(target)
+def _adapter_audits(subject: Subject, budget: Budget) -> Findings:
+    assert isinstance(subject, AdapterSubject)
+    vectors = audit_vectors(subject)
     for number, case in enumerate(vectors):
         yield Progress(NAME, number, len(vectors), case["id"])
-        yield from try_case(ExerciseCase("audit-vector", (case["id"],)), target)
+        yield from try_case(ExerciseCase("audit-vector", (case["id"],)), subject)
     clock = Clock.start(budget, SHARE)
-    programs, steps = (2, 20) if target.is_slow else (10, 40)
+    programs, steps = (2, 20) if subject.is_slow else (10, 40)
     rounds = 0
     while rounds == 0 or clock.has_time:
         yield clock.progress(NAME, f"{rounds * programs} random programs")
         arguments = (str(budget.seed + rounds), str(programs), str(steps))
-        yield from try_case(ExerciseCase("audit-programs", arguments), target)
+        yield from try_case(ExerciseCase("audit-programs", arguments), subject)
         rounds += 1
     words = (
         f"{len(vectors)} frozen vectors, {counted(rounds * programs, 'random program')} with kills"
@@ -151,12 +151,12 @@ def _adapter_audits(target: Target, budget: Budget) -> Findings:
     return Covered(words, counts, ("process-kill",))
 
 
-def _hidden(target: Target) -> frozenset[str]:
+def _hidden(subject: Subject) -> frozenset[str]:
     """Name what an adapter does not let anybody see."""
-    if not claims(target, "audit/keys"):
+    if not claims(subject, "audit/keys"):
         return frozenset({"AUD-1", "AUD-2", "AUD-16"})
-    assert isinstance(target, AdapterTarget)
-    return frozenset() if shows_records(target) else frozenset({"AUD-16"})
+    assert isinstance(subject, AdapterSubject)
+    return frozenset() if shows_records(subject) else frozenset({"AUD-16"})
 
 
 ADAPTER_AUDITS = Check(NAME, TITLE, ANSWERED, _adapter_audits, _hidden)

@@ -2,7 +2,7 @@
 An exercise of the audit index: a loss of power wherever it matters.
 
 It takes an adapter that is recorded.  A few audits are put; before each sync and after
-each answer the power is cut, in every profile.  A process that is not recorded opens each
+each answer the power is cut, in every crash model.  A process that is not recorded opens each
 image and is asked for everything, and the contract judges the answers: what was
 acknowledged is there, and what was under way is there wholly or not at all.  Then all of
 it is put again, which must succeed and be found.
@@ -14,13 +14,13 @@ from itertools import islice
 from attrs import define, field, frozen
 from tornproof_models.contract.audit_index import Audit, Audits
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import SYNCS, Image, Trace
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.blame import NO_ANSWER, blame
 from tornproof_conformance.adapter.opened_index import AdapterAudits, completed
 from tornproof_conformance.cases.exercises import exercise
@@ -36,7 +36,7 @@ AUDITS: tuple[Audit, ...] = tuple(
 )
 
 IMAGES = 12
-"""Images of one moment and profile: all kept, all lost, and what differs little from them."""
+"""Images of one moment and crash model: all kept, all lost, and what differs little from them."""
 
 
 @frozen
@@ -79,28 +79,28 @@ class Seen:
 
 
 @exercise("audit-power", recorded=True)
-def cut_power_of_index(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
-    """Put some audits, and crash that in each profile until something is wrong."""
-    yield from blame("AUD-13", _crash(target))
+def cut_power_of_index(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
+    """Put some audits, and crash that in each crash model until something is wrong."""
+    yield from blame("AUD-13", _crash(subject))
 
 
-def _crash(target: AdapterTarget) -> Iterator[Violation]:
-    trace, puts = _record(target)
-    with AdapterTarget.running(
-        target.command, timeout=target.timeout, patience=target.patience
+def _crash(subject: AdapterSubject) -> Iterator[Violation]:
+    trace, puts = _record(subject)
+    with AdapterSubject.running(
+        subject.command, timeout=subject.timeout, patience=subject.patience
     ) as plain:
         recovering = _Recovering(plain)
-        for profile in CLAIMED:
-            for point, image in _images(trace, puts, profile):
+        for crash_model in CLAIMED:
+            for point, image in _images(trace, puts, crash_model):
                 if found := recovering.judge(image, puts, point):
-                    message = f"{profile}, after {point} operations: {found[0].message}"
+                    message = f"{crash_model}, after {point} operations: {found[0].message}"
                     yield Violation(found[0].requirement, message)
                     return
 
 
-def _record(target: AdapterTarget) -> tuple[Trace, list[Put]]:
-    disk = target.new_disk()
-    index = AdapterAudits(target, disk)
+def _record(subject: AdapterSubject) -> tuple[Trace, list[Put]]:
+    disk = subject.new_disk()
+    index = AdapterAudits(subject, disk)
     puts = []
     for audit in AUDITS:
         began = len(disk.events)
@@ -109,13 +109,13 @@ def _record(target: AdapterTarget) -> tuple[Trace, list[Put]]:
     return disk.trace, puts
 
 
-def _images(trace: Trace, puts: Sequence[Put], profile: str) -> Iterator[tuple[int, Image]]:
+def _images(trace: Trace, puts: Sequence[Put], crash_model: str) -> Iterator[tuple[int, Image]]:
     """Yield images of the moments at which a crash matters, and after how many events they lie."""
-    registers = Registers.of(trace.initial, PROFILES[profile].floors)
+    registers = Registers.of(trace.initial, CRASH_MODELS[crash_model].floors)
     answered = {put.ended for put in puts}
     for point, event in enumerate((*trace.events, None)):
         if point >= puts[0].began and (point in answered or isinstance(event, SYNCS)):
-            space = ImageSpace(registers, PROFILES[profile])
+            space = ImageSpace(registers, CRASH_MODELS[crash_model])
             for choice in islice(space.within(1), IMAGES):
                 yield point, space.builder.build(choice)
         if event is not None:
@@ -126,7 +126,7 @@ def _images(trace: Trace, puts: Sequence[Put], profile: str) -> Iterator[tuple[i
 class _Recovering:
     """Opens images, each distinct one once."""
 
-    target: AdapterTarget
+    subject: AdapterSubject
     _seen: dict[bytes, tuple[Seen, Seen]] = field(factory=dict)
 
     def judge(self, image: Image, puts: Sequence[Put], point: int) -> list[Violation]:
@@ -149,7 +149,7 @@ class _Recovering:
     def _open(self, image: Image) -> tuple[Seen, Seen]:
         """Look at an image, put everything again, and look again."""
         try:
-            index = AdapterAudits(self.target, self.target.new_disk(image))
+            index = AdapterAudits(self.subject, self.subject.new_disk(image))
             first = self._look(index)
             for audit in AUDITS:
                 index.put(audit)
@@ -166,17 +166,17 @@ class _Recovering:
             tuple(index.by_agent(AGENT, 0, None, limit=len(AUDITS))),
             tuple(index.recent(len(AUDITS))),
             index.has(AGENT),
-            tuple(index.keys()) if "audit/keys" in self.target.claims else None,
+            tuple(index.keys()) if "audit/keys" in self.subject.claims else None,
         )
 
 
 POWER = "audit-power"
 
 
-def _power(target: Target, _: Budget) -> Findings:
+def _power(subject: Subject, _: Budget) -> Findings:
     yield Progress(POWER, 0, 1, "puts, and then the power")
     words = f"{len(AUDITS)} puts, and a loss of power before every sync and after every answer"
-    return (yield from try_recorded(target, [POWER], Covered(words, profiles=CLAIMED)))
+    return (yield from try_recorded(subject, [POWER], Covered(words, crash_models=CLAIMED)))
 
 
 AUDIT_POWER = Check(

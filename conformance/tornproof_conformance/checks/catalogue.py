@@ -62,7 +62,7 @@ ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
     )
 }
 """
-Each check of an adapter by name, the quick and telling first, and the profiles of
+Each check of an adapter by name, the quick and telling first, and the claims of
 which it needs one.
 
 Another check is added here; it takes an `AdapterTarget`, whose `command` it may

@@ -2,7 +2,7 @@
 A first conversation: does the adapter speak, and does it have what it claims?
 
 It is the plainest use there is, so whatever goes wrong with the process here is
-the adapter's fault (ADP-1, ADP-4, ADP-5).  Every operation of every claimed profile
+the adapter's fault (ADP-1, ADP-4, ADP-5).  Every operation of every claimed claim
 is asked for once.  The answers do not matter yet, only that there is one (ADP-2).
 """
 
@@ -12,10 +12,10 @@ from typing import Any
 
 from attrs import frozen
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 from tornproof_models.queues.delivery_program import event_of
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget, introduction
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject, introduction
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
 from tornproof_conformance.cases.case import ExerciseCase, try_case
@@ -26,15 +26,15 @@ from tornproof_conformance.stream.run_events import Progress
 
 @frozen
 class Asked:
-    """A request, and the profiles that have to have it."""
+    """A request, and the claims that have to have it."""
 
     op: str
-    profiles: frozenset[str]
+    claims: frozenset[str]
     arguments: Mapping[str, Any]
 
 
-def _asked(op: str, *profiles: str, **arguments: Any) -> Asked:
-    return Asked(op, frozenset(profiles), arguments)
+def _asked(op: str, *claims: str, **arguments: Any) -> Asked:
+    return Asked(op, frozenset(claims), arguments)
 
 
 AUDIT: Mapping[str, Any] = {
@@ -90,43 +90,43 @@ REQUESTS: Sequence[Asked] = (
 
 
 @exercise("conversation")
-def converse(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
+def converse(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Hold the conversation: yield what is claimed and not there, raise a `Diagnosis`."""
     disks: dict[str, DirectoryDisk] = {}
-    with target.start_session() as session:
+    with subject.start_session() as session:
         introduction(session)
-        for asked in requests_of(target):
+        for asked in requests_of(subject):
             arguments = dict(asked.arguments)
             if asked.op.endswith(".open"):
                 # a reader reads the journal's; every other subject has a directory of its own
-                subject = "journal" if asked.op == "reader.open" else asked.op.split(".")[0]
-                disk = disks.setdefault(subject, target.new_disk())
+                kind = "journal" if asked.op == "reader.open" else asked.op.split(".")[0]
+                disk = disks.setdefault(kind, subject.new_disk())
                 arguments["dir"] = str(disk.directory)
             if asked.op == "drainer.open":
-                arguments["durable"] = "drainer/durable" in target.claims
+                arguments["durable"] = "drainer/durable" in subject.claims
             try:
                 with suppress(Refusal):
                     session.call(asked.op, **arguments)
             except Unsupported:
-                claimed = min(asked.profiles & target.claims)
+                claimed = min(asked.claims & subject.claims)
                 message = f"claims {claimed}, and answers {asked.op} with unsupported"
                 yield Violation("ADP-2", message)
     for disk in disks.values():
         disk.require_inside()
 
 
-def requests_of(target: AdapterTarget) -> list[Asked]:
+def requests_of(subject: AdapterSubject) -> list[Asked]:
     """Choose the requests that belong to what an adapter claims."""
-    return [asked for asked in REQUESTS if asked.profiles & target.claims]
+    return [asked for asked in REQUESTS if asked.claims & subject.claims]
 
 
-def _conversation(target: Target, _: Budget) -> Findings:
-    assert isinstance(target, AdapterTarget)
+def _conversation(subject: Subject, _: Budget) -> Findings:
+    assert isinstance(subject, AdapterSubject)
     yield Progress("conversation", 0, 1, "asking for everything once")
-    yield from try_case(ExerciseCase("conversation"), target)
-    asked = len(requests_of(target))
-    profiles = counted(len(target.claims), "claimed profile")
-    words = f"{counted(asked, 'request')}: every operation of {profiles}"
+    yield from try_case(ExerciseCase("conversation"), subject)
+    asked = len(requests_of(subject))
+    claims = counted(len(subject.claims), "claimed claim")
+    words = f"{counted(asked, 'request')}: every operation of {claims}"
     return Covered(words, {"requests": asked})
 
 

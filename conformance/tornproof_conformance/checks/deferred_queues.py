@@ -12,10 +12,10 @@ events take part in the second; `--queue-events 3` tries them all.
 from functools import partial
 
 from tornproof.errors import Invalid
-from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Mode
 from tornproof_models.contract.delivery import Violation as DeliveryViolation
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 from tornproof_models.queues import delivery_run
 from tornproof_models.queues.delivery_program import Program
 from tornproof_models.queues.fault_sweep import programs, shrink, violations_of
@@ -42,34 +42,34 @@ EXAMPLES_EACH = 10
 """One random program of a queue for so many of a journal."""
 
 
-def _queue_of(target: Target) -> HasQueue:
-    if not isinstance(target, HasQueue):
-        raise Invalid(f"{target.name} has no deferred queue to be judged")
-    return target
+def _queue_of(subject: Subject) -> HasQueue:
+    if not isinstance(subject, HasQueue):
+        raise Invalid(f"{subject.name} has no deferred queue to be judged")
+    return subject
 
 
-def profiles_of(target: Target) -> list[Profile]:
+def modes_of(subject: Subject) -> list[Mode]:
     """Name what a target's queue promises; what runs in this process promises both."""
-    claims = getattr(target, "claims", None)
-    return [each for each in Profile if claims is None or each.value in claims]
+    claims = getattr(subject, "claims", None)
+    return [each for each in Mode if claims is None or each.value in claims]
 
 
-def _hunt(target: Target, budget: Budget) -> Findings:
-    queue = _queue_of(target)
+def _hunt(subject: Subject, budget: Budget) -> Findings:
+    queue = _queue_of(subject)
     stride = 1 if budget.queue_events >= ALL_EVENTS else STRIDE
     known: set[str] = set()
     tried = 0
-    for profile in profiles_of(target):
-        make = partial(queue.open_queue, profile)
+    for mode in modes_of(subject):
+        make = partial(queue.open_queue, mode)
         todo = list(programs(make))[::stride]
         for number, program in enumerate(todo):
             if number % 25 == 0:
-                yield Progress("drainer", number, len(todo), f"{profile.value}: {tried:,} programs")
+                yield Progress("drainer", number, len(todo), f"{mode.value}: {tried:,} programs")
             tried += 1
-            for found in violations_of(program, make, profile):
+            for found in violations_of(program, make, mode):
                 if found.requirement not in known:
                     known.add(found.requirement)
-                    yield _smallest(program, found, make, profile)
+                    yield _smallest(program, found, make, mode)
     part = "" if stride == 1 else f", one in {stride}"
     words = f"{tried:,} programs, in each of which something fails at some statement{part}"
     return Covered(words, {"programs": tried}, ("process-kill",))
@@ -78,16 +78,16 @@ def _hunt(target: Target, budget: Budget) -> Findings:
 def _smallest(
     program: Program,
     found: DeliveryViolation,
-    make: "partial[delivery_run.Target]",
-    profile: Profile,
+    make: "partial[delivery_run.Subject]",
+    mode: Mode,
 ) -> Problem:
     def judge(candidate: Program) -> tuple[DeliveryViolation, ...]:
-        violations = violations_of(candidate, make, profile)
+        violations = violations_of(candidate, make, mode)
         return tuple(each for each in violations if each.requirement == found.requirement)
 
     smallest = shrink(program, judge)
     message = judge(smallest)[0].message
-    return Problem(Violation(found.requirement, message), DeliveryCase(profile, smallest))
+    return Problem(Violation(found.requirement, message), DeliveryCase(mode, smallest))
 
 
 DRAINER = Check(
@@ -101,12 +101,12 @@ DRAINER = Check(
 )
 
 
-def _schedules(target: Target, budget: Budget) -> Findings:
-    if not isinstance(target, HasSchedules):
-        raise Invalid(f"{target.name} has no drainer that can be moved step by step")
+def _schedules(subject: Subject, budget: Budget) -> Findings:
+    if not isinstance(subject, HasSchedules):
+        raise Invalid(f"{subject.name} has no drainer that can be moved step by step")
     falls = 2 if budget.queue_events >= ALL_EVENTS else 1
     yield Progress("schedules", 0, 1, "walking every schedule")
-    seen = target.walk_schedules(events=budget.queue_events, falls=falls, faults=FAULTS)
+    seen = subject.walk_schedules(events=budget.queue_events, falls=falls, faults=FAULTS)
     for found in seen.counterexamples:
         case = ScheduleCase(budget.queue_events, falls, FAULTS, tuple(map(str, found.schedule)))
         for violation in found.violations:
@@ -128,12 +128,12 @@ SCHEDULES = Check(
 )
 
 
-def _machine(target: Target, budget: Budget) -> Findings:
-    names = [name for name in MACHINES if name in machines_of(target.name)]
+def _machine(subject: Subject, budget: Budget) -> Findings:
+    names = [name for name in MACHINES if name in machines_of(subject.name)]
     examples = budget.examples // EXAMPLES_EACH
     for number, name in enumerate(names):
         yield Progress("drainer-machine", number, len(names), f"{name}: random programs")
-        yield from MachineHunt(name, target.name).play(Order(0, examples)).problems
+        yield from MachineHunt(name, subject.name).play(Order(0, examples)).problems
     count = examples * len(names)
     words = f"{count} random programs of up to {STEPS} steps, with faults, kills and power cuts"
     return Covered(words, {"random_programs": count}, ("process-kill", "adversarial"))
@@ -147,19 +147,19 @@ DRAINER_MACHINE = Check(
     "long random programs of a queue, with everything that can go wrong",
     DRAINER.requirements | OF_THE_SYSTEM,
     _machine,
-    lambda target: frozenset() if SYSTEM in machines_of(target.name) else OF_THE_SYSTEM,
+    lambda subject: frozenset() if SYSTEM in machines_of(subject.name) else OF_THE_SYSTEM,
 )
 
 QUEUE_CHECKS: tuple[Check, ...] = (DRAINER, SCHEDULES, DRAINER_MACHINE)
 
 
-def queue_checks_of(target: Target) -> tuple[Check, ...]:
+def queue_checks_of(subject: Subject) -> tuple[Check, ...]:
     """Choose the checks that a target's queue can be put through."""
-    if not isinstance(target, HasQueue):
+    if not isinstance(subject, HasQueue):
         return ()
     checks = [DRAINER]
-    if isinstance(target, HasSchedules):
+    if isinstance(subject, HasSchedules):
         checks.append(SCHEDULES)
-    if any(name in MACHINES for name in machines_of(target.name)):
+    if any(name in MACHINES for name in machines_of(subject.name)):
         checks.append(DRAINER_MACHINE)
     return tuple(checks)

@@ -22,8 +22,8 @@ from tornproof_models.contract.delivery import (
     Died,
     Drain,
     Fact,
+    Mode,
     Outcome,
-    Profile,
     Replayed,
     Seen,
     State,
@@ -33,7 +33,7 @@ from tornproof_models.contract.delivery import (
     judge_drain,
 )
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 from tornproof_models.queues.delivery_program import (
     Kill,
     Move,
@@ -46,7 +46,7 @@ from tornproof_models.queues.delivery_program import (
 )
 from tornproof_models.queues.delivery_run import ids_of
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.arming import Arming, faults_of, programs_of
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.opened_chain import open_queue, submit
@@ -70,8 +70,8 @@ MAX_RESTARTS = 3
 class Delivery:
     """Three events on their way, through as many processes as it takes."""
 
-    target: AdapterTarget
-    profile: Profile
+    subject: AdapterSubject
+    mode: Mode
     reported_as: str | None = None
     """The requirement whose breach the contract would report as another's."""
 
@@ -89,8 +89,8 @@ class Delivery:
     _moment: int = 0
 
     def __attrs_post_init__(self) -> None:
-        self._disk = self.disk or self.target.new_disk()
-        self._session = self.target.take_session()
+        self._disk = self.disk or self.subject.new_disk()
+        self._session = self.subject.take_session()
         self._open()
 
     def play(self, program: Program) -> None:
@@ -147,7 +147,7 @@ class Delivery:
         state = self.look()
         if drained or named:
             told = Drain(drained, named, hopeless=False, at_once=at_once)
-            self._judge(judge_drain(self.history, state, told, profile=self.profile))
+            self._judge(judge_drain(self.history, state, told, mode=self.mode))
         return drained
 
     def settle(self) -> None:
@@ -157,7 +157,7 @@ class Delivery:
             message = f"after {RESTS} undisturbed drains there is still something pending"
             self.report("DRN-12", message)
             return
-        self._judge(judge(self.history, self._at_rest(), profile=self.profile))
+        self._judge(judge(self.history, self._at_rest(), mode=self.mode))
 
     def replay(self) -> None:
         """Replay the dead letters and judge again."""
@@ -167,11 +167,11 @@ class Delivery:
         self._session.call("drainer.replay")
         landed = {row.event_id for row in self.look().chain}
         self.history.append(Replayed(tuple(sorted(before & landed))))
-        self._judge(judge(self.history, self._at_rest(), profile=self.profile))
+        self._judge(judge(self.history, self._at_rest(), mode=self.mode))
 
     def verify(self) -> None:
         """Let the adapter verify its chain, which nobody has touched."""
-        if "chain/v1" not in self.target.claims:
+        if "chain/v1" not in self.subject.claims:
             return
         breaks = self._session.call("drainer.verify")["breaks"]
         if breaks:
@@ -182,7 +182,7 @@ class Delivery:
         """Close the queue and leave the process to the next one."""
         if not self._session.process.is_released:
             self._session.call("drainer.close", timeout_ms=DRAIN_MS)
-            self.target.give_back(self._session)
+            self.subject.give_back(self._session)
 
     def look(self) -> State:
         """Read the chain, the dead letters and the counters; note what others appended."""
@@ -208,20 +208,20 @@ class Delivery:
     def restart(self) -> None:
         """Begin the next process, and note what it finds."""
         self._session.kill()
-        self._session = self.target.take_session()
+        self._session = self.subject.take_session()
         self._open()
         self.note_death()
 
     def judge_now(self) -> None:
         """Judge what is there, whether or not something is still to come."""
-        self._judge(judge(self.history, self.look(), profile=self.profile))
+        self._judge(judge(self.history, self.look(), mode=self.mode))
 
     def note_death(self) -> None:
         """Note that a process has died, and what the one that is open finds."""
         state = self.look()
         chain, letters = ids_of(state)
         waiting: tuple[str, ...] = ()
-        if self.profile is Profile.DURABLE:
+        if self.mode is Mode.DURABLE:
             admitted, unknown = (
                 [
                     fact.event_id
@@ -251,9 +251,7 @@ class Delivery:
         self.violations.append(Violation(self.reported_as or requirement, message))
 
     def _open(self) -> None:
-        self.database = open_queue(
-            self._session, self._disk, self.profile, max_restarts=MAX_RESTARTS
-        )
+        self.database = open_queue(self._session, self._disk, self.mode, max_restarts=MAX_RESTARTS)
 
     def _judge(self, found: Sequence[Any]) -> None:
         for each in found:
@@ -261,12 +259,12 @@ class Delivery:
 
 
 @exercise("delivery")
-def deliver(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
-    """Deliver three events in a profile, with faults armed; yields what is violated."""
-    profile, *faults = arguments
+def deliver(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Violation]:
+    """Deliver three events in a mode, with faults armed; yields what is violated."""
+    mode, *faults = arguments
     found: list[Violation] = []
     try:
-        delivery = Delivery(target, Profile(profile), violations=found)
+        delivery = Delivery(subject, Mode(mode), violations=found)
         for _ in range(EVENTS):
             delivery.submit()
         for words in faults:
@@ -282,9 +280,9 @@ def deliver(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violati
     yield from found
 
 
-def delivery_faults(target: Target) -> list[Arming]:
-    assert isinstance(target, AdapterTarget)
-    return faults_of(target)
+def delivery_faults(subject: Subject) -> list[Arming]:
+    assert isinstance(subject, AdapterSubject)
+    return faults_of(subject)
 
 
 DELIVERY_SHARE = 0.1
@@ -297,12 +295,12 @@ AT_FAULT_POINTS = frozenset({"DRN-4", "DRN-5", "DRN-6", "DRN-8", "DRN-15", "DRN-
 """What shows only if something goes wrong at a point of the drainer's."""
 
 
-def _deliveries(target: Target, budget: Budget) -> Findings:
-    assert isinstance(target, AdapterTarget)
+def _deliveries(subject: Subject, budget: Budget) -> Findings:
+    assert isinstance(subject, AdapterSubject)
     clock = Clock.start(budget, DELIVERY_SHARE)
-    faults = delivery_faults(target)
-    profiles = [each for each in Profile if each.value in target.claims]
-    programs = [program for profile in profiles for program in programs_of(faults, profile)]
+    faults = delivery_faults(subject)
+    modes = [each for each in Mode if each.value in subject.claims]
+    programs = [program for mode in modes for program in programs_of(faults, mode)]
     alone = [program for program in programs if len(program) < 3]
     pairs = [program for program in programs if len(program) == 3]
     random.Random(budget.seed).shuffle(pairs)
@@ -311,7 +309,7 @@ def _deliveries(target: Target, budget: Budget) -> Findings:
         if number >= len(alone) + PAIRS_AT_LEAST and not clock.has_time:
             break
         yield Progress("deliveries", number, len(programs), ", ".join(program))
-        yield from try_case(ExerciseCase("delivery", program), target)
+        yield from try_case(ExerciseCase("delivery", program), subject)
         tried += 1
     two = f"{tried - len(alone):,} of {len(pairs):,} with two"
     points = len({fault.point for fault in faults})
@@ -327,5 +325,5 @@ DELIVERIES = Check(
         | {"DRN-13", "DRN-15", "DRN-17", "CHN-1"}
     ),
     _deliveries,
-    lambda target: frozenset() if delivery_faults(target) else AT_FAULT_POINTS,
+    lambda subject: frozenset() if delivery_faults(subject) else AT_FAULT_POINTS,
 )

@@ -1,8 +1,8 @@
 """
-Everything small: every program, every crash, every image, every profile.
+Everything small: every program, every crash, every image, every crash model.
 
-Programs come in order of length and profiles from mild to harsh, so the first
-program that violates a requirement is a shortest one, and the profile in which
+Programs come in order of length and crash models from mild to harsh, so the first
+program that violates a requirement is a shortest one, and the crash model in which
 it does is the weakest that suffices.
 """
 
@@ -14,8 +14,8 @@ from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Kill, Program, Reopen, Rotate, Step, Sync
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
@@ -43,18 +43,18 @@ DURABILITIES = ("immediate", "eventual")
 class Round:
     """Programs to explore in the same way."""
 
-    profile: str
+    crash_model: str
     options: Options
     programs: tuple[Program, ...]
 
 
 def rounds(operations: int) -> list[Round]:
-    """List what is explored, from the mildest profile to the harshest."""
+    """List what is explored, from the mildest crash model to the harshest."""
     small = tuple(programs(ALPHABET, operations))
     roomy = tuple(programs(ROOMY, max(operations - 1, 1)))
     return [
-        Round(profile, Options(segment_bytes, durability), workload)
-        for profile in CLAIMED
+        Round(crash_model, Options(segment_bytes, durability), workload)
+        for crash_model in CLAIMED
         for durability in DURABILITIES
         for segment_bytes, workload in ((512, small), (4096, roomy))
     ]
@@ -66,36 +66,36 @@ def programs(alphabet: Sequence[Step], operations: int) -> Iterator[Program]:
         yield from product(alphabet, repeat=length)
 
 
-def _explore(target: Target, budget: Budget) -> Findings:
+def _explore(subject: Subject, budget: Budget) -> Findings:
     covered, done = Coverage(), 0
     todo = rounds(budget.operations)
     total = sum(len(each.programs) for each in todo)
     known: set[str] = set()
     for each in todo:
-        explorer = Explorer(target, each.options, PROFILES[each.profile])
+        explorer = Explorer(subject, each.options, CRASH_MODELS[each.crash_model])
         for program in each.programs:
             if done % 25 == 0:
                 images = covered.images + explorer.coverage.images
-                detail = f"{each.profile}, {each.options.durability}: {images:,} images"
+                detail = f"{each.crash_model}, {each.options.durability}: {images:,} images"
                 yield Progress("exploration", done, total, detail, images)
             done += 1
-            for problem in _explore_program(target, program, explorer):
+            for problem in _explore_program(subject, program, explorer):
                 if problem.violation.requirement not in known:
                     known.add(problem.violation.requirement)
                     yield problem
         covered.add(explorer.coverage)
     words = (
         f"{covered}, of every program of up to {budget.operations} operations, in {len(CLAIMED)} "
-        f"profiles, two crashes deep; {covered.recovered:,} distinct recoveries"
+        f"crash models, two crashes deep; {covered.recovered:,} distinct recoveries"
     )
     return Covered(words, {"programs": total, **count_images(covered)}, CLAIMED)
 
 
-def _explore_program(target: Target, program: Program, explorer: Explorer) -> Iterator[Problem]:
-    case = ProgramCase(program, explorer.options, explorer.profile.name)
-    running = run(program, target, explorer.options)
+def _explore_program(subject: Subject, program: Program, explorer: Explorer) -> Iterator[Problem]:
+    case = ProgramCase(program, explorer.options, explorer.crash_model.name)
+    running = run(program, subject, explorer.options)
     for violation in running.violations:
-        yield Problem(violation, evolve(case, profile=None))
+        yield Problem(violation, evolve(case, crash_model=None))
     if not running.violations:
         for finding in explorer.explore(running.filesystem.trace):
             yield Problem(finding.violation, case, finding)
@@ -103,7 +103,7 @@ def _explore_program(target: Target, program: Program, explorer: Explorer) -> It
 
 EXPLORATION = Check(
     "exploration",
-    "every small program, crashed everywhere, in every profile",
+    "every small program, crashed everywhere, in every crash model",
     frozenset(
         {
             "JRN-1",

@@ -4,7 +4,7 @@ Every disk operation fails, once, in every way.
 A program is run to count its disk operations, then again for each of them and
 each kind of fault, with further appends after the fault.  The contract allows
 the failed call either outcome, and nothing else; then the power goes, in every
-profile.
+crash model.
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 
 from tornproof_conformance.cases.case import Problem, ProgramCase
@@ -57,14 +57,14 @@ def _injections(budget: Budget) -> Iterator[Injection]:
             yield Injection(Options(durability=durability), before, middle, after)
 
 
-def _operations(target: Target, injection: Injection) -> int:
+def _operations(subject: Subject, injection: Injection) -> int:
     """Count the disk operations that the struck part of a program needs."""
-    start = run(injection.before, target, injection.options).filesystem.operations
-    whole = run(injection.before + injection.struck, target, injection.options)
+    start = run(injection.before, subject, injection.options).filesystem.operations
+    whole = run(injection.before + injection.struck, subject, injection.options)
     return whole.filesystem.operations - start
 
 
-def _inject(target: Target, budget: Budget) -> Findings:
+def _inject(subject: Subject, budget: Budget) -> Findings:
     covered, injected = Coverage(), 0
     injections = list(_injections(budget))
     known: set[str] = set()
@@ -73,7 +73,7 @@ def _inject(target: Target, budget: Budget) -> Findings:
         detail = f"{injection.options.durability}: {injected:,} faults"
         images = sum(explorer.coverage.judged for explorer in explorers.values())
         yield Progress("faults", number, len(injections), detail, images)
-        for nth in range(1, _operations(target, injection) + 1):
+        for nth in range(1, _operations(subject, injection) + 1):
             for fault in Fault:
                 injected += 1
                 program = (
@@ -82,7 +82,7 @@ def _inject(target: Target, budget: Budget) -> Findings:
                     *injection.struck,
                     *injection.after,
                 )
-                for problem in _try(target, program, injection.options, explorers):
+                for problem in _try(subject, program, injection.options, explorers):
                     if problem.violation.requirement not in known:
                         known.add(problem.violation.requirement)
                         yield problem
@@ -93,23 +93,23 @@ def _inject(target: Target, budget: Budget) -> Findings:
 
 
 def _try(
-    target: Target,
+    subject: Subject,
     program: Program,
     options: Options,
     explorers: dict[tuple[Options, str], Explorer],
 ) -> Iterator[Problem]:
-    running = run(program, target, options)
+    running = run(program, subject, options)
     case = ProgramCase(program, options)
     for violation in running.violations:
         yield Problem(violation, case)
     if running.violations:
         return
-    for profile in CLAIMED:
+    for crash_model in CLAIMED:
         explorer = explorers.setdefault(
-            (options, profile), Explorer(target, options, PROFILES[profile], depth=1)
+            (options, crash_model), Explorer(subject, options, CRASH_MODELS[crash_model], depth=1)
         )
         for finding in explorer.explore(running.filesystem.trace, since=running.armed_after):
-            yield Problem(finding.violation, evolve(case, profile=profile), finding)
+            yield Problem(finding.violation, evolve(case, crash_model=crash_model), finding)
             return
 
 

@@ -16,13 +16,13 @@ from tornproof_models.contract.journal import PROMISED, Violation
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Submit
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.trace import SYNCS, Acked, Event, Invoked, Trace
 from tornproof_models.machines.batching_situations import SITUATIONS
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import BatchCase, Problem
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.cases.hypothesis_search import Order
@@ -59,10 +59,10 @@ class Rehearsing(Protocol):
 
 
 @exercise("shared-syncs", recorded=True)
-def share_syncs(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
+def share_syncs(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Count the syncs of a crowd, and cut the power while it waits."""
     for _attempt in range(TRIES):
-        running = run((Append(5), CROWD), target, OPTIONS)
+        running = run((Append(5), CROWD), subject, OPTIONS)
         yield from running.violations
         if not _acknowledged(running.filesystem.events, CROWD):
             yield Violation("GRP-1", f"{len(CROWD.sizes)} records at the same time are refused")
@@ -73,23 +73,23 @@ def share_syncs(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violat
     else:
         message = f"{len(CROWD.sizes)} records that were handed over together took {syncs} syncs"
         yield Violation("GRP-2", message)
-    trace = run((Append(5), FEW), target, OPTIONS).filesystem.trace
-    yield from _cut_power(target, trace, OPTIONS, PROMISED["append"], "GRP-1")
+    trace = run((Append(5), FEW), subject, OPTIONS).filesystem.trace
+    yield from _cut_power(subject, trace, OPTIONS, PROMISED["append"], "GRP-1")
 
 
 @exercise("close-together", recorded=True)
-def close_together(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
+def close_together(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Close behind a crowd and somebody who did not ask for durability, and cut the power."""
     options = Options(OPTIONS.segment_bytes, "eventual")
-    running = run((FEW, Append(5), Reopen()), target, options)
+    running = run((FEW, Append(5), Reopen()), subject, options)
     yield from running.violations
     if not running.violations:
         trace = running.filesystem.trace
-        yield from _cut_power(target, trace, options, PROMISED["close"], "GRP-7")
+        yield from _cut_power(subject, trace, options, PROMISED["close"], "GRP-7")
 
 
 @exercise("fail-together", recorded=True)
-def fail_together(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
+def fail_together(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
     """
     Let the sync of a crowd fail: nobody may be told otherwise, nor let in afterwards.
 
@@ -99,12 +99,12 @@ def fail_together(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Viol
     def failing(nth: int) -> Program:
         return (Append(5), Fail(nth, Fault.ERROR), CROWD, Append(6), Kill(), Append(7))
 
-    rehearsed = cast("Rehearsing", target).rehearse(failing(1), OPTIONS)
+    rehearsed = cast("Rehearsing", subject).rehearse(failing(1), OPTIONS)
     syncs = [n for n, each in enumerate(rehearsed, 1) if isinstance(each.operation, SYNCS)]
     if not syncs:
         return  # what was told without one is lost with the power
     for _attempt in range(TRIES):
-        running = run(failing(syncs[0]), target, OPTIONS)
+        running = run(failing(syncs[0]), subject, OPTIONS)
         if running.filesystem.struck_since(0):
             break
     else:
@@ -132,14 +132,14 @@ def _syncs(events: Sequence[Event]) -> int:
 
 
 def _cut_power(
-    target: AdapterTarget, trace: Trace, options: Options, shows: str, requirement: str
+    subject: AdapterSubject, trace: Trace, options: Options, shows: str, requirement: str
 ) -> Iterator[Violation]:
-    """Crash a trace in each profile until a promise is broken, from mild to harsh."""
-    for profile in CLAIMED:
-        explorer = Explorer(target, options, PROFILES[profile], depth=1, bound=BOUND)
+    """Crash a trace in each crash model until a promise is broken, from mild to harsh."""
+    for crash_model in CLAIMED:
+        explorer = Explorer(subject, options, CRASH_MODELS[crash_model], depth=1, bound=BOUND)
         for finding in explorer.explore(trace):
             if finding.violation.requirement == shows:
-                message = f"{profile}: {finding.violation.message}"
+                message = f"{crash_model}: {finding.violation.message}"
                 yield Violation(requirement, message)
                 return
 
@@ -155,24 +155,24 @@ EXAMPLES_EACH = 10
 """One random program of a group commit for so many of a journal."""
 
 
-def _group_commit(target: Target, budget: Budget) -> Findings:
+def _group_commit(subject: Subject, budget: Budget) -> Findings:
     situations = [*SITUATIONS] if budget.queue_events >= ALL_EVENTS else SMALL
     counts = {"interleavings": 0, "states": 0}
     known: set[str] = set()
     for number, situation in enumerate(situations):
         yield Progress(NAME, number, len(situations), f"every interleaving: {situation}")
-        exploration, findings = explore_batches(target, situation)
+        exploration, findings = explore_batches(subject, situation)
         counts["interleavings"] += exploration.coverage.interleavings
         counts["states"] += exploration.coverage.states
         for found in findings:
             if found.violation.requirement not in known:
                 known.add(found.violation.requirement)
                 yield Problem(found.violation, BatchCase(situation, found.story))
-    names = [name for name in MACHINES if name in machines_of(target.name)]
+    names = [name for name in MACHINES if name in machines_of(subject.name)]
     examples = budget.examples // EXAMPLES_EACH
     for number, name in enumerate(names):
         yield Progress(NAME, number, len(names), f"{name}: random programs")
-        yield from MachineHunt(name, target.name).play(Order(0, examples)).problems
+        yield from MachineHunt(name, subject.name).play(Order(0, examples)).problems
     return _covered(counts, len(situations), examples * len(names))
 
 
@@ -198,10 +198,10 @@ GROUP_COMMIT = Check(
 CROWDS = ("shared-syncs", "close-together", "fail-together")
 
 
-def _crowds(target: Target, _: Budget) -> Findings:
+def _crowds(subject: Subject, _: Budget) -> Findings:
     yield Progress(NAME, 0, len(CROWDS), "crowds that share a sync")
     words = f"{len(CROWDS)} crowds: their syncs counted, failing, and with the power cut"
-    return (yield from try_recorded(target, CROWDS, Covered(words, profiles=CLAIMED)))
+    return (yield from try_recorded(subject, CROWDS, Covered(words, crash_models=CLAIMED)))
 
 
 ADAPTER_GROUP_COMMIT = Check(

@@ -4,7 +4,7 @@ Every system call fails, on an adapter.
 As `faults` does in this process: a program is run to see which calls change or sync its
 files, then again for each of them and each way in which it may fail, with further appends
 after it.  The contract allows the failed append either outcome and nothing else; then the
-power goes, in every profile.
+power goes, in every crash model.
 
 One thing is tried besides.  Syncs take their time on a real disk, and here they hardly
 take any; so some programs run with syncs that return late, which shows an answer that
@@ -19,11 +19,11 @@ from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
 from tornproof_models.crash.run import Run, run
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.checks import (
     Budget,
@@ -38,7 +38,7 @@ from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.checks.faults import FAULTS
 from tornproof_conformance.checks.power_loss import BOUND, NO_TRACE, can_take
 from tornproof_conformance.power.injection import faults_of
-from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.power.recorded_subject import RecordedSubject
 
 NAME = "io-errors"
 
@@ -71,13 +71,13 @@ class Injected:
     options: Options
 
 
-def injections(target: RecordedTarget) -> Iterator[Injected]:
+def injections(subject: RecordedSubject) -> Iterator[Injected]:
     """Yield every program with a fault, rehearsing each program once."""
-    steps = [step for step in STRUCK if can_take(target, step)]
+    steps = [step for step in STRUCK if can_take(subject, step)]
     for step, after, durability in product(steps, AFTER, DURABILITIES):
         options = Options(4096, durability)
         rehearsed = (Append(5), Fail(1, Fault.ERROR), step)
-        for number, performed in enumerate(target.rehearse(rehearsed, options), start=1):
+        for number, performed in enumerate(subject.rehearse(rehearsed, options), start=1):
             for fault in faults_of(performed):
                 yield Injected((Append(5), Fail(number, fault), step, *after), options)
 
@@ -86,7 +86,7 @@ def injections(target: RecordedTarget) -> Iterator[Injected]:
 class Search:
     """What was found and covered so far."""
 
-    target: RecordedTarget
+    subject: RecordedSubject
     clock: Clock
 
     bound: int = BOUND
@@ -102,12 +102,12 @@ class Search:
 
     def fail(self, injected: Injected) -> Iterator[Problem]:
         """Run a program in which something fails, and crash what it leaves."""
-        running = run(injected.program, self.target, injected.options)
+        running = run(injected.program, self.subject, injected.options)
         self.faults += 1
         self.struck += running.filesystem.struck_since(0)
         yield from self._judge(ProgramCase(injected.program, injected.options), running)
 
-    def wait(self, late: RecordedTarget, program: Program, options: Options) -> Iterator[Problem]:
+    def wait(self, late: RecordedSubject, program: Program, options: Options) -> Iterator[Problem]:
         """Run a program whose syncs are late, and crash what it leaves."""
         yield from self._judge(ProgramCase(program, options), run(program, late, options))
 
@@ -117,14 +117,14 @@ class Search:
             yield from self._first(Problem(violation, case, None, trace))
         if running.violations:
             return
-        for profile in CLAIMED:
-            explorer = self._explorer(case.options, profile)
+        for crash_model in CLAIMED:
+            explorer = self._explorer(case.options, crash_model)
             explorer.until = self.clock.grace
             findings = explorer.explore(trace, since=running.armed_after)
             for finding in findings:
-                crashed = evolve(case, profile=profile)
+                crashed = evolve(case, crash_model=crash_model)
                 yield from self._first(Problem(finding.violation, crashed, finding, trace))
-            self.target.require_patience()
+            self.subject.require_patience()
             if findings:
                 return
 
@@ -133,13 +133,13 @@ class Search:
             self.known.add(problem.violation.requirement)
             yield problem
 
-    def _explorer(self, options: Options, profile: str) -> Explorer:
-        key = options, profile
+    def _explorer(self, options: Options, crash_model: str) -> Explorer:
+        key = options, crash_model
         if key not in self._explorers:
             self._explorers[key] = Explorer(
-                self.target,
+                self.subject,
                 options,
-                PROFILES[profile],
+                CRASH_MODELS[crash_model],
                 depth=1,
                 bound=self.bound,
                 coverage=self.coverage,
@@ -147,25 +147,25 @@ class Search:
         return self._explorers[key]
 
 
-def _io_errors(target: Target, budget: Budget) -> Findings:
-    assert isinstance(target, AdapterTarget)
+def _io_errors(subject: Subject, budget: Budget) -> Findings:
+    assert isinstance(subject, AdapterSubject)
     try:
-        with RecordedTarget.of(target) as recorded, RecordedTarget.of(target, LATE) as late:
+        with RecordedSubject.of(subject) as recorded, RecordedSubject.of(subject, LATE) as late:
             return (yield from _search(recorded, late, Clock.start(budget, SHARE)))
     except NO_TRACE as reason:
         return Covered(f"nothing: {reason}", is_conclusive=False)
 
 
-def _search(target: RecordedTarget, late: RecordedTarget, clock: Clock) -> Findings:
+def _search(subject: RecordedSubject, late: RecordedSubject, clock: Clock) -> Findings:
     rest, waited = "", 0
-    search = Search(target, clock)
+    search = Search(subject, clock)
     for program, durability in product(WAITING, DURABILITIES):
         if waited and not clock.has_time:
             break
         yield clock.progress(NAME, f"{durability}: syncs that return late")
         yield from search.wait(late, program, Options(4096, durability))
         waited += 1
-    for injected in injections(target):
+    for injected in injections(subject):
         if not clock.has_time and search.faults >= MINIMUM:
             rest = ", as far as the time went"
             break

@@ -25,10 +25,10 @@ from tornproof_models.crash.program import (
     Sync,
 )
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.machines.journal_machine import mortal_journal_machine
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.hypothesis_search import Order, search_machine
@@ -48,9 +48,9 @@ class Pace:
     steps: int
 
 
-def pace_of(target: AdapterTarget) -> Pace:
+def pace_of(subject: AdapterSubject) -> Pace:
     """Choose longer programs, and more, where a kill costs little."""
-    return Pace(1, 12) if target.is_slow else Pace(10, 50)
+    return Pace(1, 12) if subject.is_slow else Pace(10, 50)
 
 
 FIRST: tuple[Program, ...] = (
@@ -62,14 +62,14 @@ FIRST: tuple[Program, ...] = (
 """What is tried before anything is made up: where a kill has most to find."""
 
 
-def steps_of(target: AdapterTarget) -> frozenset[type[Step]]:
+def steps_of(subject: AdapterSubject) -> frozenset[type[Step]]:
     """Choose the steps that an adapter can take."""
     steps: set[type[Step]] = {Append, Sync, Reopen, Kill, Interrupt}
-    return frozenset(steps | {Rotate} if "journal/segments" in target.claims else steps)
+    return frozenset(steps | {Rotate} if "journal/segments" in subject.claims else steps)
 
 
 def _begin(
-    target: AdapterTarget, clock: Clock, known: set[str]
+    subject: AdapterSubject, clock: Clock, known: set[str]
 ) -> Generator[Progress | Problem, None, int]:
     """
     Try the first programs while there is time, and return how many.
@@ -77,7 +77,7 @@ def _begin(
     The first of all is tried however slow the adapter is.  A step that it does not have
     is left out.
     """
-    steps, tried = steps_of(target), 0
+    steps, tried = steps_of(subject), 0
     for planned, durability in product(FIRST, DURABILITIES):
         if not clock.has_time and planned is not FIRST[0]:
             break
@@ -85,18 +85,20 @@ def _begin(
         tried += 1
         options = Options(durability=durability)
         program = tuple(step for step in planned if type(step) in steps)
-        for violation in run(program, target, options).violations:
+        for violation in run(program, subject, options).violations:
             if violation.requirement not in known:
                 known.add(violation.requirement)
                 yield Problem(violation, ProgramCase(program, options))
     return tried
 
 
-def search(target: AdapterTarget, durability: str, seed: int, known: set[str]) -> Iterator[Problem]:
+def search(
+    subject: AdapterSubject, durability: str, seed: int, known: set[str]
+) -> Iterator[Problem]:
     """Try some random programs, and yield what violates a requirement that is not known to be."""
     options = Options(durability=durability)
-    machine = mortal_journal_machine(target, options, steps_of(target))
-    pace = pace_of(target)
+    machine = mortal_journal_machine(subject, options, steps_of(subject))
+    pace = pace_of(subject)
     order = Order(seed, pace.programs, frozenset(known), steps=pace.steps, shrinks=False)
     stopped: OutOfPatience | None = None
     try:
@@ -115,16 +117,16 @@ def search(target: AdapterTarget, durability: str, seed: int, known: set[str]) -
         raise stopped
 
 
-def _kills(target: Target, budget: Budget) -> Findings:
-    assert isinstance(target, AdapterTarget)
+def _kills(subject: Subject, budget: Budget) -> Findings:
+    assert isinstance(subject, AdapterSubject)
     known: set[str] = set()
     clock = Clock.start(budget, SHARE)
-    begun = yield from _begin(target, clock, known)
-    rounds, pace = 0, pace_of(target)
+    begun = yield from _begin(subject, clock, known)
+    rounds, pace = 0, pace_of(subject)
     while clock.has_time:
         durability = DURABILITIES[rounds % len(DURABILITIES)]
         yield clock.progress("kills", f"{durability}: {rounds * pace.programs} programs")
-        yield from search(target, durability, budget.seed + rounds, known)
+        yield from search(subject, durability, budget.seed + rounds, known)
         rounds += 1
     count = rounds * pace.programs
     words = f"{counted(begun, 'program')} and {counted(count, 'random one')} of up to "

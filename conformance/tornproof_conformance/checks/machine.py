@@ -4,7 +4,7 @@ Everything large: long programs that Hypothesis makes up and shrinks.
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.machines.journal_machine import ProgramViolated, journal_machine
 
 from tornproof_conformance.cases.case import Problem, ProgramCase
@@ -18,13 +18,13 @@ STEPS = 40
 _PHASES = (Phase.generate, Phase.target, Phase.shrink)
 
 
-def _machine(target: Target, budget: Budget) -> Findings:
+def _machine(subject: Subject, budget: Budget) -> Findings:
     for number, durability in enumerate(DURABILITIES if budget.examples else ()):
         yield Progress("machine", number, len(DURABILITIES), f"{durability}: random programs")
         options = Options(durability=durability)
         try:
             run_state_machine_as_test(
-                journal_machine(target, options),
+                journal_machine(subject, options),
                 settings=settings(
                     max_examples=budget.examples,
                     stateful_step_count=STEPS,

@@ -1,12 +1,12 @@
 """
 Power loss, on an adapter.
 
-The same programs and profiles as `exploration`, and the same explorer.  Each program runs
+The same programs and crash models as `exploration`, and the same explorer.  Each program runs
 once, recorded; then it is crashed everywhere it matters, and the adapter recovers what is
 left.  Some recoveries are recorded and crashed as well.
 
 Programs come in order of length until the time is over.  What is told of each requirement
-is the violation in the mildest profile, and of those the one with the shortest program.
+is the violation in the mildest crash model, and of those the one with the shortest program.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,10 @@ from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Program, Rotate, Step, Submit
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.checks import (
@@ -34,7 +34,7 @@ from tornproof_conformance.checks import (
 )
 from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES, EXPLORATION, ROOMY
 from tornproof_conformance.power.recorded_session import CannotTrace
-from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.recorder.lines import Unreadable
 from tornproof_conformance.recorder.result import RecordingDiffers
 from tornproof_conformance.recorder.strace import CannotRecord
@@ -60,68 +60,68 @@ NO_TRACE = (CannotRecord, CannotTrace, RecordingDiffers, Unreadable)
 """Why nothing can be said of an implementation."""
 
 
-def programs_of(target: AdapterTarget, length: int) -> Iterator[tuple[Options, Program]]:
+def programs_of(subject: AdapterSubject, length: int) -> Iterator[tuple[Options, Program]]:
     """Yield the programs of a length that an adapter can run, with what to open it with."""
     for segment_bytes, alphabet in ((512, ALPHABET), (4096, ROOMY)):
-        steps = [step for step in alphabet if can_take(target, step)]
+        steps = [step for step in alphabet if can_take(subject, step)]
         for program in product(steps, repeat=length):
             for durability in DURABILITIES:
                 if any(isinstance(step, Append) for step in program):
                     yield Options(segment_bytes, durability), program
-    if target.takes_many and length <= len(TOGETHER):
+    if subject.takes_many and length <= len(TOGETHER):
         yield from ((Options(4096), program) for program in TOGETHER[length - 1])
 
 
-def can_take(target: AdapterTarget, step: Step) -> bool:
+def can_take(subject: AdapterSubject, step: Step) -> bool:
     """Tell whether a step is among what an adapter claims."""
-    return not isinstance(step, Rotate) or "journal/segments" in target.claims
+    return not isinstance(step, Rotate) or "journal/segments" in subject.claims
 
 
 @define
 class Search:
     """What was found and covered so far."""
 
-    target: RecordedTarget
+    subject: RecordedSubject
     clock: Clock
 
     bound: int = BOUND
     """Images of one crash point up to which all are judged."""
 
     best: dict[str, Problem] = field(factory=dict)
-    """For each requirement the problem in the mildest profile, and of those the first."""
+    """For each requirement the problem in the mildest crash model, and of those the first."""
 
     programs: int = 0
     _explorers: dict[tuple[Options, str], Explorer] = field(factory=dict)
 
     @property
     def coverage(self) -> Coverage:
-        """What was tried, over all profiles."""
+        """What was tried, over all crash models."""
         total = Coverage()
         for explorer in self._explorers.values():
             total.add(explorer.coverage)
         return total
 
     def run(self, program: Program, options: Options) -> None:
-        """Run a program, and crash it in one profile after the other until one breaks it."""
+        """Run a program, and crash it in one crash model after the other until one breaks it."""
         self.programs += 1
         case = ProgramCase(program, options)
-        running = run(program, self.target, options)
+        running = run(program, self.subject, options)
         trace = running.filesystem.trace
         for violation in running.violations:
             self._keep(Problem(violation, case, None, trace))
         if running.violations:
             return
-        for profile in CLAIMED:
-            explorer = self._explorer(options, profile)
+        for crash_model in CLAIMED:
+            explorer = self._explorer(options, crash_model)
             explorer.until = self.clock.grace
-            disagreed = len(self.target.disagreements)
+            disagreed = len(self.subject.disagreements)
             findings = explorer.explore(trace)
-            crashed = evolve(case, profile=profile)
-            for violation in self.target.disagreements[disagreed:]:
+            crashed = evolve(case, crash_model=crash_model)
+            for violation in self.subject.disagreements[disagreed:]:
                 self._keep(Problem(violation, crashed, None, trace))
             for finding in findings:
                 self._keep(Problem(finding.violation, crashed, finding, trace))
-            self.target.require_patience()
+            self.subject.require_patience()
             if findings:
                 return  # what is harsher allows the same
 
@@ -130,34 +130,34 @@ class Search:
         if known is None or _harshness(problem) < _harshness(known):
             self.best[problem.violation.requirement] = problem
 
-    def _explorer(self, options: Options, profile: str) -> Explorer:
-        key = options, profile
+    def _explorer(self, options: Options, crash_model: str) -> Explorer:
+        key = options, crash_model
         if key not in self._explorers:
             self._explorers[key] = Explorer(
-                self.target, options, PROFILES[profile], bound=self.bound
+                self.subject, options, CRASH_MODELS[crash_model], bound=self.bound
             )
         return self._explorers[key]
 
 
 def _harshness(problem: Problem) -> int:
-    """Return the place of a problem's profile from mild to harsh; without a crash it is mildest."""
+    """Return how harsh a problem's crash model is; without a crash it is the mildest."""
     assert isinstance(problem.case, ProgramCase)
-    profile = problem.case.profile
-    return -1 if profile is None else PROFILES[profile].harshness
+    crash_model = problem.case.crash_model
+    return -1 if crash_model is None else CRASH_MODELS[crash_model].harshness
 
 
-def _power_loss(target: Target, budget: Budget) -> Findings:
-    assert isinstance(target, AdapterTarget)
+def _power_loss(subject: Subject, budget: Budget) -> Findings:
+    assert isinstance(subject, AdapterSubject)
     try:
-        with RecordedTarget.of(target) as recorded:
+        with RecordedSubject.of(subject) as recorded:
             return (yield from _search(recorded, budget.operations, Clock.start(budget, SHARE)))
     except NO_TRACE as reason:
         return Covered(f"nothing: {reason}", is_conclusive=False)
 
 
-def _search(target: RecordedTarget, operations: int, clock: Clock) -> Findings:
-    search = Search(target, clock)
-    target.recordings = int(clock.seconds * RECORDINGS)
+def _search(subject: RecordedSubject, operations: int, clock: Clock) -> Findings:
+    search = Search(subject, clock)
+    subject.recordings = int(clock.seconds * RECORDINGS)
     try:
         covered = yield from _try_programs(search, operations, clock)
     except OutOfPatience:
@@ -170,7 +170,7 @@ def _search(target: RecordedTarget, operations: int, clock: Clock) -> Findings:
 def _try_programs(search: Search, operations: int, clock: Clock) -> Findings:
     parts: list[str] = []
     for length in range(1, operations + 1):
-        todo: Sequence[tuple[Options, Program]] = list(programs_of(search.target, length))
+        todo: Sequence[tuple[Options, Program]] = list(programs_of(search.subject, length))
         done = 0
         for options, program in todo:
             if not clock.has_time and (parts or done > 0):
@@ -192,33 +192,33 @@ def _try_programs(search: Search, operations: int, clock: Clock) -> Findings:
 
 
 def _covered(search: Search, programs: str) -> Covered:
-    coverage, target = search.coverage, search.target
+    coverage, subject = search.coverage, search.subject
     words = (
-        f"{coverage}, of {programs}, in {len(CLAIMED)} profiles; "
-        f"{target.recovered:,} distinct images recovered, {target.watched:,} of them "
+        f"{coverage}, of {programs}, in {len(CLAIMED)} crash models; "
+        f"{subject.recovered:,} distinct images recovered, {subject.watched:,} of them "
         "twice, recorded and crashed again"
     )
-    for warning in target.warnings:
+    for warning in subject.warnings:
         words += f"; note: {warning}"
     counts = {
         "programs": search.programs,
         **count_images(coverage),
-        "recoveries": target.recovered,
-        "crashed_again": target.watched,
+        "recoveries": subject.recovered,
+        "crashed_again": subject.watched,
     }
     return Covered(words, counts, CLAIMED)
 
 
-def _not_claimed(target: Target) -> frozenset[str]:
+def _not_claimed(subject: Subject) -> frozenset[str]:
     """Leave out what concerns segments where there are none."""
-    if isinstance(target, AdapterTarget) and "journal/segments" in target.claims:
+    if isinstance(subject, AdapterSubject) and "journal/segments" in subject.claims:
         return frozenset()
     return frozenset(each for each in EXPLORATION.requirements if each.startswith("SEG-"))
 
 
 POWER_LOSS = Check(
     NAME,
-    "small programs, recorded, and the power cut everywhere, in every profile",
+    "small programs, recorded, and the power cut everywhere, in every crash model",
     EXPLORATION.requirements,
     _power_loss,
     _not_claimed,

@@ -15,19 +15,19 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from attrs import define, evolve, field, frozen
-from tornproof_models.contract.delivery import Fact, Outcome, Profile, Seen, Submitted
+from tornproof_models.contract.delivery import Fact, Mode, Outcome, Seen, Submitted
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.explorer import is_crash_point
-from tornproof_models.crash.subject import Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
-from tornproof_models.disk.crash_models import Profile as DiskProfile
+from tornproof_models.crash.subject import Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
+from tornproof_models.disk.crash_models import CrashModel as CrashModel
 from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.queues.delivery_program import event_id, event_of, payload_of
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.opened_chain import open_queue, submit
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
@@ -38,7 +38,7 @@ from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
 from tornproof_conformance.checks.deliveries import Delivery
 from tornproof_conformance.checks.power_loss import NO_TRACE
 from tornproof_conformance.power.recorded_session import RecordedDisk
-from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.power.recorded_subject import RecordedSubject
 
 DRAIN_MS = 2000
 
@@ -53,7 +53,7 @@ AGAIN = 60.0
 """Seconds that it may take to do everything again."""
 
 MILDER = 5.0
-"""Seconds for each profile in which what was found may show as well."""
+"""Seconds for each crash model in which what was found may show as well."""
 
 SHOWN = 3
 """Losses that are named."""
@@ -89,17 +89,17 @@ class DrainerRecording:
         return self.marks[0].position
 
 
-def record(adapter: AdapterTarget) -> DrainerRecording:
+def record(adapter: AdapterSubject) -> DrainerRecording:
     """
     Let events go through a drainer, and record it.
 
     Raises `CannotRecord`, `CannotTrace` and `RecordingDiffers`, where nothing can be said.
     """
-    with RecordedTarget.of(adapter) as target:
-        disk = target.new_disk()
+    with RecordedSubject.of(adapter) as subject:
+        disk = subject.new_disk()
         assert isinstance(disk, RecordedDisk)
-        session = target.session_for(disk)
-        open_queue(session, disk, Profile.DURABLE)
+        session = subject.session_for(disk)
+        open_queue(session, disk, Mode.DURABLE)
         marks = [Mark(len(disk.events), ())]
         history: tuple[Fact, ...] = ()
         number = 0
@@ -126,7 +126,7 @@ def record(adapter: AdapterTarget) -> DrainerRecording:
 class PowerCuts:
     """The crashes of a recording, and what came of them."""
 
-    adapter: AdapterTarget
+    adapter: AdapterSubject
     recording: DrainerRecording
     until: float
     """When to stop, by the monotonic clock in seconds; the first pass is made in any case."""
@@ -135,9 +135,9 @@ class PowerCuts:
     images: int = 0
     _tried: set[tuple[bytes, tuple[Fact, ...]]] = field(factory=set)
 
-    def violations(self, profile: str, images: int) -> Iterator[Violation]:
-        """Crash everywhere under a profile, up to so many images each; yield what is violated."""
-        chosen = PROFILES[profile]
+    def violations(self, crash_model: str, images: int) -> Iterator[Violation]:
+        """Crash everywhere in a crash model, up to so many images each; yield violations."""
+        chosen = CRASH_MODELS[crash_model]
         trace = self.recording.trace
         registers = Registers.of(trace.initial, chosen.floors)
         positions = {mark.position for mark in self.recording.marks}
@@ -151,10 +151,10 @@ class PowerCuts:
         yield from self._crash(registers, chosen, len(trace.events), images)
 
     def _crash(
-        self, registers: Registers, profile: DiskProfile, position: int, images: int
+        self, registers: Registers, crash_model: CrashModel, position: int, images: int
     ) -> Iterator[Violation]:
         self.crash_points.add(position)
-        space = ImageSpace(registers, profile)
+        space = ImageSpace(registers, crash_model)
         owed = self.recording.owed(position)
         for choice in islice(space.within(1), images):
             if images > PASSES[0] and time.monotonic() > self.until:
@@ -165,16 +165,14 @@ class PowerCuts:
             self._tried.add((image.digest, owed))
             self.images += 1
             for found in recovered(self.adapter, image, owed):
-                where = f"power lost {_words(owed)} ({profile.name}: {_lost(space, choice)})"
+                where = f"power lost {_words(owed)} ({crash_model.name}: {_lost(space, choice)})"
                 yield evolve(found, message=f"{where}: {found.message}")
 
 
-def recovered(adapter: AdapterTarget, image: Image, owed: Sequence[Fact]) -> list[Violation]:
+def recovered(adapter: AdapterSubject, image: Image, owed: Sequence[Fact]) -> list[Violation]:
     """Let a drainer go on from an image, and return what is violated by what comes of it."""
     try:
-        delivery = Delivery(
-            adapter, Profile.DURABLE, history=list(owed), disk=adapter.new_disk(image)
-        )
+        delivery = Delivery(adapter, Mode.DURABLE, history=list(owed), disk=adapter.new_disk(image))
     except (Refusal, ProcessFailed) as failed:
         return [Violation("DRN-3", f"the drainer does not open what is left: {failed}")]
     try:
@@ -214,17 +212,17 @@ def _words(owed: Sequence[Fact]) -> str:
 
 
 @exercise("queue-power-loss")
-def lose_power(target: AdapterTarget, _: Sequence[str]) -> Iterator[Violation]:
+def lose_power(subject: AdapterSubject, _: Sequence[str]) -> Iterator[Violation]:
     """Do it again, as an exercise."""
-    found, _tried = cut_power(target, time.monotonic() + AGAIN)
+    found, _tried = cut_power(subject, time.monotonic() + AGAIN)
     yield from found
 
 
-def cut_power(adapter: AdapterTarget, until: float) -> tuple[list[Violation], PowerCuts]:
+def cut_power(adapter: AdapterSubject, until: float) -> tuple[list[Violation], PowerCuts]:
     """
-    Record a drainer, and crash it in the harshest profile.
+    Record a drainer, and crash it in the harshest crash model.
 
-    Returns a violation for each requirement, in the mildest profile that shows any, and
+    Returns a violation for each requirement, in the mildest crash model that shows any, and
     what was tried.
     """
     cuts = PowerCuts(adapter, record(adapter), until)
@@ -243,10 +241,10 @@ def cut_power(adapter: AdapterTarget, until: float) -> tuple[list[Violation], Po
 
 
 def _milder(cuts: PowerCuts, images: int) -> dict[str, Violation]:
-    """Find the mildest profile in which anything is violated, and the first that is."""
-    for profile in CLAIMED[:-1]:
+    """Find the mildest crash model in which anything is violated, and the first that is."""
+    for crash_model in CLAIMED[:-1]:
         mild = PowerCuts(cuts.adapter, cuts.recording, time.monotonic() + MILDER)
-        if found := next(mild.violations(profile, images), None):
+        if found := next(mild.violations(crash_model, images), None):
             return {found.requirement: found}
     return {}
 
@@ -257,19 +255,19 @@ SHARE = 0.05
 """Part of the budget's time."""
 
 
-def _power_loss(target: Target, budget: Budget) -> Findings:
-    assert isinstance(target, AdapterTarget)
+def _power_loss(subject: Subject, budget: Budget) -> Findings:
+    assert isinstance(subject, AdapterSubject)
     clock = Clock.start(budget, SHARE)
     yield clock.progress(NAME, "recording a drainer")
     try:
-        found, tried = cut_power(target, clock.until)
+        found, tried = cut_power(subject, clock.until)
     except (*NO_TRACE, Refusal, Unsupported, ProcessFailed) as reason:
         return Covered(f"nothing: {reason}", is_conclusive=False)
     for violation in found:
         yield Problem(violation, ExerciseCase(NAME))
     words = (
         f"{tried.images:,} distinct images of {len(tried.crash_points):,} crashes of a drainer, "
-        f"in the profile {CLAIMED[-1]}"
+        f"in the crash model {CLAIMED[-1]}"
     )
     counts = {"crash_points": len(tried.crash_points), "images": tried.images}
     return Covered(words, counts, CLAIMED)

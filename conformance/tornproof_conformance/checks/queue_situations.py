@@ -14,13 +14,13 @@ from contextlib import closing, suppress
 from functools import partial
 
 from attrs import frozen
-from tornproof_models.contract.delivery import Outcome, Profile
+from tornproof_models.contract.delivery import Mode, Outcome
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 from tornproof_models.queues.delivery_program import event_of
 from tornproof_models.queues.delivery_run import ids_of
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.arming import (
     Arming,
     Faults,
@@ -44,9 +44,9 @@ TOO_LARGE = (16 << 20) + 1
 BLOCKED_MS = 60
 """How long to wait for a drainer that cannot get on; nothing is judged by it."""
 
-BOTH = tuple(Profile)
-DURABLE = (Profile.DURABLE,)
-VOLATILE = (Profile.VOLATILE,)
+BOTH = tuple(Mode)
+DURABLE = (Mode.DURABLE,)
+VOLATILE = (Mode.VOLATILE,)
 
 
 @frozen
@@ -54,13 +54,13 @@ class QueueSituation:
     """A situation, the requirement it is about, and the faults that it takes."""
 
     requirement: str
-    profiles: tuple[Profile, ...]
+    modes: tuple[Mode, ...]
     play: Callable[[Delivery, Faults], None]
     arm: Callable[[Faults], Iterator[Faults]] | None = None
     """Chooses the faults, from all that make sense; none if it needs none."""
 
     once: bool = False
-    """Whether the first of these profiles that is claimed is enough."""
+    """Whether the first of these claims that is claimed is enough."""
 
     @property
     def name(self) -> str:
@@ -150,7 +150,7 @@ def dead_letters_are_counted_or_it_is_an_error(delivery: Delivery, faults: Fault
     delivery.drain()
     letters = len(delivery.look().dead_letters)
     _expect_count(delivery, letters, f"there are {letters} dead letters")
-    if delivery.database is None or "DRN-14" in hidden_in(delivery.target):
+    if delivery.database is None or "DRN-14" in hidden_in(delivery.subject):
         return
     with closing(sqlite3.connect(delivery.database, isolation_level=None)) as somebody:
         somebody.execute("DELETE FROM signed_events_dlq")
@@ -264,11 +264,11 @@ SITUATIONS: Mapping[str, QueueSituation] = {
 """Every situation by name, the quick first."""
 
 
-def hidden_in(target: AdapterTarget) -> frozenset[str]:
+def hidden_in(subject: AdapterSubject) -> frozenset[str]:
     """Name the requirements for which an adapter does not say what it need not say."""
     event = {name: value for name, value in event_of(1).items() if name != "event_id"}
     try:
-        delivery = Delivery(target, target.best_drainer)
+        delivery = Delivery(subject, subject.best_drainer)
         counted = "dlq_size" in delivery.ask("drainer.metrics")
         named = "event_id" in delivery.ask("drainer.submit", **event)
         delivery.close()
@@ -279,14 +279,14 @@ def hidden_in(target: AdapterTarget) -> frozenset[str]:
 
 
 @exercise("queue-situation")
-def put_into_situation(target: AdapterTarget, arguments: Sequence[str]) -> Iterator[Violation]:
-    """Put a drainer into a situation, in a profile, with faults; yields what is violated."""
-    name, profile, *faults = arguments
+def put_into_situation(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Violation]:
+    """Put a drainer into a situation, in a mode, with faults; yields what is violated."""
+    name, mode, *faults = arguments
     situation = SITUATIONS[name]
     found: list[Violation] = []
     try:
         delivery = Delivery(
-            target, Profile(profile), reported_as=situation.requirement, violations=found
+            subject, Mode(mode), reported_as=situation.requirement, violations=found
         )
         situation.play(delivery, [Arming.parse(words) for words in faults])
         delivery.disarm()
@@ -307,40 +307,40 @@ def queue_situations_check(chosen: Sequence[QueueSituation]) -> Check:
     )
 
 
-def _queue_situations(chosen: Sequence[QueueSituation], target: Target, _: Budget) -> Findings:
-    faults = delivery_faults(target)
+def _queue_situations(chosen: Sequence[QueueSituation], subject: Subject, _: Budget) -> Findings:
+    faults = delivery_faults(subject)
     programs = [
-        (situation.name, profile, *map(str, armed))
-        for situation, profile in _playable(chosen, target)
+        (situation.name, mode, *map(str, armed))
+        for situation, mode in _playable(chosen, subject)
         for armed in situation.programs(faults)
     ]
     for number, program in enumerate(programs):
         yield Progress("queue-situations", number, len(programs), program[0])
-        yield from try_case(ExerciseCase("queue-situation", program), target)
+        yield from try_case(ExerciseCase("queue-situation", program), subject)
     played = len({name for name, *_ in programs})
     words = f"{played} situations of a drainer, {len(programs)} times"
     return Covered(words, {"queue_situations": len(programs)}, ("process-kill",))
 
 
 def _playable(
-    chosen: Sequence[QueueSituation], target: Target
+    chosen: Sequence[QueueSituation], subject: Subject
 ) -> Iterator[tuple[QueueSituation, str]]:
-    """Choose the situations of the profiles that a target claims."""
-    assert isinstance(target, AdapterTarget)
+    """Choose the situations of the claims that a target claims."""
+    assert isinstance(subject, AdapterSubject)
     for situation in chosen:
-        claimed = [each.value for each in situation.profiles if each.value in target.claims]
-        for profile in claimed[:1] if situation.once else claimed:
-            yield situation, profile
+        claimed = [each.value for each in situation.modes if each.value in subject.claims]
+        for mode in claimed[:1] if situation.once else claimed:
+            yield situation, mode
 
 
-def _unplayable(chosen: Sequence[QueueSituation], target: Target) -> frozenset[str]:
-    """Name what cannot be seen of an adapter, for want of a profile, of points or of words."""
-    assert isinstance(target, AdapterTarget)
-    faults = delivery_faults(target)
+def _unplayable(chosen: Sequence[QueueSituation], subject: Subject) -> frozenset[str]:
+    """Name what cannot be seen of an adapter, for want of a mode, of points or of words."""
+    assert isinstance(subject, AdapterSubject)
+    faults = delivery_faults(subject)
     played = {
-        each.requirement for each, _ in _playable(chosen, target) if list(each.programs(faults))
+        each.requirement for each, _ in _playable(chosen, subject) if list(each.programs(faults))
     }
-    return frozenset(each.requirement for each in chosen) - (played - hidden_in(target))
+    return frozenset(each.requirement for each in chosen) - (played - hidden_in(subject))
 
 
 QUEUE_SITUATIONS = queue_situations_check(tuple(SITUATIONS.values()))

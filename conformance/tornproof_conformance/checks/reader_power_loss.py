@@ -13,12 +13,12 @@ from typing import Protocol, cast
 from tornproof_models.contract.journal import Record, Violation, describe
 from tornproof_models.crash.program import grow_payload
 from tornproof_models.crash.recovery import Recovered
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import Image, Trace
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.blame import blame
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
@@ -28,7 +28,7 @@ from tornproof_conformance.stream.run_events import Progress
 
 OPTIONS = Options(4096, "eventual")
 IMAGES = 64
-"""Images of one moment and profile that are recovered; most moments have fewer."""
+"""Images of one moment and crash model that are recovered; most moments have fewer."""
 
 
 class Recovering(Protocol):
@@ -42,30 +42,30 @@ class Recovering(Protocol):
 
 
 @exercise("show-what-lasts", recorded=True)
-def show_what_lasts(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
+def show_what_lasts(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Look at a journal before and after something durable, and cut the power each time."""
-    yield from blame("RDR-6", _look(target))
+    yield from blame("RDR-6", _look(subject))
 
 
-def _look(target: AdapterTarget) -> Iterator[Violation]:
-    disk = target.new_disk()
-    journal = target.open(disk, OPTIONS)
-    reader = target.open_reader(disk, durable_only=True)
+def _look(subject: AdapterSubject) -> Iterator[Violation]:
+    disk = subject.new_disk()
+    journal = subject.open(disk, OPTIONS)
+    reader = subject.open_reader(disk, durable_only=True)
     for number, durability in enumerate(("eventual", "immediate", "eventual")):
         journal.options = Options(OPTIONS.segment_bytes, durability)
         journal.append(grow_payload(30, number))
         shown = list(reader.scan())
-        for found in _taken(target, disk.trace, shown):
+        for found in _taken(subject, disk.trace, shown):
             yield found
             return
 
 
-def _taken(target: AdapterTarget, trace: Trace, shown: Sequence[Record]) -> Iterator[Violation]:
+def _taken(subject: AdapterSubject, trace: Trace, shown: Sequence[Record]) -> Iterator[Violation]:
     """Yield which of the records that were shown a crash at the end of a trace can take."""
     for name in CLAIMED:
-        space = ImageSpace.after(trace.initial, trace.events, PROFILES[name])
+        space = ImageSpace.after(trace.initial, trace.events, CRASH_MODELS[name])
         images = [space.builder.build(choice) for choice in islice(space.choices(), IMAGES)]
-        for outcome in cast("Recovering", target).recover_images(images, OPTIONS):
+        for outcome in cast("Recovering", subject).recover_images(images, OPTIONS):
             if outcome is None:
                 continue
             if outcome.records is None:
@@ -82,12 +82,14 @@ def _taken(target: AdapterTarget, trace: Trace, shown: Sequence[Record]) -> Iter
 NAME = "reading"
 
 
-def _reading(target: Target, _: Budget) -> Findings:
-    if not claims(target, READER):
+def _reading(subject: Subject, _: Budget) -> Findings:
+    if not claims(subject, READER):
         return Covered(f"nothing: {READER} is not claimed")
     yield Progress(NAME, 0, 1, "what a reader shows, and then the power")
     words = "three looks of a reader, each followed by a loss of power"
-    return (yield from try_recorded(target, ["show-what-lasts"], Covered(words, profiles=CLAIMED)))
+    return (
+        yield from try_recorded(subject, ["show-what-lasts"], Covered(words, crash_models=CLAIMED))
+    )
 
 
 READING = Check(
@@ -95,5 +97,5 @@ READING = Check(
     "what a reader shows of its own accord, and then the power",
     frozenset({"RDR-6"}),
     _reading,
-    lambda target: frozenset() if claims(target, READER) else frozenset({"RDR-6"}),
+    lambda subject: frozenset() if claims(subject, READER) else frozenset({"RDR-6"}),
 )

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import grow_payload
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget, introduction
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject, introduction
 from tornproof_conformance.adapter.blame import blame
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.speaking.resources import is_measurable, watching_memory
@@ -30,13 +30,13 @@ OPTIONS = Options(64 << 20, "eventual")
 
 
 @exercise("memory")
-def measure_memory(target: AdapterTarget, _: Sequence[str] = ()) -> Iterator[Violation]:
+def measure_memory(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Open a short and a long journal; blame half of the difference between them, or more."""
-    yield from blame("REC-9", _compare(target))
+    yield from blame("REC-9", _compare(subject))
 
 
-def _compare(target: AdapterTarget) -> Iterator[Violation]:
-    short, long = (_peak(target, _make(target, records)) for records in (SHORT, LONG))
+def _compare(subject: AdapterSubject) -> Iterator[Violation]:
+    short, long = (_peak(subject, _make(subject, records)) for records in (SHORT, LONG))
     difference = (LONG - SHORT) * RECORD_BYTES
     if long - short > difference / 2:
         message = (
@@ -48,10 +48,10 @@ def _compare(target: AdapterTarget) -> Iterator[Violation]:
         yield Violation("REC-9", message)
 
 
-def _make(target: AdapterTarget, records: int) -> DirectoryDisk:
+def _make(subject: AdapterSubject, records: int) -> DirectoryDisk:
     """Make a journal of so many records, and close it."""
-    disk = target.new_disk()
-    journal = target.open(disk, OPTIONS)
+    disk = subject.new_disk()
+    journal = subject.open(disk, OPTIONS)
     payload = grow_payload(RECORD_BYTES, 0)
     for _ in range(records):
         journal.append(payload)
@@ -59,9 +59,9 @@ def _make(target: AdapterTarget, records: int) -> DirectoryDisk:
     return disk
 
 
-def _peak(target: AdapterTarget, disk: DirectoryDisk) -> int:
+def _peak(subject: AdapterSubject, disk: DirectoryDisk) -> int:
     """Return how many bytes of memory a fresh process holds while it opens a journal."""
-    with target.start_session() as session:
+    with subject.start_session() as session:
         introduction(session)
         with watching_memory(session.pid) as peak:
             session.call(
@@ -78,11 +78,11 @@ NAME = "memory"
 ONLY = frozenset({"REC-9"})
 
 
-def _memory(target: Target, _: Budget) -> Findings:
+def _memory(subject: Subject, _: Budget) -> Findings:
     if not is_measurable():
         return Covered("nothing: this system does not say what its processes take")
     yield Progress(NAME, 0, 1, "opening a long journal")
-    yield from try_case(ExerciseCase("memory"), target)
+    yield from try_case(ExerciseCase("memory"), subject)
     return Covered(f"a journal of {LONG * RECORD_BYTES >> 20} MiB, opened and watched")
 
 

@@ -25,7 +25,7 @@ from tornproof_models.campaigns.campaign import (
 from tornproof_models.campaigns.engine import Engine
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.findings import Coverage
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 
 from tornproof_conformance.cases.case import Problem, ProgramCase, try_case
 from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
@@ -51,15 +51,15 @@ def campaign_check(course: Course) -> Check:
     """Make the check of a campaign that is run like this."""
     return Check(
         NAME,
-        "every program up to a length, crashed everywhere, in every profile",
+        "every program up to a length, crashed everywhere, in every crash model",
         EXPLORATION.requirements,
         partial(_run, course),
     )
 
 
-def _run(course: Course, target: Target, budget: Budget) -> Findings:
+def _run(course: Course, subject: Subject, budget: Budget) -> Findings:
     campaign = Campaign(
-        target, ALPHABET, budget.operations, durabilities=DURABILITIES, shards=course.shards
+        subject, ALPHABET, budget.operations, durabilities=DURABILITIES, shards=course.shards
     )
     with course.engine.workers() as workers:
         # survey
@@ -124,9 +124,9 @@ def _problem(campaign: Campaign, discovery: Discovery) -> Problem:
     case = ProgramCase(
         campaign.program(discovery.word),
         Options(durability=discovery.durability),
-        discovery.profile,
+        discovery.crash_model,
     )
-    for problem in try_case(case, campaign.target):
+    for problem in try_case(case, campaign.subject):
         if problem.violation.requirement == discovery.requirement:
             return problem
     return Problem(Violation(discovery.requirement, discovery.message), case)
@@ -136,8 +136,8 @@ def _covered(campaign: Campaign, planned: Plan, coverage: Coverage) -> Covered:
     words = (
         f"{coverage}, of every program of up to {campaign.operations} operations "
         f"({planned.programs:,}, of which {len(planned.units):,} do something of their own), in "
-        f"{len(campaign.profiles)} profiles, {coverage.recovered:,} distinct ones recovered and "
-        "crashed again"
+        f"{len(campaign.crash_models)} crash models, {coverage.recovered:,} distinct ones "
+        "recovered and crashed again"
     )
     counts = {"programs": planned.programs, **count_images(coverage)}
-    return Covered(words, counts, tuple(campaign.profiles))
+    return Covered(words, counts, tuple(campaign.crash_models))

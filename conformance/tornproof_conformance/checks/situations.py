@@ -5,7 +5,7 @@ Situations that somebody thought of: frozen vectors and scenarios.
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 
 from tornproof_conformance.cases.case import ScenarioCase, VectorCase, try_case
 from tornproof_conformance.checks import Budget, Check, Covered, Findings, counted
@@ -27,8 +27,8 @@ def vectors_check(chosen: Sequence[ImageVector] | None = None) -> Check:
         "vectors",
         "frozen images, and what recovery must make of them",
         lambda: _exercised(choose()),
-        lambda target, _: _vectors(choose(), target),
-        lambda target: _exercised(choose()) - _exercised(_applicable(choose(), target)),
+        lambda subject, _: _vectors(choose(), subject),
+        lambda subject: _exercised(choose()) - _exercised(_applicable(choose(), subject)),
     )
 
 
@@ -39,42 +39,42 @@ def scenarios_check(chosen: Sequence[Scenario]) -> Check:
         "situations in which a rule shows",
         _exercised(chosen),
         partial(_scenarios, chosen),
-        lambda target: _exercised(chosen) - _exercised(_playable(chosen, target)),
+        lambda subject: _exercised(chosen) - _exercised(_playable(chosen, subject)),
     )
 
 
-def _vectors(chosen: Sequence[ImageVector], target: Target) -> Findings:
-    vectors = _applicable(chosen, target)
+def _vectors(chosen: Sequence[ImageVector], subject: Subject) -> Findings:
+    vectors = _applicable(chosen, subject)
     for number, vector in enumerate(vectors):
         yield Progress("vectors", number, len(vectors), vector.id)
-        yield from try_case(VectorCase(vector.id), target)
+        yield from try_case(VectorCase(vector.id), subject)
     return Covered(counted(len(vectors), "frozen image"), {"vectors": len(vectors)})
 
 
-def _scenarios(chosen: Sequence[Scenario], target: Target, _: Budget) -> Findings:
-    scenarios = _playable(chosen, target)
+def _scenarios(chosen: Sequence[Scenario], subject: Subject, _: Budget) -> Findings:
+    scenarios = _playable(chosen, subject)
     for number, scenario in enumerate(scenarios):
         yield Progress("scenarios", number, len(scenarios), scenario.name)
-        yield from try_case(ScenarioCase(scenario.name), target)
+        yield from try_case(ScenarioCase(scenario.name), subject)
     return Covered(counted(len(scenarios), "scenario"), {"scenarios": len(scenarios)})
 
 
-def _applicable(vectors: Sequence[ImageVector], target: Target) -> list[ImageVector]:
+def _applicable(vectors: Sequence[ImageVector], subject: Subject) -> list[ImageVector]:
     """Choose the images of the format that a target claims; most have one segment, the first."""
-    profiles = {SEGMENTS} if claims(target, SEGMENTS) else set()
-    if claims(target, FORMAT):
-        profiles.add(FORMAT)
-    return [vector for vector in vectors if profile_of(vector) in profiles]
+    claimed = {SEGMENTS} if claims(subject, SEGMENTS) else set()
+    if claims(subject, FORMAT):
+        claimed.add(FORMAT)
+    return [vector for vector in vectors if claim_of(vector) in claimed]
 
 
-def profile_of(vector: ImageVector) -> str:
-    """Name the profile that a target has to claim to be held to an image."""
+def claim_of(vector: ImageVector) -> str:
+    """Name the crash model that a target has to claim to be held to an image."""
     segments = [name for name in vector.files if name.endswith(".wal")]
     return FORMAT if segments in ([], [FIRST]) else SEGMENTS
 
 
-def _playable(scenarios: Sequence[Scenario], target: Target) -> list[Scenario]:
-    return [scenario for scenario in scenarios if scenario.applies(target)]
+def _playable(scenarios: Sequence[Scenario], subject: Subject) -> list[Scenario]:
+    return [scenario for scenario in scenarios if scenario.applies(subject)]
 
 
 def _exercised(chosen: Iterable[Scenario | ImageVector]) -> frozenset[str]:

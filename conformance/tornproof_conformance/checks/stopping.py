@@ -11,9 +11,9 @@ import sqlite3
 
 from attrs import evolve
 from tornproof.errors import TornproofError
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
@@ -30,23 +30,23 @@ Its files and its database are the adapter's: they may be gone, locked, or no da
 def stoppable(check: Check) -> Check:
     """Return a check that ends early where an adapter leaves it nothing else to do."""
 
-    def run(target: Target, budget: Budget) -> Findings:
-        assert isinstance(target, AdapterTarget)
-        target.patience.renew()
+    def run(subject: Subject, budget: Budget) -> Findings:
+        assert isinstance(subject, AdapterSubject)
+        subject.patience.renew()
         try:
-            return (yield from check.run(target, budget))
+            return (yield from check.run(subject, budget))
         except STOPS as reason:
             if check.name == CONVERSATION.name and isinstance(reason, ProcessFailed):
                 raise
-            target.stop()  # whatever state its processes are in
+            subject.stop()  # whatever state its processes are in
             return Covered(f"stopped: {_words(reason)}", is_conclusive=False)
 
-    def leaves_out(target: Target) -> frozenset[str]:
-        assert isinstance(target, AdapterTarget)
+    def leaves_out(subject: Subject) -> frozenset[str]:
+        assert isinstance(subject, AdapterSubject)
         try:
-            return check.leaves_out(target) if check.leaves_out else frozenset()
+            return check.leaves_out(subject) if check.leaves_out else frozenset()
         except STOPS:
-            target.stop()
+            subject.stop()
             return check.requirements
 
     return evolve(check, run=run, leaves_out=leaves_out)

@@ -42,16 +42,16 @@ TABLE: Mapping[str, Listed] = {
     "dlq": Listed("dlq", "Look at dead letters, and replay them."),
     "explain": Listed(
         "explain",
-        "Explain SUBJECT: a requirement such as REC-2, a profile, a check, or a miniature.",
+        "Explain SUBJECT: a requirement such as REC-2, a crash model, a check, or a miniature.",
     ),
-    "explore": Listed("explore", "Say what a crash may leave of a trace, in every profile."),
+    "explore": Listed("explore", "Say what a crash may leave of a trace, in every crash model."),
     "fuzz": Listed("fuzz", "Search for violations with random programs until the time is up."),
     "inspect": Listed(
         "inspect", "Show what the journal in DIRECTORY holds, and any damage; change nothing."
     ),
     "list": Listed(
         "listing",
-        "List requirements, checks, scenarios, machines, vectors, profiles or miniatures.",
+        "List requirements, checks, scenarios, machines, vectors, crash models or miniatures.",
     ),
     "matrix": Listed("matrix", "Put the runs of several files of EVENTS side by side."),
     "record": Listed("record", "Run a command and write down what it does to its files."),

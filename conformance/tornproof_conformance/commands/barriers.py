@@ -16,18 +16,18 @@ from tornproof_models.barriers import Barrier, BarrierSearch, Verdict, score
 from tornproof_models.crash.explorer import BOUND
 from tornproof_models.crash.findings import Coverage, Finding
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import DIRECTORY, Options, Target
+from tornproof_models.crash.subject import DIRECTORY, Options, Subject
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.programs import SYNTAX, parse_program
 from tornproof_conformance.commands.options import (
     durability_option,
     segment_bytes_option,
-    target_option,
+    subject_option,
 )
-from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 
 ADAPTER_BOUND = 1 << 12
 """Images of one crash point up to which an adapter recovers all: each takes a process's time."""
@@ -82,7 +82,7 @@ class Outcome:
 
 
 @click.command("barriers")
-@target_option("look at")
+@subject_option("look at")
 @click.option("--program", help=f"Look at this program instead; its steps: {SYNTAX}.")
 @durability_option("For --program: when an append is promised to last.")
 @segment_bytes_option(512, "For --program: the size of a segment.")
@@ -99,20 +99,20 @@ def command(
     """
     Take away each sync of a program, and crash it everywhere.
 
-    Tells of each whether anything breaks without it, and in which profile.  With a
+    Tells of each whether anything breaks without it, and in which crash model.  With a
     COMMAND the target is an adapter: it runs the program once, recorded, and recovers
     every image.
     """
     given = None if program is None else (Story(program, durability, segment_bytes),)
     if not adapter:
-        _report(find_target(name), given or STORIES, as_json=as_json)
-    with AdapterTarget.running(adapter) as plain, RecordedTarget.of(plain) as target:
-        _report(target, given or stories_of(target), as_json=as_json)
+        _report(find_subject(name), given or STORIES, as_json=as_json)
+    with AdapterSubject.running(adapter) as plain, RecordedSubject.of(plain) as subject:
+        _report(subject, given or stories_of(subject), as_json=as_json)
 
 
-def stories_of(target: AdapterTarget) -> tuple[Story, ...]:
+def stories_of(subject: AdapterSubject) -> tuple[Story, ...]:
     """Choose the stories that an adapter can take part in: nothing is made to fail there."""
-    has_segments = "journal/segments" in target.claims
+    has_segments = "journal/segments" in subject.claims
     without = {each: each.program.replace(" rotate", "") for each in STORIES}
     return tuple(
         each if has_segments else evolve(each, program=without[each])
@@ -121,35 +121,35 @@ def stories_of(target: AdapterTarget) -> tuple[Story, ...]:
     )
 
 
-def _report(target: Target, stories: tuple[Story, ...], *, as_json: bool) -> NoReturn:
+def _report(subject: Subject, stories: tuple[Story, ...], *, as_json: bool) -> NoReturn:
     console = Console(highlight=False)
     outcomes = []
     for story in stories:
         with console.status(escape(story.program)):
-            outcomes.append(search(target, story))
+            outcomes.append(search(subject, story))
         if not as_json:
             _show(console, outcomes[-1])
     if as_json:
-        click.echo(json.dumps(_document(target.name, outcomes), indent=2, sort_keys=True))
+        click.echo(json.dumps(_document(subject.name, outcomes), indent=2, sort_keys=True))
     else:
         _sum_up(console, outcomes)
     broken = any(outcome.broken for outcome in outcomes)
     raise SystemExit(DOES_NOT_CONFORM if broken else CONFORMS)
 
 
-def search(target: Target, story: Story) -> Outcome:
+def search(subject: Subject, story: Story) -> Outcome:
     """Run a program once, and take away its syncs one by one."""
     options = Options(story.segment_bytes, story.durability)
-    running = run(parse_program(story.program), target, options)
+    running = run(parse_program(story.program), subject, options)
     if running.violations:
         violation = running.violations[0]
         return Outcome(story, (), f"{violation.requirement} even without a crash")
-    bound = ADAPTER_BOUND if isinstance(target, RecordedTarget) else BOUND
-    finder, trace = BarrierSearch(target, options, bound=bound), running.filesystem.trace
+    bound = ADAPTER_BOUND if isinstance(subject, RecordedSubject) else BOUND
+    finder, trace = BarrierSearch(subject, options, bound=bound), running.filesystem.trace
     broken = finder.broken(trace)
     if broken:
-        profile, finding = broken
-        return Outcome(story, (), f"{finding.violation.requirement} in {profile}")
+        crash_model, finding = broken
+        return Outcome(story, (), f"{finding.violation.requirement} in {crash_model}")
     return Outcome(story, tuple(finder.barriers(trace)), "")
 
 
@@ -170,7 +170,7 @@ def _show(console: Console, outcome: Outcome) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("#", justify="right")
     table.add_column("syncs", overflow="fold")
-    for heading in ("for", "verdict", "profile", "violates"):
+    for heading in ("for", "verdict", "crash_model", "violates"):
         table.add_column(heading, no_wrap=True)
     for barrier in barriers:
         colour = COLOURS[barrier.verdict]
@@ -179,7 +179,7 @@ def _show(console: Console, outcome: Outcome) -> None:
             escape(_name(barrier)),
             barrier.call,
             f"[{colour}]{WORDS[barrier.verdict]}[/]",
-            barrier.profile or "",
+            barrier.crash_model or "",
             barrier.finding.violation.requirement if barrier.finding else "",
         )
     console.print(table)
@@ -215,10 +215,10 @@ def _kind(barrier: Barrier) -> str:
 # For programs
 
 
-def _document(target: str, outcomes: list[Outcome]) -> dict[str, Any]:
+def _document(subject: str, outcomes: list[Outcome]) -> dict[str, Any]:
     return {
-        "format": "tornproof-barriers/1",
-        "target": target,
+        "format": "tornproof-barriers/2",
+        "subject": subject,
         "score": score([barrier for outcome in outcomes for barrier in outcome.barriers]),
         "programs": [
             {
@@ -241,7 +241,7 @@ def _sync_document(barrier: Barrier) -> dict[str, Any]:
         "directory": barrier.is_directory,
         "call": barrier.call,
         "verdict": barrier.verdict.value,
-        "profile": barrier.profile,
+        "crash_model": barrier.crash_model,
         "images": barrier.coverage.images,
         "judged": barrier.coverage.judged,
         "crashes": list(_crashes(barrier.finding)),

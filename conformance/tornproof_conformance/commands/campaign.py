@@ -13,16 +13,16 @@ from tornproof_conformance.checks.sharded_exploration import Course, campaign_ch
 from tornproof_conformance.commands.options import (
     events_json_option,
     reproducers_option,
-    target_option,
+    subject_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
-from tornproof_conformance.run.runner import check_target
+from tornproof_conformance.run.runner import check_subject
 from tornproof_conformance.stream.exit_codes import INCONCLUSIVE
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 
 
 @click.command("campaign")
-@target_option("judge")
+@subject_option("judge")
 @click.option(
     "--operations",
     default=5,
@@ -79,8 +79,8 @@ def command(
     means that it was interrupted.
     """
     course = Course(shards, Engine.parse(engine, jobs), archive)
-    stream = check_target(
-        find_target(name),
+    stream = check_subject(
+        find_subject(name),
         budget=Budget(operations=operations),
         reproducers=reproducers,
         checks=(campaign_check(course),),

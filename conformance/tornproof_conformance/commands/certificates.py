@@ -27,14 +27,14 @@ from tornproof_conformance.cases.programs import SYNTAX, parse_program
 from tornproof_conformance.commands.options import (
     durability_option,
     segment_bytes_option,
-    target_option,
+    subject_option,
 )
 from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 
 
 @click.command("certify")
-@target_option("judge")
+@subject_option("judge")
 @click.option(
     "--program",
     default="append:5 append:600 reopen append:5",
@@ -48,7 +48,7 @@ from tornproof_conformance.subjects.reference import find_target
     help="Crash this trace, a file, instead of running a program.",
 )
 @click.option(
-    "--profile",
+    "--crash_model",
     default="adversarial",
     show_default=True,
     type=click.Choice(CLAIMED),
@@ -74,7 +74,7 @@ def certify(
     name: str,
     program: str,
     trace_path: Path | None,
-    profile: str,
+    crash_model: str,
     durability: str,
     segment_bytes: int,
     crashes: int,
@@ -88,12 +88,12 @@ def certify(
     distinct recovery. Exit code 1 means that a promise is broken; the certificate then
     says where.
     """
-    target, options = find_target(name), Options(segment_bytes, durability)
+    subject, options = find_subject(name), Options(segment_bytes, durability)
     if trace_path is not None:
         trace = load_trace(trace_path)
     else:
-        trace = run(parse_program(program), target, options).filesystem.trace
-    document, findings = certify_trace(target, options, trace, profile, crashes=crashes)
+        trace = run(parse_program(program), subject, options).filesystem.trace
+    document, findings = certify_trace(subject, options, trace, crash_model, crashes=crashes)
     try:
         output.write_bytes(encode_certificate(document))
     except OSError as error:
@@ -101,8 +101,8 @@ def certify(
     points = len(document["crash_points"])
     points += sum(len(each.get("crash_points", ())) for each in document["endings"])
     click.echo(
-        f"{output}: {int(document['images']):,} images at {points:,} crash points in {profile}, "
-        f"{'two crashes' if crashes == 2 else 'one crash'} deep, decided in "
+        f"{output}: {int(document['images']):,} images at {points:,} crash points in "
+        f"{crash_model}, {'two crashes' if crashes == 2 else 'one crash'} deep, decided in "
         f"{document['parts']:,} parts by {document['ran']:,} recoveries"
     )
     for finding in findings:
@@ -143,13 +143,13 @@ def verify_certificate(file: Path, again: bool) -> None:
 def _recovery(document: Any) -> Recovery:
     """Return how the certificate's target recovers an image.  Raises `Invalid`."""
     try:
-        target, options = find_target(document["target"]), Options(**document["options"])
+        subject, options = find_subject(document["target"]), Options(**document["options"])
     except (KeyError, TypeError) as error:
         raise Invalid(f"no target, or no options: {error}") from None
 
     def recovery(image: Image) -> tuple[dict[str, Any], list[Event]]:
         disk = WatchedFilesystem(image, document["sector_bytes"])
-        recovered = recover(target, options, disk)
+        recovered = recover(subject, options, disk)
         return write_outcome(recovered.outcome), list(without_records(disk.events))
 
     return recovery

@@ -17,22 +17,22 @@ from tornproof_conformance.commands.options import (
     events_json_option,
     reproducers_option,
     seed_option,
-    target_option,
+    subject_option,
     timeout_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
 from tornproof_conformance.run.adapter_run import check_adapter
-from tornproof_conformance.run.runner import check_target, checks_of
+from tornproof_conformance.run.runner import check_subject, checks_of
 from tornproof_conformance.stream.exit_codes import INCONCLUSIVE
 from tornproof_conformance.stream.run_events import RunEvent
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 
 OF_BUILT_IN = {check.name: check for check in BUILT_IN}
 OF_ADAPTERS = {name: check for name, (check, _) in ADAPTER_CHECKS.items()}
 
 
 @click.command("check")
-@target_option("judge")
+@subject_option("judge")
 @click.option(
     "--operations",
     default=4,
@@ -119,9 +119,9 @@ def command(
             timeout=timeout,
         )
     else:
-        target = find_target(name)
-        checks = chosen or checks_of(target)
-        stream = check_target(target, budget=budget, reproducers=reproducers, checks=checks)
+        subject = find_subject(name)
+        checks = chosen or checks_of(subject)
+        stream = check_subject(subject, budget=budget, reproducers=reproducers, checks=checks)
     finish(stream, outputs, as_json=as_json)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from tornproof.errors import Invalid
-from tornproof_models.disk.crash_models import PROFILES, Profile
+from tornproof_models.disk.crash_models import CRASH_MODELS, CrashModel
 
 from tornproof_conformance.specification.requirements import Requirement, requirement, requirements
 
@@ -32,9 +32,12 @@ _LIKE_AN_ID = re.compile(r"[A-Za-z]{3}-\d+")
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(subject: str, events: Path | None, as_json: bool) -> None:
-    """Explain SUBJECT: a requirement such as REC-2, a profile, a check, or a miniature."""
-    if subject in PROFILES:
-        found, parts = _profile(PROFILES[subject]), [_explain_profile(PROFILES[subject])]
+    """Explain SUBJECT: a requirement such as REC-2, a crash model, a check, or a miniature."""
+    if subject in CRASH_MODELS:
+        found, parts = (
+            _crash_model(CRASH_MODELS[subject]),
+            [_explain_crash_model(CRASH_MODELS[subject])],
+        )
     elif subject.upper() in requirements():
         _explain(requirement(subject.upper()), events, as_json=as_json)
         return
@@ -48,7 +51,7 @@ def command(subject: str, events: Path | None, as_json: bool) -> None:
         return
     else:
         raise Invalid(
-            f"nothing is called {subject!r}: give a requirement, a profile, a check, a scenario "
+            f"nothing is called {subject!r}: give a requirement, a crash model, a check, a scenario "
             "or a miniature; `tornproof list --help` says what it lists"
         )
     click.echo(_json(found) if as_json else "\n\n".join(parts))
@@ -109,12 +112,12 @@ def _status(identifier: str, events: Path) -> dict[str, str]:
     }
 
 
-def _profile(profile: Profile) -> dict[str, Any]:
+def _crash_model(crash_model: CrashModel) -> dict[str, Any]:
     rules = [
         {"name": rule.name, "sentence": rule.sentence, "source": rule.source}
-        for rule in profile.rules
+        for rule in crash_model.rules
     ]
-    return {"name": profile.name, "meaning": profile.meaning, "rules": rules}
+    return {"name": crash_model.name, "meaning": crash_model.meaning, "rules": rules}
 
 
 def _miniatures(subject: str) -> tuple["Exhibit", ...]:
@@ -166,9 +169,9 @@ def _explain_miniature(found: "Exhibit") -> str:
 
     caught = ""
     if found.kind in KINDS:
-        caught = f"tornproof check --target {found.kind}/{found.name}"
+        caught = f"tornproof check --miniature {found.kind}/{found.name}"
     elif found.kind == "audit-indexer":
-        caught = f"tornproof fuzz --target {found.name}"
+        caught = f"tornproof fuzz --miniature {found.name}"
     lines = [f"{found.name} ({found.kind})", "", _paragraphs(found.text), ""]
     lines.append(f"breaks {', '.join(found.breaks)}")
     return "\n".join([*lines, f"see it caught: {caught}"] if caught else lines)
@@ -181,9 +184,9 @@ def _explain_judge(found: dict[str, Any]) -> str:
     return "\n\n".join([f"{found['name']} ({found['kind']}{of})", fill(found["text"], 88), about])
 
 
-def _explain_profile(profile: Profile) -> str:
-    parts = [f"{profile.name}: {fill(profile.meaning, 88)}"]
-    for rule in profile.rules:
+def _explain_crash_model(crash_model: CrashModel) -> str:
+    parts = [f"{crash_model.name}: {fill(crash_model.meaning, 88)}"]
+    for rule in crash_model.rules:
         sentence = fill(rule.sentence, 84, initial_indent="  ", subsequent_indent="  ")
         parts.append(f"{rule.name}\n{sentence}\n  source: {rule.source}")
     return "\n\n".join(parts)

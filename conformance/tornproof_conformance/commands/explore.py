@@ -13,19 +13,19 @@ from rich.table import Table
 from tornproof_models.crash.explorer import Explorer, is_crash_point
 from tornproof_models.crash.findings import Finding
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES, Profile
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS, CrashModel
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import MARKS, Trace
 from tornproof_models.disk.trace_file import load_trace
 from tornproof_models.disk.versions import SECTOR_BYTES
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.commands.options import (
     durability_option,
     segment_bytes_option,
 )
-from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM
 
 SHOWN = 12
@@ -37,9 +37,9 @@ BOUND = 1 << 12
 
 @frozen
 class Survey:
-    """What a trace leaves in one profile."""
+    """What a trace leaves in one crash model."""
 
-    profile: str
+    crash_model: str
     crash_points: int
     images: int
     """Images over all crash points."""
@@ -55,19 +55,19 @@ class Survey:
     """What a crash after the last event may take, in words."""
 
 
-def survey(trace: Trace, profile: Profile, sector_bytes: int) -> Survey:
+def survey(trace: Trace, crash_model: CrashModel, sector_bytes: int) -> Survey:
     """Count what a crash may leave, at every point at which it matters."""
-    registers = Registers.of(trace.initial, profile.floors, sector_bytes=sector_bytes)
+    registers = Registers.of(trace.initial, crash_model.floors, sector_bytes=sector_bytes)
     counts: dict[int, int] = {}
     for number, event in enumerate(trace.events):
-        if is_crash_point(event, profile):
-            counts[number] = ImageSpace(registers, profile).count()
+        if is_crash_point(event, crash_model):
+            counts[number] = ImageSpace(registers, crash_model).count()
         registers.advance(event)
-    last = ImageSpace(registers, profile)
+    last = ImageSpace(registers, crash_model)
     counts[len(trace.events)] = last.count()
     worst = max(counts, key=counts.__getitem__)
     return Survey(
-        profile.name,
+        crash_model.name,
         len(counts),
         sum(counts.values()),
         worst,
@@ -99,18 +99,18 @@ def command(
     adapter: tuple[str, ...],
 ) -> None:
     """
-    Say what a crash may leave of a trace, in every profile.
+    Say what a crash may leave of a trace, in every crash model.
 
     With a COMMAND, an adapter, every image is recovered by it and held against what was
     promised in the trace.
     """
     trace = load_trace(path)
-    surveys = [survey(trace, PROFILES[name], sector_bytes) for name in CLAIMED]
+    surveys = [survey(trace, CRASH_MODELS[name], sector_bytes) for name in CLAIMED]
     found: tuple[str, Finding] | None = None
     if adapter:
         options = Options(segment_bytes, durability)
-        with AdapterTarget.running(adapter) as plain, RecordedTarget.of(plain) as target:
-            found = _judge(trace, target, options, sector_bytes)
+        with AdapterSubject.running(adapter) as plain, RecordedSubject.of(plain) as subject:
+            found = _judge(trace, subject, options, sector_bytes)
     if as_json:
         click.echo(json.dumps(_document(surveys, found, judged=bool(adapter)), indent=2))
     else:
@@ -121,12 +121,12 @@ def command(
 
 
 def _judge(
-    trace: Trace, target: RecordedTarget, options: Options, sector_bytes: int
+    trace: Trace, subject: RecordedSubject, options: Options, sector_bytes: int
 ) -> tuple[str, Finding] | None:
-    """Return the mildest profile in which a promise is broken, and the smallest way."""
+    """Return the mildest crash model in which a promise is broken, and the smallest way."""
     for name in CLAIMED:
-        profile = PROFILES[name]
-        explorer = Explorer(target, options, profile, bound=BOUND, sector_bytes=sector_bytes)
+        crash_model = CRASH_MODELS[name]
+        explorer = Explorer(subject, options, crash_model, bound=BOUND, sector_bytes=sector_bytes)
         if findings := explorer.explore(trace):
             return name, min(findings, key=lambda finding: finding.size)
     return None
@@ -140,12 +140,12 @@ def _show(trace: Trace, surveys: list[Survey]) -> None:
     operations = sum(not isinstance(event, MARKS) for event in trace.events)
     console.print(f"{operations:,} operations, {len(trace.events) - operations:,} marks\n")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("profile")
+    table.add_column("crash_model")
     for heading in ("crash points", "images", "most at one", "after event", "at the end"):
         table.add_column(heading, justify="right")
     for each in surveys:
         table.add_row(
-            each.profile,
+            each.crash_model,
             f"{each.crash_points:,}",
             f"{each.images:,}",
             f"{each.worst_images:,}",
@@ -155,24 +155,24 @@ def _show(trace: Trace, surveys: list[Survey]) -> None:
     console.print(table)
     for each in surveys:
         if each.may_lose:
-            console.print(f"\nat the end, a crash ([bold]{each.profile}[/]) may take:")
+            console.print(f"\nat the end, a crash ([bold]{each.crash_model}[/]) may take:")
             for loss in each.may_lose[:SHOWN]:
                 console.print(f"  {loss}", markup=False)
             if len(each.may_lose) > SHOWN:
                 console.print(f"  and {len(each.may_lose) - SHOWN:,} more")
             break
     else:
-        console.print("\nat the end, nothing is lost in any profile: everything was synced")
+        console.print("\nat the end, nothing is lost in any crash model: everything was synced")
 
 
 def _show_verdict(found: tuple[str, Finding] | None) -> None:
     console = Console(highlight=False)
     if found is None:
-        console.print("\n[bold green]every promise is kept[/], in every profile")
+        console.print("\n[bold green]every promise is kept[/], in every crash model")
         return
-    profile, finding = found
+    crash_model, finding = found
     violation = finding.violation
-    console.print(f"\n[bold red]{violation.requirement} is violated[/] in {profile}")
+    console.print(f"\n[bold red]{violation.requirement} is violated[/] in {crash_model}")
     console.print(f"  {violation.message}", markup=False, soft_wrap=True)
     console.print(f"  the power is lost after event {finding.crash_point:,}, and with it:")
     for loss in finding.lost[:SHOWN]:
@@ -186,10 +186,10 @@ def _document(
     surveys: list[Survey], found: tuple[str, Finding] | None, *, judged: bool
 ) -> dict[str, Any]:
     document: dict[str, Any] = {
-        "format": "tornproof-survey/1",
-        "profiles": [
+        "format": "tornproof-explore/2",
+        "crash_models": [
             {
-                "profile": each.profile,
+                "crash_model": each.crash_model,
                 "crash_points": each.crash_points,
                 "images": str(each.images),
                 "most_images": str(each.worst_images),
@@ -204,7 +204,7 @@ def _document(
         document["violation"] = found and {
             "requirement": found[1].violation.requirement,
             "message": found[1].violation.message,
-            "profile": found[0],
+            "crash_model": found[0],
             "after_events": found[1].crash_point,
             "lost": list(found[1].lost),
         }

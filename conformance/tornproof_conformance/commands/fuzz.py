@@ -17,7 +17,7 @@ from tornproof_models.campaigns.engine import Engine
 from tornproof_conformance.commands.options import (
     events_json_option,
     reproducers_option,
-    target_option,
+    subject_option,
     timeout_option,
 )
 from tornproof_conformance.fuzzing.examples import DIRECTORY
@@ -43,7 +43,7 @@ class Share(click.ParamType[tuple[int, int]]):
 
 
 @click.command("fuzz")
-@target_option("search")
+@subject_option("search")
 @click.option(
     "--minutes",
     default=1.0,

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 import click
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.crash_models import CRASH_MODELS
 
 from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS, CHECKS
 from tornproof_conformance.scenarios import SCENARIOS
@@ -23,7 +23,7 @@ KINDS = (
     "scenarios",
     "machines",
     "vectors",
-    "profiles",
+    "crash-models",
     "miniatures",
 )
 
@@ -35,7 +35,7 @@ KINDS = (
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
 def command(kind: str, requirement: str | None, as_json: bool) -> None:
-    """List requirements, checks, scenarios, machines, vectors, profiles or miniatures."""
+    """List requirements, checks, scenarios, machines, vectors, claims or miniatures."""
     entries = [
         entry
         for entry in entries_of(kind)
@@ -70,16 +70,16 @@ def entries_of(kind: str) -> Iterator[dict[str, Any]]:
                 yield _entry(scenario.name, scenario.rule, requirements=[*scenario.requirements])
         case "machines":
             for name, judged in MACHINES.items():
-                text = f"judges {len(judged)} target{'s'[: len(judged) != 1]}"
-                yield _entry(name, text, targets=list(judged))
+                text = f"judges {len(judged)} subject{'s'[: len(judged) != 1]}"
+                yield _entry(name, text, subjects=list(judged))
         case "vectors":
             for case in cases():
                 yield _entry(
                     case["id"], case["comment"], case["kind"], requirements=case["requirements"]
                 )
-        case "profiles":
-            for profile in PROFILES.values():
-                yield _entry(profile.name, profile.meaning)
+        case "crash-models":
+            for crash_model in CRASH_MODELS.values():
+                yield _entry(crash_model.name, crash_model.meaning)
         case "miniatures":
             for each in exhibits():
                 yield _entry(each.name, each.summary, each.kind, requirements=[*each.breaks])

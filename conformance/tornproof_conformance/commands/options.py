@@ -13,10 +13,10 @@ from tornproof_conformance.adapter.speaking.session import TIMEOUT
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def target_option(purpose: str) -> Decorator:
-    """Give a command the name of a target that is built in, as `name`."""
+def subject_option(purpose: str) -> Decorator:
+    """Give a command the name of a miniature, as `name`; without it the reference is judged."""
     return click.option(
-        "--target",
+        "--miniature",
         "name",
         default="reference",
         show_default=True,

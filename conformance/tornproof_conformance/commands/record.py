@@ -13,14 +13,14 @@ from tornproof_models.crash.subject import Options
 from tornproof_models.disk.trace import MARKS, SYNCS, Trace, Write
 from tornproof_models.disk.trace_file import save_trace
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.programs import SYNTAX, parse_program
 from tornproof_conformance.commands.options import (
     durability_option,
     segment_bytes_option,
 )
 from tornproof_conformance.power.recorded_session import CannotTrace
-from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.recorder.marks import mark
 from tornproof_conformance.recorder.strace import record
 
@@ -69,10 +69,10 @@ def command(
     if program is None:
         trace, warnings = _watch(adapter, directory)
     else:
-        with AdapterTarget.running(adapter) as plain, RecordedTarget.of(plain) as target:
+        with AdapterSubject.running(adapter) as plain, RecordedSubject.of(plain) as subject:
             options = Options(segment_bytes, durability)
-            trace = run(parse_program(program), target, options).filesystem.trace
-            warnings = tuple(target.warnings)
+            trace = run(parse_program(program), subject, options).filesystem.trace
+            warnings = tuple(subject.warnings)
     save_trace(trace, output)
     _show(trace, warnings, output)
 

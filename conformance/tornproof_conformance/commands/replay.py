@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 from tornproof.errors import Invalid
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.cases import reproducer
 from tornproof_conformance.cases.case import MachineCase, ProgramCase
@@ -33,8 +33,8 @@ from tornproof_conformance.stream.exit_codes import (
     USAGE,
 )
 from tornproof_conformance.stream.run_events import ViolationFound
-from tornproof_conformance.subjects.machines import MachineTarget, make_machine
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.machines import MachineSubject, make_machine
+from tornproof_conformance.subjects.reference import find_subject
 
 
 @click.command("replay")
@@ -51,8 +51,8 @@ def command(file: Path, as_json: bool, adapter: tuple[str, ...]) -> None:
     try:
         saved = reproducer.load(file)
         with ExitStack() as stack:
-            target = _adapter(saved, adapter, stack) if adapter else _target(saved, file)
-            violation = _play(saved, target, file, console)
+            subject = _adapter(saved, adapter, stack) if adapter else _subject(saved, file)
+            violation = _play(saved, subject, file, console)
     except Invalid as error:
         _refuse(str(error), console, USAGE)
     except Diagnosis as broken:
@@ -73,20 +73,22 @@ def _refuse(reason: str, console: Console, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def _play(saved: Reproducer, target: Target, file: Path, console: Console) -> ViolationFound | None:
+def _play(
+    saved: Reproducer, subject: Subject, file: Path, console: Console
+) -> ViolationFound | None:
     """Tell the story again, and return the violation if it is still there."""
     # the story
-    known = f"on {escape(saved.target)}, found by {escape(saved.suite)}"
+    known = f"on {escape(saved.subject)}, found by {escape(saved.suite)}"
     console.print(f"[bold]{saved.requirement}[/] {known}\n")
     if isinstance(saved.case, ProgramCase):
-        for step, events in narrate(saved.case, target):
+        for step, events in narrate(saved.case, subject):
             console.print(f"  {step}", style="bold", markup=False)
             for event in events:
                 console.print(f"    {event}", markup=False)
-        if saved.trace != run(saved.case.program, target, saved.case.options).filesystem.trace:
+        if saved.trace != run(saved.case.program, subject, saved.case.options).filesystem.trace:
             console.print("  the target does not do on the disk what it did for this file")
         for crash in saved.crashes[:1]:
-            found = describe_recovery(target, saved.case.options, crash.image)
+            found = describe_recovery(subject, saved.case.options, crash.image)
             console.print(f"  recovery of the image in the file {found}", markup=False)
 
     elif isinstance(saved.case, MachineCase):
@@ -94,30 +96,30 @@ def _play(saved: Reproducer, target: Target, file: Path, console: Console) -> Vi
             console.print(f"  {line}", markup=False)
 
     # the verdict
-    problem = repeat(saved.case, saved.requirement, target)
+    problem = repeat(saved.case, saved.requirement, subject)
     if problem is None:
         console.print(f"\n[bold green]FIXED[/] {saved.requirement} holds in this case")
         return None
-    violation = tell(problem, target, str(file))
+    violation = tell(problem, subject, str(file))
     console.print(render_violation(violation))
     console.print(f"\n[bold red]FAILED[/] {saved.requirement} is still violated")
     return violation
 
 
-def _adapter(saved: Reproducer, command: Sequence[str], stack: ExitStack) -> Target:
+def _adapter(saved: Reproducer, command: Sequence[str], stack: ExitStack) -> Subject:
     """Start an adapter, recorded if the case takes that."""
-    target = stack.enter_context(AdapterTarget.running(command))
-    return stack.enter_context(for_case(target, saved.case))
+    subject = stack.enter_context(AdapterSubject.running(command))
+    return stack.enter_context(for_case(subject, saved.case))
 
 
-def _target(saved: Reproducer, file: Path) -> Target:
+def _subject(saved: Reproducer, file: Path) -> Subject:
     if isinstance(saved.case, MachineCase):
-        make_machine(saved.case.machine, saved.target)  # raises `Invalid` if it cannot
-        return MachineTarget(saved.target)
+        make_machine(saved.case.machine, saved.subject)  # raises `Invalid` if it cannot
+        return MachineSubject(saved.subject)
     try:
-        return find_target(saved.target)
+        return find_subject(saved.subject)
     except Invalid:
         raise Invalid(
             f"{file} was found on an adapter; say which command to run: "
-            f"tornproof replay {file} -- {saved.target}"
+            f"tornproof replay {file} -- {saved.subject}"
         ) from None

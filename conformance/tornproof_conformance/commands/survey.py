@@ -38,9 +38,9 @@ def command(names: tuple[str, ...], as_json: bool) -> None:
     must be installed or built before it runs.
 
     With names: that is done, at the version that is pinned; a few small programs run on
-    the log under strace; and they are crashed everywhere it matters, in one profile
+    the log under strace; and they are crashed everywhere it matters, in one crash model
     after the other, from SIGKILL to all that POSIX allows.  For each time of the log's
-    life you are told the mildest profile that does harm, the smallest of the programs,
+    life you are told the mildest crash model that does harm, the smallest of the programs,
     and what the crash lost.
 
     The exit code is 0 whatever is found: only its own documentation says what a log
@@ -131,7 +131,7 @@ def _tell_findings(log: ForeignLog, examined: Examined) -> None:
         if time not in examined.times:
             click.echo(f"  {time}: an append has no sync that could fail")
         elif not harms:
-            click.secho(f"  {time}: no harm in any profile", fg="green")
+            click.secho(f"  {time}: no harm in any crash model", fg="green")
         for harm in harms:
             _tell_harm(log, harm)
     click.echo(f"  weakest    {_weakest(log, examined)}")
@@ -139,7 +139,7 @@ def _tell_findings(log: ForeignLog, examined: Examined) -> None:
 
 
 def _tell_harm(log: ForeignLog, harm: Harm) -> None:
-    promised = log.promises(harm.profile)
+    promised = log.promises(harm.crash_model)
     click.secho(
         f"  {harm.time}, {_place(harm)}: {harm.violation.requirement}"
         f"{'' if promised else ' (no promise)'}",
@@ -153,7 +153,7 @@ def _tell_harm(log: ForeignLog, harm: Harm) -> None:
 
 
 def _place(harm: Harm) -> str:
-    return "without any crash" if harm.profile == NO_CRASH else f"from {harm.profile} on"
+    return "without any crash" if harm.crash_model == NO_CRASH else f"from {harm.crash_model} on"
 
 
 def _weakest(log: ForeignLog, examined: Examined) -> str:
@@ -163,7 +163,7 @@ def _weakest(log: ForeignLog, examined: Examined) -> str:
         harms = [harm for harm in examined.harms if harm.time == time]
         if harms:
             mildest = min(harms, key=lambda harm: harm.harshness)
-            mark = "" if log.promises(mildest.profile) else " (no promise)"
+            mark = "" if log.promises(mildest.crash_model) else " (no promise)"
             told.append(f"{time}, {_place(mildest)}{mark}")
     return "; ".join(told) or "no harm"
 
@@ -179,9 +179,9 @@ def _harm_entry(log: ForeignLog, harm: Harm) -> dict[str, Any]:
         "time": harm.time,
         "requirement": harm.violation.requirement,
         "message": harm.violation.message,
-        "profile": harm.profile,
+        "crash_model": harm.crash_model,
         "program": [str(step) for step in harm.program],
-        "promised": log.promises(harm.profile),
+        "promised": log.promises(harm.crash_model),
         "last": harm.last,
         "lost": list(harm.lost),
     }

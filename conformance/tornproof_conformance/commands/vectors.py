@@ -10,7 +10,7 @@ from tornproof.errors import Invalid
 from tornproof_conformance.cases import reproducer
 from tornproof_conformance.cases.promotion import make_case
 from tornproof_conformance.specification.places import specification_directory
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.reference import find_subject
 from tornproof_conformance.vectors.judging import judge_vector
 from tornproof_conformance.vectors.vector import image_vector
 from tornproof_conformance.vectors.vector_files import append_case, lint
@@ -74,6 +74,6 @@ def promote_command(
         f"{identifier} added to {path}: {len(expect['records'])} records must be shown, "
         f"{expect['discarded_bytes']} bytes cut"
     )
-    for name in dict.fromkeys((saved.target, "reference")):
-        fails = judge_vector(image_vector(case), find_target(name))
+    for name in dict.fromkeys((saved.subject, "reference")):
+        fails = judge_vector(image_vector(case), find_subject(name))
         click.echo(f"{name} {'fails' if fails else 'passes'} it")

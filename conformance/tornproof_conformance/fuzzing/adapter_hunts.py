@@ -22,7 +22,7 @@ from math import inf
 from random import Random
 
 from attrs import frozen
-from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Mode
 from tornproof_models.crash.program import (
     Append,
     Fail,
@@ -39,7 +39,7 @@ from tornproof_models.crash.subject import Options
 from tornproof_models.disk.faults import Fault
 from tornproof_models.shrinking.counterexample import minimise
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.arming import Arming, faults_of
 from tornproof_conformance.cases.case import ExerciseCase, Problem, try_case
 from tornproof_conformance.cases.hypothesis_search import Order
@@ -47,7 +47,7 @@ from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import repeat, shrink_problem
 from tornproof_conformance.checks import Clock, io_errors, kills, power_loss
 from tornproof_conformance.checks.exploration import DURABILITIES
-from tornproof_conformance.power.recorded_subject import REPEATING, RecordedTarget
+from tornproof_conformance.power.recorded_subject import REPEATING, RecordedSubject
 from tornproof_conformance.search.hunts import Catch, Hunt
 
 LONGEST = 10
@@ -75,53 +75,53 @@ AUDIT_PROGRAMS = 5
 class PowerLossHunt:
     """Cut the power of random programs."""
 
-    adapter: AdapterTarget
+    adapter: AdapterSubject
     name: str = "power-loss"
 
     def play(self, order: Order) -> Catch:
         """Search among programs."""
         return _record(self.adapter, partial(self._search, order))
 
-    def _search(self, order: Order, target: RecordedTarget, catch: Catch) -> None:
+    def _search(self, order: Order, subject: RecordedSubject, catch: Catch) -> None:
         source = Random(order.seed)
-        search = power_loss.Search(target, UNHURRIED, bound=BOUND)
+        search = power_loss.Search(subject, UNHURRIED, bound=BOUND)
         for _ in range(rounds_of(self.adapter)):
             catch.count()
-            search.run(make_program(source, target), make_options(source))
+            search.run(make_program(source, subject), make_options(source))
         catch.images = search.coverage.judged
-        _keep(catch, search.best.values(), order, target)
+        _keep(catch, search.best.values(), order, subject)
 
 
 @frozen
 class IoErrorsHunt:
     """Let one system call of a random program fail, then cut the power."""
 
-    adapter: AdapterTarget
+    adapter: AdapterSubject
     name: str = "io-errors"
 
     def play(self, order: Order) -> Catch:
         """Search among programs and faults."""
         return _record(self.adapter, partial(self._search, order))
 
-    def _search(self, order: Order, target: RecordedTarget, catch: Catch) -> None:
+    def _search(self, order: Order, subject: RecordedSubject, catch: Catch) -> None:
         source = Random(order.seed)
-        search = io_errors.Search(target, UNHURRIED, bound=BOUND)
+        search = io_errors.Search(subject, UNHURRIED, bound=BOUND)
         for _ in range(rounds_of(self.adapter)):
             catch.count()
-            program, options = make_program(source, target), make_options(source)
-            faulty = put_fault(source, program, options, target)
-            _keep(catch, search.fail(io_errors.Injected(faulty, options)), order, target)
+            program, options = make_program(source, subject), make_options(source)
+            faulty = put_fault(source, program, options, subject)
+            _keep(catch, search.fail(io_errors.Injected(faulty, options)), order, subject)
         catch.images = search.coverage.judged
 
 
-def _record(adapter: AdapterTarget, search: Callable[[RecordedTarget, Catch], None]) -> Catch:
+def _record(adapter: AdapterSubject, search: Callable[[RecordedSubject, Catch], None]) -> Catch:
     """Search with a recorded adapter; say what its recoveries did, or why nothing can be said."""
     catch = Catch()
     try:
-        with RecordedTarget.of(adapter) as target:
-            target.recordings = REPEATING
-            search(target, catch)
-            for recovered in target.outcomes:
+        with RecordedSubject.of(adapter) as subject:
+            subject.recordings = REPEATING
+            search(subject, catch)
+            for recovered in subject.outcomes:
                 catch.note(_outcome(recovered))
     except power_loss.NO_TRACE as reason:
         catch.gave_up = str(reason)
@@ -132,7 +132,7 @@ def _record(adapter: AdapterTarget, search: Callable[[RecordedTarget, Catch], No
 class KillsHunt:
     """Kill random programs."""
 
-    adapter: AdapterTarget
+    adapter: AdapterSubject
     name: str = "kills"
 
     def play(self, order: Order) -> Catch:
@@ -150,7 +150,7 @@ class KillsHunt:
 class AuditsHunt:
     """Ask the audit index at random, and kill it."""
 
-    adapter: AdapterTarget
+    adapter: AdapterSubject
     name: str = "audits"
 
     def play(self, order: Order) -> Catch:
@@ -166,30 +166,30 @@ class AuditsHunt:
 class DeliveriesHunt:
     """Arm several faults in the drainer."""
 
-    adapter: AdapterTarget
+    adapter: AdapterSubject
     name: str = "deliveries"
 
     def play(self, order: Order) -> Catch:
         """Search among sets of faults."""
         catch, source = Catch(), Random(order.seed)
-        profiles = [each.value for each in Profile if each.value in self.adapter.claims]
+        crash_models = [each.value for each in Mode if each.value in self.adapter.claims]
         faults = faults_of(self.adapter)
         for _ in range(rounds_of(self.adapter)):
             catch.count()
             armed = choose_faults(source, faults)
-            case = ExerciseCase("delivery", (source.choice(profiles), *map(str, armed)))
+            case = ExerciseCase("delivery", (source.choice(crash_models), *map(str, armed)))
             _keep(catch, try_case(case, self.adapter), order, self.adapter)
         return catch
 
 
-HUNTS: Sequence[tuple[Callable[[AdapterTarget], Hunt], frozenset[str]]] = (
+HUNTS: Sequence[tuple[Callable[[AdapterSubject], Hunt], frozenset[str]]] = (
     (PowerLossHunt, frozenset({"journal/core"})),
     (IoErrorsHunt, frozenset({"journal/core"})),
     (KillsHunt, frozenset({"journal/core"})),
     (AuditsHunt, frozenset({"audit/core"})),
     (DeliveriesHunt, frozenset({"drainer/durable", "drainer/volatile"})),
 )
-"""Every hunt, and the profiles of which it needs one."""
+"""Every hunt, and the crash models of which it needs one."""
 
 
 @contextmanager
@@ -199,19 +199,19 @@ def hunting(command: Sequence[str], timeout: float) -> Iterator[tuple[Hunt, ...]
 
     Raises a `Diagnosis` if it does not start, or does not say who it is.
     """
-    with AdapterTarget.running(command, timeout=timeout) as target:
-        yield tuple(hunt(target) for hunt, needed in HUNTS if needed & target.claims)
+    with AdapterSubject.running(command, timeout=timeout) as subject:
+        yield tuple(hunt(subject) for hunt, needed in HUNTS if needed & subject.claims)
 
 
 # What is made up
 
 
-def rounds_of(adapter: AdapterTarget) -> int:
+def rounds_of(adapter: AdapterSubject) -> int:
     """Choose how many programs a hunt tries in a round: some seconds' worth."""
     return 2 if adapter.is_slow else 10
 
 
-def make_program(source: Random, target: AdapterTarget) -> Program:
+def make_program(source: Random, subject: AdapterSubject) -> Program:
     """Make a program up of steps that an adapter can take."""
 
     def append() -> Step:
@@ -221,9 +221,9 @@ def make_program(source: Random, target: AdapterTarget) -> Program:
         return Submit(tuple(source.choices(SIZES, k=source.randint(2, 4))))
 
     makers: list[tuple[Callable[[], Step], int]] = [(append, 6), (Sync, 2), (Reopen, 1), (Kill, 1)]
-    if power_loss.can_take(target, Rotate()):
+    if power_loss.can_take(subject, Rotate()):
         makers.append((Rotate, 1))
-    if target.takes_many:
+    if subject.takes_many:
         makers.append((submit, 2))
     steps, weights = zip(*makers, strict=True)
     length = source.randint(2, LONGEST - 1)
@@ -236,12 +236,12 @@ def make_options(source: Random) -> Options:
 
 
 def put_fault(
-    source: Random, program: Program, options: Options, target: RecordedTarget
+    source: Random, program: Program, options: Options, subject: RecordedSubject
 ) -> Program:
     """Let one call fail of those that a program makes after some step."""
     place = source.randrange(len(program))
     harmless = (*program[:place], Fail(1, Fault.ERROR), *program[place:])
-    calls = len(target.rehearse(harmless, options))
+    calls = len(subject.rehearse(harmless, options))
     fail = Fail(source.randint(1, max(calls, 1)), source.choice(FAULTS))
     return (*program[:place], fail, *program[place:])
 
@@ -255,40 +255,40 @@ def choose_faults(source: Random, faults: Sequence[Arming]) -> Sequence[Arming]:
 # What is found
 
 
-def _keep(catch: Catch, found: Iterable[Problem], order: Order, target: AdapterTarget) -> None:
+def _keep(catch: Catch, found: Iterable[Problem], order: Order, subject: AdapterSubject) -> None:
     """Keep the first problem of each requirement that was not known, as small as it can be."""
     known = {*order.overlooked, *(each.violation.requirement for each in catch.problems)}
     for problem in found:
         if problem.violation.requirement not in known:
             known.add(problem.violation.requirement)
-            catch.problems.append(smallest(problem, target))
+            catch.problems.append(smallest(problem, subject))
 
 
-def smallest(problem: Problem, target: AdapterTarget) -> Problem:
+def smallest(problem: Problem, subject: AdapterSubject) -> Problem:
     """Shrink a problem; one that does not come again is left as it is."""
     match problem.case:
-        case ExerciseCase("delivery", (profile, *faults)):
-            cases: Iterable[ExerciseCase] = _fewer_faults(problem, profile, faults, target)
+        case ExerciseCase("delivery", (crash_model, *faults)):
+            cases: Iterable[ExerciseCase] = _fewer_faults(problem, crash_model, faults, subject)
         case ExerciseCase("audit-programs", (seed, programs, most)):
             steps = (each for each in (3, 5, 8, 13, 21, 34) if each < int(most))
             cases = (ExerciseCase("audit-programs", (seed, programs, str(n))) for n in steps)
         case _:
-            with for_case(target, problem.case) as judged:
+            with for_case(subject, problem.case) as judged:
                 return shrink_problem(problem, judged)
-    shown = (repeat(case, problem.violation.requirement, target) for case in cases)
+    shown = (repeat(case, problem.violation.requirement, subject) for case in cases)
     return next((each for each in shown if each), problem)
 
 
 def _fewer_faults(
-    problem: Problem, profile: str, faults: Sequence[str], target: AdapterTarget
+    problem: Problem, crash_model: str, faults: Sequence[str], subject: AdapterSubject
 ) -> Iterator[ExerciseCase]:
     """Yield the delivery of which no fault can be left out."""
 
     def still_fails(fewer: Sequence[str]) -> bool:
-        case = ExerciseCase("delivery", (profile, *fewer))
-        return repeat(case, problem.violation.requirement, target) is not None
+        case = ExerciseCase("delivery", (crash_model, *fewer))
+        return repeat(case, problem.violation.requirement, subject) is not None
 
-    yield ExerciseCase("delivery", (profile, *minimise(faults, still_fails)))
+    yield ExerciseCase("delivery", (crash_model, *minimise(faults, still_fails)))
 
 
 def _outcome(recovered: Recovered) -> str:

@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from tornproof_conformance.stream.run_events import Diagnosed, ViolationFound
 
-FORMAT = "tornproof-fuzz-events/1"
+FORMAT = "tornproof-fuzz-events/2"
 
 
 @frozen
@@ -21,7 +21,7 @@ class FuzzStarted:
     """A run began."""
 
     suite: str
-    target: str
+    subject: str
     seed: int
     shard: str
     hunts: tuple[str, ...]

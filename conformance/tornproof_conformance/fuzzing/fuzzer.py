@@ -32,9 +32,9 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 from tornproof_models.campaigns.engine import Engine, Workers
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.adapter.speaking.session import TIMEOUT
 from tornproof_conformance.cases import reproducer
@@ -53,15 +53,15 @@ from tornproof_conformance.run.runner import diagnosed
 from tornproof_conformance.search.hunts import Catch, Hunt, hunts_of
 from tornproof_conformance.story.stories import tell
 from tornproof_conformance.stream.run_events import ViolationFound
-from tornproof_conformance.subjects.machines import MachineTarget
-from tornproof_conformance.subjects.reference import find_target
+from tornproof_conformance.subjects.machines import MachineSubject
+from tornproof_conformance.subjects.reference import find_subject
 
 
 @frozen
 class Fuzzing:
     """What is searched, and where; the programs are a function of it."""
 
-    target: str
+    subject: str
     seed: int
     shard: int = 0
     """Which share of the rounds, counted from 0."""
@@ -130,7 +130,7 @@ def _hunts(fuzzing: Fuzzing) -> Iterator[tuple[Hunt, ...]]:
         with hunting(fuzzing.command, fuzzing.timeout) as hunts:
             yield hunts
     else:
-        yield hunts_of(fuzzing.target)
+        yield hunts_of(fuzzing.subject)
 
 
 # A run
@@ -191,7 +191,7 @@ def fuzz(
     began = clock()
     limit = 60 * minutes
     shard = f"{fuzzing.shard + 1}/{fuzzing.shards}"
-    yield FuzzStarted(version("tornproof"), fuzzing.target, fuzzing.seed, shard, hunts)
+    yield FuzzStarted(version("tornproof"), fuzzing.subject, fuzzing.seed, shard, hunts)
     interrupted = False
     try:
         with (engine or Engine()).workers() as workers:
@@ -244,26 +244,26 @@ def _told(
 ) -> Iterator[ViolationFound]:
     """Save each problem that is not the same as an earlier one, and tell it."""
     for problem in problems:
-        path = str(reproducer.save(problem, fuzzing.target, directory))
+        path = str(reproducer.save(problem, fuzzing.subject, directory))
         if path not in running.reproducers:
             running.reproducers.append(path)
-            with _judged(fuzzing, problem) as target:
-                yield tell(problem, target, path)
+            with _judged(fuzzing, problem) as subject:
+                yield tell(problem, subject, path)
 
 
 @contextmanager
-def _judged(fuzzing: Fuzzing, problem: Problem) -> Iterator[Target]:
+def _judged(fuzzing: Fuzzing, problem: Problem) -> Iterator[Subject]:
     """Have the target on which a problem was found, for a while."""
     if fuzzing.command:
         with (
-            AdapterTarget.running(fuzzing.command, timeout=fuzzing.timeout) as adapter,
+            AdapterSubject.running(fuzzing.command, timeout=fuzzing.timeout) as adapter,
             for_case(adapter, problem.case) as judged,
         ):
             yield judged
     elif isinstance(problem.case, MachineCase):
-        yield MachineTarget(fuzzing.target)
+        yield MachineSubject(fuzzing.subject)
     else:
-        yield find_target(fuzzing.target)
+        yield find_subject(fuzzing.subject)
 
 
 def _progress(running: _Run, seconds: float, limit: float) -> FuzzProgress:

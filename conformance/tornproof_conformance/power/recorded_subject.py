@@ -15,12 +15,12 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import Fail, Step
 from tornproof_models.crash.recovery import Recovered, recover
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget, introduction
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject, introduction
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.opened_journal import AdapterJournal
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
@@ -43,7 +43,7 @@ MORE_OFTEN = 4
 
 
 @define(eq=False)
-class RecordedTarget(AdapterTarget):
+class RecordedSubject(AdapterSubject):
     """A command, recorded while it works, and resident while it recovers."""
 
     strace_options: tuple[str, ...] = ()
@@ -73,29 +73,29 @@ class RecordedTarget(AdapterTarget):
 
     @classmethod
     @contextmanager
-    def of(cls, adapter: AdapterTarget, *strace_options: str) -> "Iterator[RecordedTarget]":
+    def of(cls, adapter: AdapterSubject, *strace_options: str) -> "Iterator[RecordedSubject]":
         """
         Give an adapter's implementation processes that are recorded, and end them all at the end.
 
         Raises `CannotRecord` where that is not possible.
         """
-        target = cls(
+        subject = cls(
             adapter.command,
             adapter.timeout,
             patience=adapter.patience,
             strace_options=strace_options,
         )
-        target.implementation = adapter.implementation
-        target.start_seconds = adapter.start_seconds
+        subject.implementation = adapter.implementation
+        subject.start_seconds = adapter.start_seconds
         try:
-            target._idle.append(target._start())
+            subject._idle.append(subject._start())
         except ProcessFailed as failed:
             reason = failed.log or failed.message
             raise CannotRecord(f"the adapter does not start under strace: {reason}") from None
         try:
-            yield target
+            yield subject
         finally:
-            target.stop()
+            subject.stop()
 
     def stop(self) -> None:
         """End every process."""
@@ -142,7 +142,7 @@ class RecordedTarget(AdapterTarget):
         return session
 
     @contextmanager
-    def prepared_for(self, program: Sequence[Step], options: Options) -> Iterator[Target]:
+    def prepared_for(self, program: Sequence[Step], options: Options) -> Iterator[Subject]:
         """
         Return the target to run a program on: one that is told what will fail, if anything does.
 
@@ -187,9 +187,9 @@ class RecordedTarget(AdapterTarget):
                 return begun
         return self.rehearse(program, options)
 
-    def _alike(self, injection: "Injection") -> "InjectedTarget":
+    def _alike(self, injection: "Injection") -> "InjectedSubject":
         """Return a target with the same implementation, and processes of its own."""
-        alike = InjectedTarget(
+        alike = InjectedSubject(
             self.command, self.timeout, patience=self.patience, injection=injection
         )
         alike.implementation = self.implementation
@@ -266,7 +266,7 @@ class RecordedTarget(AdapterTarget):
 
 
 @define(eq=False)
-class InjectedTarget(RecordedTarget):
+class InjectedSubject(RecordedSubject):
     """A recorded target whose first process meets one fault; those after it meet none."""
 
     injection: Injection = field(kw_only=True)
@@ -278,7 +278,7 @@ class InjectedTarget(RecordedTarget):
         return disk
 
     @contextmanager
-    def prepared_for(self, program: Sequence[Step], options: Options) -> Iterator[Target]:  # noqa: ARG002
+    def prepared_for(self, program: Sequence[Step], options: Options) -> Iterator[Subject]:  # noqa: ARG002
         """Return itself: it is prepared."""
         yield self
 

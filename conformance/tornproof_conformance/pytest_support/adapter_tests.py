@@ -20,7 +20,7 @@ import pytest
 from attrs import frozen
 from rich.console import Console
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.checks import Budget, Check
 from tornproof_conformance.checks.situations import (
@@ -32,7 +32,7 @@ from tornproof_conformance.checks.situations import (
 from tornproof_conformance.report.run_record import RunRecord, record_run
 from tornproof_conformance.report.violation import render_diagnosis, render_violation
 from tornproof_conformance.run.adapter_run import checks_of
-from tornproof_conformance.run.runner import check_target
+from tornproof_conformance.run.runner import check_subject
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.stream.run_events import ViolationFound
 from tornproof_conformance.vectors.vector import image_vectors
@@ -45,15 +45,15 @@ WIDTH = 100
 class Judged:
     """An adapter that is running, and how far to go with it."""
 
-    target: AdapterTarget
+    subject: AdapterSubject
     budget: Budget
     reproducers: Path
 
     def run(self, check: Check) -> RunRecord:
         """Put the adapter through one check."""
         return record_run(
-            check_target(
-                self.target, budget=self.budget, reproducers=self.reproducers, checks=[check]
+            check_subject(
+                self.subject, budget=self.budget, reproducers=self.reproducers, checks=[check]
             )
         )
 
@@ -70,7 +70,7 @@ class CheckItem(pytest.Item):
         self._judged = judged
         self._check = check
         self.add_marker(pytest.mark.tornproof)
-        self.add_marker(pytest.mark.requirement(*sorted(check.covers(judged.target))))
+        self.add_marker(pytest.mark.requirement(*sorted(check.covers(judged.subject))))
 
     def runtest(self) -> None:
         """Fail for what must hold and does not; say so for what only should."""
@@ -107,8 +107,8 @@ class Adapter(pytest.Collector):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Yield a test for each scenario and vector that applies, and for each search."""
-        for check in checks_of(self.judged.target):
-            for name, part in _parts(check, self.judged.target):
+        for check in checks_of(self.judged.subject):
+            for name, part in _parts(check, self.judged.subject):
                 yield CheckItem.from_parent(self, name=name, judged=self.judged, check=part)
 
 
@@ -120,16 +120,18 @@ def collect_adapter(session: pytest.Session, command: str, seconds: int) -> list
     """
     running = ExitStack()
     try:
-        target = running.enter_context(AdapterTarget.running(shlex.split(command)))
+        subject = running.enter_context(AdapterSubject.running(shlex.split(command)))
     except Diagnosis as found:
         raise pytest.UsageError(found.explain()) from None
     session.config.add_cleanup(running.close)
     adapter = Adapter.from_parent(session, name="tornproof", nodeid="tornproof")
-    adapter.judged = Judged(target, Budget(seconds=seconds), session.config.rootpath / ".tornproof")
+    adapter.judged = Judged(
+        subject, Budget(seconds=seconds), session.config.rootpath / ".tornproof"
+    )
     return list(adapter.collect())
 
 
-def _parts(check: Check, target: AdapterTarget) -> Iterator[tuple[str, Check]]:
+def _parts(check: Check, subject: AdapterSubject) -> Iterator[tuple[str, Check]]:
     """Cut a check of situations into one for each that applies; a search stays whole."""
     parts = [(check.name, check)]
     if check is SCENARIOS_CHECK:
@@ -137,7 +139,7 @@ def _parts(check: Check, target: AdapterTarget) -> Iterator[tuple[str, Check]]:
         parts = [(f"scenarios/{scenario.name}", scenarios_check((scenario,))) for scenario in each]
     elif check is VECTORS:
         parts = [(f"vectors/{vector.id}", vectors_check((vector,))) for vector in image_vectors()]
-    return ((name, part) for name, part in parts if part.covers(target))
+    return ((name, part) for name, part in parts if part.covers(subject))
 
 
 def _named(found: list[ViolationFound]) -> str:

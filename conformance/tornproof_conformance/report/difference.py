@@ -114,8 +114,8 @@ def _difference_in_kind(before: RunRecord, after: RunRecord, identifier: str) ->
     old, new = _violation(before, identifier), _violation(after, identifier)
     if old is None or new is None:
         return ""
-    if old.profile != new.profile:
-        return f"weakest profile {new.profile or 'none'}, was {old.profile or 'none'}"
+    if old.crash_model != new.crash_model:
+        return f"weakest crash model {new.crash_model or 'none'}, was {old.crash_model or 'none'}"
     if old.program != new.program:
         return f"smallest program of {len(new.program)} steps, was {len(old.program)}"
     return "" if old.message == new.message else new.message

@@ -59,9 +59,9 @@ class FuzzReport:
         if not isinstance(event, FuzzProgress):
             self._taken.append(event)
         match event:
-            case FuzzStarted(suite, target, seed, shard, hunts):
+            case FuzzStarted(suite, subject, seed, shard, hunts):
                 self._console.print(
-                    f"[bold]tornproof {suite}[/] fuzzes [bold]{escape(target)}[/], seed "
+                    f"[bold]tornproof {suite}[/] fuzzes [bold]{escape(subject)}[/], seed "
                     f"[bold]{seed}[/], shard {shard}: {', '.join(hunts)}\n"
                 )
             case FuzzProgress(seconds, limit):

@@ -96,8 +96,8 @@ def _fail(case: Element, message: str, found: ViolationFound | None) -> None:
 def violation_text(found: ViolationFound) -> str:
     """Tell a violation in plain lines."""
     lines = [found.sentence, "", found.message, "", *found.program]
-    if found.profile:
-        lines += ["", f"weakest profile: {found.profile}"]
+    if found.crash_model:
+        lines += ["", f"weakest crash model: {found.crash_model}"]
     for crash in found.crashes:
         lines += [moment.words for moment in crash.after]
         lines += [f"✂ {loss}" for loss in crash.lost]

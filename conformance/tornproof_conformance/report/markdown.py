@@ -83,8 +83,8 @@ def _violation(found: ViolationFound) -> Iterator[str]:
     yield ""
     yield from block("\n".join(found.program))
     yield ""
-    if found.profile:
-        yield f"- weakest profile: {code(found.profile)}"
+    if found.crash_model:
+        yield f"- weakest crash model: {code(found.crash_model)}"
     for crash in found.crashes:
         yield from (f"- ✂ {plain(loss)}" for loss in crash.lost)
     if found.crashes:

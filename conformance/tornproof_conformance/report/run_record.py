@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 from tornproof.errors import Invalid
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.crash_models import CRASH_MODELS
 
 from tornproof_conformance.stream.exit_codes import (
     BROKEN_ADAPTER,
@@ -93,10 +93,10 @@ class RunRecord:
         return known | other
 
     @property
-    def profiles(self) -> tuple[str, ...]:
-        """The profiles in which anything was crashed, from mild to harsh."""
-        names = {name for check in self.checks for name in check.profiles}
-        known = [name for name in PROFILES if name in names]
+    def crash_models(self) -> tuple[str, ...]:
+        """The crash models in which anything was crashed, from mild to harsh."""
+        names = {name for check in self.checks for name in check.crash_models}
+        known = [name for name in CRASH_MODELS if name in names]
         return (*known, *sorted(names - set(known)))
 
     def verdict(self, requirement: str) -> RequirementJudged | None:

@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from tornproof_conformance.adapter.speaking.messages import profiles
+from tornproof_conformance.adapter.speaking.messages import claims
 from tornproof_conformance.report.run_record import RunRecord, record_run
 from tornproof_conformance.report.violation import render_diagnosis, render_violation
 from tornproof_conformance.report.words import SIGNS, outcome, rests_on
@@ -122,7 +122,7 @@ def _opening(event: run_events.RunStarted) -> str:
 
 def _claims(judged: run_events.Implementation) -> Padding:
     """Say what an adapter claims, and what it does not, which is not run."""
-    rest = sorted(profiles() - set(judged.claims))
+    rest = sorted(claims() - set(judged.claims))
     claimed = (Text("claims"), Text(", ".join(judged.claims)))
     return Padding(
         _labelled(claimed, (Text("not claimed"), Text(", ".join(rest) or "nothing"))), (0, 0, 1, 0)

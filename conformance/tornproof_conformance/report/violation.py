@@ -50,8 +50,8 @@ def render_violation(found: ViolationFound) -> RenderableType:
         _labelled("what", found.message),
         _labelled("program", "\n".join(found.program)),
     ]
-    if found.profile:
-        parts.append(_labelled("weakest profile", found.profile))
+    if found.crash_model:
+        parts.append(_labelled("weakest crash model", found.crash_model))
     for number, crash in enumerate(found.crashes, start=1):
         parts += _crash(crash, number)
     if found.afterwards:

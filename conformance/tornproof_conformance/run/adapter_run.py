@@ -1,8 +1,8 @@
 """
 The checks of adapters, and the run that an adapter is given.
 
-What an adapter does not claim is not run.  A check whose profile is not claimed is
-left out, and so are the scenarios and images of such profiles; the report lists
+What an adapter does not claim is not run.  A check whose crash model is not claimed is
+left out, and so are the scenarios and images of such crash models; the report lists
 what was claimed.
 """
 
@@ -14,7 +14,7 @@ from shlex import join
 
 from tornproof.errors import Invalid
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.adapter.speaking.patience import Patience
 from tornproof_conformance.adapter.speaking.session import TIMEOUT
@@ -32,7 +32,7 @@ from tornproof_conformance.checks.situations import (
     vectors_check,
 )
 from tornproof_conformance.checks.stopping import stoppable
-from tornproof_conformance.run.runner import check_target, diagnosed
+from tornproof_conformance.run.runner import check_subject, diagnosed
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.stream.run_events import Implementation, RunEvent, RunStarted
 from tornproof_conformance.stream.versions import current_versions
@@ -54,10 +54,10 @@ def check_adapter(
     """
     try:
         patience = Patience.within(budget.seconds)
-        with AdapterTarget.running(command, timeout=timeout, patience=patience) as target:
-            chosen = [stoppable(check) for check in checks_of(target, checks)]
-            yield from check_target(
-                target,
+        with AdapterSubject.running(command, timeout=timeout, patience=patience) as subject:
+            chosen = [stoppable(check) for check in checks_of(subject, checks)]
+            yield from check_subject(
+                subject,
                 budget=budget,
                 reproducers=reproducers,
                 checks=chosen,
@@ -108,11 +108,11 @@ def select(patterns: Sequence[str]) -> list[Check]:
     return chosen
 
 
-def checks_of(target: AdapterTarget, checks: Sequence[Check] | None = None) -> list[Check]:
+def checks_of(subject: AdapterSubject, checks: Sequence[Check] | None = None) -> list[Check]:
     """Choose the checks that concern what an adapter claims."""
     chosen = [check for check, _ in ADAPTER_CHECKS.values()] if checks is None else checks
     return [
         check
         for check in chosen
-        if not (needed := ADAPTER_CHECKS[check.name][1]) or needed & target.claims
+        if not (needed := ADAPTER_CHECKS[check.name][1]) or needed & subject.claims
     ]

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from attrs import asdict
 from tornproof.errors import TornproofError
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
@@ -66,11 +66,11 @@ CLAIMS: Mapping[str, tuple[str, ...]] = {
     "chain/v1": ("CHN",),
     "chain/pairwise": ("CHN",),
 }
-"""The families of requirements that an adapter takes upon itself by claiming a profile."""
+"""The families of requirements that an adapter takes upon itself by claiming a claim."""
 
 
-def check_target(
-    target: Target,
+def check_subject(
+    subject: Subject,
     *,
     budget: Budget,
     reproducers: Path,
@@ -89,8 +89,8 @@ def check_target(
     """
     began = clock()
     yield RunStarted(
-        target.name,
-        _implementation(target),
+        subject.name,
+        _implementation(subject),
         current_versions(),
         tuple(check.name for check in checks),
         asdict(budget),
@@ -104,7 +104,7 @@ def check_target(
             started = clock()
             yield CheckStarted(check.name, check.title)
             ahead = sum(shares.get(each.name, 0) for each in checks[number:])
-            findings = check.run(target, budget.left(started - began, ahead))
+            findings = check.run(subject, budget.left(started - began, ahead))
             while True:
                 try:
                     found = next(findings)
@@ -115,8 +115,8 @@ def check_target(
                     yield found
                 elif found.violation.requirement not in violated:
                     violated[found.violation.requirement] = check.name
-                    yield _tell(found, target, reproducers)
-            for identifier in check.covers(target):
+                    yield _tell(found, subject, reproducers)
+            for identifier in check.covers(subject):
                 if tried.is_conclusive:
                     covered.setdefault(identifier, []).append(check.name)
                 else:
@@ -127,28 +127,28 @@ def check_target(
                 tried.words,
                 seconds,
                 tried.counts,
-                tried.profiles,
+                tried.crash_models,
                 tried.is_conclusive,
             )
     except Diagnosis as broken:
         yield diagnosed(broken)
         return
-    judges = _known if selected else _judges(target)
+    judges = _known if selected else _judges(subject)
 
     def why_not(identifier: str) -> str:
-        return unfinished.get(identifier) or why_unseen(identifier, target)
+        return unfinished.get(identifier) or why_unseen(identifier, subject)
 
     yield from _verdicts(violated, covered, judges, why_not, clock() - began)
 
 
-def checks_of(target: Target) -> tuple[Check, ...]:
+def checks_of(subject: Subject) -> tuple[Check, ...]:
     """Choose the checks that a target in this process can be put through."""
-    checks = [SCENARIOS_CHECK] if isinstance(target, NoJournal) else [*JOURNAL_CHECKS]
-    if isinstance(target, HasBatcher):
+    checks = [SCENARIOS_CHECK] if isinstance(subject, NoJournal) else [*JOURNAL_CHECKS]
+    if isinstance(subject, HasBatcher):
         checks.append(GROUP_COMMIT)
-    if isinstance(target, HasAudits):
+    if isinstance(subject, HasAudits):
         checks.append(AUDITS)
-    return (*checks, *queue_checks_of(target))
+    return (*checks, *queue_checks_of(subject))
 
 
 def diagnosed(found: Diagnosis) -> Diagnosed:
@@ -161,31 +161,31 @@ def _known(_: str, is_known: bool) -> bool:
     return is_known
 
 
-def _judges(target: Target) -> Callable[[str, bool], bool]:
+def _judges(subject: Subject) -> Callable[[str, bool], bool]:
     """Tell which families a verdict is about; one that no check looks at may still be."""
-    claims = getattr(target, "claims", None)
+    claims = getattr(subject, "claims", None)
     if claims is None:
         return lambda family, is_known: family in FAMILIES or (family in BESIDE and is_known)
     taken = {family for claim in claims for family in CLAIMS.get(claim, ())}
     return lambda family, is_known: family in taken or is_known
 
 
-def _implementation(target: Target) -> Implementation:
+def _implementation(subject: Subject) -> Implementation:
     """Let a target say what it is; one that does not is known by its name alone."""
-    said = getattr(target, "implementation", None)
-    return said if isinstance(said, Implementation) else Implementation(target.name)
+    said = getattr(subject, "implementation", None)
+    return said if isinstance(said, Implementation) else Implementation(subject.name)
 
 
-def _tell(problem: Problem, target: Target, reproducers: Path) -> RunEvent:
+def _tell(problem: Problem, subject: Subject, reproducers: Path) -> RunEvent:
     """Shrink a problem and tell it; if the target does not take part in that, say what it is."""
     try:
-        with for_case(target, problem.case) as judged:
+        with for_case(subject, problem.case) as judged:
             smallest = shrink_problem(problem, judged)
-            path = reproducer.save(smallest, target.name, reproducers)
+            path = reproducer.save(smallest, subject.name, reproducers)
             return tell(smallest, judged, str(path))
     except (Diagnosis, OutOfPatience, TornproofError):
-        path = reproducer.save(problem, target.name, reproducers)
-        return mention(problem, target, str(path))
+        path = reproducer.save(problem, subject.name, reproducers)
+        return mention(problem, subject, str(path))
 
 
 def _verdicts(

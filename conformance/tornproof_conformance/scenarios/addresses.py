@@ -9,7 +9,7 @@ from typing import Protocol, cast
 from tornproof_models.contract.journal import Record, Violation
 from tornproof_models.crash.program import Append, Rotate, grow_payload
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.trace import (
     Acked,
     Create,
@@ -33,9 +33,9 @@ SIZES = (10, 100, 600, 0, 30, 700, 24, 24, 500, 4)
 """Payloads below, at and above a segment of 512 bytes."""
 
 
-def _filled(target: Target) -> tuple[Situation, list[Record]]:
+def _filled(subject: Subject) -> tuple[Situation, list[Record]]:
     """Write a journal of several segments, reopening it half-way."""
-    situation = Situation(target)
+    situation = Situation(subject)
     records: list[Record] = []
     for half in (SIZES[:5], SIZES[5:]):
         journal = situation.open()
@@ -47,10 +47,10 @@ def _filled(target: Target) -> tuple[Situation, list[Record]]:
     return situation, records
 
 
-@scenario("JRN-1", profile=FORMAT)
-def offsets_are_positions(target: Target) -> Iterator[Violation]:
+@scenario("JRN-1", claim=FORMAT)
+def offsets_are_positions(subject: Subject) -> Iterator[Violation]:
     """An offset is the number of bytes of all frames before it, across segments."""
-    _, records = _filled(target)
+    _, records = _filled(subject)
     position = 0
     for offset, payload in records:
         if offset != position:
@@ -60,17 +60,17 @@ def offsets_are_positions(target: Target) -> Iterator[Violation]:
 
 
 @scenario("JRN-2")
-def read_order_is_append_order(target: Target) -> Iterator[Violation]:
+def read_order_is_append_order(subject: Subject) -> Iterator[Violation]:
     """A scan gives the records in the order in which they were appended."""
-    situation, records = _filled(target)
+    situation, records = _filled(subject)
     if list(situation.open().scan()) != records:
         yield Violation("JRN-2", "a scan gives something else than was appended")
 
 
-@scenario("SEG-1", "SEG-2", "SEG-5", "SEG-6", profile=SEGMENTS)
-def segments_on_disk(target: Target) -> Iterator[Violation]:
+@scenario("SEG-1", "SEG-2", "SEG-5", "SEG-6", claim=SEGMENTS)
+def segments_on_disk(subject: Subject) -> Iterator[Violation]:
     """Segments are named after their base, contiguous, and hold whole frames."""
-    situation, records = _filled(target)
+    situation, records = _filled(subject)
     end = 0
     for name, content in situation.segments.items():
         if not re.fullmatch(r"[0-9a-f]{16}\.wal", name):
@@ -93,20 +93,20 @@ def segments_on_disk(target: Target) -> Iterator[Violation]:
         yield Violation("SEG-6", f"{len(oversize)} large records in {len(longer)} large segments")
 
 
-@scenario("SEG-6", profile=SEGMENTS)
-def a_large_record_is_taken(target: Target) -> Iterator[Violation]:
+@scenario("SEG-6", claim=SEGMENTS)
+def a_large_record_is_taken(subject: Subject) -> Iterator[Violation]:
     """A record larger than a segment is appended and read back."""
-    journal = Situation(target).open()
+    journal = Situation(subject).open()
     large = grow_payload(2000, 1)
     result = error_code(lambda: journal.read(journal.append(large)) == large)
     if result != "success (True)":
         yield Violation("SEG-6", f"2,000 bytes into segments of 512: {result}")
 
 
-@scenario("SEG-4", profile=SEGMENTS, simulated=True)
-def rotation_keeps_its_order(target: Target) -> Iterator[Violation]:
+@scenario("SEG-4", claim=SEGMENTS, simulated=True)
+def rotation_keeps_its_order(subject: Subject) -> Iterator[Violation]:
     """The old segment and the new one's name are synced before the new one acknowledges."""
-    running = run((Append(20), Rotate(), Append(20)), target, Options(durability="immediate"))
+    running = run((Append(20), Rotate(), Append(20)), subject, Options(durability="immediate"))
     events = running.filesystem.events
     start = max(n for n, event in enumerate(events) if isinstance(event, Invoked))
     promised = max(n for n, event in enumerate(events) if isinstance(event, Acked))
@@ -131,10 +131,10 @@ def rotation_keeps_its_order(target: Target) -> Iterator[Violation]:
         yield Violation("SEG-4", "the new segment acknowledges before its name is durable")
 
 
-@scenario("SEG-3", "SEG-8", profile=SEGMENTS)
-def every_offset_resolves(target: Target) -> Iterator[Violation]:
+@scenario("SEG-3", "SEG-8", claim=SEGMENTS)
+def every_offset_resolves(subject: Subject) -> Iterator[Violation]:
     """Reading at every offset gives the record there, or the right one of three errors."""
-    situation, records = _filled(target)
+    situation, records = _filled(subject)
     journal = situation.open()
     known = dict(records)
     end = records[-1][0] + len(make_frame(records[-1][1]))
@@ -151,10 +151,10 @@ def every_offset_resolves(target: Target) -> Iterator[Violation]:
             return
 
 
-@scenario("SEG-8", profile=SEGMENTS)
-def a_frame_inside_a_payload_is_no_record(target: Target) -> Iterator[Violation]:
+@scenario("SEG-8", claim=SEGMENTS)
+def a_frame_inside_a_payload_is_no_record(subject: Subject) -> Iterator[Violation]:
     """An offset inside a record is not a boundary, even where a payload holds a whole frame."""
-    situation = Situation(target)
+    situation = Situation(subject)
     journal = situation.open()
     offset = journal.append(make_frame(b"hidden"))
     code = error_code(journal.read, offset + 40)
@@ -162,11 +162,11 @@ def a_frame_inside_a_payload_is_no_record(target: Target) -> Iterator[Violation]
         yield Violation("SEG-8", f"a frame inside a payload gives {code}, not not_a_boundary")
 
 
-@scenario("SEG-8", profile=SEGMENTS)
-def trimmed_is_not_beyond(target: Target) -> Iterator[Violation]:
+@scenario("SEG-8", claim=SEGMENTS)
+def trimmed_is_not_beyond(subject: Subject) -> Iterator[Violation]:
     """Below the first segment lies what cleanup has removed, and the error says so."""
     files = {f"{1000:016x}.wal": make_frame(b"first kept")}
-    journal = Situation.with_files(target, files).open()
+    journal = Situation.with_files(subject, files).open()
     for offset in (0, 999):
         code = error_code(journal.read, offset)
         if code != "trimmed":
@@ -183,16 +183,16 @@ class Cleaning(Protocol):
         ...
 
 
-def is_told_of_cursors(target: Target) -> bool:
+def is_told_of_cursors(subject: Subject) -> bool:
     """Tell whether a target's journals know of consumers what their caller says."""
-    return getattr(target, "is_told_of_cursors", False) is True
+    return getattr(subject, "is_told_of_cursors", False) is True
 
 
-@scenario("SEG-7", profile=SEGMENTS, where=is_told_of_cursors)
-def cleanup_keeps_what_a_cursor_needs(target: Target) -> Iterator[Violation]:
+@scenario("SEG-7", claim=SEGMENTS, where=is_told_of_cursors)
+def cleanup_keeps_what_a_cursor_needs(subject: Subject) -> Iterator[Violation]:
     """Whole segments below the cursor go, nothing else does, and offsets stay what they were."""
     for cursor_at in range(len(SIZES)):
-        situation, records = _filled(target)
+        situation, records = _filled(subject)
         journal = situation.open()
         cursor = records[cursor_at][0]
         bases = [int(name[:16], 16) for name in situation.segments]

@@ -14,11 +14,11 @@ from itertools import count
 from tornproof.errors import Conflict
 from tornproof_models.contract.audit_index import Audit, Audits
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 from tornproof_models.machines.audit_machine import StoreUnderTest
 from tornproof_models.machines.sqlite_process import Died, SqliteProcess
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.opened_index import AdapterAudits
 from tornproof_conformance.adapter.speaking.resources import is_measurable
 from tornproof_conformance.scenarios.scenario import scenario
@@ -40,9 +40,9 @@ def _audit(number: int, agent: bytes | None = AGENT, timestamp: int | None = Non
     }
 
 
-def has_audits(target: Target) -> bool:
+def has_audits(subject: Subject) -> bool:
     """Tell whether a target has an audit index in this process."""
-    return isinstance(target, HasAudits)
+    return isinstance(subject, HasAudits)
 
 
 # Deaths
@@ -58,17 +58,17 @@ PROGRAMS: tuple[tuple[Audit, ...], ...] = (
 """Puts, in the last of which the process dies: new, anonymous, again, with other content."""
 
 
-@scenario("AUD-10", "AUD-13", profile=INDEX, where=has_audits)
-def an_audit_is_there_whole_or_not_at_all(target: Target) -> Iterator[Violation]:
+@scenario("AUD-10", "AUD-13", claim=INDEX, where=has_audits)
+def an_audit_is_there_whole_or_not_at_all(subject: Subject) -> Iterator[Violation]:
     """Whatever statement of a put the process dies at, the next one finds all of it or nothing."""
     for program in PROGRAMS:
         for statements in count():
             process = SqliteProcess()
             try:
                 known = Audits()
-                died, found = _die(target, process, program, statements, known)
+                died, found = _die(subject, process, program, statements, known)
                 if not found:
-                    found = _look(audits_of(target).make_audits(process.store), program, known)
+                    found = _look(audits_of(subject).make_audits(process.store), program, known)
             finally:
                 process.close()
             if found:
@@ -80,7 +80,7 @@ def an_audit_is_there_whole_or_not_at_all(target: Target) -> Iterator[Violation]
 
 
 def _die(
-    target: Target,
+    subject: Subject,
     process: SqliteProcess,
     program: tuple[Audit, ...],
     statements: int,
@@ -88,7 +88,7 @@ def _die(
 ) -> tuple[bool, list[Violation]]:
     """Run a program, let the process die in the last put, and tell whether it has."""
     *before, last = program
-    index = audits_of(target).make_audits(process.store)
+    index = audits_of(subject).make_audits(process.store)
     found = [violation for audit in before for violation in _put(index, audit, known)]
     try:
         with process.dying_after(statements):
@@ -128,15 +128,15 @@ MUCH = 4
 QUESTIONS, ROUNDS = 3, 3
 
 
-def can_be_measured(target: Target) -> bool:
+def can_be_measured(subject: Subject) -> bool:
     """Tell whether a target has an audit index, and what it costs can be seen."""
-    return has_audits(target) or (isinstance(target, AdapterTarget) and is_measurable())
+    return has_audits(subject) or (isinstance(subject, AdapterSubject) and is_measurable())
 
 
-@scenario("AUD-12", profile=INDEX, where=can_be_measured)
-def the_recent_cost_no_scan(target: Target) -> Iterator[Violation]:
+@scenario("AUD-12", claim=INDEX, where=can_be_measured)
+def the_recent_cost_no_scan(subject: Subject) -> Iterator[Violation]:
     """The most recent of twenty times as many audits cost about what they did before."""
-    with _opened(target) as index:
+    with _opened(subject) as index:
         for number in range(FEW):
             index.put(_audit(number))
         before = _cost(index)
@@ -149,12 +149,12 @@ def the_recent_cost_no_scan(target: Target) -> Iterator[Violation]:
 
 
 @contextmanager
-def _opened(target: Target) -> Iterator[Index]:
+def _opened(subject: Subject) -> Iterator[Index]:
     """Open an index, in this process or in another."""
-    if not isinstance(target, AdapterTarget):
-        yield LocalIndex.of(target)
+    if not isinstance(subject, AdapterSubject):
+        yield LocalIndex.of(subject)
         return
-    index = AdapterAudits(target)
+    index = AdapterAudits(subject)
     yield index
     index.close()
 

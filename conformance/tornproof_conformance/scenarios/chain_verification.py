@@ -15,7 +15,7 @@ from typing import Any, cast
 from attrs import astuple, evolve, frozen
 from tornproof_models.contract.hash_chain import COLUMNS, Row, judge_rows, sealed
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 
 from tornproof_conformance.scenarios.scenario import scenario
 from tornproof_conformance.subjects.queues import ChainUnderTest, HasChain
@@ -27,20 +27,22 @@ INSERT = (
 )
 
 
-def has_chain(target: Target) -> bool:
+def has_chain(subject: Subject) -> bool:
     """Tell whether a target has a chain, in a table that others can get at."""
-    return isinstance(target, HasChain) and bool(getattr(target, "shows_its_database", True))
+    return isinstance(subject, HasChain) and bool(getattr(subject, "shows_its_database", True))
 
 
-def is_in_this_process(target: Target) -> bool:
+def is_in_this_process(subject: Subject) -> bool:
     """Tell whether a chain's own connection can be watched."""
-    return has_chain(target) and not hasattr(target, "command")
+    return has_chain(subject) and not hasattr(subject, "command")
 
 
 @contextmanager
-def chain_of(target: Target, rows: int = ROWS, *, signed: bool = False) -> Iterator[ChainUnderTest]:
+def chain_of(
+    subject: Subject, rows: int = ROWS, *, signed: bool = False
+) -> Iterator[ChainUnderTest]:
     """Build a chain of so many rows, and leave it at the end."""
-    with closing(cast("HasChain", target).open_chain()) as chain:
+    with closing(cast("HasChain", subject).open_chain()) as chain:
         for number in range(rows):
             chain.append(f"agent {number}", signed=signed)
         yield chain
@@ -66,11 +68,11 @@ def _put(chain: ChainUnderTest, rows: Sequence[Sequence[object]]) -> None:
     chain.connection.executemany(INSERT, rows)
 
 
-@scenario("CHN-1", "CHN-2", "CHN-3", "CHN-4", "CHN-5", "EVT-3", profile="chain/v1", where=has_chain)
-def every_row_is_as_the_rows_before_make_it(target: Target) -> Iterator[Violation]:
+@scenario("CHN-1", "CHN-2", "CHN-3", "CHN-4", "CHN-5", "EVT-3", claim="chain/v1", where=has_chain)
+def every_row_is_as_the_rows_before_make_it(subject: Subject) -> Iterator[Violation]:
     """Numbers, links and hashes are what anybody computes from the fields, whatever they hold."""
     agents = ("ab", "a", "", "a\x1fb", "\x00\x00", "\u00e9\u20ac\U0001f600", "x" * 300)
-    with chain_of(target, 0) as chain:
+    with chain_of(subject, 0) as chain:
         for agent in agents:
             chain.append(agent)
         rows = rows_of(chain.connection)
@@ -83,10 +85,10 @@ def every_row_is_as_the_rows_before_make_it(target: Target) -> Iterator[Violatio
             yield Violation("CHN-5", f"a chain that nobody touched is said to be broken: {found}")
 
 
-@scenario("CHN-1", "CHN-8", profile="chain/v1", where=is_in_this_process)
-def nobody_appends_between_head_and_insertion(target: Target) -> Iterator[Violation]:
+@scenario("CHN-1", "CHN-8", claim="chain/v1", where=is_in_this_process)
+def nobody_appends_between_head_and_insertion(subject: Subject) -> Iterator[Violation]:
     """From its first statement to its commit, an append keeps every other writer out."""
-    with chain_of(target, 1) as chain, closing(chain.connect()) as other:
+    with chain_of(subject, 1) as chain, closing(chain.connect()) as other:
         intruded = []
 
         def intrude(statement: str) -> None:
@@ -106,8 +108,8 @@ def nobody_appends_between_head_and_insertion(target: Target) -> Iterator[Violat
             yield Violation("CHN-8", f"another writer could begin before {intruded[0]!r}")
 
 
-@scenario("CHN-3", "CHN-4", profile="chain/v1", where=has_chain)
-def the_head_stands_for_everything_before_it(target: Target) -> Iterator[Violation]:
+@scenario("CHN-3", "CHN-4", claim="chain/v1", where=has_chain)
+def the_head_stands_for_everything_before_it(subject: Subject) -> Iterator[Violation]:
     """Chains that differ anywhere have different heads, wherever a separator may stand."""
     for requirement, one, other in (
         ("CHN-3", [("somebody", "type"), ("b", "type"), ("c", "type")], None),
@@ -116,7 +118,7 @@ def the_head_stands_for_everything_before_it(target: Target) -> Iterator[Violati
     ):
         heads = []
         for rows in (one, other or [("else", "type"), *one[1:]]):
-            with chain_of(target, 0) as chain:
+            with chain_of(subject, 0) as chain:
                 for agent, kind in rows:
                     chain.append(agent, kind)
                 heads.append(chain.head())
@@ -127,10 +129,10 @@ def the_head_stands_for_everything_before_it(target: Target) -> Iterator[Violati
             )
 
 
-@scenario("CHN-5", profile="chain/v1", where=has_chain)
-def every_edit_is_seen(target: Target) -> Iterator[Violation]:
+@scenario("CHN-5", claim="chain/v1", where=has_chain)
+def every_edit_is_seen(subject: Subject) -> Iterator[Violation]:
     """Whichever column of whichever row is changed, verification says so."""
-    with chain_of(target) as chain:
+    with chain_of(subject) as chain:
         head = chain.head()
         for column in COLUMNS:
             edit = f"{column} = CASE typeof({column}) WHEN 'integer' THEN 99 ELSE 'edited' END"
@@ -141,10 +143,10 @@ def every_edit_is_seen(target: Target) -> Iterator[Violation]:
                         yield Violation("CHN-5", f"an edit of {column} in row {sequence} passes")
 
 
-@scenario("CHN-5", profile="chain/v1", where=has_chain)
-def rows_that_go_come_or_change_places_are_seen(target: Target) -> Iterator[Violation]:
+@scenario("CHN-5", claim="chain/v1", where=has_chain)
+def rows_that_go_come_or_change_places_are_seen(subject: Subject) -> Iterator[Violation]:
     """A deletion, also after renumbering; a swap; an insertion; and, against a head, a cut."""
-    with chain_of(target) as chain:
+    with chain_of(subject) as chain:
         head = chain.head()
         for sequence in range(1, ROWS):
             for how, statements in (
@@ -216,10 +218,10 @@ TAMPERINGS = (
 )
 
 
-@scenario("CHN-6", profile="chain/v1", where=has_chain)
-def every_break_is_reported(target: Target) -> Iterator[Violation]:
+@scenario("CHN-6", claim="chain/v1", where=has_chain)
+def every_break_is_reported(subject: Subject) -> Iterator[Violation]:
     """Whatever was done to several rows, each of the places is named."""
-    with chain_of(target, 8) as chain:
+    with chain_of(subject, 8) as chain:
         for tampering in TAMPERINGS:
             with _tampered(chain, *tampering.statements):
                 breaks = chain.verify()
@@ -230,10 +232,10 @@ def every_break_is_reported(target: Target) -> Iterator[Violation]:
                 yield Violation("CHN-6", f"{tampering.words}, and the breaks are: {found}")
 
 
-@scenario("CHN-7", profile="chain/v1", where=has_chain)
-def a_signature_needs_its_key_and_its_place(target: Target) -> Iterator[Violation]:
+@scenario("CHN-7", claim="chain/v1", where=has_chain)
+def a_signature_needs_its_key_and_its_place(subject: Subject) -> Iterator[Violation]:
     """Signed rows hold with the key, not without, and not if the signature is another row's."""
-    with chain_of(target, 2, signed=True) as chain:
+    with chain_of(subject, 2, signed=True) as chain:
         first, second = rows_of(chain.connection)
         moved = sealed(evolve(second, signature=first.signature))
         for words, with_key, rows, holds in (
@@ -248,10 +250,10 @@ def a_signature_needs_its_key_and_its_place(target: Target) -> Iterator[Violatio
                 yield Violation("CHN-7", f"{words}, the breaks are: {found}")
 
 
-@scenario("CHN-7", profile="chain/v1", where=has_chain)
-def a_signature_covers_the_whole_row(target: Target) -> Iterator[Violation]:
+@scenario("CHN-7", claim="chain/v1", where=has_chain)
+def a_signature_covers_the_whole_row(subject: Subject) -> Iterator[Violation]:
     """Whatever is changed in a row, and however well its hash is mended, its signature fails."""
-    with chain_of(target, 2, signed=True) as chain:
+    with chain_of(subject, 2, signed=True) as chain:
         first, second = rows_of(chain.connection)
         for column in ("id", "agent_id", "event_type", "timestamp", "payload_hash", "public_key"):
             value = getattr(second, column)

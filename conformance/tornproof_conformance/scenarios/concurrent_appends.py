@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from tornproof_models.contract.hash_chain import judge_rows
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 
 from tornproof_conformance.scenarios.chain_verification import has_chain, rows_of
 from tornproof_conformance.scenarios.scenario import scenario
@@ -45,16 +45,16 @@ class Contending(Protocol):
         ...
 
 
-def is_in_another_process(target: Target) -> bool:
+def is_in_another_process(subject: Subject) -> bool:
     """Tell whether a chain is an adapter's, in a database that others can write to."""
-    return has_chain(target) and hasattr(target, "command")
+    return has_chain(subject) and hasattr(subject, "command")
 
 
-@scenario("CHN-8", "CHN-1", profile="chain/v1", where=is_in_another_process)
-def a_race_for_the_head_cannot_be_lost(target: Target) -> Iterator[Violation]:
+@scenario("CHN-8", "CHN-1", claim="chain/v1", where=is_in_another_process)
+def a_race_for_the_head_cannot_be_lost(subject: Subject) -> Iterator[Violation]:
     """While another process appends, every event lands, without a number that is taken."""
     for cycles, hold_seconds in PRESSURE:
-        with closing(cast("HasChain", target).open_chain()) as chain:
+        with closing(cast("HasChain", subject).open_chain()) as chain:
             assert isinstance(chain, Contending)
             for number in range(EVENTS):
                 chain.submit(f"agent {number}")

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import grow_payload
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 
 from tornproof_conformance.scenarios.scenario import GROUP_COMMIT, Situation, scenario
 
@@ -20,15 +20,15 @@ class Submitting(Protocol):
         ...
 
 
-def takes_many(target: Target) -> bool:
+def takes_many(subject: Subject) -> bool:
     """Tell whether a target takes records from many at once."""
-    return getattr(target, "takes_many", False) is True
+    return getattr(subject, "takes_many", False) is True
 
 
-@scenario("GRP-1", "GRP-4", profile=GROUP_COMMIT, where=takes_many)
-def each_is_told_its_own_offset(target: Target) -> Iterator[Violation]:
+@scenario("GRP-1", "GRP-4", claim=GROUP_COMMIT, where=takes_many)
+def each_is_told_its_own_offset(subject: Subject) -> Iterator[Violation]:
     """Records that are handed over together are there once each, in order, where it was said."""
-    situation = Situation(target)
+    situation = Situation(subject)
     journal = situation.open(Options(segment_bytes=4096))
     records = []
     for size in (1, 2, 40):

@@ -14,12 +14,12 @@ from attrs import frozen
 from tornproof.filesystem import Filesystem
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import Append, Rotate, Sync
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.readers import following
 from tornproof_models.readers.cleanup_explorer import explore_programs
 from tornproof_models.readers.following import Following, ReaderUnderTest
-from tornproof_models.readers.programs import Clean, Consume, ConsumerStep, ConsumerTarget
+from tornproof_models.readers.programs import Clean, Consume, ConsumerStep, ConsumerSubject
 from tornproof_models.readers.shown import ShowingExplorer
 
 from tornproof_conformance.scenarios.scenario import scenario
@@ -37,7 +37,7 @@ ROTATED: tuple[ConsumerStep, ...] = (Append(5), Rotate(), Append(6))
 CLEANED: tuple[ConsumerStep, ...] = (*ROTATED, Consume(1), Clean())
 
 
-class ReadTarget(ConsumerTarget, Protocol):
+class ReadSubject(ConsumerSubject, Protocol):
     """A target with cursors, cleanup, and readers in other processes."""
 
     def open_reader(self, filesystem: Filesystem, *, durable_only: bool) -> ReaderUnderTest:
@@ -45,34 +45,34 @@ class ReadTarget(ConsumerTarget, Protocol):
         ...
 
 
-def has_cursors(target: Target) -> bool:
+def has_cursors(subject: Subject) -> bool:
     """Tell whether a target has cursors, and can clean up behind them."""
-    return hasattr(target, "open_cursor") and hasattr(target, "positions")
+    return hasattr(subject, "open_cursor") and hasattr(subject, "positions")
 
 
-def has_readers(target: Target) -> bool:
+def has_readers(subject: Subject) -> bool:
     """Tell whether a target has readers as well."""
-    return has_cursors(target) and hasattr(target, "open_reader")
+    return has_cursors(subject) and hasattr(subject, "open_reader")
 
 
 @frozen
 class _Readers:
     """The readers of a target."""
 
-    target: ReadTarget
+    subject: ReadSubject
 
     @property
     def name(self) -> str:
-        return self.target.name
+        return self.subject.name
 
     def open(self, filesystem: Filesystem, *, durable_only: bool) -> ReaderUnderTest:
-        return self.target.open_reader(filesystem, durable_only=durable_only)
+        return self.subject.open_reader(filesystem, durable_only=durable_only)
 
 
 def _begin(
-    target: Target, durability: str, *, durable_only: bool, pieces: bool = True
+    subject: Subject, durability: str, *, durable_only: bool, pieces: bool = True
 ) -> Following:
-    read = cast("ReadTarget", target)
+    read = cast("ReadSubject", subject)
     options = Options(durability=durability)
     return Following.begin(read, _Readers(read), options, durable_only=durable_only, pieces=pieces)
 
@@ -92,54 +92,54 @@ def _story(program: Sequence[ConsumerStep]) -> str:
 
 
 @scenario("SEG-7", "SEG-9", "CUR-1", "CUR-2", "CUR-3", where=has_cursors)
-def cursors_and_cleanup_survive_crashes(target: Target) -> Iterator[Violation]:
+def cursors_and_cleanup_survive_crashes(subject: Subject) -> Iterator[Violation]:
     """Whenever a consumer, a cleaner or the power dies, nothing is lost that a cursor needs."""
-    for profile in CLAIMED:
-        steps = 2 if profile == "process-kill" else 1  # where images are few
-        explored = explore_programs(cast("ConsumerTarget", target), PROFILES[profile], steps)
+    for claim in CLAIMED:
+        steps = 2 if claim == "process-kill" else 1  # where images are few
+        explored = explore_programs(cast("ConsumerSubject", subject), CRASH_MODELS[claim], steps)
         if explored.violations:
-            yield from _told(explored.violations, f"{profile}, {_story(explored.program)}")
+            yield from _told(explored.violations, f"{claim}, {_story(explored.program)}")
             return
 
 
 @scenario("RDR-1", "RDR-2", "RDR-3", "RDR-4", "RDR-5", "RDR-6", where=has_readers)
-def a_reader_follows_a_writer(target: Target) -> Iterator[Violation]:
+def a_reader_follows_a_writer(subject: Subject) -> Iterator[Violation]:
     """Looking between any two disk operations of a writer, a reader sees each record once."""
     for durability, durable_only in product(("immediate", "eventual"), (True, False)):
         for program in (*_programs(), CLEANED):
-            follower = _begin(target, durability, durable_only=durable_only)
+            follower = _begin(subject, durability, durable_only=durable_only)
             if found := following.follow(follower, program):
                 yield from _told(found, f"{durability}, {_story(program)}")
                 return
 
 
 @scenario("RDR-1", "RDR-3", "RDR-4", "RDR-5", where=has_readers)
-def a_writer_may_get_on_during_a_look(target: Target) -> Iterator[Violation]:
+def a_writer_may_get_on_during_a_look(subject: Subject) -> Iterator[Violation]:
     """Rotation and cleanup between any two operations of a look mislead no reader."""
     for (program, since), durable_only in product(((ROTATED, 0), (CLEANED, 4)), (True, False)):
-        follower = _begin(target, "immediate", durable_only=durable_only, pieces=False)
+        follower = _begin(subject, "immediate", durable_only=durable_only, pieces=False)
         if found := following.race(follower, program, since=since):
             yield from _told(found, f"in the middle of a look, {_story(program)}")
             return
 
 
 @scenario("RDR-1", "RDR-3", "RDR-5", where=has_readers)
-def a_reader_outlives_a_writer(target: Target) -> Iterator[Violation]:
+def a_reader_outlives_a_writer(subject: Subject) -> Iterator[Violation]:
     """Wherever a writer is killed, its reader goes on behind the next one."""
     for durable_only in (True, False):
-        follower = _begin(target, "immediate", durable_only=durable_only)
+        follower = _begin(subject, "immediate", durable_only=durable_only)
         if found := following.kill(follower, ROTATED, (Append(4), Sync())):
             yield from _told(found, f"killed during {_story(ROTATED)}")
             return
 
 
 @scenario("RDR-6", "SEG-9", where=has_readers)
-def what_a_reader_has_shown_stays(target: Target) -> Iterator[Violation]:
+def what_a_reader_has_shown_stays(subject: Subject) -> Iterator[Violation]:
     """No crash takes away what a reader of durable records has shown, or gives its place away."""
-    for profile in CLAIMED:
-        explorer = ShowingExplorer(PROFILES[profile])
+    for claim in CLAIMED:
+        explorer = ShowingExplorer(CRASH_MODELS[claim])
         for durability, program in product(("immediate", "eventual"), _programs()):
-            follower = _begin(target, durability, durable_only=True)
+            follower = _begin(subject, durability, durable_only=True)
             if found := explorer.explore(follower, program):
-                yield from _told(found, f"{profile}, {durability}, {_story(program)}")
+                yield from _told(found, f"{claim}, {durability}, {_story(program)}")
                 return

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from blake3 import blake3
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import grow_payload
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 
 from tornproof_conformance.scenarios.scenario import FORMAT, Situation, error_code, scenario
 from tornproof_conformance.vectors.frames import HEADER_BYTES, make_frame
@@ -17,10 +17,10 @@ PAYLOADS = (b"", b"a", b"\0" * 40, grow_payload(100, 1), grow_payload(257, 2))
 FIRST = "0" * 16 + ".wal"
 
 
-@scenario("FRM-1", "FRM-2", "FRM-3", "FRM-7", profile=FORMAT)
-def frames_on_disk(target: Target) -> Iterator[Violation]:
+@scenario("FRM-1", "FRM-2", "FRM-3", "FRM-7", claim=FORMAT)
+def frames_on_disk(subject: Subject) -> Iterator[Violation]:
     """Each frame on disk is length, CRC32C, BLAKE3 and payload, as specified."""
-    situation = Situation(target)
+    situation = Situation(subject)
     journal = situation.open(Options(segment_bytes=1 << 20))
     for payload in PAYLOADS:
         journal.append(payload)
@@ -45,15 +45,15 @@ def frames_on_disk(target: Target) -> Iterator[Violation]:
         yield Violation("FRM-1", f"{len(data) - position} bytes follow the last frame")
 
 
-@scenario("FRM-4", profile=FORMAT)
-def no_flipped_bit_is_returned(target: Target) -> Iterator[Violation]:
+@scenario("FRM-4", claim=FORMAT)
+def no_flipped_bit_is_returned(subject: Subject) -> Iterator[Violation]:
     """A record is not returned if any one bit of its frame has flipped."""
     payload = grow_payload(24, 3)
     frame = make_frame(payload)
     for bit in range(len(frame) * 8):
         damaged = bytearray(frame)
         damaged[bit // 8] ^= 1 << bit % 8
-        journal = Situation.with_files(target, {FIRST: bytes(damaged)}).open()
+        journal = Situation.with_files(subject, {FIRST: bytes(damaged)}).open()
         records = tuple(journal.scan())
         if records:
             message = f"bit {bit % 8} of byte {bit // 8} was flipped, and a record was returned"
@@ -61,12 +61,12 @@ def no_flipped_bit_is_returned(target: Target) -> Iterator[Violation]:
             return
 
 
-@scenario("FRM-5", profile=FORMAT)
-def length_is_checked_before_use(target: Target) -> Iterator[Violation]:
+@scenario("FRM-5", claim=FORMAT)
+def length_is_checked_before_use(subject: Subject) -> Iterator[Violation]:
     """A length beyond the maximum or the file is not believed, nor allocated."""
     for length in (1 << 20, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1):
         frame = struct.pack("<I", length) + make_frame(b"torn")[4:]
-        situation = Situation.with_files(target, {FIRST: make_frame(b"kept") + frame})
+        situation = Situation.with_files(subject, {FIRST: make_frame(b"kept") + frame})
         records = tuple(situation.open().scan())
         if records != ((0, b"kept"),):
             yield Violation("FRM-5", f"a header with length {length} changed what was read")
@@ -75,20 +75,20 @@ def length_is_checked_before_use(target: Target) -> Iterator[Violation]:
             yield Violation("FRM-5", f"a header with length {length} made it read {asked} bytes")
 
 
-@scenario("FRM-6", profile=FORMAT)
-def zeros_are_no_record(target: Target) -> Iterator[Violation]:
+@scenario("FRM-6", claim=FORMAT)
+def zeros_are_no_record(subject: Subject) -> Iterator[Violation]:
     """A run of zero bytes of any length is not a record."""
     for zeros in (1, 39, 40, 80, 512, 4096):
         files = {FIRST: make_frame(b"kept") + bytes(zeros)}
-        records = tuple(Situation.with_files(target, files).open().scan())
+        records = tuple(Situation.with_files(subject, files).open().scan())
         if records != ((0, b"kept"),):
             yield Violation("FRM-6", f"{zeros} zero bytes gave {len(records) - 1} records")
 
 
-@scenario("FRM-8", profile=FORMAT)
-def too_large_is_refused(target: Target) -> Iterator[Violation]:
+@scenario("FRM-8", claim=FORMAT)
+def too_large_is_refused(subject: Subject) -> Iterator[Violation]:
     """A payload above the maximum is refused as too large and changes nothing."""
-    situation = Situation(target)
+    situation = Situation(subject)
     journal = situation.open(Options(max_payload=100))
     journal.append(bytes(100))
     before = situation.files
@@ -103,13 +103,13 @@ def too_large_is_refused(target: Target) -> Iterator[Violation]:
         yield Violation("FRM-8", "after a refused payload the journal holds something else")
 
 
-@scenario("FRM-9", profile=FORMAT)
-def what_decodes_is_canonical(target: Target) -> Iterator[Violation]:
+@scenario("FRM-9", claim=FORMAT)
+def what_decodes_is_canonical(subject: Subject) -> Iterator[Violation]:
     """Whatever is read back encodes to exactly the bytes that were read."""
     one, two = make_frame(b"one"), make_frame(b"two")
     padded = [one + bytes(count) + two for count in range(1, 17)]
     for data in (*padded, bytes(8) + one, make_frame(b"padded\0\0") + one):
-        journal = Situation.with_files(target, {FIRST: data}).open()
+        journal = Situation.with_files(subject, {FIRST: data}).open()
         payloads = [payload for _, payload in journal.scan()]
         if not data.startswith(b"".join(map(make_frame, payloads))):
             yield Violation("FRM-9", "what was read does not encode to the bytes that are there")

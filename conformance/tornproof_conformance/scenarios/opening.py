@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import Append, Rotate, grow_payload
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.faults import Fault, Kind
 from tornproof_models.disk.filesystem import ModelFilesystem
 
@@ -33,13 +33,13 @@ def _three_segments() -> dict[str, bytes]:
     return files
 
 
-@scenario("REC-1", "REC-7", profile=FORMAT)
-def every_cut_keeps_the_longest_prefix(target: Target) -> Iterator[Violation]:
+@scenario("REC-1", "REC-7", claim=FORMAT)
+def every_cut_keeps_the_longest_prefix(subject: Subject) -> Iterator[Violation]:
     """Wherever the last segment is cut, all whole frames before the cut are kept and no more."""
     frames = [make_frame(grow_payload(size, size)) for size in (10, 0, 33)]
     data = b"".join(frames)
     for cut in range(len(data) + 1):
-        journal = Situation.with_files(target, {FIRST: data[:cut]}).open()
+        journal = Situation.with_files(subject, {FIRST: data[:cut]}).open()
         whole, kept = 0, 0
         for frame in frames:
             if whole + len(frame) > cut:
@@ -57,29 +57,29 @@ def every_cut_keeps_the_longest_prefix(target: Target) -> Iterator[Violation]:
 
 
 @scenario("ADP-3")
-def the_same_files_give_the_same_records(target: Target) -> Iterator[Violation]:
+def the_same_files_give_the_same_records(subject: Subject) -> Iterator[Violation]:
     """What a killed process left is recovered three times from the same files, to the same."""
-    situation = Situation(target)
+    situation = Situation(subject)
     journal = situation.open()
     for number in range(5):
         journal.append(grow_payload(100, number))
     situation.filesystem.release_locks()
     image = situation.filesystem.image
-    found = [tuple(Situation.with_image(target, image).open().scan()) for _ in range(3)]
+    found = [tuple(Situation.with_image(subject, image).open().scan()) for _ in range(3)]
     if len(set(found)) > 1:
         counts = ", ".join(str(len(records)) for records in found)
         yield Violation("ADP-3", f"the same files gave {counts} records, and not the same ones")
 
 
-@scenario("REC-5", profile=SEGMENTS)
-def damage_in_a_sealed_segment_is_an_error(target: Target) -> Iterator[Violation]:
+@scenario("REC-5", claim=SEGMENTS)
+def damage_in_a_sealed_segment_is_an_error(subject: Subject) -> Iterator[Violation]:
     """A flipped bit anywhere in a sealed segment is an error, and nothing is changed."""
     files = _three_segments()
     for name in list(files)[:2]:
         for position in range(0, len(files[name]), 7):
             damaged = bytearray(files[name])
             damaged[position] ^= 0x10
-            situation = Situation.with_files(target, files | {name: bytes(damaged)})
+            situation = Situation.with_files(subject, files | {name: bytes(damaged)})
             code = error_code(situation.open)
             if code != "corrupt":
                 message = f"byte {position} of {name} is damaged: open gives {code}, not corrupt"
@@ -90,12 +90,12 @@ def damage_in_a_sealed_segment_is_an_error(target: Target) -> Iterator[Violation
                 return
 
 
-@scenario("REC-6", profile=SEGMENTS)
-def a_missing_segment_is_an_error(target: Target) -> Iterator[Violation]:
+@scenario("REC-6", claim=SEGMENTS)
+def a_missing_segment_is_an_error(subject: Subject) -> Iterator[Violation]:
     """A segment missing between two others is an error, and nothing is changed."""
     files = _three_segments()
     gap = {name: content for name, content in files.items() if name != list(files)[1]}
-    situation = Situation.with_files(target, gap)
+    situation = Situation.with_files(subject, gap)
     code = error_code(situation.open)
     if code != "corrupt":
         yield Violation("REC-6", f"the middle one of three segments is gone: open gives {code}")
@@ -103,19 +103,19 @@ def a_missing_segment_is_an_error(target: Target) -> Iterator[Violation]:
         yield Violation("REC-6", "the middle one of three segments is gone: files changed")
 
 
-@scenario("REC-9", profile=FORMAT, simulated=True)
-def memory_is_bounded_by_a_record(target: Target) -> Iterator[Violation]:
+@scenario("REC-9", claim=FORMAT, simulated=True)
+def memory_is_bounded_by_a_record(subject: Subject) -> Iterator[Violation]:
     """Opening four megabytes of small records reads them in small pieces."""
     frame = make_frame(grow_payload(1000, 1))
-    situation = Situation.with_files(target, {FIRST: frame * (4 << 10)})
+    situation = Situation.with_files(subject, {FIRST: frame * (4 << 10)})
     situation.open(Options(segment_bytes=64 << 20))
     largest = situation.filesystem.largest_read
     if largest > 1 << 20:
         yield Violation("REC-9", f"records of 1,040 bytes were read {largest} bytes at a time")
 
 
-@scenario("REC-10", profile=SEGMENTS)
-def foreign_files_stay(target: Target) -> Iterator[Violation]:
+@scenario("REC-10", claim=SEGMENTS)
+def foreign_files_stay(subject: Subject) -> Iterator[Violation]:
     """Files that are not the journal's are left alone, whatever they are called."""
     foreign = {
         "notes.txt": b"mine",
@@ -125,7 +125,7 @@ def foreign_files_stay(target: Target) -> Iterator[Violation]:
         "0000000000000000.wal.bak": b"a copy",
         "backup.tmp": b"somebody's",
     }
-    situation = Situation.with_files(target, foreign | {FIRST: make_frame(b"kept")})
+    situation = Situation.with_files(subject, foreign | {FIRST: make_frame(b"kept")})
     journal = situation.open()
     journal.append(b"next")
     journal.rotate()
@@ -137,14 +137,14 @@ def foreign_files_stay(target: Target) -> Iterator[Violation]:
 
 
 @scenario("REC-10", simulated=True)
-def no_unfinished_file_stays(target: Target) -> Iterator[Violation]:
+def no_unfinished_file_stays(subject: Subject) -> Iterator[Violation]:
     """After a crash anywhere and a recovery, no file but segments and a watermark is left."""
-    running = run((Append(20), Rotate(), Append(600)), target, Options())
+    running = run((Append(20), Rotate(), Append(600)), subject, Options())
     events = running.filesystem.events
     for point in range(len(events)):
         space = running.images("process-kill", point)
         image = space.builder.build(space.all_kept)
-        situation = Situation(target, ModelFilesystem(image))
+        situation = Situation(subject, ModelFilesystem(image))
         situation.open().close()
         left = [name for name in situation.files.keys() - situation.segments if name != WATERMARK]
         if left:
@@ -152,14 +152,14 @@ def no_unfinished_file_stays(target: Target) -> Iterator[Violation]:
             return
 
 
-@scenario("REC-11", profile=SEGMENTS, simulated=True)
-def a_read_error_is_an_error(target: Target) -> Iterator[Violation]:
+@scenario("REC-11", claim=SEGMENTS, simulated=True)
+def a_read_error_is_an_error(subject: Subject) -> Iterator[Violation]:
     """A disk that cannot be read makes opening fail; it does not make the journal shorter."""
     files = _three_segments()
-    complete = Situation.with_files(target, files)
+    complete = Situation.with_files(subject, files)
     expected = tuple(complete.open().scan())
     for nth in range(1, complete.filesystem.operations + 1):
-        situation = Situation.with_files(target, files)
+        situation = Situation.with_files(subject, files)
         situation.filesystem.fail(nth, Fault.ERROR)
         try:
             found = tuple(situation.open().scan())

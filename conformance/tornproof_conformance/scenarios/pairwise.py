@@ -21,7 +21,7 @@ from tornproof_models.contract.hash_chain import (
     pairwise_hash,
 )
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 
 from tornproof_conformance.scenarios.scenario import scenario
 from tornproof_conformance.subjects.queues import VerifiesPairwise
@@ -30,13 +30,13 @@ PAIRWISE = "chain/pairwise"
 ROWS = 5
 
 
-def verifies_pairwise(target: Target) -> bool:
+def verifies_pairwise(subject: Subject) -> bool:
     """Tell whether a target verifies chains of v0.7."""
-    return isinstance(target, VerifiesPairwise)
+    return isinstance(subject, VerifiesPairwise)
 
 
 def _verified(
-    target: Target, rows: Sequence[PairwiseRow]
+    subject: Subject, rows: Sequence[PairwiseRow]
 ) -> tuple[Sequence[object], Sequence[str], bool]:
     """Return the breaks, the blind spots, and whether the file is as it was."""
     with tempfile.TemporaryDirectory(prefix="tornproof-v07-") as directory:
@@ -49,22 +49,22 @@ def _verified(
                 f"INSERT INTO signed_events VALUES ({values})", [astuple(row) for row in rows]
             )
         before = path.read_bytes()
-        breaks, blind = cast("VerifiesPairwise", target).verify_pairwise(path)
+        breaks, blind = cast("VerifiesPairwise", subject).verify_pairwise(path)
         return breaks, blind, path.read_bytes() == before
 
 
-@scenario("CHN-9", profile=PAIRWISE, where=verifies_pairwise)
-def an_old_chain_is_verified_and_left_as_it_is(target: Target) -> Iterator[Violation]:
+@scenario("CHN-9", claim=PAIRWISE, where=verifies_pairwise)
+def an_old_chain_is_verified_and_left_as_it_is(subject: Subject) -> Iterator[Violation]:
     """One that holds has no breaks, and its file is not touched."""
-    breaks, _, untouched = _verified(target, pairwise_chain(ROWS))
+    breaks, _, untouched = _verified(subject, pairwise_chain(ROWS))
     if breaks:
         yield Violation("CHN-9", f"a chain of v0.7 that holds is said to be broken: {breaks[0]}")
     if not untouched:
         yield Violation("CHN-9", "verifying a chain of v0.7 has changed its file")
 
 
-@scenario("CHN-9", profile=PAIRWISE, where=verifies_pairwise)
-def damage_to_an_old_chain_is_seen(target: Target) -> Iterator[Violation]:
+@scenario("CHN-9", claim=PAIRWISE, where=verifies_pairwise)
+def damage_to_an_old_chain_is_seen(subject: Subject) -> Iterator[Violation]:
     """An edit, a deletion, a swap or a first row that follows something is a break."""
     rows = pairwise_chain(ROWS)
     for words, tampered in (
@@ -79,32 +79,32 @@ def damage_to_an_old_chain_is_seen(target: Target) -> Iterator[Violation]:
         ("a row with a negative number was put in", [*rows, evolve(rows[2], id="x", sequence=-4)]),
         ("row 5 has lost its signature", _with(rows, 5, attest_level="daemon_signed")),
     ):
-        if not _verified(target, tampered)[0]:
+        if not _verified(subject, tampered)[0]:
             yield Violation("CHN-9", f"{words}, in a chain of v0.7, and it is said to hold")
 
 
-@scenario("CHN-10", profile=PAIRWISE, where=verifies_pairwise)
-def a_later_chain_is_verified_and_damage_to_it_seen(target: Target) -> Iterator[Violation]:
+@scenario("CHN-10", claim=PAIRWISE, where=verifies_pairwise)
+def a_later_chain_is_verified_and_damage_to_it_seen(subject: Subject) -> Iterator[Violation]:
     """A chain of v1.0 holds, behind rows of v0.7 too; an edit before its last row is a break."""
     for joined in (0, 1, 3):
         rows = later_chain(ROWS, joined)
         words = f"a chain of {ROWS} rows, of which v0.7 wrote {joined} and v1.0 the others,"
-        breaks, _, untouched = _verified(target, rows)
+        breaks, _, untouched = _verified(subject, rows)
         if breaks:
             yield Violation("CHN-10", f"{words} is whole and said to be broken: {breaks[0]}")
         if not untouched:
             yield Violation("CHN-10", f"verifying {words} has changed its file")
         for number in range(1, ROWS):
-            if not _verified(target, _with(rows, number, agent_id="somebody else"))[0]:
+            if not _verified(subject, _with(rows, number, agent_id="somebody else"))[0]:
                 yield Violation("CHN-10", f"{words} had row {number} edited, and is said to hold")
     rows = later_chain(ROWS)
     rows = _with(rows, ROWS, prev_hash=pairwise_hash(rows[-2]))
-    if not _verified(target, rows)[0]:
+    if not _verified(subject, rows)[0]:
         yield Violation("CHN-10", "a joined link behind length-prefixed ones is said to hold")
 
 
-@scenario("CHN-9", profile=PAIRWISE, where=verifies_pairwise)
-def what_an_old_chain_cannot_show_is_said(target: Target) -> Iterator[Violation]:
+@scenario("CHN-9", claim=PAIRWISE, where=verifies_pairwise)
+def what_an_old_chain_cannot_show_is_said(subject: Subject) -> Iterator[Violation]:
     """A forgery that leaves every link whole passes, so whoever verifies says that it would."""
     rows = pairwise_chain(ROWS)
     forged = _with(rows, 2, agent_id="somebody else")
@@ -114,7 +114,7 @@ def what_an_old_chain_cannot_show_is_said(target: Target) -> Iterator[Violation]
         ("bytes shifted across a separator (H8)", _shifted()),
         ("the last row rewritten", _with(rows, ROWS, agent_id="somebody else")),
     ):
-        breaks, blind, _ = _verified(target, passing)
+        breaks, blind, _ = _verified(subject, passing)
         if breaks:
             yield Violation("CHN-9", f"{words}: no link is broken, and it is said: {breaks[0]}")
         if not blind:

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, Protocol, cast, runtime_checkable
 
-from tornproof_models.contract.delivery import Outcome, Profile
+from tornproof_models.contract.delivery import Mode, Outcome
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.queues import delivery_run
 from tornproof_models.queues.delivery_program import (
@@ -31,7 +31,7 @@ from tornproof_models.queues.delivery_run import MAX_MOVES, Run, run
 from tornproof_conformance.scenarios.scenario import error_code, scenario
 from tornproof_conformance.subjects.queues import HasQueue
 
-DURABLE, VOLATILE = Profile.DURABLE.value, Profile.VOLATILE.value
+DURABLE, VOLATILE = Mode.DURABLE.value, Mode.VOLATILE.value
 
 KILLED: Program = (Submit(), Submit(), Kill())
 """SIGKILL right behind the answer (DRN-3)."""
@@ -46,16 +46,16 @@ UNFLUSHED: Program = (Submit(), Move(9), Watch(), Submit(), Kill(), Submit())
 REJECTED = Arm(Strike(Kind.NO_SUCH_COLUMN, point="insert"))
 
 
-def has_queue(target: Target) -> bool:
+def has_queue(subject: Subject) -> bool:
     """Tell whether a target has a deferred queue in this process, to be moved and struck."""
-    return isinstance(target, HasQueue) and not hasattr(target, "command")
+    return isinstance(subject, HasQueue) and not hasattr(subject, "command")
 
 
-def keeps_hashes(target: Target) -> bool:
+def keeps_hashes(subject: Subject) -> bool:
     """Tell whether a target has a queue whose chain shows the columns of B8."""
-    if not isinstance(target, HasQueue) or not getattr(target, "shows_its_database", True):
+    if not isinstance(subject, HasQueue) or not getattr(subject, "shows_its_database", True):
         return False
-    with _opened(target, Profile.DURABLE) as queue:
+    with _opened(subject, Mode.DURABLE) as queue:
         columns = {row[1] for row in queue.database.look("PRAGMA table_info(signed_events)")}
     return {"payload", "payload_hash"} <= columns
 
@@ -69,17 +69,17 @@ class CountsDeadLetters(Protocol):
         ...
 
 
-def counts_dead_letters(target: Target) -> bool:
+def counts_dead_letters(subject: Subject) -> bool:
     """Tell whether a target has a queue that counts its dead letters."""
-    if not has_queue(target):
+    if not has_queue(subject):
         return False
-    with _opened(target) as queue:
+    with _opened(subject) as queue:
         return isinstance(queue, CountsDeadLetters)
 
 
 @contextmanager
-def _opened(target: Target, profile: Profile = Profile.DURABLE) -> Iterator[delivery_run.Target]:
-    queue = cast("HasQueue", target).open_queue(profile)
+def _opened(subject: Subject, claim: Mode = Mode.DURABLE) -> Iterator[delivery_run.Subject]:
+    queue = cast("HasQueue", subject).open_queue(claim)
     try:
         queue.open()
         yield queue
@@ -88,11 +88,11 @@ def _opened(target: Target, profile: Profile = Profile.DURABLE) -> Iterator[deli
 
 
 @contextmanager
-def _running(target: Target, profile: Profile, program: Program) -> Iterator[Run]:
+def _running(subject: Subject, claim: Mode, program: Program) -> Iterator[Run]:
     """Take the steps of a program, and leave it where it is then."""
-    queue = cast("HasQueue", target).open_queue(profile)
+    queue = cast("HasQueue", subject).open_queue(claim)
     try:
-        running = Run(queue, profile)
+        running = Run(queue, claim)
         running.open()
         for step in program:
             running.take(step)
@@ -102,20 +102,20 @@ def _running(target: Target, profile: Profile, program: Program) -> Iterator[Run
 
 
 def _breaches(
-    target: Target, requirement: str, *programs: Program, profile: Profile = Profile.DURABLE
+    subject: Subject, requirement: str, *programs: Program, claim: Mode = Mode.DURABLE
 ) -> Iterator[Violation]:
     """Run programs that can only fail for one reason, and report it under its own name."""
     for program in programs:
-        queue = cast("HasQueue", target).open_queue(profile)
+        queue = cast("HasQueue", subject).open_queue(claim)
         try:
-            for found in run(program, queue, profile).violations[:1]:
+            for found in run(program, queue, claim).violations[:1]:
                 story = "; ".join(map(str, program))
                 yield Violation(requirement, f"{story}: {found.message}")
         finally:
             queue.database.close()
 
 
-def _land(queue: delivery_run.Target) -> None:
+def _land(queue: delivery_run.Subject) -> None:
     for _ in range(MAX_MOVES):
         if not queue.move():
             return
@@ -124,10 +124,10 @@ def _land(queue: delivery_run.Target) -> None:
 # Events
 
 
-@scenario("EVT-1", profile=DURABLE, where=keeps_hashes)
-def only_a_decision_that_blocks_makes_an_event(target: Target) -> Iterator[Violation]:
+@scenario("EVT-1", claim=DURABLE, where=keeps_hashes)
+def only_a_decision_that_blocks_makes_an_event(subject: Subject) -> Iterator[Violation]:
     """What allows or warns is not admitted and lands nowhere; what escalates lands."""
-    with _opened(target) as queue:
+    with _opened(subject) as queue:
         for kind in ("allow", "warn"):
             more = {} if kind == "allow" else {"rule_id": "R", "reason": "because"}
             outcome = queue.submit({**event_of(1), "decision": {"decision": kind, **more}})
@@ -157,11 +157,11 @@ CANONICAL = (
 """Their RFC 8785 forms, written by hand."""
 
 
-@scenario("EVT-2", "EVT-3", "EVT-4", profile=DURABLE, where=keeps_hashes)
-def an_event_has_one_form(target: Target) -> Iterator[Violation]:
+@scenario("EVT-2", "EVT-3", "EVT-4", claim=DURABLE, where=keeps_hashes)
+def an_event_has_one_form(subject: Subject) -> Iterator[Violation]:
     """The chain keeps the canonical bytes of an event, rule and reason in them, and their hash."""
     for action, canonical in zip(ACTIONS, CANONICAL, strict=True):
-        with _opened(target) as queue:
+        with _opened(subject) as queue:
             queue.submit({**event_of(1), "action": action})
             _land(queue)
             rows = queue.database.look("SELECT payload, payload_hash FROM signed_events")
@@ -176,10 +176,10 @@ def an_event_has_one_form(target: Target) -> Iterator[Violation]:
                 yield Violation("EVT-3", f"the hash of {action} is {rows[0][1]!r}")
 
 
-@scenario("EVT-5", "DRN-2", profile=DURABLE, where=has_queue)
-def what_cannot_be_encoded_is_refused_at_submit(target: Target) -> Iterator[Violation]:
+@scenario("EVT-5", "DRN-2", claim=DURABLE, where=has_queue)
+def what_cannot_be_encoded_is_refused_at_submit(subject: Subject) -> Iterator[Violation]:
     """An agent that is no text is refused at once, and what follows lands."""
-    with _opened(target) as queue:
+    with _opened(subject) as queue:
         outcome = queue.submit({**event_of(1), "agent_id": "\ud800"})
         if outcome is not Outcome.REFUSED:
             yield Violation("EVT-5", f"an event without canonical bytes was {outcome.value}")
@@ -189,28 +189,28 @@ def what_cannot_be_encoded_is_refused_at_submit(target: Target) -> Iterator[Viol
             yield Violation("EVT-5", "the event behind one that cannot be encoded did not land")
 
 
-@scenario("EVT-6", profile=DURABLE, where=has_queue)
-def an_attempt_does_not_change_the_id(target: Target) -> Iterator[Violation]:
+@scenario("EVT-6", claim=DURABLE, where=has_queue)
+def an_attempt_does_not_change_the_id(subject: Subject) -> Iterator[Violation]:
     """After lost races, a restart and a replay, an event has the id of its admission."""
     race = Arm(Strike(Kind.RACE, point="insert"))
-    yield from _breaches(target, "EVT-6", (race, Submit(), Move(9), Kill(), Move(9)))
+    yield from _breaches(subject, "EVT-6", (race, Submit(), Move(9), Kill(), Move(9)))
 
 
 # Admission and landing
 
 
-@scenario("DRN-3", profile=DURABLE, where=has_queue)
-def what_is_admitted_survives(target: Target) -> Iterator[Violation]:
+@scenario("DRN-3", claim=DURABLE, where=has_queue)
+def what_is_admitted_survives(subject: Subject) -> Iterator[Violation]:
     """After a kill or a power cut right behind the answer, the event lands."""
     cuts = [(Submit(), Submit(), Kill(power)) for power in range(8)]
-    yield from _breaches(target, "DRN-3", KILLED, *cuts)
+    yield from _breaches(subject, "DRN-3", KILLED, *cuts)
 
 
-@scenario("DRN-7", profile=DURABLE, where=has_queue)
-def an_ambiguous_commit_is_looked_into(target: Target) -> Iterator[Violation]:
+@scenario("DRN-7", claim=DURABLE, where=has_queue)
+def an_ambiguous_commit_is_looked_into(subject: Subject) -> Iterator[Violation]:
     """A COMMIT that reports an error, committed or not, leaves the event in one place."""
     yield from _breaches(
-        target,
+        subject,
         "DRN-7",
         *(
             (*dead, Arm(Strike(kind, when, "commit")), Submit(), Move(9))
@@ -221,13 +221,13 @@ def an_ambiguous_commit_is_looked_into(target: Target) -> Iterator[Violation]:
     )
 
 
-@scenario("DRN-10", profile=DURABLE, where=has_queue)
-def what_the_dead_letters_refuse_stays(target: Target) -> Iterator[Violation]:
+@scenario("DRN-10", claim=DURABLE, where=has_queue)
+def what_the_dead_letters_refuse_stays(subject: Subject) -> Iterator[Violation]:
     """The event is not dropped, and those behind it wait."""
     refused = Arm(Strike(Kind.NO_SUCH_COLUMN, point="dead letter", times=50))
     program = (REJECTED, refused, Submit(), Move(4), Submit(), Move(20))
-    with _running(target, Profile.DURABLE, program) as running:
-        state = running.target.look().state
+    with _running(subject, Mode.DURABLE, program) as running:
+        state = running.subject.look().state
         if state.chain or state.dead_letters:
             yield Violation("DRN-10", "an event got past one that could not be landed")
         running.settle()
@@ -235,11 +235,11 @@ def what_the_dead_letters_refuse_stays(target: Target) -> Iterator[Violation]:
             yield Violation("DRN-10", found.message)
 
 
-@scenario("DRN-14", profile=DURABLE, where=counts_dead_letters)
-def dead_letters_are_counted_or_it_is_an_error(target: Target) -> Iterator[Violation]:
+@scenario("DRN-14", claim=DURABLE, where=counts_dead_letters)
+def dead_letters_are_counted_or_it_is_an_error(subject: Subject) -> Iterator[Violation]:
     """The count follows what others do, and failing to count is never a count of 0."""
-    with _running(target, Profile.DURABLE, (REJECTED, Submit(), Move(9))) as running:
-        queue = running.target
+    with _running(subject, Mode.DURABLE, (REJECTED, Submit(), Move(9))) as running:
+        queue = running.subject
         assert isinstance(queue, CountsDeadLetters)
         if queue.count_dead_letters() != 1:
             yield Violation("DRN-14", f"one dead letter counts as {queue.count_dead_letters()}")
@@ -252,33 +252,33 @@ def dead_letters_are_counted_or_it_is_an_error(target: Target) -> Iterator[Viola
             yield Violation("DRN-14", f"without its table, counting dead letters is a {code}")
 
 
-@scenario("DRN-16", profile=DURABLE, where=has_queue)
-def the_next_process_begins_with_what_was_left(target: Target) -> Iterator[Violation]:
+@scenario("DRN-16", claim=DURABLE, where=has_queue)
+def the_next_process_begins_with_what_was_left(subject: Subject) -> Iterator[Violation]:
     """What is submitted after a restart lands behind what was in the spool."""
-    with _running(target, Profile.DURABLE, RESTARTED) as running:
-        order = [row.event_id for row in running.target.look().state.chain]
+    with _running(subject, Mode.DURABLE, RESTARTED) as running:
+        order = [row.event_id for row in running.subject.look().state.chain]
         if order != ["e1", "e2", "e3"]:
             yield Violation("DRN-16", f"after a restart the chain is {order}")
 
 
-def keeps_hashes_here(target: Target) -> bool:
+def keeps_hashes_here(subject: Subject) -> bool:
     """Tell whether such a queue is in this process."""
-    return has_queue(target) and keeps_hashes(target)
+    return has_queue(subject) and keeps_hashes(subject)
 
 
-@scenario("DRN-18", profile=VOLATILE, where=keeps_hashes_here)
-def without_a_spool_a_crash_takes_what_had_not_landed(target: Target) -> Iterator[Violation]:
-    """The volatile profile loses the buffer and nothing else, and counts what a panic takes."""
+@scenario("DRN-18", claim=VOLATILE, where=keeps_hashes_here)
+def without_a_spool_a_crash_takes_what_had_not_landed(subject: Subject) -> Iterator[Violation]:
+    """The volatile mode loses the buffer and nothing else, and counts what a panic takes."""
     panics = Arm(Strike(Kind.PANIC, point="begin", times=9))
     yield from _breaches(
-        target,
+        subject,
         "DRN-18",
         UNDISTURBED,
         UNFLUSHED,
         (Submit(), Move(9), panics, Submit(), Submit(), Move(30)),
-        profile=Profile.VOLATILE,
+        claim=Mode.VOLATILE,
     )
-    with _running(target, Profile.VOLATILE, (panics, Submit(), Submit(), Move(30))) as running:
-        counters = running.target.look().state.counters
+    with _running(subject, Mode.VOLATILE, (panics, Submit(), Submit(), Move(30))) as running:
+        counters = running.subject.look().state.counters
         if counters is None or counters.lost != 2:
             yield Violation("DRN-18", f"a drainer that gave up on two events counts {counters}")

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 from tornproof_models.contract.journal import Record, Violation
 from tornproof_models.crash.program import grow_payload
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.filesystem import ModelFilesystem
 
 from tornproof_conformance.scenarios.scenario import READER, Situation, error_code, scenario
@@ -31,7 +31,7 @@ class Reader(Protocol):
         ...
 
 
-class ReadTarget(Protocol):
+class ReadSubject(Protocol):
     """A target with readers."""
 
     def open_reader(self, filesystem: ModelFilesystem, *, durable_only: bool) -> Reader:
@@ -39,20 +39,20 @@ class ReadTarget(Protocol):
         ...
 
 
-def has_readers(target: Target) -> bool:
+def has_readers(subject: Subject) -> bool:
     """Tell whether a target has readers."""
-    return hasattr(target, "open_reader")
+    return hasattr(subject, "open_reader")
 
 
 def _reader(situation: Situation) -> Reader:
-    target = cast("ReadTarget", situation.target)
-    return target.open_reader(situation.filesystem, durable_only=True)
+    subject = cast("ReadSubject", situation.subject)
+    return subject.open_reader(situation.filesystem, durable_only=True)
 
 
-@scenario("RDR-1", "RDR-5", profile=READER, where=has_readers)
-def a_reader_keeps_up(target: Target) -> Iterator[Violation]:
+@scenario("RDR-1", "RDR-5", claim=READER, where=has_readers)
+def a_reader_keeps_up(subject: Subject) -> Iterator[Violation]:
     """A reader that was there first sees each record once, in order, across rotations."""
-    situation = Situation(target)
+    situation = Situation(subject)
     journal = situation.open(Options(segment_bytes=256))
     reader = _reader(situation)
     written: list[Record] = []
@@ -76,10 +76,10 @@ def _behind(seen: list[Record]) -> int | None:
     return offset + len(make_frame(payload))
 
 
-@scenario("RDR-2", profile=READER, where=has_readers)
-def a_reader_leaves_no_trace(target: Target) -> Iterator[Violation]:
+@scenario("RDR-2", claim=READER, where=has_readers)
+def a_reader_leaves_no_trace(subject: Subject) -> Iterator[Violation]:
     """Opening, reading and scanning change no file."""
-    situation = Situation(target)
+    situation = Situation(subject)
     journal = situation.open()
     offset = journal.append(b"there")
     before = situation.files
@@ -90,12 +90,12 @@ def a_reader_leaves_no_trace(target: Target) -> Iterator[Violation]:
         yield Violation("RDR-2", "the files are not what they were before a reader came")
 
 
-@scenario("RDR-3", profile=READER, where=has_readers)
-def the_tail_is_not_yet(target: Target) -> Iterator[Violation]:
+@scenario("RDR-3", claim=READER, where=has_readers)
+def the_tail_is_not_yet(subject: Subject) -> Iterator[Violation]:
     """What is not there, or not whole, is beyond the end, and no record and no damage."""
     whole, torn = make_frame(b"whole"), make_frame(b"torn record")
     for cut in (0, 1, 39, 40, len(torn) - 1):
-        situation = Situation.with_files(target, {FIRST: whole + torn[:cut]})
+        situation = Situation.with_files(subject, {FIRST: whole + torn[:cut]})
         reader = _reader(situation)
         found = list(reader.scan())
         if found != [(0, b"whole")]:
@@ -108,10 +108,10 @@ def the_tail_is_not_yet(target: Target) -> Iterator[Violation]:
             return
 
 
-@scenario("RDR-4", profile=READER, where=has_readers)
-def a_reader_is_told_what_is_gone(target: Target) -> Iterator[Violation]:
+@scenario("RDR-4", claim=READER, where=has_readers)
+def a_reader_is_told_what_is_gone(subject: Subject) -> Iterator[Violation]:
     """Below the first segment lies what cleanup has removed, and a reader says so."""
-    situation = Situation.with_files(target, {f"{1000:016x}.wal": make_frame(b"first kept")})
+    situation = Situation.with_files(subject, {f"{1000:016x}.wal": make_frame(b"first kept")})
     code = error_code(_reader(situation).read, 0)
     if code != "trimmed":
         yield Violation("RDR-4", f"reading at 0 where 1000 is the first gives {code}, not trimmed")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from attrs import Factory, field, frozen
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Target, new_disk
+from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Subject, new_disk
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 
@@ -15,32 +15,32 @@ CORE, FORMAT, SEGMENTS, READER, GROUP_COMMIT, WATERMARK = (
     f"journal/{name}"
     for name in ("core", "format-v2", "segments", "reader", "group-commit", "watermark")
 )
-"""Profiles of the adapter protocol."""
+"""Claims of the adapter protocol."""
 
 
 @frozen
 class Situation:
     """A target, and the disk on which it is put to the test."""
 
-    target: Target
+    subject: Subject
     filesystem: ModelFilesystem = field(
-        default=Factory(lambda self: new_disk(self.target), takes_self=True)
+        default=Factory(lambda self: new_disk(self.subject), takes_self=True)
     )
 
     @classmethod
-    def with_files(cls, target: Target, files: Mapping[str, bytes]) -> "Situation":
+    def with_files(cls, subject: Subject, files: Mapping[str, bytes]) -> "Situation":
         """Begin with a journal directory that holds these files."""
         paths = {f"{DIRECTORY}/{name}": content for name, content in files.items()}
-        return cls.with_image(target, Image(paths, frozenset({DIRECTORY})))
+        return cls.with_image(subject, Image(paths, frozenset({DIRECTORY})))
 
     @classmethod
-    def with_image(cls, target: Target, image: Image) -> "Situation":
+    def with_image(cls, subject: Subject, image: Image) -> "Situation":
         """Begin with what a crash left."""
-        return cls(target, new_disk(target, image))
+        return cls(subject, new_disk(subject, image))
 
     def open(self, options: Options | None = None) -> JournalUnderTest:
         """Open the journal."""
-        return self.target.open(self.filesystem, options or Options())
+        return self.subject.open(self.filesystem, options or Options())
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -55,15 +55,15 @@ class Situation:
         return {name: content for name, content in self.files.items() if name.endswith(".wal")}
 
 
-def claims(target: Target, profile: str) -> bool:
-    """Tell whether a target claims a profile; what runs in this process claims them all."""
-    claimed = getattr(target, "claims", None)
-    return claimed is None or profile in claimed
+def claims(subject: Subject, claim: str) -> bool:
+    """Tell whether a target claims a claim; what runs in this process claims them all."""
+    claimed = getattr(subject, "claims", None)
+    return claimed is None or claim in claimed
 
 
-def is_simulated(target: Target) -> bool:
+def is_simulated(subject: Subject) -> bool:
     """Tell whether a target works on a simulated disk, and not on one of its own."""
-    return not hasattr(target, "new_disk")
+    return not hasattr(subject, "new_disk")
 
 
 @frozen
@@ -71,7 +71,7 @@ class Scenario:
     """
     A named situation, the requirements it concerns, and the rule in one sentence.
 
-    `profile` is what a target must claim to be put into it; what runs in this
+    `claim` is what a target must claim to be put into it; what runs in this
     process claims everything.  A situation on a `simulated` disk needs faults, or a
     trace of what was done, which an adapter's directory does not have.
     """
@@ -79,22 +79,22 @@ class Scenario:
     name: str
     requirements: tuple[str, ...]
     rule: str
-    _play: Callable[[Target], Iterator[Violation]]
-    profile: str = CORE
+    _play: Callable[[Subject], Iterator[Violation]]
+    claim: str = CORE
     simulated: bool = False
-    _where: Callable[[Target], bool] | None = None
+    _where: Callable[[Subject], bool] | None = None
 
-    def applies(self, target: Target) -> bool:
+    def applies(self, subject: Subject) -> bool:
         """Tell whether the target has what the scenario is about."""
-        if not claims(target, self.profile) or (self.simulated and not is_simulated(target)):
+        if not claims(subject, self.claim) or (self.simulated and not is_simulated(subject)):
             return False
-        return self._where is None or self._where(target)
+        return self._where is None or self._where(subject)
 
-    def judge(self, target: Target) -> list[Violation]:
+    def judge(self, subject: Subject) -> list[Violation]:
         """Play the scenario; a target that raises where it must not is in the wrong, too."""
         found: list[Violation] = []
         try:
-            found += self._play(target)
+            found += self._play(subject)
         except Exception as error:
             message = f"{self.rule} Instead: {type(error).__name__}: {error}"
             found.append(Violation(self.requirements[0], message))
@@ -103,21 +103,21 @@ class Scenario:
 
 def scenario(
     *requirements: str,
-    profile: str = CORE,
+    claim: str = CORE,
     simulated: bool = False,
-    where: Callable[[Target], bool] | None = None,
-) -> Callable[[Callable[[Target], Iterator[Violation]]], Scenario]:
+    where: Callable[[Subject], bool] | None = None,
+) -> Callable[[Callable[[Subject], Iterator[Violation]]], Scenario]:
     """
     Make a scenario out of a generator function; its docstring is the rule.
 
     `where` says for which targets it means anything, if not for all.
     """
 
-    def make(play: Callable[[Target], Iterator[Violation]]) -> Scenario:
+    def make(play: Callable[[Subject], Iterator[Violation]]) -> Scenario:
         assert play.__doc__ is not None
         rule = " ".join(play.__doc__.split())
         name = play.__name__.replace("_", "-")
-        return Scenario(name, requirements, rule, play, profile, simulated, where)
+        return Scenario(name, requirements, rule, play, claim, simulated, where)
 
     return make
 

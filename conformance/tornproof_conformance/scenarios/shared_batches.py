@@ -17,7 +17,7 @@ from tornproof.errors import Closed, TornproofError
 from tornproof.filesystem import Filesystem
 from tornproof_models.contract.journal import Record, Violation
 from tornproof_models.crash.program import grow_payload
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 
 from tornproof_conformance.scenarios.scenario import GROUP_COMMIT, Situation, error_code, scenario
 from tornproof_conformance.subjects.group_commits import PATIENCE, Group, HasGroups, HeldDisk
@@ -26,18 +26,18 @@ ROOM = 1000
 """More than any batch or queue of these scenarios needs."""
 
 
-def has_groups(target: Target) -> bool:
+def has_groups(subject: Subject) -> bool:
     """Tell whether a target has a group commit with threads in this process."""
-    return isinstance(target, HasGroups)
+    return isinstance(subject, HasGroups)
 
 
 @contextmanager
 def _group(
-    target: Target, *, max_records: int = ROOM, queue_records: int = ROOM, block: bool = True
+    subject: Subject, *, max_records: int = ROOM, queue_records: int = ROOM, block: bool = True
 ) -> Iterator[tuple[Group, HeldDisk]]:
     """Open a group commit whose first record is durable; let it go in the end."""
-    disk = HeldDisk(Situation(target).filesystem)
-    group = cast("HasGroups", target).open_group(
+    disk = HeldDisk(Situation(subject).filesystem)
+    group = cast("HasGroups", subject).open_group(
         cast("Filesystem", disk), max_records=max_records, queue_records=queue_records, block=block
     )
     try:
@@ -57,10 +57,10 @@ def _under_way(group: Group, disk: HeldDisk, payload: bytes = b"under way") -> "
     return future
 
 
-def _kept(target: Target, disk: HeldDisk) -> list[bytes]:
+def _kept(subject: Subject, disk: HeldDisk) -> list[bytes]:
     """Return the payloads that the next process finds."""
     disk.disk.release_locks()
-    return [payload for _, payload in target.open(disk.disk, Options()).scan()]
+    return [payload for _, payload in subject.open(disk.disk, Options()).scan()]
 
 
 def _told(future: "Future[int]") -> str:
@@ -76,10 +76,10 @@ def _refused(group: Group) -> str:
 # In this process
 
 
-@scenario("GRP-1", "GRP-2", profile=GROUP_COMMIT, where=has_groups)
-def nobody_is_told_before_a_sync_covers_it(target: Target) -> Iterator[Violation]:
+@scenario("GRP-1", "GRP-2", claim=GROUP_COMMIT, where=has_groups)
+def nobody_is_told_before_a_sync_covers_it(subject: Subject) -> Iterator[Violation]:
     """During a sync nobody is told; those who come meanwhile share the next one."""
-    with _group(target) as (group, disk):
+    with _group(subject) as (group, disk):
         early = _under_way(group, disk, b"early")
         late = [group.append(grow_payload(20, number)) for number in range(20)]
         if early.done():
@@ -96,10 +96,10 @@ def nobody_is_told_before_a_sync_covers_it(target: Target) -> Iterator[Violation
             yield Violation("GRP-2", message)
 
 
-@scenario("GRP-3", profile=GROUP_COMMIT, where=has_groups)
-def a_failed_sync_fails_everybody(target: Target) -> Iterator[Violation]:
+@scenario("GRP-3", claim=GROUP_COMMIT, where=has_groups)
+def a_failed_sync_fails_everybody(subject: Subject) -> Iterator[Violation]:
     """Those in the batch, those behind it and those who come later are all told."""
-    with _group(target) as (group, disk):
+    with _group(subject) as (group, disk):
         struck = [_under_way(group, disk, b"struck")]
         struck += [group.append(b"behind"), group.append(b"further behind")]
         disk.failing = True
@@ -114,10 +114,10 @@ def a_failed_sync_fails_everybody(target: Target) -> Iterator[Violation]:
             yield Violation("GRP-3", f"a record that came later is told {code}, not poisoned")
 
 
-@scenario("GRP-5", profile=GROUP_COMMIT, where=has_groups)
-def a_batch_and_a_queue_are_bounded(target: Target) -> Iterator[Violation]:
+@scenario("GRP-5", claim=GROUP_COMMIT, where=has_groups)
+def a_batch_and_a_queue_are_bounded(subject: Subject) -> Iterator[Violation]:
     """Five records in batches of two take three syncs, and a full queue says so."""
-    with _group(target, max_records=2) as (group, disk):
+    with _group(subject, max_records=2) as (group, disk):
         futures = [_under_way(group, disk)]
         futures += [group.append(b"one of five") for _ in range(5)]
         disk.let_go()
@@ -126,7 +126,7 @@ def a_batch_and_a_queue_are_bounded(target: Target) -> Iterator[Violation]:
         if disk.syncs < 4:
             message = f"5 records in batches of 2 at most took {disk.syncs - 1} syncs"
             yield Violation("GRP-5", message)
-    with _group(target, queue_records=3, block=False) as (group, disk):
+    with _group(subject, queue_records=3, block=False) as (group, disk):
         taken = [_under_way(group, disk)]
         taken += [group.append(b"waits"), group.append(b"waits, too")]
         code = error_code(group.append, b"one too many")
@@ -137,10 +137,10 @@ def a_batch_and_a_queue_are_bounded(target: Target) -> Iterator[Violation]:
             future.result(PATIENCE)
 
 
-@scenario("GRP-6", profile=GROUP_COMMIT, where=has_groups)
-def who_cancels_takes_nobody_along(target: Target) -> Iterator[Violation]:
+@scenario("GRP-6", claim=GROUP_COMMIT, where=has_groups)
+def who_cancels_takes_nobody_along(subject: Subject) -> Iterator[Violation]:
     """A waiter leaves the queue, another a sync under way; the others are told, and are there."""
-    with _group(target) as (group, disk):
+    with _group(subject) as (group, disk):
         leaving = [_under_way(group, disk)]
         before, gone, after = (group.append(each) for each in (b"before", b"gone", b"after"))
         leaving.append(gone)
@@ -151,7 +151,7 @@ def who_cancels_takes_nobody_along(target: Target) -> Iterator[Violation]:
         if not all(each.startswith("success") for each in told):
             yield Violation("GRP-6", f"neighbours of one who cancelled are told {', '.join(told)}")
         group.close()
-        kept = _kept(target, disk)
+        kept = _kept(subject, disk)
         if [each for each in kept if each not in (b"under way", b"gone")] != [
             b"first",
             b"before",
@@ -160,10 +160,10 @@ def who_cancels_takes_nobody_along(target: Target) -> Iterator[Violation]:
             yield Violation("GRP-6", f"two have cancelled, and then there is {kept}")
 
 
-@scenario("GRP-7", profile=GROUP_COMMIT, where=has_groups)
-def closing_tells_everybody(target: Target) -> Iterator[Violation]:
+@scenario("GRP-7", claim=GROUP_COMMIT, where=has_groups)
+def closing_tells_everybody(subject: Subject) -> Iterator[Violation]:
     """Whoever waits when the owner closes is told, its record is there; what is late is refused."""
-    with _group(target) as (group, disk):
+    with _group(subject) as (group, disk):
         waiting = [_under_way(group, disk)]
         waiting += [group.append(b"waits"), group.append(b"waits, too")]
         closing = threading.Thread(target=group.close, daemon=True)
@@ -175,7 +175,7 @@ def closing_tells_everybody(target: Target) -> Iterator[Violation]:
             yield Violation("GRP-7", f"those who waited at the close are told {', '.join(told)}")
         if (code := _refused(group)) != Closed.code:
             yield Violation("GRP-7", f"a record after the close gives {code}, not closed")
-        if (kept := _kept(target, disk)) != [b"first", b"under way", b"waits", b"waits, too"]:
+        if (kept := _kept(subject, disk)) != [b"first", b"under way", b"waits", b"waits, too"]:
             yield Violation("GRP-7", f"after the close there is {kept}")
 
 
@@ -208,24 +208,24 @@ class _Local:
         self.group.close()
 
 
-def takes_together(target: Target) -> bool:
+def takes_together(subject: Subject) -> bool:
     """Tell whether records can be handed over to a target at the same time."""
-    return has_groups(target) or getattr(target, "takes_many", False)
+    return has_groups(subject) or getattr(subject, "takes_many", False)
 
 
 def _together(situation: Situation) -> Together:
-    if not isinstance(situation.target, HasGroups):
+    if not isinstance(situation.subject, HasGroups):
         return cast("Together", situation.open(Options(segment_bytes=1 << 20)))
     disk = cast("Filesystem", situation.filesystem)
     return _Local(
-        situation.target.open_group(disk, max_records=100, queue_records=ROOM, block=True)
+        situation.subject.open_group(disk, max_records=100, queue_records=ROOM, block=True)
     )
 
 
-@scenario("GRP-5", profile=GROUP_COMMIT, where=takes_together)
-def a_crowd_is_answered_and_so_is_a_lone_record(target: Target) -> Iterator[Violation]:
+@scenario("GRP-5", claim=GROUP_COMMIT, where=takes_together)
+def a_crowd_is_answered_and_so_is_a_lone_record(subject: Subject) -> Iterator[Violation]:
     """Two thousand at once are all told their places, and one alone waits for no company."""
-    situation = Situation(target)
+    situation = Situation(subject)
     journal = _together(situation)
     records: list[Record] = []
     for size in (2000, 1):
@@ -237,10 +237,10 @@ def a_crowd_is_answered_and_so_is_a_lone_record(target: Target) -> Iterator[Viol
         yield Violation("GRP-5", f"of {len(records)} records not all are where it was said")
 
 
-@scenario("GRP-7", profile=GROUP_COMMIT, where=takes_together)
-def what_comes_after_a_close_is_refused(target: Target) -> Iterator[Violation]:
+@scenario("GRP-7", claim=GROUP_COMMIT, where=takes_together)
+def what_comes_after_a_close_is_refused(subject: Subject) -> Iterator[Violation]:
     """What was handed over before a close is there afterwards, and what comes later is refused."""
-    situation = Situation(target)
+    situation = Situation(subject)
     journal = _together(situation)
     payloads = [grow_payload(30, number) for number in range(8)]
     records = list(zip(journal.submit(payloads), payloads, strict=True))

@@ -11,10 +11,10 @@ from typing import Protocol, cast, runtime_checkable
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from tornproof_models.contract.delivery import Outcome, Profile
+from tornproof_models.contract.delivery import Mode, Outcome
 from tornproof_models.contract.hash_chain import dead_letter_content
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 from tornproof_models.database_faults import Kind, Strike
 from tornproof_models.queues import delivery_run
 from tornproof_models.queues.delivery_program import event_of
@@ -22,7 +22,7 @@ from tornproof_models.queues.delivery_run import MAX_MOVES
 
 from tornproof_conformance.scenarios.scenario import error_code, scenario
 
-DURABLE = Profile.DURABLE.value
+DURABLE = Mode.DURABLE.value
 QUOTA_BYTES = 700
 """A spool of two or three small events."""
 
@@ -32,7 +32,7 @@ LETTER = (
 )
 
 
-class EquippedQueue(delivery_run.Target, Protocol):
+class EquippedQueue(delivery_run.Subject, Protocol):
     """A queue with a key and a quota."""
 
     @property
@@ -58,31 +58,31 @@ class HasEquippedQueue(Protocol):
     """A target whose queue can be given a key and a quota."""
 
     def open_equipped_queue(self, *, quota_bytes: int | None) -> EquippedQueue:
-        """Make such a queue, in the durable profile."""
+        """Make such a queue, in the durable mode."""
         ...
 
 
-def has_equipped_queue(target: Target) -> bool:
+def has_equipped_queue(subject: Subject) -> bool:
     """Tell whether a target has such a queue."""
-    return isinstance(target, HasEquippedQueue)
+    return isinstance(subject, HasEquippedQueue)
 
 
-def _made(target: Target, quota_bytes: int | None = None) -> EquippedQueue:
-    queue = cast("HasEquippedQueue", target).open_equipped_queue(quota_bytes=quota_bytes)
+def _made(subject: Subject, quota_bytes: int | None = None) -> EquippedQueue:
+    queue = cast("HasEquippedQueue", subject).open_equipped_queue(quota_bytes=quota_bytes)
     queue.open()
     return queue
 
 
-def _land(queue: delivery_run.Target) -> None:
+def _land(queue: delivery_run.Subject) -> None:
     for _ in range(MAX_MOVES):
         if not queue.move():
             return
 
 
-@scenario("DRN-19", profile=DURABLE, where=has_equipped_queue)
-def a_dead_letter_is_signed(target: Target) -> Iterator[Violation]:
+@scenario("DRN-19", claim=DURABLE, where=has_equipped_queue)
+def a_dead_letter_is_signed(subject: Subject) -> Iterator[Violation]:
     """With the key of the rows, over the letter's own columns, the reason among them."""
-    queue = _made(target)
+    queue = _made(subject)
     with closing(queue.database):
         queue.database.plan.strikes.append(Strike(Kind.NO_SUCH_COLUMN, point="insert"))
         queue.submit(event_of(1))
@@ -101,10 +101,10 @@ def a_dead_letter_is_signed(target: Target) -> Iterator[Violation]:
                 )
 
 
-@scenario("DRN-20", profile=DURABLE, where=has_equipped_queue)
-def what_a_quota_turns_away_is_written_down(target: Target) -> Iterator[Violation]:
+@scenario("DRN-20", claim=DURABLE, where=has_equipped_queue)
+def what_a_quota_turns_away_is_written_down(subject: Subject) -> Iterator[Violation]:
     """Above its quota a spool refuses, and after a power cut one still knows how often it did."""
-    queue = _made(target, QUOTA_BYTES)
+    queue = _made(subject, QUOTA_BYTES)
     with closing(queue.database):
         outcomes = [queue.submit(event_of(number)) for number in range(1, 9)]
         refused = outcomes.count(Outcome.REFUSED)
@@ -122,10 +122,10 @@ def what_a_quota_turns_away_is_written_down(target: Target) -> Iterator[Violatio
             yield Violation("DRN-20", "a spool whose events have landed is still full")
 
 
-@scenario("DRN-21", profile=DURABLE, where=has_equipped_queue)
-def the_spool_of_another_database_is_refused(target: Target) -> Iterator[Violation]:
+@scenario("DRN-21", claim=DURABLE, where=has_equipped_queue)
+def the_spool_of_another_database_is_refused(subject: Subject) -> Iterator[Violation]:
     """Its events stay where they are, and no byte of it is changed."""
-    queue = _made(target)
+    queue = _made(subject)
     with closing(queue.database):
         queue.submit(event_of(1))
         queue.kill(None)

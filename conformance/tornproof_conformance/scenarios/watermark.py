@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from tornproof_models.contract.journal import Record, Violation
 from tornproof_models.crash.program import grow_payload
-from tornproof_models.crash.subject import DIRECTORY, Target
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.crash.subject import DIRECTORY, Subject
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import Image
 
@@ -21,9 +21,9 @@ from tornproof_conformance.vectors.frames import make_frame
 FILE = "watermark"
 
 
-def keeps_a_watermark(target: Target) -> bool:
+def keeps_a_watermark(subject: Subject) -> bool:
     """Tell whether a target has made a watermark by the time it has closed a journal."""
-    situation = Situation(target)
+    situation = Situation(subject)
     try:
         _write_and_close(situation)
     except Exception:
@@ -48,7 +48,7 @@ def _damaged(situation: Situation, name: str, content: bytes | None) -> Situatio
     files = situation.files | ({name: content} if content is not None else {})
     if content is None:
         del files[name]
-    return Situation.with_files(situation.target, files)
+    return Situation.with_files(situation.subject, files)
 
 
 def _flips(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -58,10 +58,10 @@ def _flips(data: bytes) -> Iterator[tuple[int, bytes]]:
         yield position, bytes(damaged)
 
 
-@scenario("REC-12", "REC-5", profile=WATERMARK, where=keeps_a_watermark)
-def damage_below_the_watermark_is_an_error(target: Target) -> Iterator[Violation]:
+@scenario("REC-12", "REC-5", claim=WATERMARK, where=keeps_a_watermark)
+def damage_below_the_watermark_is_an_error(subject: Subject) -> Iterator[Violation]:
     """A flipped bit below the watermark is an error in the last segment too; nothing changes."""
-    situation = Situation(target)
+    situation = Situation(subject)
     _write_and_close(situation)
     (name,) = situation.segments
     for position, data in _flips(situation.segments[name]):
@@ -77,10 +77,10 @@ def damage_below_the_watermark_is_an_error(target: Target) -> Iterator[Violation
             return
 
 
-@scenario("REC-12", profile=WATERMARK, where=keeps_a_watermark)
-def what_the_watermark_covers_must_be_there(target: Target) -> Iterator[Violation]:
+@scenario("REC-12", claim=WATERMARK, where=keeps_a_watermark)
+def what_the_watermark_covers_must_be_there(subject: Subject) -> Iterator[Violation]:
     """A last segment that was shortened or removed is an error, and nothing changes."""
-    situation = Situation(target)
+    situation = Situation(subject)
     records = _write_and_close(situation)
     (name,) = situation.segments
     data = situation.segments[name]
@@ -99,10 +99,10 @@ def what_the_watermark_covers_must_be_there(target: Target) -> Iterator[Violatio
             yield Violation("REC-5", f"{name} is {what}: files changed")
 
 
-@scenario("REC-12", profile=WATERMARK, where=keeps_a_watermark)
-def above_the_watermark_a_torn_tail_is_cut(target: Target) -> Iterator[Violation]:
+@scenario("REC-12", claim=WATERMARK, where=keeps_a_watermark)
+def above_the_watermark_a_torn_tail_is_cut(subject: Subject) -> Iterator[Violation]:
     """Whatever part of a further record follows the last durable one, it is cut and no error."""
-    situation = Situation(target)
+    situation = Situation(subject)
     records = _write_and_close(situation)
     (name,) = situation.segments
     frame = make_frame(grow_payload(20, 9))
@@ -119,18 +119,18 @@ def above_the_watermark_a_torn_tail_is_cut(target: Target) -> Iterator[Violation
             return
 
 
-@scenario("REC-12", profile=WATERMARK, simulated=True, where=keeps_a_watermark)
-def an_orderly_end_makes_the_watermark_exact(target: Target) -> Iterator[Violation]:
+@scenario("REC-12", claim=WATERMARK, simulated=True, where=keeps_a_watermark)
+def an_orderly_end_makes_the_watermark_exact(subject: Subject) -> Iterator[Violation]:
     """After a close, a crash takes nothing from the watermark."""
-    situation = Situation(target)
+    situation = Situation(subject)
     _write_and_close(situation)
     disk = situation.filesystem
-    space = ImageSpace.after(disk.initial, disk.events, PROFILES["adversarial"])
+    space = ImageSpace.after(disk.initial, disk.events, CRASH_MODELS["adversarial"])
     for choice in (next(space.choices()), space.all_kept):
         image = space.builder.build(choice)
         path = max(path for path in image.files if path.endswith(".wal"))
         files = dict(image.files) | {path: bytes(len(image.files[path]))}
-        crashed = Situation.with_image(target, Image(files, image.directories))
+        crashed = Situation.with_image(subject, Image(files, image.directories))
         code = error_code(crashed.open)
         if code != "corrupt":
             message = f"closed, power lost, then zeros for the last segment: open gives {code}"
@@ -138,10 +138,10 @@ def an_orderly_end_makes_the_watermark_exact(target: Target) -> Iterator[Violati
             return
 
 
-@scenario("REC-12", profile=WATERMARK, where=keeps_a_watermark)
-def a_lost_watermark_is_no_obstacle(target: Target) -> Iterator[Violation]:
+@scenario("REC-12", claim=WATERMARK, where=keeps_a_watermark)
+def a_lost_watermark_is_no_obstacle(subject: Subject) -> Iterator[Violation]:
     """A watermark that is missing, empty or garbage says less; it does not close the journal."""
-    situation = Situation(target)
+    situation = Situation(subject)
     records = _write_and_close(situation)
     for what, content in (("missing", None), ("empty", b""), ("garbage", bytes(range(256)) * 5)):
         lost = _damaged(situation, FILE, content)

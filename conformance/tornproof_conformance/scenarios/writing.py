@@ -8,17 +8,17 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Append, grow_payload
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault, Kind
 
 from tornproof_conformance.scenarios.scenario import Situation, error_code, scenario
 
 
 @scenario("JRN-9")
-def one_writer(target: Target) -> Iterator[Violation]:
+def one_writer(subject: Subject) -> Iterator[Violation]:
     """A second open for writing fails as locked, and succeeds once the first has closed."""
-    situation = Situation(target)
+    situation = Situation(subject)
     journal = situation.open()
     journal.append(b"mine")
     code = error_code(situation.open)
@@ -32,14 +32,14 @@ def one_writer(target: Target) -> Iterator[Violation]:
 
 
 @scenario("JRN-7", simulated=True)
-def a_failed_sync_poisons(target: Target) -> Iterator[Violation]:
+def a_failed_sync_poisons(subject: Subject) -> Iterator[Violation]:
     """After a failed fsync every append and every sync fails until the journal is reopened."""
     for durability in ("immediate", "eventual"):
-        situation = Situation(target)
+        situation = Situation(subject)
         journal = situation.open(Options(durability=durability))
         journal.append(b"before")
         journal.sync()
-        nth = _operations_until(target, Options(durability=durability), Kind.SYNC)
+        nth = _operations_until(subject, Options(durability=durability), Kind.SYNC)
         situation.filesystem.fail(nth, Fault.ERROR)
         results = [error_code(journal.append, b"failing"), error_code(journal.sync)]
         if all(result.startswith("success") for result in results):
@@ -56,28 +56,28 @@ def a_failed_sync_poisons(target: Target) -> Iterator[Violation]:
 
 
 @scenario("JRN-10", simulated=True)
-def a_batched_append_is_durable_when_it_returns(target: Target) -> Iterator[Violation]:
+def a_batched_append_is_durable_when_it_returns(subject: Subject) -> Iterator[Violation]:
     """Without anybody to share a sync with, an append under batched has one of its own."""
     options = Options(durability="batched")
-    for profile in CLAIMED:
-        running = run((Append(5), Append(600), Append(5)), target, options)
-        for finding in Explorer(target, options, PROFILES[profile]).explore(
+    for claim in CLAIMED:
+        running = run((Append(5), Append(600), Append(5)), subject, options)
+        for finding in Explorer(subject, options, CRASH_MODELS[claim]).explore(
             running.filesystem.trace
         ):
             if finding.violation.requirement in ("JRN-3", "JRN-10"):
-                message = f"after an append under batched ({profile}): {finding.violation.message}"
+                message = f"after an append under batched ({claim}): {finding.violation.message}"
                 yield Violation("JRN-10", message)
 
 
 @scenario("JRN-8", simulated=True)
-def no_record_behind_a_fragment(target: Target) -> Iterator[Violation]:
+def no_record_behind_a_fragment(subject: Subject) -> Iterator[Violation]:
     """After a short write or a full disk, what is appended next can be read, now and later."""
     for fault in (Fault.SHORT_THEN_NO_SPACE, Fault.SHORT_WRITE, Fault.NO_SPACE):
-        situation = Situation(target)
+        situation = Situation(subject)
         journal = situation.open()
         kept = [grow_payload(30, 1)]
         journal.append(kept[0])
-        nth = _operations_until(target, Options(), Kind.WRITE)
+        nth = _operations_until(subject, Options(), Kind.WRITE)
         situation.filesystem.fail(nth, fault)
         failing = grow_payload(200, 2)
         if error_code(journal.append, failing).startswith("success"):
@@ -95,9 +95,9 @@ def no_record_behind_a_fragment(target: Target) -> Iterator[Violation]:
             yield Violation("JRN-8", f"after a {fault.value}, {len(found)} records can be read")
 
 
-def _operations_until(target: Target, options: Options, kind: Kind) -> int:
+def _operations_until(subject: Subject, options: Options, kind: Kind) -> int:
     """Count the disk operations of a second append, and a sync, up to one of a kind."""
-    situation = Situation(target)
+    situation = Situation(subject)
     journal = situation.open(options)
     journal.append(b"before")
     journal.sync()
@@ -108,11 +108,11 @@ def _operations_until(target: Target, options: Options, kind: Kind) -> int:
 
 
 @scenario("JRN-6", simulated=True)
-def a_failed_append_is_there_once_at_most(target: Target) -> Iterator[Violation]:
+def a_failed_append_is_there_once_at_most(subject: Subject) -> Iterator[Violation]:
     """Whatever disk operation of an append fails, its record is never there twice."""
     for nth in range(1, 10):
         for fault in Fault:
-            situation = Situation(target)
+            situation = Situation(subject)
             journal = situation.open()
             journal.append(b"before")
             situation.filesystem.fail(nth, fault)
@@ -129,9 +129,9 @@ def a_failed_append_is_there_once_at_most(target: Target) -> Iterator[Violation]
 
 
 @scenario("JRN-11")
-def closed_is_closed(target: Target) -> Iterator[Violation]:
+def closed_is_closed(subject: Subject) -> Iterator[Violation]:
     """A journal that has been closed refuses appends, and closing twice is closing once."""
-    journal = Situation(target).open()
+    journal = Situation(subject).open()
     journal.append(b"last")
     journal.close()
     code = error_code(lambda: journal.append(b"later"))

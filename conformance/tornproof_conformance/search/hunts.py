@@ -23,8 +23,8 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Append, Fail, Kill, Reopen, Rotate, Step, Sync
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import JournalUnderTest, Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES, Profile
+from tornproof_models.crash.subject import JournalUnderTest, Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS, CrashModel
 from tornproof_models.disk.faults import Fault, Kind
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
@@ -89,16 +89,16 @@ class Hunt(Protocol):
         ...
 
 
-def hunts_of(target: str) -> tuple[Hunt, ...]:
+def hunts_of(subject: str) -> tuple[Hunt, ...]:
     """
     Return every hunt that a target can be subjected to.
 
     Raises `Invalid`, with the names there are, for a name that is no target.
     """
-    machines = tuple(MachineHunt(name, target) for name in machines_of(target))
-    if machines and target != "reference":
+    machines = tuple(MachineHunt(name, subject) for name in machines_of(subject))
+    if machines and subject != "reference":
         return machines
-    judged = find_journal(target)
+    judged = find_journal(subject)
     return (
         ExplorerHunt(judged),
         JournalHunt(judged, "immediate"),
@@ -114,7 +114,7 @@ def hunts_of(target: str) -> tuple[Hunt, ...]:
 class Watched:
     """A target whose every opening is looked at."""
 
-    _target: Target
+    _subject: Subject
     _catch: Catch
     images: int = 0
     """How many disks were opened on which a crash had left something."""
@@ -122,7 +122,7 @@ class Watched:
     @property
     def name(self) -> str:
         """What reports call it."""
-        return self._target.name
+        return self._subject.name
 
     def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
         """
@@ -134,7 +134,7 @@ class Watched:
         before = filesystem.operations
         self.images += before == 0 and bool(filesystem.initial.directories)
         try:
-            opened = self._target.open(filesystem, options)
+            opened = self._subject.open(filesystem, options)
         except Exception as error:
             self._note(type(error).__name__, filesystem.kinds[before:])
             raise
@@ -170,7 +170,7 @@ CASES = st.builds(
 """
 Programs twice as long as those that are all tried, with other sizes, and faults.
 
-Sectors of 64 bytes tear most frames, sectors of 512 few.  The profiles come from
+Sectors of 64 bytes tear most frames, sectors of 512 few.  The crash models come from
 mild to harsh, so that a failure shrinks to the mildest.
 """
 
@@ -188,59 +188,59 @@ would cost the time of a thousand others.
 class ExplorerHunt:
     """Crash random programs everywhere, and judge every image."""
 
-    target: Target
+    subject: Subject
     name: str = "explorer"
 
     def play(self, order: Order) -> Catch:
         """Search among programs."""
         catch = Catch()
-        watched = Watched(self.target, catch)
+        watched = Watched(self.subject, catch)
 
         def check(case: ProgramCase) -> None:
             if violations := _explore(watched, case, catch):
                 raise Found(case, violations)
 
-        name = f"{self.target.name}/{self.name}/"
+        name = f"{self.subject.name}/{self.name}/"
         caught = search_cases(name, CASES, check, order, catch.count)
         if caught:
             assert isinstance(caught.failure, Found)
-            catch.problems += _problems(caught.failure.case, self.target, caught)
+            catch.problems += _problems(caught.failure.case, self.subject, caught)
         return catch
 
 
-def _problems(case: ProgramCase, target: Target, caught: Caught) -> list[Problem]:
+def _problems(case: ProgramCase, subject: Subject, caught: Caught) -> list[Problem]:
     """Shrink what was caught once more, crashes and all, for each requirement by itself."""
     requirements = {each.requirement for each in caught.violations}
     return [
-        shrink_problem(problem, target)
-        for problem in try_case(case, target)
+        shrink_problem(problem, subject)
+        for problem in try_case(case, subject)
         if problem.violation.requirement in requirements
     ]
 
 
-def _explore(target: Target, case: ProgramCase, catch: Catch) -> list[Violation]:
-    running = run(case.program, target, case.options)
+def _explore(subject: Subject, case: ProgramCase, catch: Catch) -> list[Violation]:
+    running = run(case.program, subject, case.options)
     if running.violations:
         return running.violations
-    assert case.profile is not None
-    profile, trace = PROFILES[case.profile], running.filesystem.trace
-    if _most_images(trace, profile, case.sector_bytes) > LIMIT:
+    assert case.crash_model is not None
+    crash_model, trace = CRASH_MODELS[case.crash_model], running.filesystem.trace
+    if _most_images(trace, crash_model, case.sector_bytes) > LIMIT:
         reject()
-    explorer = Explorer(target, case.options, profile, sector_bytes=case.sector_bytes)
+    explorer = Explorer(subject, case.options, crash_model, sector_bytes=case.sector_bytes)
     findings = explorer.explore(trace)
     catch.images += explorer.coverage.judged
     return [finding.violation for finding in findings]
 
 
-def _most_images(trace: Trace, profile: Profile, sector_bytes: int) -> int:
+def _most_images(trace: Trace, crash_model: CrashModel, sector_bytes: int) -> int:
     """Count the images of the moment that has the most: just before a sync, or the last."""
-    registers = Registers.of(trace.initial, profile.floors, sector_bytes=sector_bytes)
+    registers = Registers.of(trace.initial, crash_model.floors, sector_bytes=sector_bytes)
     most = 0
     for event in trace.events:
         if isinstance(event, SyncEvent | SyncDirectory):
-            most = max(most, ImageSpace(registers, profile).count())
+            most = max(most, ImageSpace(registers, crash_model).count())
         registers.advance(event)
-    return max(most, ImageSpace(registers, profile).count())
+    return max(most, ImageSpace(registers, crash_model).count())
 
 
 # A journal, long and deep
@@ -250,7 +250,7 @@ def _most_images(trace: Trace, profile: Profile, sector_bytes: int) -> int:
 class JournalHunt:
     """Let the journal's machine loose."""
 
-    target: Target
+    subject: Subject
     durability: str
 
     @property
@@ -262,14 +262,14 @@ class JournalHunt:
         """Search with the machine."""
         catch = Catch()
         options = Options(durability=self.durability)
-        watched = Watched(self.target, catch)
-        name = f"{self.target.name}/{self.name}/"
+        watched = Watched(self.subject, catch)
+        name = f"{self.subject.name}/{self.name}/"
         caught = search_machine(name, journal_machine(watched, options), order, catch.count)
         catch.images = watched.images
         if caught:
             assert isinstance(caught.failure, ProgramViolated)
             case = ProgramCase(caught.failure.program, options)
-            catch.problems += _problems(case, self.target, caught)
+            catch.problems += _problems(case, self.subject, caught)
         return catch
 
 
@@ -281,13 +281,13 @@ class MachineHunt:
     """Let another machine loose."""
 
     name: str
-    target: str
+    subject: str
 
     def play(self, order: Order) -> Catch:
         """Search with the machine."""
         catch = Catch()
-        machine = make_machine(self.name, self.target)
-        name = f"{self.target}/{self.name}/"
+        machine = make_machine(self.name, self.subject)
+        name = f"{self.subject}/{self.name}/"
         caught = search_machine(name, machine, order, catch.count)
         if caught:
             choices = b64encode(caught.choices).decode()

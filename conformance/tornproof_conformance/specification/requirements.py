@@ -65,7 +65,7 @@ class Level(StrEnum):
     """How much a requirement asks."""
 
     MUST = "MUST"
-    """Whoever claims the profile holds it."""
+    """Whoever claims the claim holds it."""
 
     SHOULD = "SHOULD"
     """Holding it is better; a breach is reported and does not fail."""

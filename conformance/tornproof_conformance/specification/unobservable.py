@@ -3,16 +3,16 @@ What nobody can see from outside, and why.
 
 A requirement at which no check looks is *not covered*, and a reader of a report
 wants to know which of three things that means.  The adapter has not claimed the
-profile in which it applies; or the protocol has no window through which it would
+claim in which it applies; or the protocol has no window through which it would
 show; or nobody looked, in a run of chosen checks for instance.  The first two are
 said here, in a sentence each, and every report passes them on.
 """
 
 from collections.abc import Mapping
 
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 
-OF_A_PROFILE: Mapping[str, str] = {
+OF_A_CRASH_MODEL: Mapping[str, str] = {
     "DRN-3": "drainer/durable",
     "DRN-16": "drainer/durable",
     "DRN-17": "drainer/durable",
@@ -27,7 +27,7 @@ OF_A_PROFILE: Mapping[str, str] = {
     "RDR-6": "journal/watermark",
     "REC-12": "journal/watermark",
 }
-"""Requirements that apply in one profile of a family, and that profile."""
+"""Requirements that apply in one claim of a family, and that claim."""
 
 NO_POINTS = (
     "it shows only where something goes wrong at a point of the drainer's, and `fault.points` "
@@ -59,12 +59,12 @@ It is consulted for what no check has looked at, and for nothing else.
 """
 
 
-def why_unseen(requirement: str, target: Target) -> str:
+def why_unseen(requirement: str, subject: Subject) -> str:
     """Say why nothing can be seen of a requirement in an adapter; empty if it could be."""
-    claims = getattr(target, "claims", None)
-    if claims is None or not hasattr(target, "command"):
+    claims = getattr(subject, "claims", None)
+    if claims is None or not hasattr(subject, "command"):
         return ""
-    profile = OF_A_PROFILE.get(requirement)
-    if profile is not None and profile not in claims:
-        return f"it is of {profile}, which is not claimed"
+    claim = OF_A_CRASH_MODEL.get(requirement)
+    if claim is not None and claim not in claims:
+        return f"it is of {claim}, which is not claimed"
     return UNSEEN.get(requirement, "")

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 from tornproof_models.crash.recovery import recover
 from tornproof_models.crash.run import Run
-from tornproof_models.crash.subject import Options, Target, new_disk
+from tornproof_models.crash.subject import Options, Subject, new_disk
 from tornproof_models.disk.trace import Image, Trace
 
 from tornproof_conformance.cases.case import ProgramCase
 from tornproof_conformance.story.lanes import moments_of
 
 
-def narrate(case: ProgramCase, target: Target) -> Iterator[tuple[str, tuple[str, ...]]]:
+def narrate(case: ProgramCase, subject: Subject) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Run a program and yield each step with its events, both in words; opening comes first."""
-    running = Run(target, case.options)
+    running = Run(subject, case.options)
     running.open()
     yield "open()", describe_trace(running.filesystem.trace)
     for step in case.program:
@@ -32,9 +32,9 @@ def describe_trace(recorded: Trace) -> tuple[str, ...]:
     return tuple(moment.words for moment in moments_of(recorded))
 
 
-def describe_recovery(target: Target, options: Options, image: Image) -> str:
+def describe_recovery(subject: Subject, options: Options, image: Image) -> str:
     """Say in words what a target makes of an image."""
-    outcome = recover(target, options, new_disk(target, image))
+    outcome = recover(subject, options, new_disk(subject, image))
     if outcome.records is None:
         return f"refuses: {outcome.error}"
     shown = ", ".join(f"{len(payload)} bytes at {offset}" for offset, payload in outcome.records)

@@ -12,7 +12,7 @@ from tornproof_models.contract.journal import Record
 from tornproof_models.crash.findings import Finding
 from tornproof_models.crash.recovery import recover
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import DIRECTORY, Target, new_disk
+from tornproof_models.crash.subject import DIRECTORY, Subject, new_disk
 from tornproof_models.disk.shared_disk import Replay
 from tornproof_models.disk.trace import Image, Observed, Trace
 
@@ -27,7 +27,7 @@ from tornproof_conformance.cases.case import (
     ScheduleCase,
     VectorCase,
 )
-from tornproof_conformance.cases.shrinking import profile_of
+from tornproof_conformance.cases.shrinking import crash_model_of
 from tornproof_conformance.specification.requirements import requirement
 from tornproof_conformance.story.lanes import moments_of
 from tornproof_conformance.stream.run_events import (
@@ -48,30 +48,30 @@ CONTENT_BYTES = 4096
 """How much of a file a story holds: eight sectors, more than a shrunk program writes."""
 
 
-def tell(problem: Problem, target: Target, reproducer: str) -> ViolationFound:
+def tell(problem: Problem, subject: Subject, reproducer: str) -> ViolationFound:
     """Turn a problem into the event that reports show."""
-    return _found(problem, _tell_case(problem, target), target, reproducer)
+    return _found(problem, _tell_case(problem, subject), subject, reproducer)
 
 
-def mention(problem: Problem, target: Target, reproducer: str) -> ViolationFound:
+def mention(problem: Problem, subject: Subject, reproducer: str) -> ViolationFound:
     """Say what a problem is, without asking the target for anything: it may not answer."""
-    return _found(problem, _Told(), target, reproducer)
+    return _found(problem, _Told(), subject, reproducer)
 
 
-def _found(problem: Problem, told: "_Told", target: Target, reproducer: str) -> ViolationFound:
+def _found(problem: Problem, told: "_Told", subject: Subject, reproducer: str) -> ViolationFound:
     return ViolationFound(
         requirement=problem.violation.requirement,
         message=problem.violation.message,
         sentence=requirement(problem.violation.requirement).sentence,
         program=_program(problem),
-        profile=profile_of(problem.case),
+        crash_model=crash_model_of(problem.case),
         crashes=told.crashes,
         afterwards=told.afterwards,
         expected=told.expected,
         recovered=told.recovered,
         error=told.error,
         reproducer=reproducer,
-        command=shlex.join(getattr(target, "command", ())),
+        command=shlex.join(getattr(subject, "command", ())),
     )
 
 
@@ -88,8 +88,8 @@ def _program(problem: Problem) -> tuple[str, ...]:
             return (machine, *steps)
         case ExerciseCase(name, arguments):
             return (name, *arguments)
-        case DeliveryCase(profile, steps):
-            return (f"open a queue ({profile.value})", *map(str, steps))
+        case DeliveryCase(crash_model, steps):
+            return (f"open a queue ({crash_model.value})", *map(str, steps))
         case ScheduleCase() | BatchCase():
             return problem.case.steps
 
@@ -106,38 +106,38 @@ class _Told:
     error: str = ""
 
 
-def _tell_case(problem: Problem, target: Target) -> _Told:
+def _tell_case(problem: Problem, subject: Subject) -> _Told:
     match problem.case:
         case ProgramCase():
-            return _tell_program(problem, problem.case, target)
+            return _tell_program(problem, problem.case, subject)
         case VectorCase(name):
             images = {vector.id: vector for vector in image_vectors()}
-            return _tell_vector(images[name], target) if name in images else _Told()
+            return _tell_vector(images[name], subject) if name in images else _Told()
         case _:
             return _Told()
 
 
-def _tell_vector(vector: ImageVector, target: Target) -> _Told:
+def _tell_vector(vector: ImageVector, subject: Subject) -> _Told:
     """Open the image again, for what is shown of it."""
     files = tuple(tell_file(name, data) for name, data in sorted(vector.files.items()))
     owed = vector.expect.records if isinstance(vector.expect, Recovered) else ()
-    shown = show_vector(vector, target)
+    shown = show_vector(vector, subject)
     story, expected = (CrashStory((), (), files),), tell_records(owed)
     if isinstance(shown, Exception):
         return _Told(story, expected=expected, error=f"{type(shown).__name__}: {shown}")
     return _Told(story, expected=expected, recovered=tell_records(shown))
 
 
-def _tell_program(problem: Problem, case: ProgramCase, target: Target) -> _Told:
+def _tell_program(problem: Problem, case: ProgramCase, subject: Subject) -> _Told:
     """Run the program again, and each recovery, for what they do on the disk."""
     crashes = []
-    trace = run(case.program, target, case.options).filesystem.trace
+    trace = run(case.program, subject, case.options).filesystem.trace
     finding: Finding | None = problem.finding
     while finding is not None:
         moments = tuple(moments_of(trace, finding.crash_point))[-MOST_MOMENTS:]
         written = written_image(trace, finding.crash_point)
         crashes.append(CrashStory(moments, finding.lost, tell_files(finding.image, written)))
-        trace = recover(target, case.options, new_disk(target, finding.image)).trace
+        trace = recover(subject, case.options, new_disk(subject, finding.image)).trace
         finding = finding.inner
     end = None if problem.finding is None or problem.finding.error else _shown(trace)
     afterwards = tuple(moments_of(trace, end))[-MOST_MOMENTS:]

@@ -19,7 +19,7 @@ from attrs import AttrsInstance, asdict, field, frozen
 
 from tornproof_conformance.stream.versions import Versions
 
-FORMAT = "tornproof-events/1"
+FORMAT = "tornproof-events/2"
 """Name and version of the form.  What a later version adds, a reader passes over."""
 
 
@@ -32,14 +32,14 @@ class Implementation:
     language: str = ""
     url: str = ""
     claims: tuple[str, ...] = ()
-    """The profiles of the protocol that it claims, such as `journal/core`; none if built in."""
+    """The claims of the protocol that it claims, such as `journal/core`; none if built in."""
 
 
 @frozen
 class RunStarted:
     """A run began."""
 
-    target: str
+    subject: str
     """What was asked for: the name of a target, or the command of an adapter."""
 
     implementation: Implementation
@@ -133,8 +133,8 @@ class ViolationFound:
     program: tuple[str, ...]
     """The steps of the smallest program that shows it, or what was done instead."""
 
-    profile: str | None
-    """The weakest sufficient profile; none if it takes no crash."""
+    crash_model: str | None
+    """The weakest sufficient crash model; none if it takes no crash."""
 
     crashes: tuple[CrashStory, ...]
     afterwards: tuple[Moment, ...]
@@ -160,8 +160,8 @@ class CheckFinished:
     counts: Mapping[str, int] = field(factory=dict)
     """The figures in `covered`, by name: `programs`, `images`, `recoveries`, …"""
 
-    profiles: tuple[str, ...] = ()
-    """The profiles in which it crashed anything."""
+    crash_models: tuple[str, ...] = ()
+    """The crash models in which it crashed anything."""
 
     conclusive: bool = True
     """Whether anything can be said; if not, `covered` is the reason."""

@@ -18,7 +18,7 @@ from tornproof.errors import Invalid
 from tornproof.filesystem import Filesystem
 from tornproof_models.contract.group_commit import Bounds
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.machines.batching_situations import (
     SITUATIONS,
@@ -60,22 +60,22 @@ class HasGroups(Protocol):
         ...
 
 
-def explore_batches(target: Target, situation: str) -> tuple[Exploration, list[Finding]]:
+def explore_batches(subject: Subject, situation: str) -> tuple[Exploration, list[Finding]]:
     """
     Take every step that can happen to a target's batcher in a situation.
 
     Raises `Invalid` if the target has none.
     """
-    if not isinstance(target, HasBatcher):
-        raise Invalid(f"{target.name} has no group commit whose decisions can be tried alone")
-    make: Callable[[Bounds], BatcherUnderTest] = target.make_batcher
+    if not isinstance(subject, HasBatcher):
+        raise Invalid(f"{subject.name} has no group commit whose decisions can be tried alone")
+    make: Callable[[Bounds], BatcherUnderTest] = subject.make_batcher
     exploration = Exploration(make, SITUATIONS[situation])
     return exploration, exploration.run()
 
 
-def judge_batches(target: Target, situation: str) -> list[Violation]:
+def judge_batches(subject: Subject, situation: str) -> list[Violation]:
     """Return what is violated in a situation; raises what `explore_batches` raises."""
-    _, findings = explore_batches(target, situation)
+    _, findings = explore_batches(subject, situation)
     return [finding.violation for finding in findings]
 
 

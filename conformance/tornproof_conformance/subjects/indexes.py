@@ -17,7 +17,7 @@ from tornproof.errors import Invalid, TornproofError
 from tornproof.kv import KeyValueStore, MemoryKeyValueStore
 from tornproof_models.contract.audit_index import Audit
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 from tornproof_models.machines.audit_machine import StoreUnderTest
 
 from tornproof_conformance.vectors.vector import cases
@@ -81,10 +81,10 @@ class LocalIndex:
     audits: StoreUnderTest
 
     @classmethod
-    def of(cls, target: Target) -> "LocalIndex":
+    def of(cls, subject: Subject) -> "LocalIndex":
         """Make one.  Raises `Invalid` if the target has none."""
         store = CountingStore()
-        return cls(store, audits_of(target).make_audits(store))
+        return cls(store, audits_of(subject).make_audits(store))
 
     @property
     def cost(self) -> int:
@@ -103,11 +103,11 @@ class LocalIndex:
         self.store.write({RECORD + query_id: record})
 
 
-def audits_of(target: Target) -> HasAudits:
+def audits_of(subject: Subject) -> HasAudits:
     """Return what makes the audit index of a target.  Raises `Invalid` if it has none."""
-    if not isinstance(target, HasAudits):
-        raise Invalid(f"{target.name} has no audit index")
-    return target
+    if not isinstance(subject, HasAudits):
+        raise Invalid(f"{subject.name} has no audit index")
+    return subject
 
 
 # Vectors

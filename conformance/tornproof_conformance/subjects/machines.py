@@ -14,7 +14,7 @@ from attrs import frozen
 from hypothesis.stateful import RuleBasedStateMachine
 from tornproof.audit import AuditIndexer
 from tornproof.errors import Invalid
-from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Mode
 from tornproof_models.crash.subject import JournalUnderTest, Options
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.machines import drainer_machine
@@ -39,8 +39,8 @@ STORES: Mapping[str, StoreFactory] = {"reference": ReferenceStore, **MINIATURES}
 INDEXERS_UNDER_TEST: Mapping[str, IndexerFactory] = {"reference": AuditIndexer, **INDEXERS}
 
 
-def _drainer(profile: Profile) -> Machine:
-    return drainer_machine.machine(partial(ReferenceQueue, profile), profile)
+def _drainer(crash_model: Mode) -> Machine:
+    return drainer_machine.machine(partial(ReferenceQueue, crash_model), crash_model)
 
 
 MACHINES: Mapping[str, Mapping[str, Callable[[], Machine]]] = {
@@ -58,20 +58,20 @@ MACHINES: Mapping[str, Mapping[str, Callable[[], Machine]]] = {
         for name, indexer in INDEXERS_UNDER_TEST.items()
     },
     "drainer-machine": {
-        "reference": partial(_drainer, Profile.DURABLE),
+        "reference": partial(_drainer, Mode.DURABLE),
         **{
-            name: partial(drainer_machine.machine, queue, Profile.DURABLE)
+            name: partial(drainer_machine.machine, queue, Mode.DURABLE)
             for name, queue in drainer_miniatures.MINIATURES.items()
         },
     },
-    "volatile-drainer-machine": {"reference": partial(_drainer, Profile.VOLATILE)},
+    "volatile-drainer-machine": {"reference": partial(_drainer, Mode.VOLATILE)},
     "system-machine": {"reference": system_machine},
 }
 """Each machine, with what it can judge: by the name of a target, what makes it."""
 
 
 @frozen
-class MachineTarget:
+class MachineSubject:
     """A target that is no journal: its name is all that a machine needs."""
 
     name: str
@@ -82,16 +82,16 @@ class MachineTarget:
         raise Invalid(f"{self.name} is no journal: only a machine can judge it")
 
 
-def machines_of(target: str) -> tuple[str, ...]:
+def machines_of(subject: str) -> tuple[str, ...]:
     """Name the machines that can judge a target."""
-    return tuple(name for name, judged in MACHINES.items() if target in judged)
+    return tuple(name for name, judged in MACHINES.items() if subject in judged)
 
 
-def make_machine(name: str, target: str) -> Machine:
+def make_machine(name: str, subject: str) -> Machine:
     """Make a machine for a target; raise `Invalid` if there is no such machine or target."""
     if name not in MACHINES:
         raise Invalid(f"no machine {name!r}: there are {', '.join(MACHINES)}")
     judged = MACHINES[name]
-    if target not in judged:
-        raise Invalid(f"{name} cannot judge {target!r}: it judges {', '.join(judged)}")
-    return judged[target]()
+    if subject not in judged:
+        raise Invalid(f"{name} cannot judge {subject!r}: it judges {', '.join(judged)}")
+    return judged[subject]()

@@ -15,9 +15,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from attrs import asdict
 from tornproof.errors import Invalid
-from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Mode
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.subject import Target
+from tornproof_models.crash.subject import Subject
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.disk.faults import Fault
 from tornproof_models.queues import delivery_program as steps
@@ -31,7 +31,7 @@ from tornproof_models.queues.schedules import Exploration
 class HasQueue(Protocol):
     """A target with a deferred queue."""
 
-    def open_queue(self, profile: Profile) -> delivery_run.Target:
+    def open_queue(self, mode: Mode) -> delivery_run.Subject:
         """Make a queue of its own, with its database and its spool."""
         ...
 
@@ -104,19 +104,19 @@ class HasChain(Protocol):
 # Judging
 
 
-def judge_delivery(target: Target, profile: Profile, program: Program) -> list[Violation]:
+def judge_delivery(subject: Subject, mode: Mode, program: Program) -> list[Violation]:
     """Run a program through a target's queue.  Raises `Invalid` if it has none."""
-    if not isinstance(target, HasQueue):
-        raise Invalid(f"{target.name} has no deferred queue")
-    found = violations_of(program, partial(target.open_queue, profile), profile)
+    if not isinstance(subject, HasQueue):
+        raise Invalid(f"{subject.name} has no deferred queue")
+    found = violations_of(program, partial(subject.open_queue, mode), mode)
     return [Violation(each.requirement, each.message) for each in found]
 
 
-def judge_schedules(target: Target, events: int, falls: int, faults: int) -> list[Violation]:
+def judge_schedules(subject: Subject, events: int, falls: int, faults: int) -> list[Violation]:
     """Walk the schedules of a target's drainer.  Raises `Invalid` if it has none to walk."""
-    if not isinstance(target, HasSchedules):
-        raise Invalid(f"{target.name} has no drainer that can be moved step by step")
-    seen = target.walk_schedules(events=events, falls=falls, faults=faults)
+    if not isinstance(subject, HasSchedules):
+        raise Invalid(f"{subject.name} has no drainer that can be moved step by step")
+    seen = subject.walk_schedules(events=events, falls=falls, faults=faults)
     return [
         Violation(violation.requirement, violation.message)
         for counterexample in seen.counterexamples

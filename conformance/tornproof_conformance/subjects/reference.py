@@ -13,9 +13,9 @@ from tornproof.filesystem import Filesystem
 from tornproof.journal import Cursor, GroupCommitBuffer, Journal, JournalReader
 from tornproof.journal.cursor import read_cursors
 from tornproof.kv import KeyValueStore
-from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Mode
 from tornproof_models.contract.group_commit import Bounds
-from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Target
+from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Subject
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.machines.audit_machine import ReferenceStore, StoreFactory, StoreUnderTest
 from tornproof_models.machines.batching_situations import (
@@ -36,7 +36,7 @@ from tornproof_models.miniatures import (
     group_commit_miniatures,
 )
 from tornproof_models.miniatures.deferred_audit_v07 import DeferredAuditV07
-from tornproof_models.miniatures.journal_miniatures import MINIATURES, MiniatureTarget
+from tornproof_models.miniatures.journal_miniatures import MINIATURES, MiniatureSubject
 from tornproof_models.queues import delivery_run
 from tornproof_models.queues.schedules import Exploration
 
@@ -44,7 +44,7 @@ from tornproof_conformance.stream.run_events import Implementation
 
 
 @frozen
-class ReferenceTarget:
+class ReferenceSubject:
     """The journal of this project, in this process."""
 
     name: str = "reference"
@@ -76,9 +76,9 @@ class ReferenceTarget:
         """Read every cursor."""
         return read_cursors(filesystem, DIRECTORY)
 
-    def open_queue(self, profile: Profile) -> ReferenceQueue:
+    def open_queue(self, crash_model: Mode) -> ReferenceQueue:
         """Make a deferred queue, with a database and a spool in memory."""
-        return ReferenceQueue(profile)
+        return ReferenceQueue(crash_model)
 
     def open_equipped_queue(self, *, quota_bytes: int | None) -> EquippedReferenceQueue:
         """Make one with a key and a quota."""
@@ -130,13 +130,13 @@ class NoJournal:
 class QueueMiniature(NoJournal):
     """A deferred queue that is wrong on purpose."""
 
-    _make: Callable[[], delivery_run.Target]
+    _make: Callable[[], delivery_run.Subject]
 
-    claims: frozenset[str] = frozenset({Profile.DURABLE.value})
+    claims: frozenset[str] = frozenset({Mode.DURABLE.value})
 
-    def open_queue(self, profile: Profile) -> delivery_run.Target:
-        """Make the queue, which promises what the durable profile does."""
-        del profile
+    def open_queue(self, crash_model: Mode) -> delivery_run.Subject:
+        """Make the queue, which promises what the durable mode does."""
+        del crash_model
         return self._make()
 
 
@@ -166,15 +166,15 @@ class BatcherMiniature(NoJournal):
         return self._make(bounds)
 
 
-QUEUES: Mapping[str, Callable[[], delivery_run.Target]] = {
+QUEUES: Mapping[str, Callable[[], delivery_run.Subject]] = {
     **drainer_miniatures.MINIATURES,
     DeferredAuditV07.name: DeferredAuditV07,
 }
-"""The miniatures of queues, and the design of v0.7, judged by what the durable profile asks."""
+"""The miniatures of queues, and the design of v0.7, judged by what the durable mode asks."""
 
 
-KINDS: Mapping[str, tuple[Mapping[str, Any], Callable[[str, Any], Target]]] = {
-    "journal": (MINIATURES, MiniatureTarget),
+KINDS: Mapping[str, tuple[Mapping[str, Any], Callable[[str, Any], Subject]]] = {
+    "journal": (MINIATURES, MiniatureSubject),
     "drainer": (QUEUES, QueueMiniature),
     "audit": (audit_miniatures.MINIATURES, AuditMiniature),
     "group-commit": (group_commit_miniatures.MINIATURES, BatcherMiniature),
@@ -182,7 +182,7 @@ KINDS: Mapping[str, tuple[Mapping[str, Any], Callable[[str, Any], Target]]] = {
 """The kinds of miniatures that checks judge, and what makes a target of one."""
 
 
-def find_target(name: str) -> Target:
+def find_subject(name: str) -> Subject:
     """
     Return the target of a name: `reference`, or that of a miniature.
 
@@ -190,7 +190,7 @@ def find_target(name: str) -> Target:
     says which.  Raises `Invalid` for any other name.
     """
     if name == "reference":
-        return ReferenceTarget()
+        return ReferenceSubject()
     kind, _, alone = name.rpartition("/")
     for each, (miniatures, make) in KINDS.items():
         if alone in miniatures and kind in ("", each):
@@ -201,9 +201,9 @@ def find_target(name: str) -> Target:
     )
 
 
-def find_journal(name: str) -> Target:
+def find_journal(name: str) -> Subject:
     """Return the target of a name, if it is a journal.  Raises `Invalid` if it is none."""
-    found = find_target(name)
+    found = find_subject(name)
     if isinstance(found, NoJournal):
         raise Invalid(f"no machine judges {name}, and it is no journal: `tornproof check` does")
     return found

@@ -2,7 +2,7 @@
 What power loss does to logs that nobody here wrote.
 
 Every program of a short list runs once on a log, recorded, and is crashed everywhere
-it matters, in one profile after the other.
+it matters, in one crash model after the other.
 
 Three times of a log's life are told apart.  While it is being *created* nothing was
 acknowledged, so nothing can be lost; but a crash may leave something that never
@@ -19,12 +19,12 @@ from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.trace import Acked, Trace
 
-from tornproof_conformance.adapter.adapter_subject import AdapterTarget
-from tornproof_conformance.power.recorded_subject import RecordedTarget
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
+from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.story.narration import describe_trace
 from tornproof_conformance.survey.logs import NO_CRASH, ForeignLog, harshness_of
 
@@ -59,7 +59,7 @@ class Harm:
 
     time: str
     violation: Violation
-    profile: str
+    crash_model: str
     """The mildest in which it happens."""
 
     program: Program
@@ -71,7 +71,7 @@ class Harm:
     @property
     def harshness(self) -> int:
         """How much a crash must do for it, to compare."""
-        return harshness_of(self.profile)
+        return harshness_of(self.crash_model)
 
 
 @frozen
@@ -91,25 +91,25 @@ def examine(log: ForeignLog) -> Iterator[Program | Examined]:
     mildest: dict[tuple[str, str], Harm] = {}
     search = _Search()
     with (
-        AdapterTarget.running(log.runnable, timeout=REPLY_SECONDS) as adapter,
-        RecordedTarget.of(adapter) as target,
+        AdapterSubject.running(log.runnable, timeout=REPLY_SECONDS) as adapter,
+        RecordedSubject.of(adapter) as subject,
     ):
-        failing = tuple(_failing(target))
+        failing = tuple(_failing(subject))
         for program in (*PROGRAMS, *failing):
             yield program
-            for harm in search.run(target, program):
+            for harm in search.run(subject, program):
                 key = harm.time, harm.violation.requirement
                 if key not in mildest or harm.harshness < mildest[key].harshness:
                     mildest[key] = harm
-        said = target.implementation.version
+        said = subject.implementation.version
     times = (CREATED, LATER, FAILED) if failing else (CREATED, LATER)
     harms = sorted(mildest.values(), key=lambda harm: harm.harshness)
     yield Examined(said, times, tuple(harms), search.coverage)
 
 
-def _failing(target: RecordedTarget) -> Iterator[Program]:
+def _failing(subject: RecordedSubject) -> Iterator[Program]:
     """Rehearse an append, and let each of its syncs fail and the process die."""
-    rehearsed = target.rehearse((FIRST, Fail(1, Fault.ERROR), SECOND), OPTIONS)
+    rehearsed = subject.rehearse((FIRST, Fail(1, Fault.ERROR), SECOND), OPTIONS)
     for number, performed in enumerate(rehearsed, start=1):
         if performed.name in ("fsync", "fdatasync"):
             yield FIRST, Fail(number, Fault.ERROR), SECOND, Kill()
@@ -121,33 +121,33 @@ class _Search:
 
     coverage: Coverage = field(factory=Coverage)
 
-    def run(self, target: RecordedTarget, program: Program) -> Iterator[Harm]:
+    def run(self, subject: RecordedSubject, program: Program) -> Iterator[Harm]:
         """Run a program, and crash it in each time of the log's life."""
-        running = run(program, target, OPTIONS)
+        running = run(program, subject, OPTIONS)
         trace = running.filesystem.trace
         fails = any(isinstance(step, Fail) for step in program)
         for violation in running.violations:
             yield Harm(FAILED if fails else LATER, violation, NO_CRASH, program, "", ())
         if fails:
-            yield from self._crash(target, program, FAILED, trace, running.armed_after)
+            yield from self._crash(subject, program, FAILED, trace, running.armed_after)
             return
         acknowledged = next(n for n, event in enumerate(trace.events) if isinstance(event, Acked))
         created = Trace(trace.initial, trace.events[:acknowledged])
-        yield from self._crash(target, program, CREATED, created, 0)
-        yield from self._crash(target, program, LATER, trace, acknowledged + 1)
+        yield from self._crash(subject, program, CREATED, created, 0)
+        yield from self._crash(subject, program, LATER, trace, acknowledged + 1)
 
     def _crash(
-        self, target: RecordedTarget, program: Program, time: str, trace: Trace, since: int
+        self, subject: RecordedSubject, program: Program, time: str, trace: Trace, since: int
     ) -> Iterator[Harm]:
-        """Crash a trace in one profile after the other, until one does harm."""
-        for profile in CLAIMED:
+        """Crash a trace in one crash model after the other, until one does harm."""
+        for crash_model in CLAIMED:
             explorer = Explorer(
-                target, OPTIONS, PROFILES[profile], depth=1, bound=BOUND, sample=SAMPLE
+                subject, OPTIONS, CRASH_MODELS[crash_model], depth=1, bound=BOUND, sample=SAMPLE
             )
             found = explorer.explore(trace, since=since)
             self.coverage.add(explorer.coverage)
             for finding in found:
                 last = describe_trace(trace)[finding.crash_point - 1]
-                yield Harm(time, finding.violation, profile, program, last, finding.lost)
+                yield Harm(time, finding.violation, crash_model, program, last, finding.lost)
             if found:
                 return  # what is harsher allows the same

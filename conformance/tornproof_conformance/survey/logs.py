@@ -18,10 +18,10 @@ from typing import Any
 
 from attrs import frozen
 from tornproof.errors import Invalid
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 
 NO_CRASH = "none"
-"""Stands for a profile where a log does harm, or survives nothing else, without a crash."""
+"""Stands for a crash model where a log does harm, or survives nothing else, without a crash."""
 
 LAST_LINES = 8
 """Lines that are shown of what a tool says when it fails."""
@@ -44,7 +44,7 @@ class ForeignLog:
     """A directory, and what to make in it."""
 
     survives: str = CLAIMED[-1]
-    """The harshest profile of which the promise speaks; `none` if it speaks of no crash."""
+    """The harshest crash model of which the promise speaks; `none` if it speaks of no crash."""
 
     @property
     def runnable(self) -> tuple[str, ...]:
@@ -59,14 +59,14 @@ class ForeignLog:
         """The programs that build it."""
         return ("make", {"go": "go", "rust": "cargo"}[self.build[0]]) if self.build else ()
 
-    def promises(self, profile: str) -> bool:
-        """Whether the promise speaks of crashes in a profile."""
-        return harshness_of(profile) <= harshness_of(self.survives)
+    def promises(self, crash_model: str) -> bool:
+        """Whether the promise speaks of crashes in a crash model."""
+        return harshness_of(crash_model) <= harshness_of(self.survives)
 
 
-def harshness_of(profile: str) -> int:
-    """Return how much a crash must do in a profile, to compare; without a crash least of all."""
-    return -1 if profile == NO_CRASH else PROFILES[profile].harshness
+def harshness_of(crash_model: str) -> int:
+    """Return how harsh a crash model is, to compare; no crash is the mildest of all."""
+    return -1 if crash_model == NO_CRASH else CRASH_MODELS[crash_model].harshness
 
 
 def directory() -> Path:

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping
 
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import Record, Violation
-from tornproof_models.crash.subject import DIRECTORY, Options, Target, new_disk
+from tornproof_models.crash.subject import DIRECTORY, Options, Subject, new_disk
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 
 from tornproof_conformance.vectors.vector import ImageVector, Recovered, Refused
 
 
-def judge_vector(vector: ImageVector, target: Target) -> list[Violation]:
+def judge_vector(vector: ImageVector, subject: Subject) -> list[Violation]:
     """Let a target open the vector's image and compare what it shows with what it must."""
-    filesystem = new_disk(target, image_of(vector.files))
+    filesystem = new_disk(subject, image_of(vector.files))
     try:
-        journal = target.open(filesystem, options_of(vector))
+        journal = subject.open(filesystem, options_of(vector))
         records = tuple(journal.scan())
         discarded = journal.discarded_bytes
     except Exception as error:
@@ -27,10 +27,10 @@ def judge_vector(vector: ImageVector, target: Target) -> list[Violation]:
     return [Violation(requirement, f"{vector.id}: {message}") for requirement, message in found]
 
 
-def show_vector(vector: ImageVector, target: Target) -> tuple[Record, ...] | Exception:
+def show_vector(vector: ImageVector, subject: Subject) -> tuple[Record, ...] | Exception:
     """Let a target open the vector's image; return what it shows, or how it refuses."""
     try:
-        journal = target.open(new_disk(target, image_of(vector.files)), options_of(vector))
+        journal = subject.open(new_disk(subject, image_of(vector.files)), options_of(vector))
         return tuple(journal.scan())
     except Exception as error:
         return error

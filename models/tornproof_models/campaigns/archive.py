@@ -77,10 +77,10 @@ class Archive:
 def _settings(campaign: Campaign, plan: Plan) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "target": campaign.target.name,
+        "subject": campaign.subject.name,
         "operations": campaign.operations,
         "alphabet": [str(step) for step in campaign.alphabet],
-        "profiles": list(campaign.profiles),
+        "crash_models": list(campaign.crash_models),
         "durabilities": list(campaign.durabilities),
         "shards": campaign.shards,
         "traces": plan.digest,

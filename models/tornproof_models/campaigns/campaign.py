@@ -33,8 +33,8 @@ from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Program, Step
 from tornproof_models.crash.run import Run, run
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import CLAIMED, PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.trace import Event
 
 Word: TypeAlias = tuple[int, ...]
@@ -53,12 +53,12 @@ shared out less evenly.
 class Campaign:
     """What is explored, and of what the results are therefore a function."""
 
-    target: Target
+    subject: Subject
     alphabet: tuple[Step, ...]
     operations: int
     """Steps of the longest programs."""
 
-    profiles: tuple[str, ...] = CLAIMED
+    crash_models: tuple[str, ...] = CLAIMED
     durabilities: tuple[str, ...] = ("immediate", "eventual")
     shards: int = 64
 
@@ -77,7 +77,7 @@ class Campaign:
 
     def run(self, word: Word, durability: str) -> Run:
         """Run a program, without a crash."""
-        return run(self.program(word), self.target, Options(durability=durability))
+        return run(self.program(word), self.subject, Options(durability=durability))
 
 
 # The survey
@@ -137,10 +137,10 @@ class Unit:
 
 @frozen
 class Branch:
-    """Programs that begin alike, to be crashed under one profile."""
+    """Programs that begin alike, to be crashed under one crash model."""
 
     durability: str
-    profile: str
+    crash_model: str
     units: tuple[Unit, ...]
 
 
@@ -159,8 +159,8 @@ class Discovery:
     requirement: str
     message: str
     durability: str
-    profile: str | None
-    """The profile in which it was crashed; none if it takes no crash."""
+    crash_model: str | None
+    """The crash model in which it was crashed; none if it takes no crash."""
 
     word: Word
 
@@ -227,13 +227,13 @@ def _branches(
 
 
 def _share(campaign: Campaign, branches: Mapping[tuple[str, Word], list[Unit]]) -> Iterator[Shard]:
-    """Assign each branch, under each profile, to a shard by a hash of its name."""
+    """Assign each branch, under each crash model, to a shard by a hash of its name."""
     shares: list[list[Branch]] = [[] for _ in range(campaign.shards)]
     for (durability, stem), units in branches.items():
-        for profile in campaign.profiles:
-            name = f"{durability} {profile} {stem}"
+        for crash_model in campaign.crash_models:
+            name = f"{durability} {crash_model} {stem}"
             number = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
-            branch = Branch(durability, profile, tuple(units))
+            branch = Branch(durability, crash_model, tuple(units))
             shares[number % campaign.shards].append(branch)
     for number, share in enumerate(shares):
         yield Shard(number, tuple(share))
@@ -257,7 +257,7 @@ def explore_shard(campaign: Campaign, shard: Shard) -> tuple[int, Explored]:
     discoveries: list[Discovery] = []
     for branch in shard.branches:
         options = Options(durability=branch.durability)
-        explorer = Explorer(campaign.target, options, PROFILES[branch.profile])
+        explorer = Explorer(campaign.subject, options, CRASH_MODELS[branch.crash_model])
         for unit in branch.units:
             trace = campaign.run(unit.word, branch.durability).filesystem.trace
             discoveries += (
@@ -265,7 +265,7 @@ def explore_shard(campaign: Campaign, shard: Shard) -> tuple[int, Explored]:
                     finding.violation.requirement,
                     finding.violation.message,
                     branch.durability,
-                    branch.profile,
+                    branch.crash_model,
                     unit.word,
                 )
                 for finding in explorer.explore(trace, since=unit.since)
@@ -288,14 +288,14 @@ def smallest(campaign: Campaign, discoveries: Iterable[Discovery]) -> tuple[Disc
     """
     Choose for each requirement the discovery that says most.
 
-    That is the one in the mildest profile, then the one with the shortest program,
+    That is the one in the mildest crash model, then the one with the shortest program,
     then the first.
     """
 
     def order(discovery: Discovery) -> tuple[int, int, Word, int]:
-        profile = discovery.profile
+        crash_model = discovery.crash_model
         return (
-            campaign.profiles.index(profile) if profile is not None else -1,
+            campaign.crash_models.index(crash_model) if crash_model is not None else -1,
             len(discovery.word),
             discovery.word,
             campaign.durabilities.index(discovery.durability),

@@ -29,8 +29,8 @@ from tornproof_models.crash.decision_tree import Ending
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Finding
 from tornproof_models.crash.recovery import Outcome
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.image_sets import Part, value
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import Event, Image, Observed, Trace
@@ -122,10 +122,10 @@ class Writer:
 
 
 def certify(
-    target: Target,
+    subject: Subject,
     options: Options,
     trace: Trace,
-    profile: str,
+    crash_model: str,
     *,
     sector_bytes: int = 512,
     crashes: int = 2,
@@ -138,9 +138,9 @@ def certify(
     """
     writer = Writer(crashes)
     explorer = Explorer(
-        target,
+        subject,
         options,
-        PROFILES[profile],
+        CRASH_MODELS[crash_model],
         depth=crashes,
         sector_bytes=sector_bytes,
         observer=writer,
@@ -148,9 +148,9 @@ def certify(
     findings = explorer.explore(trace)
     document = {
         "format": FORMAT,
-        "target": target.name,
+        "target": subject.name,
         "options": asdict(options),
-        "profile": profile,
+        "crash_model": crash_model,
         "sector_bytes": sector_bytes,
         "crashes": crashes,
         "trace": trace_document(trace),

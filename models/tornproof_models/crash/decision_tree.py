@@ -20,7 +20,7 @@ from tornproof.errors import Invalid
 from tornproof_models.crash.access_log import Answer, Place, WatchedFilesystem
 from tornproof_models.crash.findings import Finding
 from tornproof_models.crash.recovery import Outcome, Recovered, recover
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.image_builder import Tree
 from tornproof_models.disk.trace import Image, Trace
 
@@ -80,7 +80,7 @@ class Ending:
 class Recoveries:
     """Everything that was seen of how a target recovers."""
 
-    target: Target
+    subject: Subject
     options: Options
     sector_bytes: int
     ran: int = 0
@@ -131,10 +131,10 @@ class Recoveries:
 
     def _converse(self, image: Image) -> tuple[Recovered, dict[Place, Answer]]:
         disk = WatchedFilesystem(image, self.sector_bytes)
-        return recover(self.target, self.options, disk), disk.answers
+        return recover(self.subject, self.options, disk), disk.answers
 
     def _is_no_function(self) -> Invalid:
         return Invalid(
-            f"recovery of {self.target.name} does different things with the same disk: what it "
+            f"recovery of {self.subject.name} does different things with the same disk: what it "
             "does with one image says nothing about the next, so there is nothing to explore"
         )

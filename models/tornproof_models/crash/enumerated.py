@@ -16,7 +16,7 @@ from attrs import define, field
 
 from tornproof_models.crash.decision_tree import Conversation, Ending
 from tornproof_models.crash.recovery import Recovered, RecoversElsewhere, recover
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.image_digests import digested
@@ -57,7 +57,7 @@ def _choices(
 class BuiltImages:
     """How the recovery ends of every image that was built as a whole, by its digest."""
 
-    target: Target
+    subject: Subject
     options: Options
     remember: bool
     """Keep how each recovery went, for a crash in it."""
@@ -67,8 +67,8 @@ class BuiltImages:
     @property
     def elsewhere(self) -> RecoversElsewhere | None:
         """Return the target as one that recovers in another process, if it does."""
-        elsewhere = hasattr(self.target, "recover_images")
-        return cast("RecoversElsewhere", self.target) if elsewhere else None
+        elsewhere = hasattr(self.subject, "recover_images")
+        return cast("RecoversElsewhere", self.subject) if elsewhere else None
 
     def recover(self, space: ImageSpace, choices: Mapping[int, Choice]) -> int:
         """
@@ -86,7 +86,7 @@ class BuiltImages:
             outcomes = self.elsewhere.recover_images(list(new.values()), self.options)
         else:
             disks = map(ModelFilesystem, new.values())
-            outcomes = [recover(self.target, self.options, disk) for disk in disks]
+            outcomes = [recover(self.subject, self.options, disk) for disk in disks]
         for digest, recovered in zip(new, outcomes, strict=True):
             if recovered is None:
                 continue

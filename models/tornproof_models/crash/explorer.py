@@ -37,10 +37,10 @@ from tornproof_models.crash.findings import Coverage, Finding, relabel
 from tornproof_models.crash.observer import Observer
 from tornproof_models.crash.recovery import Outcome, judge
 from tornproof_models.crash.run import advance
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.crash.undecided import Doubts, Undecided, answers_of, register_of, state_of
 from tornproof_models.disk import image_sets
-from tornproof_models.disk.crash_models import Profile
+from tornproof_models.disk.crash_models import CrashModel
 from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.image_sets import Part
 from tornproof_models.disk.images import ImageSpace
@@ -73,11 +73,11 @@ Decided: TypeAlias = tuple[Choice, Outcome, tuple[Finding, ...]]
 
 @define
 class Explorer:
-    """Explores traces of one implementation under one profile, remembering recoveries."""
+    """Explores traces of one implementation under one crash model, remembering recoveries."""
 
-    target: Target
+    subject: Subject
     options: Options
-    profile: Profile
+    crash_model: CrashModel
     depth: int = 2
     bound: int = BOUND
     sample: int = SAMPLE
@@ -116,10 +116,10 @@ class Explorer:
     """A number for every content of a sector that was met."""
 
     def __attrs_post_init__(self) -> None:
-        self._recoveries = Recoveries(self.target, self.options, self.sector_bytes)
-        self._built = BuiltImages(self.target, self.options, remember=self.depth > 1)
+        self._recoveries = Recoveries(self.subject, self.options, self.sector_bytes)
+        self._built = BuiltImages(self.subject, self.options, remember=self.depth > 1)
         # a block may be recycled with what nobody has looked at in it
-        if self.profile.recycled_blocks or self._built.elsewhere:
+        if self.crash_model.recycled_blocks or self._built.elsewhere:
             self.lazy = False
 
     def explore(
@@ -146,7 +146,7 @@ class Explorer:
     # One trace
 
     def _registers(self, trace: Trace) -> Registers:
-        return Registers.of(trace.initial, self.profile.floors, sector_bytes=self.sector_bytes)
+        return Registers.of(trace.initial, self.crash_model.floors, sector_bytes=self.sector_bytes)
 
     def _crash_points(
         self, trace: Trace, registers: Registers, history: History
@@ -160,7 +160,7 @@ class Explorer:
         yield len(trace.events), history
 
     def _is_crash_point(self, event: Event) -> bool:
-        return is_crash_point(event, self.profile)
+        return is_crash_point(event, self.crash_model)
 
     def _crash(
         self,
@@ -171,7 +171,7 @@ class Explorer:
         doubts: Doubts | None,
     ) -> Iterator[Finding]:
         """Judge every image of one crash, and crash its recoveries `depth - 1` times."""
-        space = ImageSpace(registers, self.profile)
+        space = ImageSpace(registers, self.crash_model)
         self.coverage.crash_points += 1
         self.coverage.images += space.count()
         if self.observer:
@@ -334,8 +334,8 @@ class Explorer:
         return self.until is not None and time.monotonic() > self.until
 
 
-def is_crash_point(event: Event, profile: Profile) -> bool:
+def is_crash_point(event: Event, crash_model: CrashModel) -> bool:
     """Tell whether a crash just before an event may show what no other does."""
-    if profile.floors.everything_at_once:
+    if crash_model.floors.everything_at_once:
         return not isinstance(event, (*SYNCS, *PROMISE_NOTHING, Invoked, Failed))
     return isinstance(event, (*SYNCS, Acked, Flushed, Observed))

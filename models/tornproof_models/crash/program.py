@@ -105,12 +105,12 @@ class Crash:
     clamped to what there is, so that every integer means something.
     """
 
-    profile: str
+    crash_model: str
     point: int
     image: int
 
     def __str__(self) -> str:
-        return f"crash({self.profile}, event {self.point}, image {self.image}); open()"
+        return f"crash({self.crash_model}, event {self.point}, image {self.image}); open()"
 
 
 Step: TypeAlias = Append | Sync | Rotate | Reopen | Kill | Submit | Interrupt | Fail | Crash

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from tornproof_models.contract.journal import History, Record, Violation
 from tornproof_models.crash.run import Run
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image, Trace
 
@@ -68,9 +68,9 @@ class RecoversElsewhere(Protocol):
         ...
 
 
-def recover(target: Target, options: Options, filesystem: ModelFilesystem) -> Recovered:
+def recover(subject: Subject, options: Options, filesystem: ModelFilesystem) -> Recovered:
     """Let an implementation recover a disk, append one record to it, and close."""
-    running = Run(target, options, filesystem, calls=PROBE)
+    running = Run(subject, options, filesystem, calls=PROBE)
     records = running.open_unjudged()
     if isinstance(records, str):
         return Recovered(None, records, filesystem.trace)

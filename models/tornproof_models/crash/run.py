@@ -34,11 +34,11 @@ from tornproof_models.crash.subject import (
     Interruptible,
     JournalUnderTest,
     Options,
+    Subject,
     TakesMany,
-    Target,
     new_disk,
 )
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import Acked, Event, Failed, Flushed, Image, Invoked, Observed
@@ -65,10 +65,10 @@ def advance(history: History, event: Event) -> History:
 class Run:
     """A program on its way through an implementation."""
 
-    target: Target
+    subject: Subject
     options: Options
     filesystem: ModelFilesystem = field(
-        default=Factory(lambda self: new_disk(self.target), takes_self=True)
+        default=Factory(lambda self: new_disk(self.subject), takes_self=True)
     )
     history: History = field(factory=History)
     violations: list[Violation] = field(factory=list)
@@ -99,7 +99,7 @@ class Run:
         """Open the journal and return what it shows, or why it refused."""
         before = self.filesystem.operations
         try:
-            self.journal = self.target.open(self.filesystem, self.options)
+            self.journal = self.subject.open(self.filesystem, self.options)
             records = tuple(self.journal.scan())
         except Exception as error:
             self.journal = None
@@ -214,15 +214,15 @@ class Run:
         history = self.began
         for event in self.filesystem.events[: crash.point]:
             history = advance(history, event)
-        image = self.images(crash.profile, crash.point).image(crash.image)
+        image = self.images(crash.crash_model, crash.point).image(crash.image)
         self.filesystem = ModelFilesystem(image)
         self.history = self.began = history
         self.open()
 
-    def images(self, profile: str, point: int) -> ImageSpace:
+    def images(self, crash_model: str, point: int) -> ImageSpace:
         """Return the images among which a crash after so many events chooses."""
         disk = self.filesystem
-        return ImageSpace.after(disk.initial, disk.events[:point], PROFILES[profile])
+        return ImageSpace.after(disk.initial, disk.events[:point], CRASH_MODELS[crash_model])
 
     def close(self) -> None:
         """Close the journal, which promises that everything accepted will last."""
@@ -262,7 +262,7 @@ class Run:
 
 
 def run(
-    program: Sequence[Step], target: Target, options: Options, image: Image | None = None
+    program: Sequence[Step], subject: Subject, options: Options, image: Image | None = None
 ) -> Run:
     """
     Run a program from an empty disk, or an image, to its end.
@@ -270,7 +270,7 @@ def run(
     Stops early if the journal does not open.  The journal is not closed at the
     end, so that a crash may strike there too.
     """
-    with _prepared(target, program, options) as prepared:
+    with _prepared(subject, program, options) as prepared:
         running = Run(prepared, options, new_disk(prepared, image))
         if not running.open():
             return running
@@ -284,8 +284,8 @@ def run(
 
 
 def _prepared(
-    target: Target, program: Sequence[Step], options: Options
-) -> AbstractContextManager[Target]:
+    subject: Subject, program: Sequence[Step], options: Options
+) -> AbstractContextManager[Subject]:
     """Let a target that must know of faults beforehand get ready for a program."""
-    prepare = getattr(target, "prepared_for", None)
-    return prepare(program, options) if prepare else nullcontext(target)
+    prepare = getattr(subject, "prepared_for", None)
+    return prepare(program, options) if prepare else nullcontext(subject)

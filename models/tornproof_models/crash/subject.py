@@ -63,7 +63,7 @@ class Options:
     max_payload: int = 16 << 20
 
 
-class Target(Protocol):
+class Subject(Protocol):
     """An implementation under judgement."""
 
     @property
@@ -98,12 +98,12 @@ class TakesMany(Protocol):
         ...
 
 
-def new_disk(target: Target, image: Image | None = None) -> ModelFilesystem:
+def new_disk(subject: Subject, image: Image | None = None) -> ModelFilesystem:
     """
     Make a disk with an image on it: a simulated one, unless the target brings its own.
 
     What a target brings does everything that a run without faults and crashes asks
     of a disk.
     """
-    make = getattr(target, "new_disk", ModelFilesystem)
+    make = getattr(subject, "new_disk", ModelFilesystem)
     return cast("ModelFilesystem", make(image))

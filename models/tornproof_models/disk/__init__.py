@@ -11,7 +11,7 @@ In the order in which to read them:
 - `versions`: what a disk holds, in pieces, and the versions of each
 - `live`: what a running system sees of them while a trace goes by
 - `registers`: what of them is durable, and what is pending
-- `profiles`: which combinations of versions a crash may leave, as one table
+- `crash_models`: which combinations of versions a crash may leave, as one table
 - `images`: count them, list them, sample them
 - `building`, `enumerating`: build them, and tell them apart without building
 - `parts`: sets of them that need not be told apart

@@ -1,14 +1,14 @@
 """
 What a crash may leave, as one table.
 
-A profile says which combinations of versions are possible.  It is a set of
+A crash model says which combinations of versions are possible.  It is a set of
 rules of the form "if this version is on disk, so is that one", and of rules
-about what a sync covers.  Fewer rules, more images: each profile allows every
+about what a sync covers.  Fewer rules, more images: each crash model allows every
 image that the one before it allows.
 
     process-kill ⊂ prefix ⊂ ext4-ordered ⊂ adversarial ⊂ recycled-blocks
 
-A finding is labelled with the mildest profile in which it happens, because that
+A finding is labelled with the mildest crash model in which it happens, because that
 decides what its maintainers make of it: a loss under `ext4-ordered` happens to
 their users; a loss under `adversarial` is allowed by POSIX.
 
@@ -34,13 +34,13 @@ class Rule:
     name: str
     sentence: str
     source: str
-    profiles: frozenset[str]
+    crash_models: frozenset[str]
     edges: Callable[[Sequence[Version]], Edges] | None = None
     """What it implies among pending versions; none for a rule about floors or contents."""
 
 
 @frozen
-class Profile:
+class CrashModel:
     """A name for a set of rules, and what it stands for."""
 
     name: str
@@ -55,12 +55,12 @@ class Profile:
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The rows of the table that apply."""
-        return tuple(rule for rule in RULES if self.name in rule.profiles)
+        return tuple(rule for rule in RULES if self.name in rule.crash_models)
 
     @property
     def harshness(self) -> int:
         """Position from mild to harsh, from 0."""
-        return tuple(PROFILES).index(self.name)
+        return tuple(CRASH_MODELS).index(self.name)
 
     def implications(self, versions: Sequence[Version]) -> Edges:
         """
@@ -180,7 +180,7 @@ RULES: tuple[Rule, ...] = (
         "stores in one batch",
         "What was found stored through a mapping at one moment is on disk as a whole or not at "
         "all: in which order it was stored, nobody knows.",
-        "of the recorder; under harsher profiles each sector is free, as it is of a write",
+        "of the recorder; under harsher crash models each sector is free, as it is of a write",
         frozenset({"prefix"}),
         _stores_atomic,
     ),
@@ -243,32 +243,32 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
-PROFILES: dict[str, Profile] = {
-    profile.name: profile
-    for profile in (
-        Profile(
+CRASH_MODELS: dict[str, CrashModel] = {
+    crash_model.name: crash_model
+    for crash_model in (
+        CrashModel(
             "process-kill",
             "The process dies and the kernel lives: SIGKILL, out of memory, a panic.",
             Floors(everything_at_once=True),
         ),
-        Profile(
+        CrashModel(
             "prefix",
             "Power is lost, and operations had reached the disk in program order.",
             Floors(sync_covers_everything=True),
         ),
-        Profile(
+        CrashModel(
             "ext4-ordered",
             "Power is lost under ext4 with its default options (data=ordered, delayed "
             "allocation, no fast_commit): the usual Linux machine.",
             Floors(sync_covers_namespace=True),
         ),
-        Profile(
+        CrashModel(
             "adversarial",
             "Power is lost and only what was synced is promised: what POSIX allows.",
             Floors(),
             unwritten_sectors=True,
         ),
-        Profile(
+        CrashModel(
             "recycled-blocks",
             "As adversarial, and new blocks may hold what deleted files left in them.",
             Floors(),
@@ -280,7 +280,7 @@ PROFILES: dict[str, Profile] = {
 
 CLAIMED = ("process-kill", "prefix", "ext4-ordered", "adversarial")
 """
-The profiles in which an implementation is judged.
+The crash models in which an implementation is judged.
 
 `recycled-blocks` stays out: a frame of format v2 carries neither its position
 nor a salt, so no journal of that format can tell an old frame from a new one.

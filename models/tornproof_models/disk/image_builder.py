@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 from attrs import define, field, frozen
 
-from tornproof_models.disk.crash_models import Profile
+from tornproof_models.disk.crash_models import CrashModel
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import ROOT, Image
 from tornproof_models.disk.versions import Data, Name, Register, Size, Version
@@ -209,10 +209,10 @@ def garbage(sector: int, size: int) -> bytes:
 
 
 def unwritten_contents(
-    registers: Registers, profile: Profile, versions: Sequence[Version]
+    registers: Registers, crash_model: CrashModel, versions: Sequence[Version]
 ) -> dict[int, tuple[bytes, ...]]:
     """Find, for the first version of each new sector, what it may hold besides zeros."""
-    if not profile.unwritten_sectors:
+    if not crash_model.unwritten_sectors:
         return {}
     found: dict[int, tuple[bytes, ...]] = {}
     seen: set[Data] = set()
@@ -224,7 +224,7 @@ def unwritten_contents(
         seen.add(register)
         if registers.is_new(register):
             options = [garbage(register.sector, size), *registers.cut.get(register, ())]
-            if profile.recycled_blocks:
+            if crash_model.recycled_blocks:
                 options += [
                     file[register.sector] for file in registers.freed if register.sector in file
                 ]

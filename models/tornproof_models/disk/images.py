@@ -1,7 +1,7 @@
 """
 Count the images that a crash may leave, list them, sample them, build them.
 
-The pending versions and a profile's rules form a partially ordered set: "a
+The pending versions and a crash model's rules form a partially ordered set: "a
 implies b" puts b below a.  A crash keeps a set of versions that contains, with
 each, all that it implies: a *down-set*.  So the images of a crash point are the
 down-sets of a small order, and counting them needs no image at all.
@@ -11,7 +11,7 @@ those of the order less everything above it; the down-sets with it are those of
 the order less everything below it.  Versions that are not related, directly or
 through others, are counted apart and multiplied.
 
-Where nothing at all of a new sector has been kept, a profile may allow more
+Where nothing at all of a new sector has been kept, a crash model may allow more
 than zeros in it.  These *fillings* multiply the choices further.
 """
 
@@ -21,7 +21,7 @@ from itertools import combinations, product
 from math import prod
 from typing import TypeAlias
 
-from tornproof_models.disk.crash_models import Profile
+from tornproof_models.disk.crash_models import CrashModel
 from tornproof_models.disk.image_builder import Builder, Choice, bits, unwritten_contents
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Event, Image
@@ -33,17 +33,17 @@ Fillings: TypeAlias = tuple[tuple[int, int], ...]
 
 class ImageSpace:
     """
-    All images that a crash may leave at one moment under one profile.
+    All images that a crash may leave at one moment under one crash model.
 
     Takes the state of `registers` as it is; later changes there do not matter
     to counting, but build images before advancing the registers.
     """
 
-    def __init__(self, registers: Registers, profile: Profile) -> None:
+    def __init__(self, registers: Registers, crash_model: CrashModel) -> None:
         self.versions: Sequence[Version] = tuple(registers.pending)
         self.everything = (1 << len(self.versions)) - 1
-        self.below, self.above = self._closures(profile)
-        self.fillings = unwritten_contents(registers, profile, self.versions)
+        self.below, self.above = self._closures(crash_model)
+        self.fillings = unwritten_contents(registers, crash_model, self.versions)
         self.fillable = sum(1 << first for first in self.fillings)
         self.components = self._components(self.everything)
         self.builder = Builder(registers, self.versions, self.fillings)
@@ -56,11 +56,13 @@ class ImageSpace:
         self._fillings_among: dict[int, Sequence[Fillings]] = {}
 
     @classmethod
-    def after(cls, initial: Image, events: Iterable[Event], profile: Profile) -> "ImageSpace":
+    def after(
+        cls, initial: Image, events: Iterable[Event], crash_model: CrashModel
+    ) -> "ImageSpace":
         """Return what a crash may leave after all of some events."""
-        registers = Registers.of(initial, profile.floors)
+        registers = Registers.of(initial, crash_model.floors)
         registers.replay(events)
-        return cls(registers, profile)
+        return cls(registers, crash_model)
 
     # Counting and listing
 
@@ -250,11 +252,11 @@ class ImageSpace:
 
     # The order
 
-    def _closures(self, profile: Profile) -> tuple[list[int], list[int]]:
+    def _closures(self, crash_model: CrashModel) -> tuple[list[int], list[int]]:
         """Compute what each version implies and what implies it, as bit masks with itself."""
         implied: list[list[int]] = [[] for _ in self.versions]
         implying: list[list[int]] = [[] for _ in self.versions]
-        for cause, effect in profile.implications(self.versions):
+        for cause, effect in crash_model.implications(self.versions):
             implied[cause].append(effect)
             implying[effect].append(cause)
         # what is implied comes earlier, with few exceptions, so one pass nearly does it

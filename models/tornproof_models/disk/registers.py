@@ -2,8 +2,8 @@
 The registers of a disk while a trace goes by.
 
 `Registers` replays a trace, event by event, and knows after each what is durable
-and what is pending (see `versions`).  What raises a floor depends on the profile,
-and only that: see `profiles`.
+and what is pending (see `versions`).  What raises a floor depends on the crash model,
+and only that: see `crash_models`.
 """
 
 from collections.abc import Iterable

@@ -65,7 +65,7 @@ class Version:
     """A sync that should have made it durable failed, so nothing will."""
 
     needs: tuple["Version", ...] = ()
-    """What a filesystem that orders data before metadata writes first (profile `ext4-ordered`)."""
+    """What a filesystem that orders data before metadata writes first (`ext4-ordered`)."""
 
 
 @frozen

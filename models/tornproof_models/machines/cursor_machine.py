@@ -26,7 +26,7 @@ from tornproof_models.readers.programs import (
     Consume,
     ConsumerRun,
     ConsumerStep,
-    ConsumerTarget,
+    ConsumerSubject,
     GoBack,
 )
 
@@ -67,14 +67,14 @@ class ReferenceConsumers:
 class CursorMachine(RuleBasedStateMachine):
     """Appends, cursors, cleanups, deaths and crashes, in any order."""
 
-    target: ClassVar[ConsumerTarget]
+    subject: ClassVar[ConsumerSubject]
     options: ClassVar[Options]
 
     def __init__(self) -> None:
         super().__init__()
         self.program: list[ConsumerStep] = []
         self.age = 0
-        self.running = ConsumerRun(self.target, self.options)
+        self.running = ConsumerRun(self.subject, self.options)
         self.running.open()
         self._judge()
 
@@ -130,6 +130,6 @@ class CursorMachine(RuleBasedStateMachine):
             raise Violated(self.running.violations, "; ".join(map(str, self.program)))
 
 
-def cursor_machine(target: ConsumerTarget, options: Options) -> type[CursorMachine]:
+def cursor_machine(subject: ConsumerSubject, options: Options) -> type[CursorMachine]:
     """Return a machine for a target, in the form that Hypothesis runs."""
-    return type("CursorMachine", (CursorMachine,), {"target": target, "options": options})
+    return type("CursorMachine", (CursorMachine,), {"subject": subject, "options": options})

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Mode
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.disk.faults import Fault as DiskFault
 from tornproof_models.machines.violated import Violated
@@ -33,7 +33,7 @@ from tornproof_models.queues.delivery_program import (
     Submit,
     Watch,
 )
-from tornproof_models.queues.delivery_run import Run, Target
+from tornproof_models.queues.delivery_run import Run, Subject
 from tornproof_models.queues.fault_sweep import LANDS, REJECTED, SEVERAL
 
 STATEMENTS = ("begin", "residence", "head", "insert", "dead letter", "cursor", "commit")
@@ -69,8 +69,8 @@ def strikes(kinds: tuple[Kind, ...]) -> st.SearchStrategy[Strike]:
 class DrainerMachine(RuleBasedStateMachine):
     """Any steps, in any order; a violation ends the program."""
 
-    make_target: ClassVar[Callable[[], Target]]
-    judged_as: ClassVar[Profile]
+    make_subject: ClassVar[Callable[[], Subject]]
+    judged_as: ClassVar[Mode]
     requirements: ClassVar[frozenset[str] | None] = None
     """Whose violations count; none: all."""
 
@@ -82,7 +82,7 @@ class DrainerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.program: list[Step] = []
-        self.running = Run(type(self).make_target(), self.judged_as)
+        self.running = Run(type(self).make_subject(), self.judged_as)
         self.running.open()
 
     def _take(self, step: Step) -> None:
@@ -186,12 +186,10 @@ class DrainerMachine(RuleBasedStateMachine):
         if not self.running.violations:
             self.running.settle()
             self._check()
-        self.running.target.database.close()
+        self.running.subject.database.close()
 
 
-def machine(
-    target: Callable[[], Target], judged_as: Profile, **limits: Any
-) -> type[DrainerMachine]:
+def machine(subject: Callable[[], Subject], judged_as: Mode, **limits: Any) -> type[DrainerMachine]:
     """Make a machine for a target, perhaps with fewer kinds of faults and steps."""
-    members = {"make_target": staticmethod(target), "judged_as": judged_as, **limits}
+    members = {"make_target": staticmethod(subject), "judged_as": judged_as, **limits}
     return type("DrainerMachine", (DrainerMachine,), members)

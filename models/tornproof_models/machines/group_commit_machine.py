@@ -38,7 +38,7 @@ LIMITS = Limits(max_records=4, max_bytes=1024, max_delay=3)
 
 
 @frozen
-class GroupTarget:
+class GroupSubject:
     """The reference's journal, opened for group commit."""
 
     name: str = "group commit"
@@ -57,7 +57,7 @@ class GroupTarget:
 class GroupRun:
     """A group commit on its way through a workload."""
 
-    run: Run = field(factory=lambda: Run(GroupTarget(), OPTIONS))
+    run: Run = field(factory=lambda: Run(GroupSubject(), OPTIONS))
     waiters: "dict[int, Future[int]]" = field(factory=dict)
     """The futures of this process, by the number of the call."""
 
@@ -212,14 +212,14 @@ class GroupCommitMachine(RuleBasedStateMachine):
         self._judge()
 
     @rule(
-        profile=st.sampled_from(CLAIMED),
+        crash_model=st.sampled_from(CLAIMED),
         before=st.integers(0, 40),
         image=st.integers(0, 1 << 16),
     )
-    def crash(self, profile: str, before: int, image: int) -> None:
+    def crash(self, crash_model: str, before: int, image: int) -> None:
         """Lose power a few events ago, and recover."""
         point = max(len(self.group.run.filesystem.events) - before, 0)
-        self.group.crash(Crash(profile, point, image))
+        self.group.crash(Crash(crash_model, point, image))
         self._judge()
 
     @precondition(lambda self: not self.group.run.filesystem.armed)

@@ -3,7 +3,7 @@ What the v0.7 design cannot keep, found and not asserted.
 
 For each hole there is a way in: which programs to look among, and which
 violation to wait for.  The hunt does the rest.  The same program then goes
-through the reference's durable profile, which must come out of it clean.
+through the reference's durable mode, which must come out of it clean.
 
 Two holes are the chain's: see `chain_holes`.  `python -m
 tornproof_models.machines.holes` prints all the stories, the same in every run.
@@ -14,7 +14,7 @@ from functools import partial
 
 from attrs import frozen
 
-from tornproof_models.contract.delivery import Profile, Violation
+from tornproof_models.contract.delivery import Mode, Violation
 from tornproof_models.database_faults import Kind, When
 from tornproof_models.machines.chain_holes import Story, tell_collision, tell_rewriting
 from tornproof_models.machines.reference_queue import ReferenceQueue
@@ -139,19 +139,19 @@ HOLES: tuple[Hole, ...] = (
 
 def find_hole(hole: Hole) -> Finding:
     """Let the machine find a hole in the v0.7 design, and shrink what it found."""
-    finding = hunt(DeferredAuditV07, Profile.DURABLE, among=hole.among, wanted=hole.wanted)
+    finding = hunt(DeferredAuditV07, Mode.DURABLE, among=hole.among, wanted=hole.wanted)
     if finding is None:
         raise LookupError(f"{hole.id} was not found: the hunt looks too narrowly, or the model is")
     return finding
 
 
 def reference_violations(program: Program) -> tuple[Violation, ...]:
-    """Run the same program through the reference's durable profile."""
-    return violations_of(program, partial(ReferenceQueue, Profile.DURABLE), Profile.DURABLE)
+    """Run the same program through the reference's durable mode."""
+    return violations_of(program, partial(ReferenceQueue, Mode.DURABLE), Mode.DURABLE)
 
 
 def tell(identifier: str) -> Story:
-    """Tell a hole: the program, what it violates, and how the durable profile fares."""
+    """Tell a hole: the program, what it violates, and how the durable mode fares."""
     if identifier in CHAIN_STORIES:
         return CHAIN_STORIES[identifier]()
     hole = next(each for each in HOLES if each.id == identifier)
@@ -164,7 +164,7 @@ def tell(identifier: str) -> Story:
         "In the v0.7 design:",
         tuple(map(str, finding.program)),
         tuple(f"{each.requirement}: {each.message}" for each in finding.violations),
-        f"The durable profile goes through the same steps {fares}",
+        f"The durable mode goes through the same steps {fares}",
     )
 
 

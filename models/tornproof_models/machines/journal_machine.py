@@ -27,7 +27,7 @@ from tornproof_models.crash.program import (
     Sync,
 )
 from tornproof_models.crash.run import Run
-from tornproof_models.crash.subject import Options, Target
+from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.crash_models import CLAIMED
 from tornproof_models.disk.faults import Fault
 from tornproof_models.machines.violated import Violated
@@ -54,7 +54,7 @@ segment; below four bytes two payloads could be equal.
 class JournalMachine(RuleBasedStateMachine):
     """Appends, syncs, rotations, reopenings, faults, kills and crashes, in any order."""
 
-    target: ClassVar[Target]
+    subject: ClassVar[Subject]
     options: ClassVar[Options]
     steps: ClassVar[frozenset[type[Step]]] = frozenset(
         {Append, Sync, Rotate, Reopen, Kill, Fail, Crash}
@@ -63,7 +63,7 @@ class JournalMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.program: list[Step] = []
-        self.running = Run(self.target, self.options)
+        self.running = Run(self.subject, self.options)
         self.running.open()
         self._judge()
 
@@ -101,14 +101,14 @@ class JournalMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: Crash in self.steps)
     @rule(
-        profile=st.sampled_from(CLAIMED),
+        crash_model=st.sampled_from(CLAIMED),
         before=st.integers(0, 30),
         image=st.integers(0, 1 << 16),
     )
-    def crash(self, profile: str, before: int, image: int) -> None:
+    def crash(self, crash_model: str, before: int, image: int) -> None:
         """Lose power a few events ago, and recover."""
         point = max(len(self.running.filesystem.events) - before, 0)
-        self._take(Crash(profile, point, image))
+        self._take(Crash(crash_model, point, image))
 
     @precondition(lambda self: not self.running.filesystem.armed)
     @rule()
@@ -156,13 +156,13 @@ class MortalJournalMachine(JournalMachine):
 
 
 def mortal_journal_machine(
-    target: Target, options: Options, steps: frozenset[type[Step]]
+    subject: Subject, options: Options, steps: frozenset[type[Step]]
 ) -> type[MortalJournalMachine]:
     """Return a machine for a target in another process, of which only these steps are asked."""
-    members = {"target": target, "options": options, "steps": steps, "seen": []}
+    members = {"subject": subject, "options": options, "steps": steps, "seen": []}
     return type("MortalJournalMachine", (MortalJournalMachine,), members)
 
 
-def journal_machine(target: Target, options: Options) -> type[JournalMachine]:
+def journal_machine(subject: Subject, options: Options) -> type[JournalMachine]:
     """Return a machine for a target, in the form that Hypothesis runs."""
-    return type("JournalMachine", (JournalMachine,), {"target": target, "options": options})
+    return type("JournalMachine", (JournalMachine,), {"subject": subject, "options": options})

@@ -18,8 +18,8 @@ from tornproof_models.crash.program import Append, Rotate, Sync
 from tornproof_models.crash.subject import DIRECTORY, Options
 from tornproof_models.disk.crash_models import CLAIMED
 from tornproof_models.machines.violated import Violated
-from tornproof_models.readers.following import Following, ReaderTarget
-from tornproof_models.readers.programs import Clean, Consume, ConsumerStep, ConsumerTarget
+from tornproof_models.readers.following import Following, ReaderSubject
+from tornproof_models.readers.programs import Clean, Consume, ConsumerStep, ConsumerSubject
 
 WRITER_STEPS: st.SearchStrategy[ConsumerStep] = st.one_of(
     st.sampled_from([Append(4), Append(5), Append(88), Append(472), Append(600)]),
@@ -48,8 +48,8 @@ class ReferenceReader:
 class ReaderMachine(RuleBasedStateMachine):
     """Appends, rotations, cleanups, looks, kills and crashes, in any order."""
 
-    writer: ClassVar[ConsumerTarget]
-    readers: ClassVar[ReaderTarget]
+    writer: ClassVar[ConsumerSubject]
+    readers: ClassVar[ReaderSubject]
     options: ClassVar[Options]
     durable_only: ClassVar[bool]
 
@@ -81,15 +81,17 @@ class ReaderMachine(RuleBasedStateMachine):
         self._judge(f"{events} events go by; look, while {jumps}")
 
     @precondition(lambda self: self.age >= QUIET)
-    @rule(profile=st.sampled_from((None, *CLAIMED)), image=st.integers(0, 1 << 16))
-    def die(self, profile: str | None, image: int) -> None:
+    @rule(crash_model=st.sampled_from((None, *CLAIMED)), image=st.integers(0, 1 << 16))
+    def die(self, crash_model: str | None, image: int) -> None:
         """Kill the writer where it has been seen to be, or lose power there."""
         self.age = 0
-        if profile is None:
+        if crash_model is None:
             self.following.kill()
         else:
-            self.following.crash(profile, image)
-        self._judge(f"crash({profile}, image {image}); open()" if profile else "SIGKILL; open()")
+            self.following.crash(crash_model, image)
+        self._judge(
+            f"crash({crash_model}, image {image}); open()" if crash_model else "SIGKILL; open()"
+        )
 
     def _judge(self, event: str) -> None:
         self.story.append(event)
@@ -99,7 +101,7 @@ class ReaderMachine(RuleBasedStateMachine):
 
 
 def reader_machine(
-    writer: ConsumerTarget, readers: ReaderTarget, options: Options, *, durable_only: bool
+    writer: ConsumerSubject, readers: ReaderSubject, options: Options, *, durable_only: bool
 ) -> type[ReaderMachine]:
     """Return a machine for a reader beside a writer, in the form that Hypothesis runs."""
     attributes = {

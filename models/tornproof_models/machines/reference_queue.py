@@ -26,12 +26,12 @@ from tornproof_models.contract.delivery import (
     Counters,
     DeadLetter,
     Drain,
+    Mode,
     Outcome,
-    Profile,
     State,
 )
 from tornproof_models.database_faults import MemoryDatabase
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.faults import Fault as DiskFault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
@@ -56,9 +56,9 @@ class ReferenceQueue:
     quota_bytes: int | None = None
     signer: Ed25519Signer | None = None
 
-    def __init__(self, profile: Profile) -> None:
-        self.name = f"the reference, {profile.value}"
-        self.profile = profile
+    def __init__(self, mode: Mode) -> None:
+        self.name = f"the reference, {mode.value}"
+        self.mode = mode
         self.database = MemoryDatabase(_tables())
         self.disk = ModelFilesystem()
         self._queue: DeferredAuditQueue | None = None
@@ -76,7 +76,7 @@ class ReferenceQueue:
         """Open the queue, which recovers the spool first."""
         self._queue = DeferredAuditQueue.open(
             "memory",
-            spool=SPOOL if self.profile is Profile.DURABLE else None,
+            spool=SPOOL if self.mode is Mode.DURABLE else None,
             max_restarts=2,
             spool_segment_bytes=self.spool_segment_bytes,
             paused=True,
@@ -186,19 +186,19 @@ class ReferenceQueue:
 
     @property
     def _is_durable(self) -> bool:
-        return self.profile is Profile.DURABLE
+        return self.mode is Mode.DURABLE
 
     def _sleep(self, seconds: float) -> None:
         self._slept += seconds
 
 
 class EquippedReferenceQueue(ReferenceQueue):
-    """The reference in its durable profile, with a key and perhaps a quota."""
+    """The reference in its durable mode, with a key and perhaps a quota."""
 
     signer: Ed25519Signer = Ed25519Signer(bytes(32))
 
     def __init__(self, quota_bytes: int | None) -> None:
-        super().__init__(Profile.DURABLE)
+        super().__init__(Mode.DURABLE)
         self.quota_bytes = quota_bytes
 
     @property
@@ -237,7 +237,7 @@ DEAD_LETTERS = "SELECT id, payload, failure_reason FROM signed_events_dlq ORDER 
 
 def image_after(disk: ModelFilesystem, number: int) -> Image:
     """Return one of the images that a power cut may leave now, by any number."""
-    return ImageSpace.after(disk.initial, disk.events, PROFILES["adversarial"]).image(number)
+    return ImageSpace.after(disk.initial, disk.events, CRASH_MODELS["adversarial"]).image(number)
 
 
 def spooled(disk: ModelFilesystem) -> Iterator[tuple[int, str]]:

@@ -30,7 +30,7 @@ from tornproof.record import Damage, scan
 from tornproof_models.contract import journal as journal_contract
 from tornproof_models.contract.audit_fold import Applied, judge_caught_up, judge_index
 from tornproof_models.contract.audit_index import Audit
-from tornproof_models.contract.delivery import Profile
+from tornproof_models.contract.delivery import Mode
 from tornproof_models.database_faults import Kind, MemoryDatabase
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.machines.audit_machine import ReferenceStore
@@ -64,8 +64,8 @@ def audit_of(number: int) -> Audit:
 class ReferenceSystem(ReferenceQueue):
     """The reference's parts, put together; a step that may go wrong is a method of its own."""
 
-    def __init__(self, profile: Profile = Profile.DURABLE) -> None:
-        super().__init__(profile)
+    def __init__(self, mode: Mode = Mode.DURABLE) -> None:
+        super().__init__(mode)
         self.index = SqliteProcess()
         self.lost: list[journal_contract.Violation] = []
         self.records: list[Applied] = []
@@ -191,7 +191,7 @@ class SystemMachine(RuleBasedStateMachine):
         self.story: list[str] = []
         self.is_over = False
         self.system = type(self).make_system()
-        self.running = Run(self.system, Profile.DURABLE)
+        self.running = Run(self.system, Mode.DURABLE)
         self.running.open()
 
     # Refusals

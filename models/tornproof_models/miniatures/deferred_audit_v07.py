@@ -18,8 +18,8 @@ from tornproof_models.contract.delivery import (
     Counters,
     DeadLetter,
     Drain,
+    Mode,
     Outcome,
-    Profile,
     State,
 )
 from tornproof_models.database_faults import FaultyConnection, Panic
@@ -38,7 +38,7 @@ class DeferredAuditV07(Surroundings):
     """The v0.7 queue; only `database` outlives its processes."""
 
     name = "deferred-audit-v07"
-    profile = Profile.VOLATILE
+    mode = Mode.VOLATILE
 
     def __init__(self) -> None:
         super().__init__(SCHEMA)

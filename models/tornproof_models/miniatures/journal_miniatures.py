@@ -157,7 +157,7 @@ MINIATURES: Mapping[str, type[SmallJournal]] = {
 
 
 @frozen
-class MiniatureTarget:
+class MiniatureSubject:
     """A miniature, or the twin, as something that can be judged."""
 
     name: str
@@ -168,5 +168,5 @@ class MiniatureTarget:
         return self.journal(filesystem, options)
 
 
-SMALL = MiniatureTarget("small-journal", SmallJournal)
+SMALL = MiniatureSubject("small-journal", SmallJournal)
 """The correct twin."""

@@ -362,7 +362,7 @@ READERS: Mapping[str, type[SmallReader]] = {
 
 
 @frozen
-class SmallReaderTarget:
+class SmallReaderSubject:
     """A miniature, or the twin, as something that can be judged."""
 
     name: str
@@ -373,5 +373,5 @@ class SmallReaderTarget:
         return self.reader(filesystem, durable_only=durable_only)
 
 
-SMALL_READER = SmallReaderTarget("small-reader", SmallReader)
+SMALL_READER = SmallReaderSubject("small-reader", SmallReader)
 """The correct twin."""

@@ -20,8 +20,8 @@ from tornproof_models.contract.delivery import (
     Counters,
     DeadLetter,
     Drain,
+    Mode,
     Outcome,
-    Profile,
     State,
 )
 from tornproof_models.database_faults import FaultyConnection, Panic
@@ -58,7 +58,7 @@ class SmallDrainer(Surroundings):
     """The correct twin; `database` and `spool` outlive its processes."""
 
     name = "small-drainer"
-    profile = Profile.DURABLE
+    mode = Mode.DURABLE
     breaks: ClassVar[frozenset[str]] = frozenset()
     """The requirements that it breaks."""
 

@@ -19,8 +19,8 @@ from tornproof_models.contract.delivery import (
     Drain,
     Fact,
     Fault,
+    Mode,
     Outcome,
-    Profile,
     Replayed,
     Seen,
     State,
@@ -80,11 +80,11 @@ class Look:
     """A panic that nobody injected."""
 
 
-class Target(Protocol):
+class Subject(Protocol):
     """An implementation under judgement, with all that outlives its processes."""
 
     name: str
-    profile: Profile
+    mode: Mode
     database: MemoryDatabase
 
     def open(self) -> None:
@@ -140,8 +140,8 @@ class Target(Protocol):
 class Run:
     """A program on its way through a target."""
 
-    target: Target
-    judged_as: Profile
+    subject: Subject
+    judged_as: Mode
     history: list[Fact] = field(factory=list)
     violations: list[Violation] = field(factory=list)
     submitted: int = 0
@@ -151,10 +151,10 @@ class Run:
 
     def open(self) -> None:
         """Begin the first process."""
-        plan = self.target.database.plan
+        plan = self.subject.database.plan
         plan.on_strike = self._note_strike
         plan.sibling = self._append_as_sibling
-        self.target.open()
+        self.subject.open()
 
     def take(self, step: Step) -> None:
         """Take one step, and judge what is there afterwards."""
@@ -167,12 +167,12 @@ class Run:
 
     def settle(self) -> None:
         """Let nothing go wrong any more, come to rest, and judge that."""
-        self.target.disarm()
+        self.subject.disarm()
         for _ in range(2):
             self._move(MAX_MOVES)
-            if self.target.look().hopeless and self.judged_as is Profile.DURABLE:
+            if self.subject.look().hopeless and self.judged_as is Mode.DURABLE:
                 self._die(None)  # what is left is for the next process
-        if self.target.move():
+        if self.subject.move():
             message = f"the drainer is still busy after {MAX_MOVES} undisturbed moves"
             self.violations.append(Violation("DRN-1", message))
         self._judge(quiescent=True)
@@ -186,21 +186,21 @@ class Run:
             case Move(moves):
                 self._move(moves)
             case Arm(strike):
-                self.target.database.plan.strikes.append(strike)
+                self.subject.database.plan.strikes.append(strike)
             case FailDisk(nth, fault):
-                self.target.fail_disk(nth, fault)
+                self.subject.fail_disk(nth, fault)
             case Sibling():
                 self._append_as_sibling()
             case Kill(power):
                 self._die(power)
             case Watch():
-                self.history.append(Seen(*ids_of(self.target.look().state)))
+                self.history.append(Seen(*ids_of(self.subject.look().state)))
             case AskDrain():
                 self._drain()
             case Close():
                 self._close()
             case Hold():
-                self.target.hold()
+                self.subject.hold()
             case Replay():
                 self._replay()
 
@@ -211,59 +211,59 @@ class Run:
         if not encodable:
             event["agent_id"] = "\ud800"
         invoked = self._tick()
-        outcome = self.target.submit(event)
+        outcome = self.subject.submit(event)
         fact = Submitted(event_id(number), payload_of(number), outcome, invoked, self._tick())
         self.history.append(fact)
 
     def _move(self, moves: int) -> None:
         for _ in range(moves):
-            if not self.target.move():
+            if not self.subject.move():
                 return
 
     def _append_as_sibling(self) -> None:
         self.siblings += 1
         name = f"s{self.siblings}"
         self.history.append(Appended(name))
-        self.target.append_as_sibling(name)
+        self.subject.append_as_sibling(name)
 
     def _die(self, power: int | None) -> None:
-        self.target.kill(power)
-        self.target.open()
-        state = self.target.look().state
+        self.subject.kill(power)
+        self.subject.open()
+        state = self.subject.look().state
         spooled = state.spool[state.position :] if state.spool else ()
         self.history.append(Died(*ids_of(state), spooled))
 
     def _drain(self) -> None:
-        drain = self.target.drain()
+        drain = self.subject.drain()
         if drain is None:
             return
-        state = self.target.look().state
-        self.violations += judge_drain(self.history, state, drain, profile=self.judged_as)
+        state = self.subject.look().state
+        self.violations += judge_drain(self.history, state, drain, mode=self.judged_as)
         self._judge(quiescent=drain.drained)
 
     def _close(self) -> None:
-        returned = self.target.close()
+        returned = self.subject.close()
         self.violations += judge_close(returned=returned)
-        self._judge(quiescent=returned and not self.target.look().hopeless)
+        self._judge(quiescent=returned and not self.subject.look().hopeless)
 
     def _replay(self) -> None:
-        before = set(ids_of(self.target.look().state)[1])
+        before = set(ids_of(self.subject.look().state)[1])
         self._replaying = True
         try:
-            self.target.replay()
+            self.subject.replay()
         except Panic:
             pass  # the operator sees it, and asks again
         finally:
             self._replaying = False
-            chain = set(ids_of(self.target.look().state)[0])
+            chain = set(ids_of(self.subject.look().state)[0])
             self.history.append(Replayed(tuple(sorted(before & chain))))
 
     # Noting and judging
 
     def _judge(self, *, quiescent: bool) -> None:
-        look = self.target.look()
+        look = self.subject.look()
         state = evolve(look.state, quiescent=quiescent)
-        self.violations += judge(self.history, state, profile=self.judged_as)
+        self.violations += judge(self.history, state, mode=self.judged_as)
         if look.defect:
             self.violations.append(Violation("DRN-8", f"a panic of its own: {look.defect}"))
 
@@ -290,9 +290,9 @@ def ids_of(state: State) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return chain, tuple(letter.event_id for letter in state.dead_letters)
 
 
-def run(program: Sequence[Step], target: Target, judged_as: Profile | None = None) -> Run:
+def run(program: Sequence[Step], subject: Subject, judged_as: Mode | None = None) -> Run:
     """Run a program from nothing to rest, and return the run with what it violated."""
-    running = Run(target, judged_as or target.profile)
+    running = Run(subject, judged_as or subject.mode)
     running.open()
     for step in program:
         running.take(step)

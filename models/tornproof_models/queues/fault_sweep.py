@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from attrs import evolve, frozen
 
-from tornproof_models.contract.delivery import Profile, Violation
+from tornproof_models.contract.delivery import Mode, Violation
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.queues.delivery_program import (
     Arm,
@@ -29,7 +29,7 @@ from tornproof_models.queues.delivery_program import (
     Submit,
     Watch,
 )
-from tornproof_models.queues.delivery_run import Run, Target, run
+from tornproof_models.queues.delivery_run import Run, Subject, run
 
 POINTS = ("begin", "residence", "head", "insert", "dead letter", "remove", "cursor", "commit")
 SEVERAL = 8
@@ -78,7 +78,7 @@ def strikes() -> Iterator[Strike]:
                 yield Strike(Kind.DEATH, when, point, nth)
 
 
-def programs(make_target: Callable[[], Target]) -> Iterator[Program]:
+def programs(make_subject: Callable[[], Subject]) -> Iterator[Program]:
     """
     Yield the programs to try: the scenarios as they are, then with one more fault each.
 
@@ -87,21 +87,21 @@ def programs(make_target: Callable[[], Target]) -> Iterator[Program]:
     """
     yield from SCENARIOS
     for scenario in SCENARIOS:
-        for strike in _reached(scenario, make_target):
+        for strike in _reached(scenario, make_subject):
             yield (Arm(strike), *scenario)
 
 
-def _reached(program: Program, make_target: Callable[[], Target]) -> Iterator[Strike]:
+def _reached(program: Program, make_subject: Callable[[], Subject]) -> Iterator[Strike]:
     """Yield the ways in which a statement of this program may go wrong."""
-    target = make_target()
+    subject = make_subject()
     try:
-        running = Run(target, target.profile)
+        running = Run(subject, subject.mode)
         running.open()
         for step in program:
             running.take(step)
-        visits = Counter(target.database.plan.visited)
+        visits = Counter(subject.database.plan.visited)
     finally:
-        target.database.close()
+        subject.database.close()
     for strike in strikes():
         if strike.point and visits[strike.point] >= strike.nth:
             yield strike
@@ -125,8 +125,8 @@ Judge = Callable[[Program], tuple[Violation, ...]]
 
 
 def hunt(
-    make_target: Callable[[], Target],
-    judged_as: Profile,
+    make_subject: Callable[[], Subject],
+    judged_as: Mode,
     *,
     among: Callable[[Program], bool] | None = None,
     wanted: Callable[[Violation], bool] | None = None,
@@ -140,10 +140,10 @@ def hunt(
     def violations(program: Program) -> tuple[Violation, ...]:
         if among is not None and not among(program):
             return ()
-        found = violations_of(program, make_target, judged_as)
+        found = violations_of(program, make_subject, judged_as)
         return tuple(each for each in found if wanted is None or wanted(each))
 
-    for program in programs(make_target):
+    for program in programs(make_subject):
         if violations(program):
             smallest = shrink(program, violations)
             return Finding(smallest, violations(smallest))
@@ -151,14 +151,14 @@ def hunt(
 
 
 def violations_of(
-    program: Program, make_target: Callable[[], Target], judged_as: Profile
+    program: Program, make_subject: Callable[[], Subject], judged_as: Mode
 ) -> tuple[Violation, ...]:
     """Run a program on a fresh target, and return what it violates, each once."""
-    target = make_target()
+    subject = make_subject()
     try:
-        return tuple(dict.fromkeys(run(program, target, judged_as).violations))
+        return tuple(dict.fromkeys(run(program, subject, judged_as).violations))
     finally:
-        target.database.close()
+        subject.database.close()
 
 
 def shrink(program: Program, violations: Judge) -> Program:

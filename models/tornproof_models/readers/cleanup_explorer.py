@@ -16,7 +16,7 @@ from tornproof_models.contract.journal import History, Record, Violation
 from tornproof_models.crash.program import Append, Kill, Rotate
 from tornproof_models.crash.run import advance
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.crash_models import Profile
+from tornproof_models.disk.crash_models import CrashModel
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
@@ -34,7 +34,7 @@ from tornproof_models.readers.programs import (
     Consume,
     ConsumerRun,
     ConsumerStep,
-    ConsumerTarget,
+    ConsumerSubject,
     GoBack,
     Moved,
     Moving,
@@ -62,11 +62,11 @@ class Recovered:
 
 @define
 class CleanupExplorer:
-    """Crashes runs of one implementation under one profile, remembering recoveries."""
+    """Crashes runs of one implementation under one crash model, remembering recoveries."""
 
-    target: ConsumerTarget
+    subject: ConsumerSubject
     options: Options
-    profile: Profile
+    crash_model: CrashModel
     images: int = 0
     """Images judged."""
 
@@ -85,9 +85,9 @@ class CleanupExplorer:
 
         Until the first consumer comes, crashes are the journal's own business.
         """
-        registers = Registers.of(running.filesystem.initial, self.profile.floors)
+        registers = Registers.of(running.filesystem.initial, self.crash_model.floors)
         history, held = History(), Held()
-        everywhere = self.profile.floors.everything_at_once
+        everywhere = self.crash_model.floors.everything_at_once
         beginning = 0
         for event in (*running.events(), None):
             turns = event is None or everywhere or isinstance(event, _TURNING_POINTS)
@@ -110,7 +110,7 @@ class CleanupExplorer:
     def _crash(
         self, registers: Registers, history: History, held: Held
     ) -> Iterator[list[Violation]]:
-        space = ImageSpace(registers, self.profile)
+        space = ImageSpace(registers, self.crash_model)
         for choice in space.choices():
             self.images += 1
             yield judge(history, held, self._recover(space.builder.build(choice)))
@@ -118,7 +118,7 @@ class CleanupExplorer:
     def _recover(self, image: Image) -> Recovered | Violation:
         key = image.digest
         if key not in self._outcomes:
-            self._outcomes[key] = recover(self.target, self.options, image)
+            self._outcomes[key] = recover(self.subject, self.options, image)
         return self._outcomes[key]
 
 
@@ -135,9 +135,9 @@ def judge(history: History, held: Held, outcome: Recovered | Violation) -> list[
     return [*violations, *outcome.violations]
 
 
-def recover(target: ConsumerTarget, options: Options, image: Image) -> Recovered | Violation:
+def recover(subject: ConsumerSubject, options: Options, image: Image) -> Recovered | Violation:
     """Open an image, append a record and clean up, or tell what is wrong with it in any case."""
-    running = ConsumerRun(target, options, ModelFilesystem(image))
+    running = ConsumerRun(subject, options, ModelFilesystem(image))
     records = running.open_unjudged()
     if isinstance(records, str):
         return judge_refusal(records)
@@ -206,12 +206,12 @@ def programs(steps: int) -> Iterator[tuple[ConsumerStep, ...]]:
             yield (*FILLED, Consume(0), Consume(2, dies_after=after), *tail)
 
 
-def explore_programs(target: ConsumerTarget, profile: Profile, steps: int) -> Explored:
-    """Explore them all under one profile, or up to the first that shows a violation."""
-    explorer = CleanupExplorer(target, Options(), profile)
+def explore_programs(subject: ConsumerSubject, crash_model: CrashModel, steps: int) -> Explored:
+    """Explore them all under one crash model, or up to the first that shows a violation."""
+    explorer = CleanupExplorer(subject, Options(), crash_model)
     number = 0
     for number, program in enumerate(programs(steps), start=1):
-        running = ConsumerRun(target, Options())
+        running = ConsumerRun(subject, Options())
         running.open()
         for step in program:
             running.step(step)

@@ -30,7 +30,7 @@ from tornproof_models.contract.reader import (
 )
 from tornproof_models.crash.run import advance
 from tornproof_models.crash.subject import DIRECTORY, Options
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.shared_disk import Replay, split
@@ -39,7 +39,7 @@ from tornproof_models.readers.programs import (
     Cleaning,
     ConsumerRun,
     ConsumerStep,
-    ConsumerTarget,
+    ConsumerSubject,
     Moved,
     Moving,
     Note,
@@ -67,7 +67,7 @@ class ReaderUnderTest(Protocol):
         ...
 
 
-class ReaderTarget(Protocol):
+class ReaderSubject(Protocol):
     """An implementation of a reader."""
 
     @property
@@ -89,7 +89,7 @@ class Following:
     """A writer ahead, its trace going by, and a reader that looks at it."""
 
     run: ConsumerRun
-    readers: ReaderTarget
+    readers: ReaderSubject
     durable_only: bool
     view: Replay = field(factory=Replay)
     facts: Facts = field(factory=Facts)
@@ -113,8 +113,8 @@ class Following:
     @classmethod
     def begin(
         cls,
-        writer: ConsumerTarget,
-        readers: ReaderTarget,
+        writer: ConsumerSubject,
+        readers: ReaderSubject,
         options: Options,
         *,
         durable_only: bool,
@@ -163,9 +163,9 @@ class Following:
             disk.apply(event)
         self._take_over(disk, self._held)
 
-    def crash(self, profile: str, number: int) -> None:
+    def crash(self, crash_model: str, number: int) -> None:
         """Lose power at this moment, keep one of the images, and recover it."""
-        space = ImageSpace.after(self.view.initial, self.view.events, PROFILES[profile])
+        space = ImageSpace.after(self.view.initial, self.view.events, CRASH_MODELS[crash_model])
         image = space.image(number)
         self.view = Replay(image)
         self.facts = Facts.of(image, self.facts.records)

@@ -19,7 +19,7 @@ from tornproof_models.contract.cleanup import Held, judge_cleanup, judge_refusal
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import Crash, Step
 from tornproof_models.crash.run import Run
-from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Target
+from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Subject
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Event
 from tornproof_models.readers.killable import Mortal, ProcessDied
@@ -47,7 +47,7 @@ class CleaningJournal(JournalUnderTest, Protocol):
         ...
 
 
-class ConsumerTarget(Target, Protocol):
+class ConsumerSubject(Subject, Protocol):
     """An implementation of a journal with cursors and cleanup."""
 
     def open(self, filesystem: ModelFilesystem, options: Options) -> CleaningJournal:
@@ -157,9 +157,9 @@ class ConsumerRun(Run):
     """What was owed to consumers when this disk began."""
 
     @property
-    def consumers(self) -> ConsumerTarget:
+    def consumers(self) -> ConsumerSubject:
         """The target, which has cursors as well."""
-        return cast("ConsumerTarget", self.target)
+        return cast("ConsumerSubject", self.subject)
 
     def open(self) -> bool:
         """Open the journal and judge what it shows, and where its cursors are."""

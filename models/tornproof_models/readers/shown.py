@@ -16,7 +16,7 @@ from tornproof.errors import Trimmed
 from tornproof_models.contract.journal import Record, Violation, describe
 from tornproof_models.contract.reader import judge_recovery
 from tornproof_models.crash.program import Sync
-from tornproof_models.disk.crash_models import Profile
+from tornproof_models.disk.crash_models import CrashModel
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import Image
@@ -39,9 +39,9 @@ class Resumed:
 
 @define
 class ShowingExplorer:
-    """Crashes whatever a reader has just been shown, under one profile."""
+    """Crashes whatever a reader has just been shown, under one crash model."""
 
-    profile: Profile
+    crash_model: CrashModel
     images: int = 0
     """Images judged."""
 
@@ -67,7 +67,7 @@ class ShowingExplorer:
         if beginning in self._crashed:
             return []
         self._crashed.add(beginning)
-        space = ImageSpace.after(following.view.initial, following.view.events, self.profile)
+        space = ImageSpace.after(following.view.initial, following.view.events, self.crash_model)
         for choice in space.choices():
             self.images += 1
             outcome = self._resume(following, space.builder.build(choice))

@@ -8,7 +8,7 @@ need, of the *program* (steps, then bytes, faults and crashes) and of the *image
 the crash).  What is left is 1-minimal: without any one of its steps, or of the
 things that its crash lost, the requirement holds.
 
-It also takes away what the violation does not need of the *profile*.  A loss that
+It also takes away what the violation does not need of the *crash model*.  A loss that
 a killed process suffers is told as one, however harsh the crash that showed it
 first.
 
@@ -28,8 +28,8 @@ from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Finding
 from tornproof_models.crash.program import Crash, Program
 from tornproof_models.crash.run import run
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.versions import SECTOR_BYTES
 from tornproof_models.shrinking.steps import simpler_steps
 
@@ -99,27 +99,27 @@ def _simplify(
 
 @frozen
 class Counterexample:
-    """A program that violates a requirement, and the profile to crash it under."""
+    """A program that violates a requirement, and the crash model to crash it under."""
 
     program: Program
     options: Options
     requirement: str
-    profile: str | None = None
+    crash_model: str | None = None
     """None if the program shows it by itself: alive, or by crashes among its steps."""
 
     sector_bytes: int = SECTOR_BYTES
 
     @property
-    def weakest_profile(self) -> str | None:
-        """The mildest profile that allows every crash in it; none if nothing crashes."""
-        return weakest_profile(self.program, self.profile)
+    def mildest_crash_model(self) -> str | None:
+        """The mildest crash model that allows every crash in it; none if nothing crashes."""
+        return mildest_crash_model(self.program, self.crash_model)
 
 
-def weakest_profile(program: Program, profile: str | None) -> str | None:
-    """Return the mildest profile that allows every crash of a program, and one in it at its end."""
-    needed = [step.profile for step in program if isinstance(step, Crash)]
-    needed += [profile] if profile else []
-    return max(needed, key=lambda name: PROFILES[name].harshness, default=None)
+def mildest_crash_model(program: Program, crash_model: str | None) -> str | None:
+    """Return the mildest crash model that allows every crash of a program, and one at its end."""
+    needed = [step.crash_model for step in program if isinstance(step, Crash)]
+    needed += [crash_model] if crash_model else []
+    return max(needed, key=lambda name: CRASH_MODELS[name].harshness, default=None)
 
 
 @frozen
@@ -135,112 +135,115 @@ class Shrunk:
     """Whether nothing more can be left out; else the attempts were used up."""
 
 
-def shrink(target: Target, found: Counterexample, attempts: int = ATTEMPTS) -> Shrunk | None:
+def shrink(subject: Subject, found: Counterexample, attempts: int = ATTEMPTS) -> Shrunk | None:
     """
     Shrink a counterexample; return none if the target does not violate the requirement.
 
     A crash that ends the program is left to the explorer, which finds the best one
     that there is.
     """
-    search = _Search(target, found, attempts)
-    program, profile = found.program, found.profile
-    if not search.fails(program, profile):
+    search = _Search(subject, found, attempts)
+    program, crash_model = found.program, found.crash_model
+    if not search.fails(program, crash_model):
         return None
 
-    # the program, in the mildest profile
-    profile = search.mildest(program, profile)
-    program = search.minimise(program, profile)
+    # the program, in the mildest crash model
+    crash_model = search.mildest(program, crash_model)
+    program = search.minimise(program, crash_model)
 
     # its last crash
-    while profile is None and program and isinstance(program[-1], Crash):
-        for milder in _up_to(program[-1].profile):
+    while crash_model is None and program and isinstance(program[-1], Crash):
+        for milder in _up_to(program[-1].crash_model):
             if search.fails(program[:-1], milder):
-                profile = milder
-                program = search.minimise(program[:-1], profile)
+                crash_model = milder
+                program = search.minimise(program[:-1], crash_model)
                 break
         else:
             break
 
-    # the profile and the image
-    profile = search.mildest(program, profile)
-    violation, finding = search.smallest(program, profile)
-    shown_by = profile if finding else None
+    # the crash model and the image
+    crash_model = search.mildest(program, crash_model)
+    violation, finding = search.smallest(program, crash_model)
+    shown_by = crash_model if finding else None
     return Shrunk(
-        evolve(found, program=program, profile=shown_by), violation, finding, search.attempts > 0
+        evolve(found, program=program, crash_model=shown_by),
+        violation,
+        finding,
+        search.attempts > 0,
     )
 
 
-def witness(target: Target, found: Counterexample) -> Shown | None:
+def witness(subject: Subject, found: Counterexample) -> Shown | None:
     """Show how a counterexample violates its requirement, by the smallest crash; or none."""
-    search = _Search(target, found, attempts=1)
-    if not search.fails(found.program, found.profile):
+    search = _Search(subject, found, attempts=1)
+    if not search.fails(found.program, found.crash_model):
         return None
-    return search.smallest(found.program, found.profile)
+    return search.smallest(found.program, found.crash_model)
 
 
-def _up_to(profile: str | None) -> list[str | None]:
-    """List the profiles from the mildest, which is no crash at all, to this one."""
-    every: list[str | None] = [None, *PROFILES]
-    return every[: every.index(profile) + 1]
+def _up_to(crash_model: str | None) -> list[str | None]:
+    """List the crash models from the mildest, which is no crash at all, to this one."""
+    every: list[str | None] = [None, *CRASH_MODELS]
+    return every[: every.index(crash_model) + 1]
 
 
 @define
 class _Search:
     """Tries programs for one requirement, remembering what was tried."""
 
-    target: Target
+    subject: Subject
     about: Counterexample
     attempts: int
     _explorers: dict[str, Explorer] = field(factory=dict)
     _known: dict[tuple[Program, str | None], Shown | None] = field(factory=dict)
 
-    def fails(self, program: Program, profile: str | None) -> bool:
+    def fails(self, program: Program, crash_model: str | None) -> bool:
         """Tell whether a program violates the requirement; no, once the attempts are used up."""
-        key = program, profile
+        key = program, crash_model
         if key not in self._known:
             if self.attempts < 1:
                 return False
             self.attempts -= 1
             explorer = None
-            if profile is not None:
-                if profile not in self._explorers:
-                    self._explorers[profile] = self._explorer(profile)
-                explorer = self._explorers[profile]
+            if crash_model is not None:
+                if crash_model not in self._explorers:
+                    self._explorers[crash_model] = self._explorer(crash_model)
+                explorer = self._explorers[crash_model]
             self._known[key] = self._try(program, explorer)
         return self._known[key] is not None
 
-    def mildest(self, program: Program, profile: str | None) -> str | None:
-        """Return the mildest profile in which a program fails that fails in this one."""
-        milder = _up_to(profile)[:-1]
-        return next((each for each in milder if self.fails(program, each)), profile)
+    def mildest(self, program: Program, crash_model: str | None) -> str | None:
+        """Return the mildest crash model in which a program fails that fails in this one."""
+        milder = _up_to(crash_model)[:-1]
+        return next((each for each in milder if self.fails(program, each)), crash_model)
 
-    def minimise(self, program: Program, profile: str | None) -> Program:
-        """Make a program as small as it can be in a profile."""
+    def minimise(self, program: Program, crash_model: str | None) -> Program:
+        """Make a program as small as it can be in a crash model."""
         return minimise(
             program,
-            partial(self.fails, profile=profile),
-            partial(simpler_steps, self.target, self.about.options),
+            partial(self.fails, crash_model=crash_model),
+            partial(simpler_steps, self.subject, self.about.options),
         )
 
-    def smallest(self, program: Program, profile: str | None) -> Shown:
+    def smallest(self, program: Program, crash_model: str | None) -> Shown:
         """Return how a program fails that is known to, by the smallest crash that does it."""
-        if profile is None:
+        if crash_model is None:
             # as it was seen: what hangs on the moment of a kill may not come again
             seen = self._known[program, None]
             assert seen is not None
             return seen
-        lazy = self._explorer(profile)
+        lazy = self._explorer(crash_model)
         shown = self._try(program, lazy)
         assert shown is not None
         if shown[1] is None or lazy.coverage.images > EAGER_IMAGES:
             return shown
         # of a part of the images, the least lossy one need not have the fewest deviations
         depth = 2 if shown[1].inner else 1
-        eager = self._explorer(profile, depth=depth, lazy=False)
+        eager = self._explorer(crash_model, depth=depth, lazy=False)
         return self._try(program, eager) or shown
 
     def _try(self, program: Program, explorer: Explorer | None) -> Shown | None:
-        running = run(program, self.target, self.about.options)
+        running = run(program, self.subject, self.about.options)
         for violation in running.violations:
             if violation.requirement == self.about.requirement:
                 return violation, None
@@ -251,11 +254,11 @@ class _Search:
                 return finding.violation, finding
         return None
 
-    def _explorer(self, profile: str, *, depth: int = 2, lazy: bool = True) -> Explorer:
+    def _explorer(self, crash_model: str, *, depth: int = 2, lazy: bool = True) -> Explorer:
         return Explorer(
-            self.target,
+            self.subject,
             self.about.options,
-            PROFILES[profile],
+            CRASH_MODELS[crash_model],
             depth=depth,
             sector_bytes=self.about.sector_bytes,
             lazy=lazy,

@@ -19,8 +19,8 @@ from tornproof_models.crash.program import (
     Submit,
 )
 from tornproof_models.crash.run import Run, run
-from tornproof_models.crash.subject import Options, Target
-from tornproof_models.disk.crash_models import PROFILES
+from tornproof_models.crash.subject import Options, Subject
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.images import ImageSpace
 
@@ -37,7 +37,7 @@ ENDS = 128
 
 
 def simpler_steps(
-    target: Target, options: Options, program: Program, position: int
+    subject: Subject, options: Options, program: Program, position: int
 ) -> Iterator[Step]:
     """Yield what may stand for a step of a program, the simplest first."""
     match program[position]:
@@ -63,7 +63,7 @@ def simpler_steps(
                     yield Fail(sooner, simpler)
         case Crash() as crash:
             yield Kill()
-            running = run(program[:position], target, options)
+            running = run(program[:position], subject, options)
             if running.journal is not None:
                 yield from _milder(running, crash)
 
@@ -71,21 +71,21 @@ def simpler_steps(
 def _milder(running: Run, crash: Crash) -> Iterator[Crash]:
     """Yield the same crash by smaller numbers, then milder, smaller and earlier ones."""
     point = min(crash.point, len(running.filesystem.events))
-    space = running.images(crash.profile, point)
+    space = running.images(crash.crash_model, point)
     image = crash.image % space.count()
     if (point, image) != (crash.point, crash.image):
-        yield Crash(crash.profile, point, image)
+        yield Crash(crash.crash_model, point, image)
     present = _size(space, image)
-    for profile in list(PROFILES)[: PROFILES[crash.profile].harshness]:
-        for _, number in _by_size(running.images(profile, point)):
-            yield Crash(profile, point, number)
+    for crash_model in list(CRASH_MODELS)[: CRASH_MODELS[crash.crash_model].harshness]:
+        for _, number in _by_size(running.images(crash_model, point)):
+            yield Crash(crash_model, point, number)
     for size, number in _by_size(space):
         if size < present:
-            yield Crash(crash.profile, point, number)
+            yield Crash(crash.crash_model, point, number)
     for earlier in range(point):
-        for size, number in _by_size(running.images(crash.profile, earlier)):
+        for size, number in _by_size(running.images(crash.crash_model, earlier)):
             if size <= present:
-                yield Crash(crash.profile, earlier, number)
+                yield Crash(crash.crash_model, earlier, number)
 
 
 def _by_size(space: ImageSpace) -> list[tuple[tuple[int, int], int]]:

@@ -79,7 +79,7 @@ fn answer(
         ("hello", _) => json!({
             "protocol": 1,
             "implementation": {"name": "tornproof-rust", "version": "0.1.0", "language": "Rust"},
-            "profiles": ["journal/core", "journal/format-v2", "journal/segments"],
+            "claims": ["journal/core", "journal/format-v2", "journal/segments"],
             "format": {"frame": "v2", "crc_covers": "frame"},
             "limits": {"max_payload": frame::MAXIMUM},
         }),

@@ -67,7 +67,7 @@ func Serve(name, module string, open func(directory string) (Log, error)) {
 			reply["ok"] = object{
 				"protocol":       1,
 				"implementation": object{"name": name, "version": versionOf(module), "language": "Go"},
-				"profiles":       []string{"journal/core"},
+				"claims":       []string{"journal/core"},
 			}
 		case "journal.open":
 			served.answer(reply, "corrupt", func() (object, error) { return served.begin(asked.Args.Dir) })

@@ -106,7 +106,7 @@ pub fn serve<L: Log>() -> io::Result<()> {
             ("hello", _) => json!({"ok": {
                 "protocol": 1,
                 "implementation": {"name": L::NAME, "version": L::VERSION, "language": "Rust"},
-                "profiles": ["journal/core"],
+                "claims": ["journal/core"],
             }}),
             ("journal.open", served) => reply("corrupt", || open(arguments, served)),
             ("journal.append", Some(open)) => reply("io", || append(arguments, open)),

@@ -148,7 +148,7 @@ class WrongProtocol(AdapterBroken):
     """The adapter speaks another version of the protocol, or claims what does not exist."""
 
     kind = "wrong protocol"
-    hint = "Answer `hello` with protocol 1 and profiles of it."
+    hint = "Answer `hello` with protocol 1 and claims of it."
 
 
 class Lingers(AdapterBroken):

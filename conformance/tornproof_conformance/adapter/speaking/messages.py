@@ -37,12 +37,12 @@ __all__ = [
     "Reply",
     "Unreadable",
     "Unsupported",
+    "claims",
     "decode_arguments",
     "decode_ok",
     "decode_reply",
     "encode",
     "encode_request",
-    "profiles",
     "refusal_of",
     "schema",
     "to_bytes",
@@ -137,9 +137,9 @@ def to_integer(value: int | str) -> int:
 
 
 @cache
-def profiles() -> frozenset[str]:
-    """Name the profiles that an adapter can claim."""
-    return frozenset(schema()["$defs"]["profile"]["enum"])
+def claims() -> frozenset[str]:
+    """Name the claims that an adapter can claim."""
+    return frozenset(schema()["$defs"]["claim"]["enum"])
 
 
 @cache

@@ -105,11 +105,11 @@ class LineProcess:
 
         Raises `Deadline`, or `Ended` if nobody reads.
         """
-        target = self._input
+        subject = self._input
         sent = 0
         while sent < len(data):
             try:
-                sent += os.write(target, data[sent:] if sent else data)
+                sent += os.write(subject, data[sent:] if sent else data)
             except BlockingIOError:
                 self._wait(deadline, sending=True)
             except BrokenPipeError:

@@ -23,7 +23,7 @@ from tornproof_models.disk import trace as t
 from tornproof_models.disk.trace_file import hash_trace, trace_document, trace_of
 
 FORMAT = "tornproof-certificate/3"
-PROFILES = ("process-kill", "prefix", "ext4-ordered", "adversarial")
+CRASH_MODELS = ("process-kill", "prefix", "ext4-ordered", "adversarial")
 Recovery = Callable[[t.Image], tuple[dict[str, Any], list[t.Event]]]
 """Recovers an image; returns an outcome and events, as in a certificate."""
 
@@ -62,8 +62,8 @@ class Check:
         document = self.document
         if document["format"] != FORMAT:
             raise Invalid(f"the format is {document['format']!r}, not {FORMAT!r}")
-        if document["profile"] not in PROFILES or not 1 <= document["sector_bytes"] <= 4096:
-            raise Invalid(f"no profile {document['profile']!r}, or no such sector size")
+        if document["crash_model"] not in CRASH_MODELS or not 1 <= document["sector_bytes"] <= 4096:
+            raise Invalid(f"no crash model {document['crash_model']!r}, or no such sector size")
         trace = trace_of(document["trace"])
         same("the trace's hash", document["trace_sha256"], hash_trace(trace))
         self.check_trace("", trace, Debt(), document["crash_points"])
@@ -87,10 +87,10 @@ class Check:
 
     def check_trace(self, of: str, trace: t.Trace, debt: "Debt", written: Any) -> None:
         """Check all crashes of a trace: where they strike, and what comes of them."""
-        profile = self.document["profile"]
-        disk = Disk(profile, self.document["sector_bytes"])
+        crash_model = self.document["crash_model"]
+        disk = Disk(crash_model, self.document["sector_bytes"])
         disk.begin(trace.initial)
-        needed = [n for n, event in enumerate(trace.events) if matters(profile, event)]
+        needed = [n for n, event in enumerate(trace.events) if matters(crash_model, event)]
         needed += [len(trace.events)]
         same(f"the crash points{of}", [point["event"] for point in written], needed)
         begun = 0
@@ -129,9 +129,9 @@ def same(what: str, claimed: Any, found: Any) -> None:
         raise Refuted(f"{what}: the certificate says {claimed!s:.200}, and it is {found!s:.200}")
 
 
-def matters(profile: str, event: t.Event) -> bool:
+def matters(crash_model: str, event: t.Event) -> bool:
     """Could a crash just before this event show what no other does?"""
-    if profile == "process-kill":  # whatever is written is durable: syncs change nothing
+    if crash_model == "process-kill":  # whatever is written is durable: syncs change nothing
         return not isinstance(event, (*t.SYNCS, *t.PROMISE_NOTHING, t.Invoked, t.Failed))
     return isinstance(event, (*t.SYNCS, t.Acked, t.Flushed, t.Observed))
 

@@ -18,7 +18,7 @@ Register: TypeAlias = tuple[Any, ...]
 """`("data", inode, sector)`, `("size", inode)` or `("name", directory, name)`."""
 
 State: TypeAlias = dict[Register, Any]
-ORDERLY = ("process-kill", "prefix", "ext4-ordered")  # profiles that leave no garbage
+ORDERLY = ("process-kill", "prefix", "ext4-ordered")  # crash models that leave no garbage
 EVERYWHERE = range(1 << 62)  # all sectors of a file
 
 
@@ -37,9 +37,9 @@ class Version:
 
 @define
 class Disk:
-    """Every version there has been, under one profile."""
+    """Every version there has been, under one crash model."""
 
-    profile: str
+    crash_model: str
     sector: int
     block: int = 4096  # in which a filesystem allocates space
     versions: list[Version] = field(factory=list)
@@ -108,7 +108,7 @@ class Disk:
             case t.SyncFailed(inode):
                 for version in self.pending(inode):
                     version.failed = True
-        if self.profile == "process-kill":
+        if self.crash_model == "process-kill":
             self.durable |= set(self.versions)
 
     def write(self, inode: int, offset: int, data: bytes) -> None:
@@ -173,7 +173,7 @@ class Disk:
     def covers(self, inode: int, sectors: range, version: Version) -> bool:
         """Is a version durable after a sync of a directory, or of sectors of a file?"""
         kind, owner, *rest = version.register
-        if self.profile == "prefix" or (self.profile == "ext4-ordered" and version.names):
+        if self.crash_model == "prefix" or (self.crash_model == "ext4-ordered" and version.names):
             return True
         return bool(owner == inode and (kind != "data" or rest[0] in sectors))
 
@@ -183,9 +183,9 @@ class Disk:
             return b.time <= a.time
         if b.time > a.time or b.failed:
             return False
-        if self.profile == "ext4-ordered":
+        if self.crash_model == "ext4-ordered":
             return (a.names and b.names) or b in a.needs
-        return self.profile == "prefix"
+        return self.crash_model == "prefix"
 
     @property
     def floor(self) -> State:
@@ -199,7 +199,7 @@ class Disk:
         if kind != "data":
             return [floor.get(register)]
         found = [floor.get(register, zeros)]
-        if self.profile not in ORDERLY and rest[0] * self.sector >= floor["size", inode]:
+        if self.crash_model not in ORDERLY and rest[0] * self.sector >= floor["size", inode]:
             found += [zeros, Random(rest[0]).randbytes(self.sector)]
             found += [content for owner, n, content in self.cut if [owner, n] == [inode, *rest]]
         return list(dict.fromkeys(found))

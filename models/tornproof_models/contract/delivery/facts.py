@@ -13,7 +13,7 @@ from typing import TypeAlias
 from attrs import frozen
 
 
-class Profile(StrEnum):
+class Mode(StrEnum):
     """What an implementation promises about a crash."""
 
     DURABLE = "drainer/durable"

@@ -16,8 +16,8 @@ from tornproof_models.contract.delivery.facts import (
     Drain,
     Fact,
     Fault,
+    Mode,
     Outcome,
-    Profile,
     Replayed,
     Seen,
     State,
@@ -31,18 +31,18 @@ MAX_RACES = 6
 
 
 def judge(
-    history: Iterable[Fact], state: State, *, profile: Profile = Profile.DURABLE
+    history: Iterable[Fact], state: State, *, mode: Mode = Mode.DURABLE
 ) -> tuple[Violation, ...]:
     """Name every requirement that `state` violates, given what happened before."""
-    case = _Case(history, state, profile)
+    case = _Case(history, state, mode)
     return tuple(violation for question in _QUESTIONS for violation in question(case))
 
 
 def judge_drain(
-    history: Iterable[Fact], state: State, drain: Drain, *, profile: Profile = Profile.DURABLE
+    history: Iterable[Fact], state: State, drain: Drain, *, mode: Mode = Mode.DURABLE
 ) -> tuple[Violation, ...]:
     """Name what is wrong with the answer of a drain, given what one sees right after it."""
-    case = _Case(history, state, profile)
+    case = _Case(history, state, mode)
     missing = [each for each in case.admitted if each not in case.places]
     return tuple(_drain_questions(drain, missing, case))
 
@@ -57,10 +57,10 @@ def judge_close(*, returned: bool) -> tuple[Violation, ...]:
 class _Case:
     """A history and a state, with what several questions need to know of them."""
 
-    def __init__(self, history: Iterable[Fact], state: State, profile: Profile) -> None:
+    def __init__(self, history: Iterable[Fact], state: State, mode: Mode) -> None:
         self.history = tuple(history)
         self.state = state
-        self.profile = profile
+        self.mode = mode
         self.submits: list[Submitted] = []
         self.admitted: dict[str, None] = {}
         """Ids of which some submit said "admitted", in the order of the submits."""
@@ -95,8 +95,8 @@ class _Case:
         self.letters = Counter(letter.event_id for letter in state.dead_letters)
         self.places = self.chain | self.letters
         self.forgiven: set[str] = set()
-        """What the volatile profile may have lost: all that was admitted before it fell."""
-        if profile is Profile.VOLATILE:
+        """What the volatile mode may have lost: all that was admitted before it fell."""
+        if mode is Mode.VOLATILE:
             before = self.history[:fell]
             self.forgiven = {fact.event_id for fact in before if isinstance(fact, Submitted)}
 
@@ -233,8 +233,8 @@ def _counted(case: _Case) -> Iterator[Violation]:
             "DRN-13",
             f"{counters.submitted} submitted, and the parts add up to {parts}: {counters}",
         )
-    if case.profile is Profile.DURABLE and counters.lost:
-        yield Violation("DRN-13", f"{counters.lost} lost in the durable profile")
+    if case.mode is Mode.DURABLE and counters.lost:
+        yield Violation("DRN-13", f"{counters.lost} lost in the durable mode")
     if not case.state.quiescent:
         return  # who has not been told how a commit ended cannot have counted it
     expected = _expected(case)
