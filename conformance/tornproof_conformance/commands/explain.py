@@ -51,8 +51,8 @@ def command(subject: str, events: Path | None, as_json: bool) -> None:
         return
     else:
         raise Invalid(
-            f"nothing is called {subject!r}: give a requirement, a crash model, a check, a scenario "
-            "or a miniature; `tornproof list --help` says what it lists"
+            f"nothing is called {subject!r}: give a requirement, a crash model, a check, "
+            "a scenario or a miniature; `tornproof list --help` says what it lists"
         )
     click.echo(_json(found) if as_json else "\n\n".join(parts))
 
