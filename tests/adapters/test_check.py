@@ -18,13 +18,12 @@ from tornproof_models.crash.subject import Options
 from tornproof_models.disk.crash_models import CRASH_MODELS
 
 from tests.adapters.driver import ADAPTERS, LANGUAGES, NODE, Language
+from tests.recorders import needs_recorder
 
 OPTIONS = Options(segment_bytes=4096)
 
-needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
-
-@needs_strace
+@needs_recorder
 @pytest.mark.parametrize("language", [*LANGUAGES, NODE], ids=lambda language: language.name)
 def test_conforms(language: Language, tmp_path: Path) -> None:
     """Everything that it claims holds, in every image of every crash model that is tried."""
@@ -36,7 +35,7 @@ def test_conforms(language: Language, tmp_path: Path) -> None:
     assert "requirements hold, 0 violated" in outcome.output
 
 
-@needs_strace
+@needs_recorder
 @pytest.mark.parametrize(
     ("start", "call"),
     [

@@ -16,14 +16,13 @@ from tornproof.drainer import Bash, DeferredAuditQueue, Event, Refuse, encode, p
 from tornproof_conformance.cli import main
 
 from tests.adapters.driver import Adapter, Language
+from tests.recorders import needs_recorder
 
 GO = Language("go-drainer", "go", "build/adapter", ("go", "mod", "download"))
 
 WHEN = "2026-01-31T12:00:00.25+01:00"
 ACTION = {"kind": "custom", "custom_kind": "k", "payload": {"\U0001f980": 1e21, "\ufb33": [0.5]}}
 """Its members sort by UTF-16 units, which is not the order of their code points."""
-
-needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +61,7 @@ def open_reference(directory: Path) -> DeferredAuditQueue:
     return DeferredAuditQueue.open(directory / "chain.db", spool=directory / "spool", paused=True)
 
 
-@needs_strace
+@needs_recorder
 def test_conforms(drainer: Path, tmp_path: Path) -> None:
     """Everything that it claims holds, as far as there is time."""
     arguments = ["check", "--budget=5", f"--reproducers={tmp_path}", "--", str(drainer)]

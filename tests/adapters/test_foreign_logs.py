@@ -14,9 +14,9 @@ from tornproof_conformance.survey import harm, logs
 from tornproof_conformance.survey.harm import FAILED, Examined, examine
 from tornproof_models.crash.program import Append
 
-TARGETS = logs.directory()
+from tests.recorders import needs_recorder
 
-needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+TARGETS = logs.directory()
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(harm, "SAMPLE", 8)
 
 
-@needs_strace
+@needs_recorder
 def test_sqlite_loses_nothing_that_it_has_synced() -> None:
     """Under synchronous=FULL it does no more than take back what a failed sync left in memory."""
     *_, examined = examine(logs.foreign_logs()["sqlite-full"])
@@ -37,7 +37,7 @@ def test_sqlite_loses_nothing_that_it_has_synced() -> None:
     assert found == [(FAILED, "REC-8", "prefix")]
 
 
-@needs_strace
+@needs_recorder
 def test_sqlite_loses_a_commit_that_it_does_not_sync() -> None:
     """Under synchronous=NORMAL the mildest power cut takes one; as documented, so no promise."""
     outcome = CliRunner().invoke(main, ["targets", "sqlite-normal"])
@@ -80,7 +80,7 @@ def test_the_list_says_what_is_missing_from_it() -> None:
     assert refused.output == f"tornproof: {name} is not available: {reason}\n"
 
 
-@needs_strace
+@needs_recorder
 @pytest.mark.parametrize(("name", "tool"), [("raft-wal", "go"), ("yaque", "cargo")])
 def test_a_missing_tool_is_named(name: str, tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a log cannot be built, the message says what to install, and the list does, too."""

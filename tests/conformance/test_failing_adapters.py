@@ -1,7 +1,6 @@
 """Whatever an adapter does, and whenever, a run ends with a verdict."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,15 +12,15 @@ from tornproof_conformance.adapter.speaking.patience import OutOfPatience, Patie
 from tornproof_conformance.adapter.speaking.session import Session
 from tornproof_conformance.cli import main
 
+from tests.recorders import needs_recorder
+
 ADAPTER = Path(__file__).with_name("failing_adapter.py")
 
 VERDICTS = {1, 3, 4}
 """A violation, a broken adapter, or a check that came to no end."""
 
-needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
-
-@needs_strace
+@needs_recorder
 @pytest.mark.parametrize(
     ("check", "how", "nth"),
     [

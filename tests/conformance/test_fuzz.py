@@ -41,7 +41,7 @@ from tornproof_conformance.fuzzing.fuzz_events import (
     FuzzStarted,
 )
 from tornproof_conformance.fuzzing.fuzzer import Fuzzing, FuzzingTask, fuzz, play, rounds, seed_of
-from tornproof_conformance.recorder.strace import find_strace
+from tornproof_conformance.recorder import recorders
 from tornproof_conformance.report.fuzz import consume, exit_code
 from tornproof_conformance.search import hunts as hunts_module
 from tornproof_conformance.search.hunts import Catch, ExplorerHunt, hunts_of
@@ -513,18 +513,16 @@ def test_an_adapter_that_breaks_the_protocol_ends_the_run(tmp_path: Path) -> Non
 def test_a_hunt_that_cannot_be_played_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without strace there is no power loss: nothing was found, and that is no verdict."""
+    """Without a recorder there is no power loss: nothing was found, and that is no verdict."""
     monkeypatch.setattr(adapter_hunts, "rounds_of", lambda _: 1)
     monkeypatch.setattr(kills, "pace_of", lambda _: kills.Pace(1, 3))
-    monkeypatch.setenv("PATH", "/nonexistent")
-    find_strace.cache_clear()
+    monkeypatch.setattr(recorders, "why_not_ptrace", lambda: "ptrace is not allowed")
     events = fuzz_adapter(tmp_path)
-    find_strace.cache_clear()
 
     finished = events[-1]
     assert isinstance(finished, FuzzFinished)
     assert set(finished.gave_up) == {"power-loss", "io-errors"}
-    assert "strace is not installed" in finished.gave_up["power-loss"]
+    assert "ptrace is not allowed" in finished.gave_up["power-loss"]
     assert exit_code(events) == 4
 
 

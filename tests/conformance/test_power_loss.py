@@ -24,10 +24,11 @@ from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
 from tornproof_conformance.power.recorded_session import CannotTrace
 from tornproof_conformance.power.recorded_subject import RecordedSubject
+from tornproof_conformance.recorder import recorders
 from tornproof_conformance.recorder.lines import Unreadable
 from tornproof_conformance.recorder.marks import Conversation
 from tornproof_conformance.recorder.processes import Stream
-from tornproof_conformance.recorder.strace import find_strace
+from tornproof_conformance.recorder.strace import CannotRecord
 from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.barriers import BarrierSearch
 from tornproof_models.crash.explorer import Explorer
@@ -67,8 +68,8 @@ Start = Callable[..., AdapterSubject]
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile the adapter."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed (package strace)")
+    if reason := recorders.why_not_ptrace():
+        pytest.skip(reason)
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed (package gcc)")
     binary = tmp_path_factory.mktemp("adapter") / "log"
@@ -148,12 +149,42 @@ def test_a_trace_goes_on_after_closing_and_after_a_kill(
     assert operations(running)[-2:] == [Write(4, 13, frame(grow_payload(6, 1))), Sync(4)]
 
 
+def follow_by_strace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let processes that are started from now on be recorded by strace."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed (package strace)")
+    place = "tornproof_conformance.power.recorded_session.new_recorder"
+    monkeypatch.setattr(place, recorders.StraceRecorder)
+
+
 def test_what_cannot_be_traced_gives_no_trace(recorded: Callable[..., RecordedSubject]) -> None:
     """A trace with a gap is none."""
-    running = run((Append(5),), recorded("mapped"), OPTIONS)
+    running = run((Append(5),), recorded("exchanged"), OPTIONS)
 
-    with pytest.raises(CannotTrace, match="maps log as writable shared memory"):
+    with pytest.raises(CannotTrace, match="two names exchanged in one step"):
         _ = running.filesystem.trace
+
+
+def test_strace_records_the_same(
+    recorded: Callable[..., RecordedSubject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where ptrace does not serve, its log gives the same operations and marks."""
+    program = (Append(5), Reopen(), Kill(), Append(600))
+    traced = run(program, recorded(), OPTIONS).filesystem.trace
+
+    follow_by_strace(monkeypatch)
+
+    assert run(program, recorded(), OPTIONS).filesystem.trace == traced
+
+
+def test_strace_lets_nothing_fail(
+    recorded: Callable[..., RecordedSubject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault that cannot strike is refused, and not taken for one that did no harm."""
+    follow_by_strace(monkeypatch)
+
+    with pytest.raises(CannotRecord, match="lets calls fail"):
+        run((Fail(1, Fault.ERROR), Append(5)), recorded(), OPTIONS)
 
 
 def test_records_handed_over_together_are_noted_in_the_order_they_were_taken() -> None:
@@ -187,6 +218,7 @@ def test_a_log_that_cannot_be_read_is_no_failure_of_the_adapter(
     recorded: Callable[..., RecordedSubject], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It gives no trace, rather than one with a refusal in it."""
+    follow_by_strace(monkeypatch)
     subject = recorded()
     monkeypatch.setattr(
         "tornproof_conformance.recorder.lines.split_arguments",
@@ -239,23 +271,33 @@ def test_a_wrong_adapter_is_caught_in_the_mildest_crash_model(
 
 def test_what_cannot_be_recorded_is_not_judged(start: Start) -> None:
     """The reason takes the place of a verdict."""
-    problems, covered = judge(start("mapped"))
+    problems, covered = judge(start("exchanged"))
 
     assert problems == {}
     assert not covered.is_conclusive
-    assert "maps log as writable shared memory" in covered.words
+    assert "two names exchanged in one step" in covered.words
 
 
-def test_a_missing_strace_is_no_verdict(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kill tests go on without it, and the report names the package."""
-    monkeypatch.setattr("shutil.which", lambda _: None)
-    find_strace.cache_clear()
+def test_where_nothing_may_be_traced_there_is_no_verdict(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kill tests go on without a recorder, and the report says why there is none."""
+    monkeypatch.setattr(recorders, "why_not_ptrace", lambda: "ptrace is not allowed")
     problems, covered = judge(start())
-    find_strace.cache_clear()
 
     assert problems == {}
     assert not covered.is_conclusive
-    assert "install the package strace" in covered.words
+    assert "ptrace is not allowed" in covered.words
+
+
+def test_stores_through_a_mapping_are_judged(start: Start) -> None:
+    """Records that are stored and synced by msync last; with MS_ASYNC they need not."""
+    right, covered = judge(start("mapped"))
+    wrong, _ = judge(start("async"))
+
+    assert right == {}
+    assert covered.is_conclusive
+    assert {"JRN-3"} <= wrong.keys()
 
 
 def test_a_problem_shrinks(start: Start) -> None:
@@ -427,13 +469,13 @@ def test_recording_what_cannot_be_traced_is_inconclusive(log: Path, tmp_path: Pa
         "append:5",
         "--",
         str(log),
-        "mapped",
+        "exchanged",
     ]
 
     result = CliRunner().invoke(main, command)
 
     assert result.exit_code == 4
-    assert "maps log as writable shared memory" in result.output
+    assert "two names exchanged in one step" in result.output
 
 
 # Marks

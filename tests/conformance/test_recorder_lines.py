@@ -8,8 +8,9 @@ the directory that is recorded.
 import pytest
 from tornproof_conformance.recorder import arguments
 from tornproof_conformance.recorder.lines import Call, Cut, Ended, Unreadable, assemble
+from tornproof_conformance.recorder.observations import Item, Said
 from tornproof_conformance.recorder.processes import Stream
-from tornproof_conformance.recorder.recording import Item, Recording, Said
+from tornproof_conformance.recorder.recording import Recording
 from tornproof_conformance.recorder.strace import HANDLERS
 from tornproof_conformance.recorder.tree import Tree
 from tornproof_models.disk.legality import LARGEST_FILE_BYTES

@@ -13,8 +13,15 @@ from pathlib import Path
 
 import pytest
 from tornproof_conformance.recorder.processes import Stream
+from tornproof_conformance.recorder.recorders import (
+    Recorder,
+    StraceRecorder,
+    TracingRecorder,
+    record,
+    why_not_ptrace,
+)
 from tornproof_conformance.recorder.result import Recorded, RecordingDiffers, read_tree, replayed
-from tornproof_conformance.recorder.strace import CannotRecord, find_strace, record
+from tornproof_conformance.recorder.strace import CannotRecord, find_strace
 from tornproof_models.disk.trace import (
     ROOT,
     Create,
@@ -23,6 +30,7 @@ from tornproof_models.disk.trace import (
     MakeDirectory,
     PartialSync,
     Rename,
+    Stored,
     Sync,
     SyncDirectory,
     SyncFilesystem,
@@ -40,8 +48,6 @@ Record = Callable[..., Recorded]
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compile the programs."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed (package strace)")
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed (package gcc)")
     binary = tmp_path_factory.mktemp("programs") / "calls"
@@ -51,16 +57,30 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return binary
 
 
-@pytest.fixture
-def recorded(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
+@pytest.fixture(params=["ptrace", "strace"])
+def recorded(
+    request: pytest.FixtureRequest,
+    programs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Record:
     """Return what records a program in an empty directory, where it is started."""
     directory = tmp_path / "work"
     directory.mkdir()
     monkeypatch.chdir(directory)
 
+    if request.param == "ptrace" and (reason := why_not_ptrace()):
+        pytest.skip(reason)
+    if request.param == "strace" and shutil.which("strace") is None:
+        pytest.skip("strace is not installed (package strace)")
+
     def recorded(name: str, standard_input: bytes = b"") -> Recorded:
         log = tmp_path / "log"
-        return record([str(programs), name], directory, log, standard_input=standard_input)
+        recorder: Recorder = TracingRecorder()
+        if request.param == "strace":
+            recorder = StraceRecorder(log)
+        command = [str(programs), name]
+        return record(command, directory, log, standard_input=standard_input, recorder=recorder)
 
     return recorded
 
@@ -205,13 +225,42 @@ def test_records_what_a_program_did(name: str, recorded: Record) -> None:
     assert found.untraceable == ()
 
 
+@pytest.mark.parametrize("recorded", ["strace"], indirect=True)
 @pytest.mark.parametrize(
     ("name", "call", "reason"),
     [
         ("mapped", "mmap", "maps a as writable shared memory"),
         ("mapped_later", "mprotect", "maps a as writable shared memory"),
-        ("moved_in", "rename", "came from outside the directory"),
         ("unnamed", "openat", "O_TMPFILE"),
+    ],
+)
+def test_says_what_strace_cannot_see(name: str, call: str, reason: str, recorded: Record) -> None:
+    """What strace's log does not tell is named, with the call that it hides behind."""
+    [found] = recorded(name).untraceable
+
+    assert found.call == call
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize("recorded", ["ptrace"], indirect=True)
+@pytest.mark.parametrize("name", ["mapped", "mapped_later"])
+def test_sees_what_is_stored_through_a_mapping(name: str, recorded: Record) -> None:
+    """The recorder by ptrace finds the sector that was stored into."""
+    sector = b"unseen".ljust(512, b"\0")
+    assert recorded(name).trace.events[-1] == Stored(A, ((0, sector),))
+
+
+@pytest.mark.parametrize("recorded", ["ptrace"], indirect=True)
+def test_a_file_that_never_has_a_name_is_nothing(recorded: Record) -> None:
+    """Scratch that nobody can find after a crash leaves no operation."""
+    found = recorded("unnamed")
+    assert (found.trace.events, found.untraceable) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "reason"),
+    [
+        ("moved_in", "rename", "came from outside the directory"),
         ("exchanged", "renameat2", "two names exchanged in one step"),
     ],
 )
@@ -275,7 +324,12 @@ def test_a_change_that_was_not_recorded_is_noticed(
     monkeypatch.setattr("tornproof_conformance.recorder.strace.find_strace", lambda: str(forgetful))
 
     with pytest.raises(RecordingDiffers, match="the file /extra is only on disk"):
-        record([str(programs), "killed"], directory, tmp_path / "log")
+        record(
+            [str(programs), "killed"],
+            directory,
+            tmp_path / "log",
+            recorder=StraceRecorder(tmp_path / "log"),
+        )
 
 
 def test_a_missing_strace_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """What takes a recording, or a look at the process, convicts wrong adapters."""
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,16 +19,14 @@ from tornproof_conformance.checks.group_commits import ADAPTER_GROUP_COMMIT
 from tornproof_conformance.cli import main
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_conformance.recorder.strace import find_strace
+from tornproof_conformance.recorder import recorders
 from tornproof_conformance.scenarios import SCENARIOS
 
 from tests.conformance.finished import finished
+from tests.recorders import needs_recorder
 
 HERE = Path(__file__).parent
 
-needs_strace = pytest.mark.skipif(
-    shutil.which("strace") is None, reason="strace is not installed (package strace)"
-)
 needs_proc = pytest.mark.skipif(
     not Path("/proc/self/schedstat").exists(), reason="this system has no /proc"
 )
@@ -54,7 +51,7 @@ def found_by(exercised: str, subject: AdapterSubject) -> set[str]:
         return {violation.requirement for violation in try_exercise(exercised, judged, ())}
 
 
-@needs_strace
+@needs_recorder
 @requirement("AUD-13", "GRP-1", "GRP-2", "GRP-3", "GRP-7", "RDR-6")
 @pytest.mark.parametrize(
     ("name", "exercised", "expected"),
@@ -75,17 +72,15 @@ def test_a_recording_convicts(name: str, exercised: str, expected: set[str]) -> 
         assert expected <= found_by(exercised, subject)
 
 
-def test_without_strace_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reason names the package, and the requirements stay uncovered."""
-    monkeypatch.setattr("shutil.which", lambda _: None)
-    find_strace.cache_clear()
+def test_without_a_recorder_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is given, and the requirements stay uncovered."""
+    monkeypatch.setattr(recorders, "why_not_ptrace", lambda: "ptrace is not allowed")
     with running("OneSyncEach") as subject:
         problems, covered = finished(ADAPTER_GROUP_COMMIT.run(subject, Budget()))
-    find_strace.cache_clear()
 
     assert problems == []
     assert not covered.is_conclusive
-    assert "install the package strace" in covered.words
+    assert "ptrace is not allowed" in covered.words
 
 
 @needs_proc
@@ -148,7 +143,7 @@ def test_who_shows_no_records_is_not_judged_by_them() -> None:
         }
 
 
-@needs_strace
+@needs_recorder
 def test_the_verdict_and_the_reproducer(tmp_path: Path) -> None:
     """The run ends with exit code 1, and what it saved fails again."""
     runner = CliRunner()

@@ -1,6 +1,5 @@
 """Scenarios and situations convict drainers and chains of adapters that are wrong."""
 
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from tornproof_conformance.stream.run_events import RequirementJudged, RunFinish
 from tornproof_models.contract.delivery import Mode
 
 from tests.conformance.named_adapter import NamedAdapter
+from tests.recorders import needs_recorder
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("wrong_queues.py"))]
 
@@ -159,7 +159,7 @@ def test_a_drainer_that_does_nothing_is_in_the_wrong(name: str, served: NamedAda
 
 
 @requirement("DRN-3", "DRN-17")
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@needs_recorder
 @pytest.mark.parametrize(
     ("name", "mode", "expected"),
     [

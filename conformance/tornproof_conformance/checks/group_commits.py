@@ -18,7 +18,7 @@ from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, 
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
-from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.faults import Fault, Kind
 from tornproof_models.disk.trace import SYNCS, Acked, Event, Invoked, Trace
 from tornproof_models.machines.batching_situations import SITUATIONS
 
@@ -30,7 +30,7 @@ from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.checks.deferred_queues import ALL_EVENTS
 from tornproof_conformance.checks.recorded import try_recorded
 from tornproof_conformance.power.recorded_session import CannotTrace
-from tornproof_conformance.recorder.recording import Performed
+from tornproof_conformance.recorder.ptrace.injection import CallMade
 from tornproof_conformance.search.hunts import MachineHunt
 from tornproof_conformance.stream.run_events import Progress
 from tornproof_conformance.subjects.group_commits import explore_batches
@@ -50,10 +50,10 @@ TRIES = 3
 """How often a crowd may take a sync each, while threads get in each other's way."""
 
 
-class Rehearsing(Protocol):
+class Recorded(Protocol):
     """An adapter that is recorded."""
 
-    def rehearse(self, program: Program, options: Options) -> Sequence[Performed]:
+    def calls_of(self, program: Program, options: Options) -> Sequence[CallMade]:
         """Return the calls that change or sync files after the first `Fail` of a program."""
         ...
 
@@ -99,8 +99,8 @@ def fail_together(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Vi
     def failing(nth: int) -> Program:
         return (Append(5), Fail(nth, Fault.ERROR), CROWD, Append(6), Kill(), Append(7))
 
-    rehearsed = cast("Rehearsing", subject).rehearse(failing(1), OPTIONS)
-    syncs = [n for n, each in enumerate(rehearsed, 1) if isinstance(each.operation, SYNCS)]
+    made = cast("Recorded", subject).calls_of(failing(1), OPTIONS)
+    syncs = [n for n, each in enumerate(made, 1) if each.kind is Kind.SYNC]
     if not syncs:
         return  # what was told without one is lost with the power
     for _attempt in range(TRIES):

@@ -1,10 +1,10 @@
 """
 Every system call fails, on an adapter.
 
-As `faults` does in this process: a program is run to see which calls change or sync its
-files, then again for each of them and each way in which it may fail, with further appends
-after it.  The contract allows the failed append either outcome and nothing else; then the
-power goes, in every crash model.
+As `faults` does in this process: a program is run again and again, and each time the next
+of its calls fails that change or sync its files, in each way in which it may fail, with
+further appends after it.  The contract allows the failed append either outcome and nothing
+else; then the power goes, in every crash model.
 
 One thing is tried besides.  Syncs take their time on a real disk, and here they hardly
 take any; so some programs run with syncs that return late, which shows an answer that
@@ -12,9 +12,9 @@ does not wait for them.
 """
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import count, product
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
@@ -38,7 +38,9 @@ from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.checks.faults import FAULTS
 from tornproof_conformance.checks.power_loss import BOUND, NO_TRACE, can_take
 from tornproof_conformance.power.injection import faults_of
+from tornproof_conformance.power.recorded_session import RecordedDisk
 from tornproof_conformance.power.recorded_subject import RecordedSubject
+from tornproof_conformance.recorder.ptrace.injection import CallMade
 
 NAME = "io-errors"
 
@@ -52,8 +54,8 @@ STRUCK: tuple[Step, ...] = (Append(5), Append(600), Sync(), Rotate(), Reopen())
 AFTER: tuple[Program, ...] = ((Append(6), Append(7)), (Append(6), Kill(), Append(7)))
 """What may follow an error: go on, or die and start again."""
 
-LATE = "-einject=fsync,fdatasync,syncfs,sync_file_range:delay_exit=20000"
-"""Lets syncs return 20 ms late."""
+LATE = 0.02
+"""Seconds that syncs return late."""
 
 WAITING: tuple[Program, ...] = (
     (Append(5), Append(600)),
@@ -61,25 +63,6 @@ WAITING: tuple[Program, ...] = (
     (Append(5), Reopen(), Append(5)),
 )
 """Programs whose answers must wait for syncs."""
-
-
-@frozen
-class Injected:
-    """A program in which one call fails."""
-
-    program: Program
-    options: Options
-
-
-def injections(subject: RecordedSubject) -> Iterator[Injected]:
-    """Yield every program with a fault, rehearsing each program once."""
-    steps = [step for step in STRUCK if can_take(subject, step)]
-    for step, after, durability in product(steps, AFTER, DURABILITIES):
-        options = Options(4096, durability)
-        rehearsed = (Append(5), Fail(1, Fault.ERROR), step)
-        for number, performed in enumerate(subject.rehearse(rehearsed, options), start=1):
-            for fault in faults_of(performed):
-                yield Injected((Append(5), Fail(number, fault), step, *after), options)
 
 
 @define
@@ -92,20 +75,41 @@ class Search:
     bound: int = BOUND
     """Images of one crash point up to which all are judged."""
 
-    faults: int = 0
-    struck: int = 0
-    """Faults that did strike: a thread may do in another order what it was to fail in."""
-
     coverage: Coverage = field(factory=Coverage)
     known: set[str] = field(factory=set)
+    hits: list[CallMade] = field(factory=list)
+    """The calls that were struck."""
+
     _explorers: dict[tuple[Options, str], Explorer] = field(factory=dict)
 
-    def fail(self, injected: Injected) -> Iterator[Problem]:
+    def injections(self) -> Iterator[Iterator[Problem]]:
+        """
+        Yield what comes of each program with a fault, once it is asked for.
+
+        The first call of a step fails, then the second, until there is none: which calls there
+        are is seen as they are made.  What else may happen to a call follows from what it is.
+        """
+        steps = [step for step in STRUCK if can_take(self.subject, step)]
+        for step, after, durability in product(steps, AFTER, DURABILITIES):
+            options = Options(4096, durability)
+            for number in count(1):
+                before = len(self.hits)
+                yield self.fail((Append(5), Fail(number, Fault.ERROR), step, *after), options)
+                if len(self.hits) == before:
+                    break  # the program makes fewer calls
+                for fault in faults_of(self.hits[-1]):
+                    if fault is not Fault.ERROR:
+                        yield self.fail((Append(5), Fail(number, fault), step, *after), options)
+
+    def fail(self, program: Program, options: Options) -> Iterator[Problem]:
         """Run a program in which something fails, and crash what it leaves."""
-        running = run(injected.program, self.subject, injected.options)
-        self.faults += 1
-        self.struck += running.filesystem.struck_since(0)
-        yield from self._judge(ProgramCase(injected.program, injected.options), running)
+        running = run(program, self.subject, options)
+        disk = running.filesystem
+        assert isinstance(disk, RecordedDisk)
+        if not disk.struck:
+            return
+        self.hits.append(disk.struck[0])
+        yield from self._judge(ProgramCase(program, options), running)
 
     def wait(self, late: RecordedSubject, program: Program, options: Options) -> Iterator[Problem]:
         """Run a program whose syncs are late, and crash what it leaves."""
@@ -150,7 +154,10 @@ class Search:
 def _io_errors(subject: Subject, budget: Budget) -> Findings:
     assert isinstance(subject, AdapterSubject)
     try:
-        with RecordedSubject.of(subject) as recorded, RecordedSubject.of(subject, LATE) as late:
+        with (
+            RecordedSubject.of(subject) as recorded,
+            RecordedSubject.of(subject, late=LATE) as late,
+        ):
             return (yield from _search(recorded, late, Clock.start(budget, SHARE)))
     except NO_TRACE as reason:
         return Covered(f"nothing: {reason}", is_conclusive=False)
@@ -165,20 +172,19 @@ def _search(subject: RecordedSubject, late: RecordedSubject, clock: Clock) -> Fi
         yield clock.progress(NAME, f"{durability}: syncs that return late")
         yield from search.wait(late, program, Options(4096, durability))
         waited += 1
-    for injected in injections(subject):
-        if not clock.has_time and search.faults >= MINIMUM:
+    for struck in search.injections():
+        if not clock.has_time and len(search.hits) >= MINIMUM:
             rest = ", as far as the time went"
             break
-        if search.faults % 5 == 0:
-            detail = f"{injected.options.durability}: {search.faults:,} faults"
-            yield clock.progress(NAME, detail, search.coverage.judged)
-        yield from search.fail(injected)
+        if len(search.hits) % 5 == 0:
+            yield clock.progress(NAME, f"{len(search.hits):,} faults", search.coverage.judged)
+        yield from struck
     words = (
-        f"{counted(search.faults, 'fault')}{rest}, of which {search.struck:,} struck, each "
+        f"{counted(len(search.hits), 'fault')}{rest}, each "
         f"followed by a crash, and {counted(waited, 'program')} with syncs that return late: "
         f"{search.coverage}"
     )
-    counts = {"faults": search.faults, "struck": search.struck, **count_images(search.coverage)}
+    counts = {"faults": len(search.hits), **count_images(search.coverage)}
     return Covered(words, counts, CLAIMED)
 
 

@@ -22,7 +22,7 @@ from tornproof_conformance.commands.options import (
 from tornproof_conformance.power.recorded_session import CannotTrace
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.recorder.marks import mark
-from tornproof_conformance.recorder.strace import record
+from tornproof_conformance.recorder.recorders import record
 
 
 @click.command("record")

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from tornproof.errors import Invalid
 
-from tornproof_conformance.recorder.strace import find_strace
+from tornproof_conformance.recorder.recorders import require_recorder
 from tornproof_conformance.survey.harm import CREATED, FAILED, LATER, Examined, Harm, examine
 from tornproof_conformance.survey.logs import (
     NO_CRASH,
@@ -38,7 +38,7 @@ def command(names: tuple[str, ...], as_json: bool) -> None:
     must be installed or built before it runs.
 
     With names: that is done, at the version that is pinned; a few small programs run on
-    the log under strace; and they are crashed everywhere it matters, in one crash model
+    the log, recorded; and they are crashed everywhere it matters, in one crash model
     after the other, from SIGKILL to all that POSIX allows.  For each time of the log's
     life you are told the mildest crash model that does harm, the smallest of the programs,
     and what the crash lost.
@@ -48,7 +48,7 @@ def command(names: tuple[str, ...], as_json: bool) -> None:
     """
     if names:
         logs = _named(names)
-        find_strace()
+        require_recorder()
         for log in logs:
             require_tools(log)
         for log in logs:

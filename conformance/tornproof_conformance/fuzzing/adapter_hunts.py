@@ -110,7 +110,7 @@ class IoErrorsHunt:
             catch.count()
             program, options = make_program(source, subject), make_options(source)
             faulty = put_fault(source, program, options, subject)
-            _keep(catch, search.fail(io_errors.Injected(faulty, options)), order, subject)
+            _keep(catch, search.fail(faulty, options), order, subject)
         catch.images = search.coverage.judged
 
 
@@ -241,7 +241,7 @@ def put_fault(
     """Let one call fail of those that a program makes after some step."""
     place = source.randrange(len(program))
     harmless = (*program[:place], Fail(1, Fault.ERROR), *program[place:])
-    calls = len(subject.rehearse(harmless, options))
+    calls = len(subject.calls_of(harmless, options))
     fail = Fail(source.randint(1, max(calls, 1)), source.choice(FAULTS))
     return (*program[:place], fail, *program[place:])
 

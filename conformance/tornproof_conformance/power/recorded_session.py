@@ -4,13 +4,13 @@ An adapter whose disk sees what is done to it.
 A recorded disk looks like a simulated one: after each call its events hold the
 operations that the call has made, in the order of the trace, and whoever speaks to the
 adapter puts the marks between them.  The processes stay from one disk to the next, so
-that starting strace is paid for once.
+that starting them is paid for once.
 """
 
 import contextlib
-import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +25,17 @@ from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, WritesOu
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience, Patience
 from tornproof_conformance.adapter.speaking.process import LineProcess
 from tornproof_conformance.adapter.speaking.session import TIMEOUT, Session
+from tornproof_conformance.power.injection import EFFECTS
 from tornproof_conformance.recorder.lines import Unreadable
-from tornproof_conformance.recorder.recording import Performed, Recording, Said
+from tornproof_conformance.recorder.observations import Observations, Said
+from tornproof_conformance.recorder.ptrace.injection import CallFault, CallMade, Injector
+from tornproof_conformance.recorder.recorders import Recorder, TracingRecorder, new_recorder
 from tornproof_conformance.recorder.result import RecordingDiffers, read_tree, verify
-from tornproof_conformance.recorder.strace import HANDLERS, CannotRecord, Tap, prefix
+from tornproof_conformance.recorder.strace import CannotRecord
 from tornproof_conformance.recorder.tree import Tree
 
 SETTLING = 0.5
 """Seconds that a process gets to come to rest, if it works on after it has answered."""
-
-NO_LIMIT = resource.RLIM_INFINITY
-
-NOWHERE = "/nonexistent"
-"""The directory that is recorded while a process has none."""
 
 
 class CannotTrace(TornproofError):
@@ -48,15 +46,11 @@ class CannotTrace(TornproofError):
 
 @define
 class RecordedSession(Session):
-    """An adapter under strace, and the recording of what it does."""
+    """An adapter that is recorded, and the recording of what it does."""
 
-    recording: Recording = field(kw_only=True)
+    recorder: Recorder = field(kw_only=True)
     disk: "RecordedDisk | None" = None
     """The disk that it works on; what it does elsewhere is not recorded."""
-
-    is_limited: bool = False
-    _tap: Tap = field(kw_only=True)
-    _log: Path = field(kw_only=True)
 
     @classmethod
     def record(
@@ -64,39 +58,35 @@ class RecordedSession(Session):
         command: Sequence[str],
         log: Path,
         *,
-        options: Sequence[str] = (),
         timeout: float = TIMEOUT,
         patience: Patience | None = None,
+        every_store: bool = False,
     ) -> "RecordedSession":
-        """Start an adapter under strace, with more options for it."""
-        wrapper = [*IGNORING_LIMITS, *prefix(log, *options)]
-        tap = Tap.open(log)
-        try:
-            process = LineProcess.start(command, prefix=wrapper)
-        except Diagnosis:
-            tap.close()
-            raise
-        working_directory = str(Path.cwd().resolve())
-        recording = Recording.begin(Tree(NOWHERE), HANDLERS, working_directory)
-        return cls(
-            process,
-            timeout,
-            patience=patience or Patience(),
-            recording=recording,
-            tap=tap,
-            log=log,
-        )
+        """
+        Start an adapter that is recorded; `log` is a file for a recorder that wants one.
+
+        With `every_store`, stores through mappings are seen one by one.  Raises `CannotStart`
+        and `CannotRecord`.
+        """
+        recorder = new_recorder(log)
+        if every_store and isinstance(recorder, TracingRecorder):
+            recorder.see_every_store()
+        process = LineProcess.start(command, spawn=recorder.spawn)
+        return cls(process, timeout, patience=patience or Patience(), recorder=recorder)
 
     def attend(self, disk: "RecordedDisk") -> None:
-        """Record what the adapter does on a disk from now on."""
+        """Record what the adapter does on a disk from now on, and let the disk's faults strike."""
         if self.disk is not disk:
             self.settle()
-            self.recording.turn_to(disk.tree)
+            with self.recorder.held:
+                self.recorder.recording.turn_to(disk.tree)
+                if isinstance(self.recorder, TracingRecorder):
+                    self.recorder.recording.injector = disk.injector
             self.disk = disk
         disk.session = self
 
     def finish(self, op: str, request: int) -> Mapping[str, Any]:
-        """Wait for a reply, then for the log to tell how it came about."""
+        """Wait for a reply, then for the recorder to have seen how it came about."""
         is_answered = True
         try:
             return super().finish(op, request)
@@ -104,71 +94,53 @@ class RecordedSession(Session):
             is_answered = False  # and the process is killed
             raise
         except Diagnosis:
-            is_answered = False  # so the log will not tell of it either
+            is_answered = False  # so the recorder will not tell of it either
             self.settle()
             raise
         finally:
             if is_answered and self.is_alive:
                 self._listen(request)
-                if self.recording.struck:
-                    self.limit_files(NO_LIMIT)
 
     def _listen(self, request: int) -> None:
         """
-        Take in what the log says up to a reply.
+        Take in what was recorded up to a reply.
 
-        A log that cannot be read is no failure of the adapter: the disk will say that it
-        has no trace.
+        A recording that is not possible is no failure of the adapter: the disk will say that
+        it has no trace.
         """
         try:
-            self._tap.follow(self.recording, lambda: self.recording.replies >= request)
+            self.recorder.follow(request)
         except (CannotRecord, Unreadable) as unknown:
-            self.recording.give_up("strace", str(unknown))
+            self.recorder.recording.give_up("the recorder", str(unknown))
         self._deliver(replies=1)
-
-    def limit_files(self, size: int) -> None:
-        """
-        Let no file grow beyond a size, in bytes: the disk is full for the adapter alone.
-
-        A write that would cross the limit is short; one that begins there fails.
-        """
-        if self.is_limited or size != NO_LIMIT:
-            for process in self.recording.processes:
-                with contextlib.suppress(ProcessLookupError):  # it has ended since
-                    resource.prlimit(process, resource.RLIMIT_FSIZE, (size, NO_LIMIT))
-            self.is_limited = size != NO_LIMIT
 
     def settle(self) -> None:
         """Take in what was done after the last reply."""
         try:
-            self._tap.drain(self.recording)
+            self.recorder.catch_up()
         except Unreadable as unknown:
-            self.recording.give_up("strace", str(unknown))
+            self.recorder.recording.give_up("strace", str(unknown))
         self._deliver(replies=None)
 
     def _deliver(self, replies: int | None) -> None:
-        items = self.recording.take(replies)
-        if self.disk is not None:
-            self.disk.events += [item for item in items if not isinstance(item, Said)]
-            self.disk.notice(self.recording)
-            self.disk.untraceable.update(dict.fromkeys(map(str, self.recording.untraceable)))
-            self.disk.warnings.update(self.recording.warnings)
+        recording = self.recorder.recording
+        with self.recorder.held:
+            items = recording.take(replies)
+            if self.disk is not None:
+                self.disk.events += [item for item in items if not isinstance(item, Said)]
+                self.disk.notice(recording)
+                self.disk.untraceable.update(dict.fromkeys(map(str, recording.untraceable)))
+                self.disk.warnings.update(recording.warnings)
 
     def kill(self) -> None:
         """End the adapter; what it had done until then stays recorded."""
         if not self.process.is_released:
             super().kill()
-            self.settle()
-            self._tap.close()
-            self._log.unlink(missing_ok=True)
-
-
-IGNORING_LIMITS = ("sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh")
-"""
-Starts a command that is not killed when a file reaches its size limit.
-
-A limit on the size of files is how a real disk becomes full for one process.
-"""
+            try:
+                self.recorder.close()
+            except Unreadable as unknown:
+                self.recorder.recording.give_up("strace", str(unknown))
+            self._deliver(replies=None)
 
 
 class RecordedDisk(DirectoryDisk):
@@ -188,33 +160,21 @@ class RecordedDisk(DirectoryDisk):
         self.session: RecordedSession | None = None
         self.untraceable: dict[str, None] = {}
         self.warnings: dict[str, None] = {} if warnings is None else warnings
-        self.performed: tuple[Performed, ...] = ()
-        """The calls of the first process that changed something here."""
-
-        self._first: Recording | None = None
-
-        self.armed_at = 0
-        """How many of them there had been when a fault was armed."""
-
-        self.limit: int | None = None
-        """The size in bytes beyond which no file grows, once a fault is armed."""
+        self.injector = Injector()
+        """What strikes the calls of the processes that work here, and what they were."""
 
         self._strikes = 0
         self._struck: list[int] = []
         self._outside: list[Mapping[str, None]] = []
         """For each process that has worked here, the files that it has written elsewhere."""
 
-    def notice(self, recording: Recording) -> None:
-        """Take over what a recording knows of calls, and whether any was made to fail."""
-        if self._first is None:
-            self._first = recording
-        if recording is self._first:
-            self.performed = tuple(recording.performed)
+    def notice(self, recording: Observations) -> None:
+        """Take over what a recording knows, and whether any call was made to fail."""
         self.operations += 1
         if not any(each is recording.outside for each in self._outside):
             self._outside.append(recording.outside)
-        if recording.struck > self._strikes:
-            self._strikes = recording.struck
+        if len(self.injector.struck) > self._strikes:
+            self._strikes = len(self.injector.struck)
             self._struck.append(self.operations)
 
     def require_inside(self) -> None:
@@ -228,11 +188,46 @@ class RecordedDisk(DirectoryDisk):
             if Path(path).is_file():
                 raise WritesOutside(f"was given …{DIRECTORY}, and writes to {path}")
 
-    def fail(self, nth: int, fault: Fault) -> None:  # noqa: ARG002
-        """Note where a fault is armed; what fails was said when the process was started."""
-        self.armed_at = len(self.performed)
-        if self.limit is not None and self.session is not None:
-            self.session.limit_files(self.limit)
+    def fail(self, nth: int, fault: Fault) -> None:
+        """Let the Nth call from here on fail that changes or syncs a file."""
+        self.arm(CallFault(EFFECTS[fault], nth))
+
+    def arm(self, fault: CallFault) -> None:
+        """
+        Let a fault strike one of the calls that are to come.
+
+        Raises `CannotRecord` where the recorder cannot let calls fail.
+        """
+        if self.session is not None and not isinstance(self.session.recorder, TracingRecorder):
+            raise CannotRecord("strace records, and only the recorder by ptrace lets calls fail")
+        with self._held:
+            self.injector.arm(fault)
+
+    def disarm(self) -> None:
+        """Let nothing strike any more."""
+        with self._held:
+            self.injector.disarm()
+
+    def count_calls(self) -> None:
+        """Let nothing strike, and count `calls` from here."""
+        with self._held:
+            self.injector.count()
+
+    @property
+    def calls(self) -> tuple[CallMade, ...]:
+        """The calls that would change or sync a file, since a fault was armed or `count_calls`."""
+        with self._held:
+            return tuple(self.injector.calls)
+
+    @property
+    def struck(self) -> tuple[CallMade, ...]:
+        """The calls that faults have struck."""
+        with self._held:
+            return tuple(self.injector.struck)
+
+    @property
+    def _held(self) -> AbstractContextManager[object]:
+        return nullcontext() if self.session is None else self.session.recorder.held
 
     def struck_since(self, operations: int) -> bool:
         """Tell whether a fault has struck after so many deliveries of the recorder."""

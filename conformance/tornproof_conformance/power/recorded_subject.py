@@ -16,7 +16,6 @@ from tornproof_models.crash.program import Fail, Step
 from tornproof_models.crash.recovery import Recovered, recover
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options, Subject
-from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 
@@ -26,10 +25,9 @@ from tornproof_conformance.adapter.opened_journal import AdapterJournal
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.adapter.speaking.session import Session
-from tornproof_conformance.power.injection import Injection, inject
 from tornproof_conformance.power.recorded_session import RecordedDisk, RecordedSession
 from tornproof_conformance.power.resident import Resident
-from tornproof_conformance.recorder.recording import Performed
+from tornproof_conformance.recorder.ptrace.injection import CallMade
 from tornproof_conformance.recorder.strace import CannotRecord
 
 SAMPLED = 64
@@ -42,11 +40,20 @@ MORE_OFTEN = 4
 """One in so many where recovery has discarded something: there it has most to do."""
 
 
+NEVER = 1 << 30
+"""The number of a call that no program comes to."""
+
+
 @define(eq=False)
 class RecordedSubject(AdapterSubject):
     """A command, recorded while it works, and resident while it recovers."""
 
-    strace_options: tuple[str, ...] = ()
+    late: float = 0.0
+    """Seconds that every sync returns late."""
+
+    every_store: bool = False
+    """Whether stores through mappings are seen one by one: for short programs."""
+
     recordings: int = 0
     """How many recoveries may yet be recorded, and crashed in turn."""
 
@@ -61,7 +68,6 @@ class RecordedSubject(AdapterSubject):
 
     _resident: Resident = field(init=False)
     _outcomes: dict[tuple[bytes, Options], Recovered] = field(factory=dict)
-    _rehearsals: dict[tuple[tuple[Step, ...], Options], tuple[Performed, ...]] = field(factory=dict)
     _attended: RecordedDisk | None = None
     _logs: int = 0
 
@@ -73,7 +79,9 @@ class RecordedSubject(AdapterSubject):
 
     @classmethod
     @contextmanager
-    def of(cls, adapter: AdapterSubject, *strace_options: str) -> "Iterator[RecordedSubject]":
+    def of(
+        cls, adapter: AdapterSubject, *, late: float = 0.0, every_store: bool = False
+    ) -> "Iterator[RecordedSubject]":
         """
         Give an adapter's implementation processes that are recorded, and end them all at the end.
 
@@ -83,7 +91,8 @@ class RecordedSubject(AdapterSubject):
             adapter.command,
             adapter.timeout,
             patience=adapter.patience,
-            strace_options=strace_options,
+            late=late,
+            every_store=every_store,
         )
         subject.implementation = adapter.implementation
         subject.start_seconds = adapter.start_seconds
@@ -91,7 +100,9 @@ class RecordedSubject(AdapterSubject):
             subject._idle.append(subject._start())
         except ProcessFailed as failed:
             reason = failed.log or failed.message
-            raise CannotRecord(f"the adapter does not start under strace: {reason}") from None
+            raise CannotRecord(
+                f"the adapter does not start while it is recorded: {reason}"
+            ) from None
         try:
             yield subject
         finally:
@@ -118,7 +129,9 @@ class RecordedSubject(AdapterSubject):
         """Make a fresh directory with the files of an image, on which everything is recorded."""
         self._disks += 1
         root = self._root / f"{self._disks:08}"
-        return RecordedDisk(root, self._kill_on, image, self.warnings)
+        disk = RecordedDisk(root, self._kill_on, image, self.warnings)
+        disk.injector.late = self.late
+        return disk
 
     def open(self, disk: ModelFilesystem | DirectoryDisk, options: Options) -> AdapterJournal:
         """Open the journal on a disk, through a process that is recorded."""
@@ -142,68 +155,31 @@ class RecordedSubject(AdapterSubject):
         return session
 
     @contextmanager
-    def prepared_for(self, program: Sequence[Step], options: Options) -> Iterator[Subject]:
-        """
-        Return the target to run a program on: one that is told what will fail, if anything does.
-
-        What strace lets fail must be said when it starts.  So the program is rehearsed, to
-        see which system call it is that a fault strikes, and run again by a new process.
-        A fault beyond the last call, or one that no real disk has, strikes nowhere.
-        """
-        failing = next((step for step in program if isinstance(step, Fail)), None)
-        if failing is None:
-            yield self
-            return
-        struck = self._foresee(program, options, failing)
-        reached = failing.nth <= len(struck)
-        injection = inject(struck[failing.nth - 1], failing.fault) if reached else Injection()
-        injected = self._alike(injection)
+    def prepared_for(self, program: Sequence[Step], options: Options) -> Iterator[Subject]:  # noqa: ARG002
+        """Return itself, and end its processes after a program in which something fails."""
         try:
-            yield injected
+            yield self
         finally:
-            injected.stop()
+            if any(isinstance(step, Fail) for step in program):
+                super().stop()  # who has met an error need not be what he was
 
-    def rehearse(self, program: Sequence[Step], options: Options) -> tuple[Performed, ...]:
-        """Return the calls that change or sync files after the first `Fail` of a program."""
-        rehearsed = _harmless(program)
-        key = rehearsed, options
-        if key not in self._rehearsals:
-            rehearsal = self._alike(Injection())
-            try:
-                disk = run(rehearsed, rehearsal, options).filesystem
-                assert isinstance(disk, RecordedDisk)
-                self._rehearsals[key] = disk.performed[disk.armed_at :]
-            finally:
-                rehearsal.stop()
-        return self._rehearsals[key]
-
-    def _foresee(
-        self, program: Sequence[Step], options: Options, failing: Fail
-    ) -> tuple[Performed, ...]:
-        """Return calls up to the one that fails, from what was rehearsed of a program so far."""
-        for end in range(program.index(failing) + 1, len(program)):
-            begun = self._rehearsals.get((_harmless(program[:end]), options), ())
-            if len(begun) >= failing.nth:
-                return begun
-        return self.rehearse(program, options)
-
-    def _alike(self, injection: "Injection") -> "InjectedSubject":
-        """Return a target with the same implementation, and processes of its own."""
-        alike = InjectedSubject(
-            self.command, self.timeout, patience=self.patience, injection=injection
+    def calls_of(self, program: Sequence[Step], options: Options) -> tuple[CallMade, ...]:
+        """Run a program in which nothing fails; return its calls after its first `Fail`."""
+        harmless = tuple(
+            Fail(NEVER, step.fault) if isinstance(step, Fail) else step for step in program
         )
-        alike.implementation = self.implementation
-        alike.start_seconds = self.start_seconds
-        return alike
+        disk = run(harmless, self, options).filesystem
+        assert isinstance(disk, RecordedDisk)
+        return disk.calls
 
     def _start(self) -> RecordedSession:
         self._logs += 1
         session = RecordedSession.record(
             self.command,
             self._root / f"{self._logs}.log",
-            options=self._options_of_next(),
             timeout=self.timeout,
             patience=self.patience,
+            every_store=self.every_store,
         )
         try:
             introduction(session)
@@ -211,10 +187,6 @@ class RecordedSubject(AdapterSubject):
             session.kill()
             raise
         return session
-
-    def _options_of_next(self) -> tuple[str, ...]:
-        """Return the options of strace for the next process."""
-        return self.strace_options
 
     # Recovering
 
@@ -263,38 +235,6 @@ class RecordedSubject(AdapterSubject):
                 f"then {_describe(other)}"
             )
             self.disagreements.append(Violation("REC-3", message))
-
-
-@define(eq=False)
-class InjectedSubject(RecordedSubject):
-    """A recorded target whose first process meets one fault; those after it meet none."""
-
-    injection: Injection = field(kw_only=True)
-
-    def new_disk(self, image: Image | None = None) -> RecordedDisk:
-        """Make a disk that may become full."""
-        disk = super().new_disk(image)
-        disk.limit = self.injection.limit
-        return disk
-
-    @contextmanager
-    def prepared_for(self, program: Sequence[Step], options: Options) -> Iterator[Subject]:  # noqa: ARG002
-        """Return itself: it is prepared."""
-        yield self
-
-    def _start(self) -> RecordedSession:
-        try:
-            return super()._start()
-        except ProcessFailed:  # the fault has struck what starts it; the next one meets none
-            return super()._start()
-
-    def _options_of_next(self) -> tuple[str, ...]:
-        return (*self.strace_options, *self.injection.options) if self._logs == 1 else ()
-
-
-def _harmless(program: Sequence[Step]) -> tuple[Step, ...]:
-    """Let each fault of a program be the same one, which a rehearsal does not inject."""
-    return tuple(Fail(1, Fault.ERROR) if isinstance(step, Fail) else step for step in program)
 
 
 def _is_sampled(digest: bytes, outcome: Recovered) -> bool:

@@ -17,6 +17,7 @@ from tornproof_conformance.recorder.recording import Handler, Recording
 
 HARMLESS: Mapping[str, re.Pattern[str]] = {
     "the shared memory of SQLite's WAL, rebuilt after a crash": re.compile(r".*-shm"),
+    "a region file of Berkeley DB, made anew by recovery": re.compile(r"__db\.\d+"),
     "LMDB's table of readers, empty after a crash": re.compile(r"lock\.mdb|.*-lock"),
 }
 """Names of files that are mapped and whose content nobody needs after a crash."""

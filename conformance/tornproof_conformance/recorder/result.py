@@ -16,7 +16,7 @@ from tornproof.errors import TornproofError
 from tornproof_models.disk.shared_disk import Replay
 from tornproof_models.disk.trace import MARKS, Image, Operation, Trace
 
-from tornproof_conformance.recorder.recording import Recording, Said, Untraceable
+from tornproof_conformance.recorder.observations import Observations, Said, Untraceable
 
 
 class RecordingDiffers(TornproofError):
@@ -42,7 +42,7 @@ class Recorded:
     warnings: tuple[str, ...] = ()
 
 
-def finish(recording: Recording, initial: Image) -> Recorded:
+def finish(recording: Observations, initial: Image) -> Recorded:
     """Turn a recording into a trace without marks, and what was said beside it."""
     operations: list[Operation] = []
     said: list[tuple[int, Said]] = []
@@ -75,7 +75,7 @@ def read_tree(root: Path) -> Image:
     for parent, names, leaves in os.walk(root):
         prefix = Path(parent).relative_to(root).as_posix()
         prefix = "" if prefix == "." else f"/{prefix}"
-        directories |= {f"{prefix}/{name}" for name in names}
+        directories |= {f"{prefix}/{name}" for name in names if not Path(parent, name).is_symlink()}
         for name in leaves:
             path = Path(parent, name)
             if path.is_file() and not path.is_symlink():

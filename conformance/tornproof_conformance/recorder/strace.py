@@ -8,9 +8,8 @@ in the kernel (`--seccomp-bpf`) lets all other calls pass.
 """
 
 import shutil
-import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -21,8 +20,6 @@ from tornproof.errors import TornproofError
 from tornproof_conformance.recorder import memory, naming, opening, syncing, writing
 from tornproof_conformance.recorder.kinds import CLONES
 from tornproof_conformance.recorder.recording import Handler, Recording
-from tornproof_conformance.recorder.result import Recorded, finish, read_tree, verify
-from tornproof_conformance.recorder.tree import Tree
 
 LONGEST_STRING = 1 << 26
 """Bytes of one buffer that strace may write down, 64 MiB."""
@@ -59,7 +56,7 @@ def find_strace() -> str:
     return found
 
 
-def prefix(log: Path, *options: str) -> list[str]:
+def prefix(log: Path) -> list[str]:
     """Return what to put before a command to have it recorded in a log file."""
     # a call that does not exist on a machine is no mistake there
     calls = ",".join(f"?{name}" for name in sorted({*HANDLERS, *CLONES}))
@@ -73,7 +70,6 @@ def prefix(log: Path, *options: str) -> list[str]:
         f"-s{LONGEST_STRING}",
         "-esignal=none",
         f"-etrace={calls}",
-        *options,
         f"-o{log}",
         "--",
     ]
@@ -119,35 +115,3 @@ class Tap:
             if time.monotonic() > deadline:
                 raise CannotRecord(f"strace has not written for {PATIENCE:g} s what has happened")
             time.sleep(0.0001)
-
-
-def record(
-    command: Sequence[str],
-    directory: Path,
-    log: Path,
-    *,
-    options: Sequence[str] = (),
-    standard_input: bytes | None = None,
-) -> Recorded:
-    """
-    Run a command to its end and record what it does below a directory.
-
-    The recording is checked against what the command has left.  Raises `CannotRecord`,
-    `RecordingDiffers` and `Unreadable`.
-    """
-    initial = read_tree(directory)
-    working_directory = str(Path.cwd().resolve())
-    tree = Tree.of(str(directory.resolve()), initial)
-    recording = Recording.begin(tree, HANDLERS, working_directory)
-    subprocess.run(
-        [*prefix(log, *options), *command],
-        input=standard_input,
-        check=False,
-    )
-    if not log.exists():
-        raise CannotRecord("strace has written no log; may this user trace processes (ptrace)?")
-    recording.feed(log.read_text("ascii"))
-    recorded = finish(recording, initial)
-    if not recorded.untraceable:
-        verify(recorded.trace, read_tree(directory), unseen=recording.tree.unseen)
-    return recorded

@@ -67,15 +67,16 @@ def _lseek(_: Recording, task: Task, call: Call) -> None:
 def _write(recording: Recording, task: Task, call: Call) -> None:
     description = _described(task, call.arguments[0])
     if description is None:
-        recording.note_outside(call.arguments[0])
+        recording.note_outside(arguments.path_of_descriptor(call.arguments[0]))
         return
     buffers, count = call.arguments[1], arguments.number(call.result)
+    if not count:
+        return  # nothing was written, and the buffer may be none
     data = arguments.vector(buffers) if call.name == "writev" else arguments.string(buffers)
     if description.stream is Stream.REPLIES:
         recording.note_reply(call, data[:count])
     elif description.inode is not None:
         offset = _offset(recording, description, None)
-        recording.struck += count < len(data)
         put(recording, call, description, offset, data[:count])
         description.position = offset + count
 
@@ -83,7 +84,9 @@ def _write(recording: Recording, task: Task, call: Call) -> None:
 def _pwrite(recording: Recording, task: Task, call: Call) -> None:
     description = _described(task, call.arguments[0])
     if description is None or description.inode is None:
-        recording.note_outside(call.arguments[0])
+        recording.note_outside(arguments.path_of_descriptor(call.arguments[0]))
+        return
+    if call.result == "0":
         return
     has_vector = call.name != "pwrite64"
     data = (arguments.vector if has_vector else arguments.string)(call.arguments[1])
@@ -94,7 +97,6 @@ def _pwrite(recording: Recording, task: Task, call: Call) -> None:
     if "RWF_APPEND" in given:
         where = recording.tree.size(description.inode)
     offset = _offset(recording, description, where)
-    recording.struck += count < len(data)
     put(recording, call, description, offset, data[:count], given)
     if asked == -1:
         description.position = offset + count

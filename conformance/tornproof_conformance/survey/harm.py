@@ -20,7 +20,7 @@ from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
-from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.faults import Fault, Kind
 from tornproof_models.disk.trace import Acked, Trace
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
@@ -108,10 +108,10 @@ def examine(log: ForeignLog) -> Iterator[Program | Examined]:
 
 
 def _failing(subject: RecordedSubject) -> Iterator[Program]:
-    """Rehearse an append, and let each of its syncs fail and the process die."""
-    rehearsed = subject.rehearse((FIRST, Fail(1, Fault.ERROR), SECOND), OPTIONS)
-    for number, performed in enumerate(rehearsed, start=1):
-        if performed.name in ("fsync", "fdatasync"):
+    """See which calls an append makes, and let each of its syncs fail and the process die."""
+    made = subject.calls_of((FIRST, Fail(1, Fault.ERROR), SECOND), OPTIONS)
+    for number, call in enumerate(made, start=1):
+        if call.kind is Kind.SYNC:
             yield FIRST, Fail(number, Fault.ERROR), SECOND, Kill()
 
 

@@ -10,7 +10,9 @@
  *   ignore-errors       a sync that fails is taken for one that did not
  *   early               a thread syncs, and the answer does not wait for it
  *   forgetful           every other opening forgets the last record
- *   mapped              the file is changed through mapped memory, too
+ *   mapped              records are stored through a mapping, and synced by msync
+ *   async               the same, and msync does not wait (MS_ASYNC)
+ *   exchanged           two names are exchanged at each opening, which no trace can hold
  *   dies                recovery dies where it has something to discard
  */
 
@@ -26,12 +28,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LARGEST = 1 << 20, HEADER = 8 };
+enum { LARGEST = 1 << 20, HEADER = 8, MAPPED = 1 << 14 };
 static char line[2 * LARGEST], reply[4 * LARGEST], path[4096];
 static uint8_t data[LARGEST];
 static int log_file = -1, directory = -1, openings;
 static size_t end;
-static int no_sync, no_directory_sync, ignore_errors, early, forgetful, mapped, dies, poisoned;
+static int no_sync, no_directory_sync, ignore_errors, early, forgetful, mapped, async, exchanged, dies, poisoned;
+static uint8_t *memory;
 
 /* Base64 */
 
@@ -76,10 +79,17 @@ static int is_record(size_t at, size_t limit, uint32_t *size) {
 
 static int sync_file(int file) {
     if (no_sync) return 0;
+    if (mapped && memory) return msync(memory, MAPPED, async ? MS_ASYNC : MS_SYNC);
     return fsync(file) && !ignore_errors ? -1 : 0;
 }
 
 static int sync_directory(void) { return no_directory_sync ? 0 : fsync(directory); }
+
+static void exchange(void) {
+    close(openat(directory, "one", O_WRONLY | O_CREAT, 0644));
+    close(openat(directory, "two", O_WRONLY | O_CREAT, 0644));
+    renameat2(directory, "one", directory, "two", RENAME_EXCHANGE);
+}
 
 static long open_log(void) {
     uint32_t size;
@@ -89,6 +99,7 @@ static long open_log(void) {
     int old = openat(directory, "log", O_RDONLY);
     limit = old < 0 ? 0 : (size_t)read(old, data, LARGEST);
     if (old >= 0) close(old);
+    while (mapped && limit && !data[limit - 1]) limit--; /* zeros are what is free */
     for (; is_record(valid, limit, &size); valid += HEADER + size) last = valid;
     if (dies && valid < limit) _exit(3);
     end = forgetful && ++openings % 2 == 0 ? last : valid;
@@ -97,8 +108,10 @@ static long open_log(void) {
     if (log_file < 0 || write(log_file, data, end) != (ssize_t)end || sync_file(log_file) ||
         renameat(directory, "log.new", directory, "log") || sync_directory())
         return -1;
+    if (mapped && (ftruncate(log_file, MAPPED) || fsync(log_file))) return -1;
     if (mapped)
-        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, log_file, 0);
+        memory = mmap(NULL, MAPPED, PROT_READ | PROT_WRITE, MAP_SHARED, log_file, 0);
+    if (exchanged) exchange();
     return (long)(limit - end);
 }
 
@@ -115,7 +128,8 @@ static long append(const char *payload, int durable) {
     sum = checksum(data + end + HEADER, size);
     memcpy(data + end, &size, 4);
     memcpy(data + end + 4, &sum, 4);
-    if (pwrite(log_file, data + end, HEADER + size, (off_t)end) != (ssize_t)(HEADER + size))
+    if (mapped) memcpy(memory + end, data + end, HEADER + size);
+    else if (pwrite(log_file, data + end, HEADER + size, (off_t)end) != (ssize_t)(HEADER + size))
         return -1;
     pthread_t other;
     if (durable && early) pthread_create(&other, NULL, sync_later, NULL);
@@ -126,6 +140,8 @@ static long append(const char *payload, int durable) {
 }
 
 static void close_log(void) {
+    if (memory) munmap(memory, MAPPED);
+    memory = NULL;
     close(log_file);
     close(directory);
     log_file = directory = -1;
@@ -188,7 +204,9 @@ int main(int argc, char **argv) {
         ignore_errors |= !strcmp(argv[i], "ignore-errors");
         early |= !strcmp(argv[i], "early");
         forgetful |= !strcmp(argv[i], "forgetful");
-        mapped |= !strcmp(argv[i], "mapped");
+        async |= !strcmp(argv[i], "async");
+        mapped |= !strcmp(argv[i], "mapped") || async;
+        exchanged |= !strcmp(argv[i], "exchanged");
         dies |= !strcmp(argv[i], "dies");
     }
     while (fgets(line, sizeof line, stdin)) {

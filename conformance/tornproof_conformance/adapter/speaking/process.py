@@ -2,7 +2,7 @@
 A process that speaks in lines, and that can be killed with all its children.
 
 The process gets a group of its own, so that a kill reaches whatever it has
-started, and a wrapper such as strace with what it wraps.  Standard error goes to
+started, and strace with what it records.  Standard error goes to
 a file, where it fills no pipe and can be read afterwards.
 
 Both pipes are watched while a line is sent: a process that writes much before it
@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from attrs import define, field
 
@@ -42,12 +42,39 @@ class Ended(Exception):
     """The process has closed its end, which mostly means that it has ended."""
 
 
+class Started(Protocol):
+    """A process that was started, as `subprocess.Popen` is one."""
+
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+class Spawn(Protocol):
+    """Starts a command with two pipes."""
+
+    def __call__(
+        self,
+        command: Sequence[str],
+        *,
+        stdin: int,
+        stdout: int,
+        stderr: IO[bytes],
+        cwd: Path | None,
+        env: Mapping[str, str] | None,
+    ) -> Started: ...
+
+
 @define(eq=False)
 class LineProcess:
     """A running command, its lines, and its log."""
 
     command: tuple[str, ...]
-    _process: "subprocess.Popen[bytes]"
+    _process: Started
     _log: IO[bytes]
     _buffer: bytearray = field(factory=bytearray)
 
@@ -56,30 +83,28 @@ class LineProcess:
         cls,
         command: Sequence[str],
         *,
-        prefix: Sequence[str] = (),
+        spawn: "Spawn | None" = None,
         directory: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> "LineProcess":
         """
-        Start a command, perhaps under a wrapper, in a process group of its own.
+        Start a command in a process group of its own; a recorder starts it in its own way.
 
         Raises `CannotStart` if there is no such command, or it may not be run.
         """
         log = tempfile.TemporaryFile()  # noqa: SIM115
         try:
-            process = subprocess.Popen(
-                [*prefix, *command],
+            process = (spawn or _spawn)(
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                bufsize=0,
                 cwd=directory,
                 env=environment,
-                start_new_session=True,
             )
         except OSError as error:
             log.close()
-            message = f"cannot run {[*prefix, *command][0]}: {error.strerror}"
+            message = f"cannot run {command[0]}: {error.strerror}"
             raise CannotStart(message, command=command) from None
         assert process.stdin is not None
         assert process.stdout is not None
@@ -214,6 +239,27 @@ class LineProcess:
         for pipe in (self._process.stdin, self._process.stdout, self._log):
             if pipe is not None and not pipe.closed:
                 pipe.close()
+
+
+def _spawn(
+    command: Sequence[str],
+    *,
+    stdin: int,
+    stdout: int,
+    stderr: IO[bytes],
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        list(command),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        bufsize=0,
+        cwd=cwd,
+        env=env,
+        start_new_session=True,
+    )
 
 
 def has_living(group: int) -> bool:

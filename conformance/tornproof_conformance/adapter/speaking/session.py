@@ -57,21 +57,18 @@ class Session:
         cls,
         command: Sequence[str],
         *,
-        prefix: Sequence[str] = (),
         timeout: float = TIMEOUT,
         patience: Patience | None = None,
         directory: Path | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> "Session":
         """
-        Start an adapter, perhaps under a wrapper such as strace (`prefix`).
+        Start an adapter.
 
         `timeout` is in seconds and holds for each call; `directory` is the working
         directory.  Raises `CannotStart`.
         """
-        process = LineProcess.start(
-            command, prefix=prefix, directory=directory, environment=environment
-        )
+        process = LineProcess.start(command, directory=directory, environment=environment)
         return cls(process, timeout, patience=patience or Patience())
 
     @property

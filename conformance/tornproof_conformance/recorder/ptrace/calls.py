@@ -1,0 +1,145 @@
+"""
+Which system calls are stopped at, and the filter in the kernel that lets all others pass.
+
+No call is of interest that only moves numbers of open files about: which file a number
+stands for is asked of the kernel (`/proc/PID/fd`) when the number is used.  So `close`,
+`dup`, `fcntl`, `lseek` and `fork` run at full speed, and so do an `open` that neither makes
+nor empties a file, an `mmap` that is not shared, and a `read` of anything but standard input.
+
+Numbers are those of x86_64.  A call of another architecture (32 bits, x32) is stopped at
+and named.  On other machines strace is used.
+"""
+
+import struct
+from collections.abc import Mapping
+
+from tornproof_models.disk.faults import Kind
+
+MACHINE = "x86_64"
+"""The machine whose numbers these are, as `uname -m` says."""
+
+AUDIT_ARCH = 0xC000003E
+"""What the kernel calls it (AUDIT_ARCH_X86_64)."""
+
+READ, OPEN, MMAP, IOCTL, READV, OPENAT = 0, 2, 9, 16, 19, 257
+
+CALLS: Mapping[int, str] = {
+    0: "read",
+    1: "write",
+    2: "open",
+    9: "mmap",
+    16: "ioctl",
+    18: "pwrite64",
+    19: "readv",
+    20: "writev",
+    26: "msync",
+    40: "sendfile",
+    74: "fsync",
+    75: "fdatasync",
+    76: "truncate",
+    77: "ftruncate",
+    82: "rename",
+    83: "mkdir",
+    84: "rmdir",
+    85: "creat",
+    86: "link",
+    87: "unlink",
+    88: "symlink",
+    90: "chmod",
+    91: "fchmod",
+    92: "chown",
+    93: "fchown",
+    94: "lchown",
+    132: "utime",
+    133: "mknod",
+    162: "sync",
+    188: "setxattr",
+    189: "lsetxattr",
+    190: "fsetxattr",
+    209: "io_submit",
+    235: "utimes",
+    257: "openat",
+    258: "mkdirat",
+    259: "mknodat",
+    260: "fchownat",
+    261: "futimesat",
+    263: "unlinkat",
+    264: "renameat",
+    265: "linkat",
+    266: "symlinkat",
+    268: "fchmodat",
+    275: "splice",
+    277: "sync_file_range",
+    280: "utimensat",
+    285: "fallocate",
+    296: "pwritev",
+    306: "syncfs",
+    316: "renameat2",
+    326: "copy_file_range",
+    328: "pwritev2",
+    425: "io_uring_setup",
+    437: "openat2",
+    452: "fchmodat2",
+}
+"""Calls that are stopped at."""
+
+KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(("write", "writev", "pwrite64", "pwritev", "pwritev2"), Kind.WRITE),
+    **dict.fromkeys(("copy_file_range", "sendfile", "splice", "ioctl"), Kind.WRITE),
+    **dict.fromkeys(("truncate", "ftruncate", "fallocate"), Kind.WRITE),
+    **dict.fromkeys(("fsync", "fdatasync", "sync", "syncfs", "msync"), Kind.SYNC),
+    **dict.fromkeys(("open", "openat", "openat2", "creat", "mknod", "mknodat"), Kind.NAME),
+    **dict.fromkeys(("mkdir", "mkdirat", "rmdir", "unlink", "unlinkat"), Kind.NAME),
+    **dict.fromkeys(("rename", "renameat", "renameat2", "link", "linkat"), Kind.NAME),
+    **dict.fromkeys(("symlink", "symlinkat"), Kind.NAME),
+}
+"""What sort of operation a call is that changes or syncs a file."""
+
+O_CREAT, O_TRUNC = 0o100, 0o1000
+MAP_SHARED = 1
+"""Also a bit of MAP_SHARED_VALIDATE, and not of MAP_PRIVATE."""
+
+FICLONE, FICLONERANGE = 0x40049409, 0x4020940D
+FS_IOC_SETFLAGS = 0x40086602
+
+_LOAD, _JUMP_EQUAL, _JUMP_GREATER, _JUMP_BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _TRACE = 0x7FFF0000, 0x7FF00000
+_NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
+"""Places in struct seccomp_data."""
+
+_X32 = 0x40000000
+
+
+def _step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, yes, no, value)
+
+
+def filter_code() -> bytes:
+    """Assemble the filter: instructions of classic BPF, 8 bytes each."""
+    code = [
+        _step(_LOAD, _ARCHITECTURE_AT),
+        _step(_JUMP_EQUAL, AUDIT_ARCH, 1, 0),
+        _step(_RETURN, _TRACE),
+        _step(_LOAD, _NUMBER_AT),
+        _step(_JUMP_GREATER, _X32, 0, 1),
+        _step(_RETURN, _TRACE),
+    ]
+    with_argument = (
+        (READ, 0, ((_JUMP_EQUAL, 0),)),
+        (READV, 0, ((_JUMP_EQUAL, 0),)),
+        (OPEN, 1, ((_JUMP_BITS, O_CREAT | O_TRUNC),)),
+        (OPENAT, 2, ((_JUMP_BITS, O_CREAT | O_TRUNC),)),
+        (MMAP, 3, ((_JUMP_BITS, MAP_SHARED),)),
+        (IOCTL, 1, ((_JUMP_EQUAL, FICLONE), (_JUMP_EQUAL, FICLONERANGE))),
+    )
+    for number, argument, tests in with_argument:
+        code.append(_step(_JUMP_EQUAL, number, 0, len(tests) + 3))
+        code.append(_step(_LOAD, _ARGUMENTS_AT + 8 * argument))
+        for n, (kind, value) in enumerate(tests):
+            code.append(_step(kind, value, len(tests) - n, 0))
+        code.append(_step(_RETURN, _ALLOW))
+        code.append(_step(_RETURN, _TRACE))
+    rest = [number for number in CALLS if number not in {row[0] for row in with_argument}]
+    for n, number in enumerate(rest):
+        code.append(_step(_JUMP_EQUAL, number, len(rest) - n, 0))
+    return b"".join([*code, _step(_RETURN, _ALLOW), _step(_RETURN, _TRACE)])

@@ -1,0 +1,249 @@
+"""
+What each call does to a tree, while it is held at its two stops.
+
+Which file a number stands for is asked of the kernel when the call begins: `/proc/PID/fd`
+names the file, and `fdinfo`, at its end, the position and the flags.  So nothing needs to be
+modelled of dup, fork, exec, or of descriptors that are sent over sockets.
+
+Calls that write to the same file, and calls that change names, pass one after the other: the
+second is held before it begins until the first has ended.  So the order of the trace is the
+order in which things happened, whatever threads do.
+
+Mapped files are compared whenever a call *begins* that leaves something in the trace: what
+was stored before it is found then, and stands before it.  A sync covers what was found when
+it began; what was stored while it ran is found later, and not covered.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from attrs import define, field
+from tornproof_models.disk.faults import Kind
+from tornproof_models.disk.trace import ROOT, PartialSync, Stored, Truncate, Write
+
+from tornproof_conformance.recorder.observations import Observations
+from tornproof_conformance.recorder.processes import Stream
+from tornproof_conformance.recorder.ptrace import procfs
+from tornproof_conformance.recorder.ptrace.calls import KINDS
+from tornproof_conformance.recorder.ptrace.injection import Injector, Order
+from tornproof_conformance.recorder.ptrace.mapped import MappedFile
+from tornproof_conformance.recorder.ptrace.procfs import Key
+from tornproof_conformance.recorder.ptrace.stepping import Stepping
+from tornproof_conformance.recorder.ptrace.tracer import WAIT, Call
+from tornproof_conformance.recorder.tree import Tree
+
+Handler: TypeAlias = "Callable[[TracedRecording, Call], None]"
+
+NAMES = -1
+"""Stands for all names, where one call at a time may pass."""
+
+FOREIGN = "a call of another architecture (32 bits or x32) is not understood"
+
+TELLING_ERRORS = frozenset({"fsync", "fdatasync", "msync", "sync_file_range"})
+"""Calls that change what a disk may hold even if they fail."""
+
+
+@define(eq=False)
+class TracedRecording(Observations):
+    """A listener that follows one directory at a time."""
+
+    handlers: "Mapping[str, Handling]"
+    streams: dict[Key, Stream] = field(factory=dict)
+    injector: Injector = field(factory=Injector)
+    stepping: Stepping | None = None
+    """Whether every store into a mapping is seen by itself."""
+
+    mapped: dict[int, MappedFile] = field(factory=dict)
+    """Files of the tree that somebody has mapped, and may change without a call."""
+
+    inodes: dict[Key, int] = field(factory=dict)
+    inodes_of_maps: dict[Key, int] = field(factory=dict)
+    """The same by the numbers in `/proc/PID/maps`, which are others on btrfs and overlays."""
+
+    nameless: set[Key] = field(factory=set)
+    """Files that were made without a name (O_TMPFILE)."""
+
+    links: set[tuple[int, str]] = field(factory=set)
+    """Symbolic links that were made, as directory and name."""
+
+    _clock: int = 0
+    _busy: dict[int, int] = field(factory=dict)
+    """For each file that is being written, by a call that has begun, the thread."""
+
+    _paths: dict[int, str] | None = None
+    _deleted: set[int] = field(factory=set)
+    """Files that have lost their last name; their numbers may be given to others."""
+
+    def turn_to(self, tree: Tree) -> None:
+        """Go on with another directory."""
+        super().turn_to(tree)
+        for mapped in self.mapped.values():
+            mapped.close()
+        self.mapped, self.inodes, self.inodes_of_maps, self._paths = {}, {}, {}, None
+        self.nameless, self.links, self._busy, self._deleted = set(), set(), {}, set()
+        if self.stepping is not None:
+            self.stepping.forget()
+        self.learn_all()
+
+    def learn_all(self) -> None:
+        """Find out what the files of the tree are to the kernel."""
+        if Path(self.tree.root).is_dir():
+            for path, inode in [("", ROOT), *self.tree.paths()]:
+                self.learn(f"{self.tree.root}{path}", inode)
+
+    # What the tracer tells
+
+    def begins(self, call: Call) -> Order | None:
+        """Compare what is mapped, so that it stands before the call; decide what becomes of it."""
+        handling = self.handlers[call.name]
+        kind = KINDS.get(call.name)
+        if self.mapped:
+            self.compare()
+        handling.begins(self, call)
+        if call.concerns and kind in (Kind.WRITE, Kind.NAME):
+            key = call.inode if kind is Kind.WRITE and call.inode is not None else NAMES
+            if self._busy.setdefault(key, call.task) != call.task:
+                return WAIT
+        self._clock += 1
+        call.began = self._clock
+        if not call.concerns or kind is None:
+            return None
+        return self.injector.decide(call.name, kind, self._path_of(call), call.length)
+
+    def ends(self, call: Call) -> None:
+        """Take a call that has returned."""
+        self._clock += 1
+        call.ended = self._clock
+        if call.result >= 0 or call.name in TELLING_ERRORS:
+            self.handlers[call.name].ends(self, call)
+        self._free(call.task)
+
+    def is_cut(self, call: Call) -> None:
+        """Take a call in which its thread was killed: look at what it has written, if anything."""
+        self._clock += 1
+        call.ended = self._clock
+        if call.concerns and KINDS.get(call.name) is Kind.WRITE and call.inode is not None:
+            self._reconcile(call, call.inode)
+        self._free(call.task)
+
+    def is_foreign(self, number: int) -> None:
+        """Give up at a call of another architecture."""
+        self.give_up(f"call {number}", FOREIGN)
+
+    def forked(self) -> None:
+        """Compare as a whole what a child may have mapped as well."""
+        for mapped in self.mapped.values():
+            mapped.forget()
+
+    def faulted(self, task: int) -> bool:
+        """Take a store into a mapping that is kept read-only."""
+        return self.stepping is not None and self.stepping.step(task)
+
+    def _free(self, task: int) -> None:
+        for key in [key for key, holder in self._busy.items() if holder == task]:
+            del self._busy[key]
+
+    def _reconcile(self, call: Call, inode: int) -> None:
+        path = {number: path for path, number in self.tree.paths()}.get(inode)
+        if path is None:
+            return
+        now = Path(f"{self.tree.root}{path}").read_bytes()
+        content = self.tree.contents[inode]
+        if len(now) != len(content):
+            self.tree.resize(inode, len(now))
+            self.note(call, Truncate(inode, len(now)))
+        places = [n for n, pair in enumerate(zip(content, now, strict=True)) if pair[0] != pair[1]]
+        if places:
+            start, end = places[0], places[-1] + 1
+            self.tree.write(inode, start, now[start:end])
+            self.note(call, Write(inode, start, now[start:end]))
+
+    # Mapped files
+
+    def compare(self) -> None:
+        """Note what has been stored into mapped files since the last time, in unknown order."""
+        self._clock += 1
+        for inode, mapped in self.mapped.items():
+            content = self.tree.contents[inode]
+            parts = tuple(mapped.changes(content))
+            for offset, data in parts:
+                content[offset : offset + len(data)] = data
+            if parts:
+                self.note_at(self._clock, Stored(inode, parts))
+
+    def store(self, inode: int, first: int, now: bytes) -> None:
+        """Note one store: the bytes that differ from what is known."""
+        content = self.tree.contents[inode]
+        before = bytes(content[first : first + len(now)])
+        pairs = zip(before, now, strict=False)
+        places = [n for n, (old, new) in enumerate(pairs) if old != new]
+        if places:
+            self._clock += 1
+            start, end = places[0], places[-1] + 1
+            content[first + start : first + end] = now[start:end]
+            self.note_at(self._clock, Write(inode, first + start, now[start:end]))
+
+    # What handlers ask and say
+
+    def learn(self, path: str, inode: int) -> None:
+        """Find out what a file of the tree is to the kernel."""
+        found = Path(path).lstat()
+        self.inodes[found.st_dev, found.st_ino] = inode
+
+    def inode(self, task: int, descriptor: int) -> int | None:
+        """Return the inode of an open file of the tree."""
+        found = procfs.status_of(task, descriptor)
+        if found is None:
+            return None
+        key = found.st_dev, found.st_ino
+        inode = self.inodes.get(key)
+        if inode in self._deleted and found.st_nlink:
+            del self.inodes[key]  # the kernel has given the number to another file
+            return None
+        return inode
+
+    def written(self, call: Call, inode: int, offset: int, data: bytes, flags: int = 0) -> None:
+        """Note that bytes went to a file, and that they are durable if the flags say so."""
+        if data:
+            self.tree.write(inode, offset, data)
+            self.note(call, Write(inode, offset, data))
+            if flags & os.O_DSYNC:
+                end, data_only = offset + len(data), flags & os.O_SYNC != os.O_SYNC
+                self.note(call, PartialSync(inode, offset, end, 0, data_only=data_only))
+
+    def resized(self, call: Call, inode: int, size: int) -> None:
+        """Note that a file was given a size."""
+        self.tree.resize(inode, size)
+        self.note(call, Truncate(inode, size))
+
+    def unnamed(self, inode: int) -> None:
+        """Note that a file has lost a name, perhaps its last."""
+        if not any(inode in names.values() for names in self.tree.names.values()):
+            self._deleted.add(inode)
+
+    def renamed(self) -> None:
+        """Note that names are not what they were."""
+        self._paths = None
+
+    def _path_of(self, call: Call) -> str:
+        """Name the file that a call concerns, below the directory."""
+        if call.paths:
+            return call.paths[0].removeprefix(self.tree.root)
+        if call.inode is None:
+            return ""
+        if self._paths is None:
+            self._paths = {inode: path for path, inode in self.tree.paths()}
+        return self._paths.get(call.inode, "a deleted file")
+
+
+@define
+class Handling:
+    """What is done at the two stops of a call."""
+
+    begins: Handler
+    """Says whether it concerns the tree, and which file."""
+
+    ends: Handler
+    """Notes what it has done."""

@@ -1,0 +1,160 @@
+"""
+A thread that traces one process, and a handle on it for everybody else.
+
+The kernel takes orders about a traced process from the thread alone that traces it.  So the
+thread starts the process and follows it to its end, and others ask the thread: what was
+recorded so far, and what is to strike next.  They hold the same lock as the thread does while
+it deals with a stop.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO
+
+from attrs import define, field
+
+from tornproof_conformance.recorder.processes import Stream
+from tornproof_conformance.recorder.ptrace import durability, paths, transfers
+from tornproof_conformance.recorder.ptrace.launching import launch
+from tornproof_conformance.recorder.ptrace.listening import Handling, TracedRecording
+from tornproof_conformance.recorder.ptrace.tracer import Tracer
+
+HANDLERS: Mapping[str, Handling] = {
+    **transfers.HANDLERS,
+    **paths.HANDLERS,
+    **durability.HANDLERS,
+}
+"""Every call that is stopped at, and what it does."""
+
+
+@define(eq=False)
+class TracedProcess:
+    """A process that is traced, as `subprocess.Popen` shows one that is not."""
+
+    recording: TracedRecording
+    pid: int = 0
+    stdin: IO[bytes] | None = None
+    stdout: IO[bytes] | None = None
+    returncode: int | None = None
+    """The exit code, negative for a signal, once the process has ended."""
+
+    _changed: threading.Condition = field(factory=threading.Condition)
+    _ended: threading.Event = field(factory=threading.Event)
+    """Set when nothing of it is left, children included."""
+
+    _failure: BaseException | None = None
+
+    @classmethod
+    def start(
+        cls,
+        command: Sequence[str],
+        recording: TracedRecording,
+        *,
+        stdin: int | IO[bytes] | None = None,
+        stdout: int | IO[bytes] | None = None,
+        stderr: int | IO[bytes] | None = None,
+        directory: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> "TracedProcess":
+        """
+        Start a command in a session of its own and trace it.
+
+        Raises `OSError` where there is no such command, and `kernel.CannotTrace`.
+        """
+        process, ready = cls(recording), threading.Event()
+
+        def follow() -> None:
+            try:
+                started = launch(
+                    command,
+                    stdin=stdin,
+                    stdout=stdout,
+                    stderr=stderr,
+                    directory=directory,
+                    environment=environment,
+                )
+            except BaseException as reason:
+                process._failure = reason
+                ready.set()
+                return
+            process.pid, process.stdin, process.stdout = started.pid, started.stdin, started.stdout
+            process._follow(started, ready)
+
+        threading.Thread(target=follow, name="tracer", daemon=True).start()
+        ready.wait()
+        if process._failure is not None:
+            raise process._failure
+        return process
+
+    def _follow(self, started: "subprocess.Popen[bytes]", ready: threading.Event) -> None:
+        tracer = Tracer(self.recording)
+        ends = (started.stdin or sys.__stdin__, started.stdout or sys.__stdout__)
+        for end, stream in zip(ends, (Stream.REQUESTS, Stream.REPLIES), strict=True):
+            if end is not None:
+                file = os.fstat(end.fileno())
+                self.recording.streams[file.st_dev, file.st_ino] = stream
+        with self._changed:
+            tracer.begin(started.pid)
+        ready.set()
+        try:
+            while not tracer.is_done:
+                found = tracer.wait()
+                with self._changed:
+                    if found is not None:
+                        tracer.take(*found)
+                    tracer.release()
+                    self._note_end(tracer)
+                    self._changed.notify_all()
+        except Exception as reason:  # whoever asks is told
+            self._failure = reason
+            tracer.kill()
+        started.returncode = self.returncode = tracer.code if tracer.code is not None else -9
+        with self._changed:
+            self._ended.set()
+            self._changed.notify_all()
+
+    def _note_end(self, tracer: Tracer) -> None:
+        if tracer.code is not None:
+            self.returncode = tracer.code
+
+    # What a process that is not traced has as well
+
+    def poll(self) -> int | None:
+        """Return the exit code; none while the process runs."""
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end, for so many seconds.  Raises `subprocess.TimeoutExpired`."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.returncode is not None, timeout):
+                raise subprocess.TimeoutExpired("traced", timeout or 0)
+            assert self.returncode is not None
+            return self.returncode
+
+    # What only one that is traced has
+
+    @property
+    def held(self) -> AbstractContextManager[object]:
+        """Hold whoever deals with its stops, to look at the recording or to arm a fault."""
+        return self._changed
+
+    def wait_for_replies(self, count: int, seconds: float) -> bool:
+        """Wait until so many lines were written on standard output, and say whether they were."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self.recording.replies >= count or self._ended.is_set(), seconds
+            )
+
+    def wait_for_all(self, seconds: float | None = None) -> bool:
+        """Wait until nothing of it is left; say whether that is so."""
+        return self._ended.wait(seconds)
+
+    def require_sound(self) -> None:
+        """Raise what has gone wrong in the thread, if anything."""
+        if self._failure is not None:
+            raise self._failure
