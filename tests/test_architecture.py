@@ -31,6 +31,7 @@ ORDERS = {
         "crash",
         "readers",
         "queues",
+        "job_queues",
         "shrinking",
         "certificates",
         "campaigns",

@@ -46,6 +46,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "EVT": "Events",
         "CHN": "Chain",
         "DRN": "Drainer",
+        "QUE": "Job queues",
         "SYS": "System",
         "ADP": "Adapter",
     }
