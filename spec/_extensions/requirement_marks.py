@@ -15,7 +15,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.logging import getLogger
 from sphinx.util.osutil import relative_uri
-from tornproof_conformance.specification.requirements.requirements import (
+from tornproof_conformance.specification.requirements import (
     FAMILIES,
     Requirement,
     marked_tests,

@@ -10,7 +10,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
-from tornproof_conformance.specification.requirements.unobservable import UNSEEN
+from tornproof_conformance.specification.claims import UNOBSERVABLE
 
 
 class UnseenRequirements(SphinxDirective):
@@ -19,12 +19,12 @@ class UnseenRequirements(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Make a list of the requirements and the reasons."""
         listed = nodes.definition_list()
-        for reason in dict.fromkeys(UNSEEN.values()):
-            names = ", ".join(name for name, said in UNSEEN.items() if said == reason)
+        for reason in dict.fromkeys(UNOBSERVABLE.values()):
+            names = ", ".join(name for name, said in UNOBSERVABLE.items() if said == reason)
             sentence = f"{reason[0].upper()}{reason[1:]}."
             said = nodes.definition("", nodes.paragraph("", "", *_with_code(sentence)))
             listed += nodes.definition_list_item("", nodes.term("", names), said)
-        return [listed] if UNSEEN else []
+        return [listed] if UNOBSERVABLE else []
 
 
 def _with_code(sentence: str) -> list[nodes.Node]:

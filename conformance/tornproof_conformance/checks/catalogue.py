@@ -39,34 +39,31 @@ JOURNAL_CHECKS: tuple[Check, ...] = (VECTORS, SCENARIOS_CHECK, EXPLORATION, FAUL
 CHECKS: tuple[Check, ...] = (*JOURNAL_CHECKS, GROUP_COMMIT, AUDITS, *QUEUE_CHECKS)
 """Every check of what runs in this process."""
 
-ADAPTER_CHECKS: Mapping[str, tuple[Check, frozenset[str]]] = {
-    check.name: (check, frozenset(needed))
-    for check, needed in (
-        (CONVERSATION, ()),
-        (VECTORS, ("journal/format-v2",)),
-        (
-            SCENARIOS_CHECK,
-            ("journal/core", "audit/core", "drainer/durable", "chain/v1", "chain/pairwise"),
-        ),
-        (ADAPTER_GROUP_COMMIT, ("journal/group-commit",)),
-        (READING, ("journal/watermark",)),
-        (MEMORY, ("journal/core",)),
-        (ADAPTER_AUDITS, ("audit/core",)),
-        (AUDIT_POWER, ("audit/core",)),
-        (QUEUE_SITUATIONS, ("drainer/durable", "drainer/volatile")),
-        (DELIVERIES, ("drainer/durable", "drainer/volatile")),
-        (KILLS, ("journal/core",)),
-        (POWER_LOSS, ("journal/core",)),
-        (QUEUE_POWER_LOSS, ("drainer/durable",)),
-        (IO_ERRORS, ("journal/core",)),
+ADAPTER_CHECKS: Mapping[str, Check] = {
+    check.name: check
+    for check in (
+        CONVERSATION,
+        VECTORS,
+        SCENARIOS_CHECK,
+        ADAPTER_GROUP_COMMIT,
+        READING,
+        MEMORY,
+        ADAPTER_AUDITS,
+        AUDIT_POWER,
+        QUEUE_SITUATIONS,
+        DELIVERIES,
+        KILLS,
+        POWER_LOSS,
+        QUEUE_POWER_LOSS,
+        IO_ERRORS,
     )
 }
 """
-Each check of an adapter by name, the quick and telling first, and the claims of
-which it needs one.
+Each check of an adapter by name, the quick ones first.
 
-Another check is added here; it takes an `AdapterTarget`, whose `command` it may
-start in any way it likes, and its share of the budget's seconds.
+`specification.claims` says which claims bring each of them.  A new check is an entry here
+and there; it takes an `AdapterSubject`, whose `command` it may start in any way, and its
+share of the budget's seconds.
 """
 
 SHARES: Mapping[str, float] = {

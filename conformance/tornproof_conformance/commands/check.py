@@ -28,7 +28,6 @@ from tornproof_conformance.stream.run_events import RunEvent
 from tornproof_conformance.subjects.reference import find_subject
 
 OF_BUILT_IN = {check.name: check for check in BUILT_IN}
-OF_ADAPTERS = {name: check for name, (check, _) in ADAPTER_CHECKS.items()}
 
 
 @click.command("check")
@@ -65,7 +64,7 @@ OF_ADAPTERS = {name: check for name, (check, _) in ADAPTER_CHECKS.items()}
     "--only",
     multiple=True,
     metavar="CHECK",
-    type=click.Choice(list(OF_BUILT_IN | OF_ADAPTERS)),
+    type=click.Choice(list(OF_BUILT_IN | ADAPTER_CHECKS)),
     help="Run this check alone; may be given more than once.  `tornproof list checks` names them.",
 )
 @budget_option
@@ -109,7 +108,9 @@ def command(
     )
     if adapter and name != "reference":
         raise Invalid("there is a target and a command: judge one of them")
-    chosen = _chosen(only, OF_ADAPTERS if adapter else OF_BUILT_IN, "adapter" if adapter else name)
+    chosen = _chosen(
+        only, ADAPTER_CHECKS if adapter else OF_BUILT_IN, "adapter" if adapter else name
+    )
     if adapter:
         stream = check_adapter(
             adapter,

@@ -60,8 +60,10 @@ def entries_of(kind: str) -> Iterator[dict[str, Any]]:
                 family = FAMILIES[stated.family]
                 yield _entry(stated.id, stated.sentence, family, level=stated.level.value)
         case "checks":
-            of_adapters = [check for check, _ in ADAPTER_CHECKS.values()]
-            for group, checks in (("built-in targets", CHECKS), ("adapters", of_adapters)):
+            for group, checks in (
+                ("built-in targets", CHECKS),
+                ("adapters", tuple(ADAPTER_CHECKS.values())),
+            ):
                 for check in checks:
                     names = [each for each in requirements() if each in check.requirements]
                     yield _entry(check.name, check.title, group, requirements=names)

@@ -49,6 +49,7 @@ from tornproof_conformance.checks import Clock, io_errors, kills, power_loss
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.power.recorded_subject import REPEATING, RecordedSubject
 from tornproof_conformance.search.hunts import Catch, Hunt
+from tornproof_conformance.specification.claims import claims_with
 
 LONGEST = 10
 """Steps of a program that is crashed everywhere: twice as many as those that are all tried."""
@@ -182,14 +183,14 @@ class DeliveriesHunt:
         return catch
 
 
-HUNTS: Sequence[tuple[Callable[[AdapterSubject], Hunt], frozenset[str]]] = (
-    (PowerLossHunt, frozenset({"journal/core"})),
-    (IoErrorsHunt, frozenset({"journal/core"})),
-    (KillsHunt, frozenset({"journal/core"})),
-    (AuditsHunt, frozenset({"audit/core"})),
-    (DeliveriesHunt, frozenset({"drainer/durable", "drainer/volatile"})),
+HUNTS: Sequence[Callable[[AdapterSubject], Hunt]] = (
+    PowerLossHunt,
+    IoErrorsHunt,
+    KillsHunt,
+    AuditsHunt,
+    DeliveriesHunt,
 )
-"""Every hunt, and the crash models of which it needs one."""
+"""Every hunt of adapters; it has the name of a check, and runs with the same claims."""
 
 
 @contextmanager
@@ -200,7 +201,8 @@ def hunting(command: Sequence[str], timeout: float) -> Iterator[tuple[Hunt, ...]
     Raises a `Diagnosis` if it does not start, or does not say who it is.
     """
     with AdapterSubject.running(command, timeout=timeout) as subject:
-        yield tuple(hunt(subject) for hunt, needed in HUNTS if needed & subject.claims)
+        hunts = (hunt(subject) for hunt in HUNTS)
+        yield tuple(each for each in hunts if claims_with(each.name) & subject.claims)
 
 
 # What is made up

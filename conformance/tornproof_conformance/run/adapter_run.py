@@ -34,6 +34,7 @@ from tornproof_conformance.checks.situations import (
 from tornproof_conformance.checks.stopping import stoppable
 from tornproof_conformance.run.runner import check_subject, diagnosed
 from tornproof_conformance.scenarios import SCENARIOS
+from tornproof_conformance.specification.claims import claims_with
 from tornproof_conformance.stream.run_events import Implementation, RunEvent, RunStarted
 from tornproof_conformance.stream.versions import current_versions
 from tornproof_conformance.vectors.vector import image_vectors
@@ -95,7 +96,7 @@ def select(patterns: Sequence[str]) -> list[Check]:
         QUEUE_SITUATIONS.name: queue_situations_check(situations),
     }
     chosen = []
-    for name, (check, _) in ADAPTER_CHECKS.items():
+    for name, check in ADAPTER_CHECKS.items():
         if name in narrowed:
             chosen += [narrowed[name]] if narrowed[name].requirements else []
         elif wanted(name, *check.requirements):
@@ -110,9 +111,9 @@ def select(patterns: Sequence[str]) -> list[Check]:
 
 def checks_of(subject: AdapterSubject, checks: Sequence[Check] | None = None) -> list[Check]:
     """Choose the checks that concern what an adapter claims."""
-    chosen = [check for check, _ in ADAPTER_CHECKS.values()] if checks is None else checks
+    chosen = ADAPTER_CHECKS.values() if checks is None else checks
     return [
         check
         for check in chosen
-        if not (needed := ADAPTER_CHECKS[check.name][1]) or needed & subject.claims
+        if not (needed := claims_with(check.name)) or needed & subject.claims
     ]

@@ -29,8 +29,8 @@ from tornproof_conformance.checks.catalogue import JOURNAL_CHECKS
 from tornproof_conformance.checks.deferred_queues import queue_checks_of
 from tornproof_conformance.checks.group_commits import GROUP_COMMIT
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
+from tornproof_conformance.specification.claims import listed_families, why_unobservable
 from tornproof_conformance.specification.requirements import Level, requirements
-from tornproof_conformance.specification.unobservable import why_unseen
 from tornproof_conformance.story.stories import mention, tell
 from tornproof_conformance.stream.run_events import (
     CheckFinished,
@@ -47,26 +47,6 @@ from tornproof_conformance.stream.versions import current_versions
 from tornproof_conformance.subjects.group_commits import HasBatcher
 from tornproof_conformance.subjects.indexes import HasAudits
 from tornproof_conformance.subjects.reference import NoJournal
-
-FAMILIES = ("FRM", "JRN", "REC", "SEG")
-"""The families of requirements on which a journal is judged."""
-
-BESIDE = ("RDR", "CUR", "GRP", "AUD", "EVT", "CHN", "DRN", "SYS")
-"""Those on which it is judged if it has readers, group commit, an index, a queue, all of it."""
-
-CLAIMS: Mapping[str, tuple[str, ...]] = {
-    "journal/core": ("JRN", "REC"),
-    "journal/format-v2": ("FRM",),
-    "journal/segments": ("SEG",),
-    "journal/reader": ("RDR",),
-    "journal/group-commit": ("GRP",),
-    "audit/core": ("AUD",),
-    "drainer/durable": ("DRN", "EVT"),
-    "drainer/volatile": ("DRN", "EVT"),
-    "chain/v1": ("CHN",),
-    "chain/pairwise": ("CHN",),
-}
-"""The families of requirements that an adapter takes upon itself by claiming a claim."""
 
 
 def check_subject(
@@ -136,7 +116,7 @@ def check_subject(
     judges = _known if selected else _judges(subject)
 
     def why_not(identifier: str) -> str:
-        return unfinished.get(identifier) or why_unseen(identifier, subject)
+        return unfinished.get(identifier) or why_unobservable(identifier, subject)
 
     yield from _verdicts(violated, covered, judges, why_not, clock() - began)
 
@@ -162,12 +142,9 @@ def _known(_: str, is_known: bool) -> bool:
 
 
 def _judges(subject: Subject) -> Callable[[str, bool], bool]:
-    """Tell which families a verdict is about; one that no check looks at may still be."""
-    claims = getattr(subject, "claims", None)
-    if claims is None:
-        return lambda family, is_known: family in FAMILIES or (family in BESIDE and is_known)
-    taken = {family for claim in claims for family in CLAIMS.get(claim, ())}
-    return lambda family, is_known: family in taken or is_known
+    """Tell which families a verdict lists: those of its claims, and those that a check covered."""
+    listed = listed_families(getattr(subject, "claims", None))
+    return lambda family, is_known: family in listed or is_known
 
 
 def _implementation(subject: Subject) -> Implementation:

@@ -15,7 +15,7 @@ from tornproof_conformance.vectors.vector import vectors_of
 
 def who_looks(identifier: str) -> Mapping[str, list[str]]:
     """Name everything that looks at a requirement, by what it is."""
-    checks = (*CHECKS, *(check for check, _ in ADAPTER_CHECKS.values()))
+    checks = (*CHECKS, *ADAPTER_CHECKS.values())
     names = dict.fromkeys(check.name for check in checks if identifier in check.requirements)
     return {
         "checks": list(names),
