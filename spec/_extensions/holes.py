@@ -5,7 +5,7 @@ Show a hole of the v0.7 design, as the machine finds it now.
     ```
 
 The counterexample is searched for and shrunk while the page is built, and the
-same steps are put to the reference's durable profile.  A hole that is no longer
+same steps are put to the reference's durable mode.  A hole that is no longer
 found, or a reference that has it too, fails the build.  In the other chapters `H3`
 becomes a link to where it is shown.
 """

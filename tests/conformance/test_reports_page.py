@@ -109,7 +109,7 @@ def test_a_violation_is_told_to_the_end() -> None:
         "REC-2 is violated",
         "The cut is durable before the first append after it.",
         "append(600 bytes)",
-        "Weakest sufficient crash model prefix",
+        "Mildest crash model that shows it prefix",
         "calls page cache disk",
         "write 640 bytes at 0",
         "The power goes. bytes 512–1023 of",

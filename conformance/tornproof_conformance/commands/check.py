@@ -64,7 +64,7 @@ OF_BUILT_IN = {check.name: check for check in BUILT_IN}
     "--only",
     multiple=True,
     metavar="CHECK",
-    type=click.Choice(list(OF_BUILT_IN | ADAPTER_CHECKS)),
+    type=click.Choice(list(dict.fromkeys((*OF_BUILT_IN, *ADAPTER_CHECKS)))),
     help="Run this check alone; may be given more than once.  `tornproof list checks` names them.",
 )
 @budget_option

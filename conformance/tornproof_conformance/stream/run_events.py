@@ -134,7 +134,7 @@ class ViolationFound:
     """The steps of the smallest program that shows it, or what was done instead."""
 
     crash_model: str | None
-    """The weakest sufficient crash model; none if it takes no crash."""
+    """The mildest crash model in which it happens; none if it takes no crash."""
 
     crashes: tuple[CrashStory, ...]
     afterwards: tuple[Moment, ...]

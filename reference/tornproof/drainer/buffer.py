@@ -1,5 +1,5 @@
 """
-The volatile profile's source: a buffer in memory (DRN-18).
+The volatile mode's source: a buffer in memory (DRN-18).
 
 It is as fast as memory, and gone with the process.  Its capacity is bounded, so
 that a database that cannot be reached for a day does not take the memory with

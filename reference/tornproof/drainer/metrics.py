@@ -27,7 +27,7 @@ class Metrics:
     chained: int = 0
     dead_lettered: int = 0
     lost: int = 0
-    """Admitted, and gone; always 0 in the durable profile."""
+    """Admitted, and gone; always 0 in the durable mode."""
 
     append_failures: int = 0
     """Attempts to append that failed, for whatever reason."""

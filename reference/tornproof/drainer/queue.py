@@ -251,7 +251,7 @@ class DeferredAuditQueue:
 
         Producers may keep the queue; their submits are refused (DRN-11).  What
         could not be landed in time stays in the spool, for the next process; in
-        the volatile profile it is counted as lost.  Closing twice is closing
+        the volatile mode it is counted as lost.  Closing twice is closing
         once.
         """
         with self._gate:

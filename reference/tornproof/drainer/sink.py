@@ -49,7 +49,7 @@ class Sink(Protocol):
     """
     Where a drainer lands events; `ChainSink` is one.
 
-    What it raises is classified by `failure`.  A sink that the durable profile
+    What it raises is classified by `failure`.  A sink that the durable mode
     uses moves the position of the spool in the transaction that lands the event
     (DRN-17), and looks for the event first (DRN-7).
     """
@@ -74,7 +74,7 @@ class ChainSink:
     """
     Lands events in the tables of `tornproof.chain`, through one connection.
 
-    `spool_id` names the cursor to move; the volatile profile has none.  `clock`
+    `spool_id` names the cursor to move; the volatile mode has none.  `clock`
     returns nanoseconds since 1970, for the moment of a failure.
     """
 

@@ -1,5 +1,5 @@
 """
-The durable profile's source: a journal of admitted events (DRN-3).
+The durable mode's source: a journal of admitted events (DRN-3).
 
 The spool and the database must know each other.  A file beside the segments
 names both; the database keeps, under the spool's name, the position up to which
