@@ -59,7 +59,7 @@ class Segment(OsFile):
     """A segment that counts."""
 
     def __init__(self, file: OsFile, disk: Disk) -> None:
-        super().__init__(file._descriptor)
+        super().__init__(file.file)
         self.disk = disk
         self.written = 0
 

@@ -41,6 +41,15 @@ class Closed(TornproofError):
     code = "closed"
 
 
+class Forked(Closed):
+    """
+    The object belongs to another process, of which this is a forked child (JRN-13).
+
+    Nothing was done, here or there.  Open the journal, reader or queue again in
+    the child.
+    """
+
+
 class Locked(TornproofError):
     """Another writer holds the journal (JRN-9)."""
 
@@ -81,10 +90,10 @@ class MissingSegment(Corrupt):
 
 class Poisoned(TornproofError):
     """
-    An earlier fsync failed, so nothing more is accepted (JRN-7).
+    An earlier fsync failed (JRN-7), or a call was interrupted (JRN-12); nothing more is accepted.
 
-    The kernel may have marked the unwritten pages clean; only reopening, which
-    writes them again, can tell what is durable.
+    The kernel may have marked the unwritten pages clean, or the end of the file
+    is not where the writer takes it to be; only reopening can tell what is there.
     """
 
     code = "poisoned"
@@ -107,6 +116,15 @@ class InputOutput(TornproofError):
     definite = False
 
 
+class Unfinished(InputOutput, TimeoutError):
+    """
+    A wait has reached its limit (GRP-8, DRN-20); the message says what is left.
+
+    What was waited for may still happen.  It is a `TimeoutError` as well, as
+    futures raise one.
+    """
+
+
 class SegmentGone(InputOutput):
     """A segment file is not where it was: cleanup, or somebody, has removed it."""
 
@@ -121,6 +139,19 @@ class Conflict(TornproofError):
     """The id already names other content; what was stored first stays (AUD-11)."""
 
     code = "conflict"
+
+
+class NotRegular(Invalid):
+    """Something else than a file has a name of ours: a link, a pipe, a device (REC-13)."""
+
+
+class Irregular(OSError):
+    """
+    What `NotRegular` is called among the errors of the operating system.
+
+    `errno` is ELOOP for a symbolic link, EISDIR for a directory, EMLINK for a
+    file with a second name, EINVAL for everything else.
+    """
 
 
 class NotADatabase(Invalid):
@@ -161,12 +192,18 @@ class BrokenConnection(InputOutput):
     """A transaction could neither be committed nor rolled back; open a new connection."""
 
 
-def from_os_error(error: OSError, action: str) -> InputOutput:
+def from_os_error(error: OSError, action: str) -> TornproofError:
     """
     Put an operating system's error into this hierarchy.
 
     `action` says what was being done to which file ("write 64 bytes at 0 of …").
-    A full disk or quota becomes `NoSpace`, everything else `InputOutput`.
+    A full disk or quota becomes `NoSpace`, a link or pipe under a name of ours
+    `NotRegular`, everything else `InputOutput`.
     """
+    if isinstance(error, Irregular):
+        return NotRegular(
+            f"cannot {action}: {error.strerror}; nothing was changed: put the file itself there, "
+            "or remove what is in its place"
+        )
     kind = NoSpace if error.errno in (errno.ENOSPC, errno.EDQUOT) else InputOutput
     return kind(f"cannot {action}: {error.strerror or error}")

@@ -10,18 +10,24 @@ there is no file cursor to get wrong.  `write_at` may write less than it was
 given, because the operating system may; `sync` reports failure, because the
 operating system does, once.  Errors are plain `OSError`s with an `errno`.
 
-`OsFilesystem` is the real one (POSIX).
+`OsFilesystem` is the real one (POSIX).  It goes through `directory`, so a link
+or a pipe under the name of a file is an error and not followed.
 """
 
 import fcntl
 import os
-from collections.abc import Iterator
 from contextlib import AbstractContextManager as ContextManager
-from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, TypeAlias
+from weakref import WeakSet
 
-AnyPath = str | os.PathLike[str]
+from tornproof.directory import Directory, open_regular
+from tornproof.errors import Invalid
+from tornproof.process import Owner
+
+AnyPath: TypeAlias = str | os.PathLike[str]
 """What a caller may give where a path is asked for; inside, paths are text."""
 
 READ_AHEAD = 64 << 10
@@ -34,8 +40,21 @@ brings, small enough to stay in a processor's second-level cache.
 
 
 def plain_path(path: AnyPath) -> str:
-    """Return a path as text.  Raises `TypeError` for what is none."""
-    return os.fspath(path)
+    """
+    Return a path as text.
+
+    Raises `TypeError` for what is none, and `Invalid` for what the operating
+    system cannot be asked for: an empty path, one with a NUL in it, or text that
+    the bytes of no name give.
+    """
+    text = os.fspath(path)
+    try:
+        encoded = os.fsencode(text)
+    except UnicodeEncodeError:
+        encoded = b""
+    if not encoded or b"\0" in encoded:
+        raise Invalid(f"{text!r} is not a path: name a directory")
+    return text
 
 
 class File(Protocol):
@@ -108,18 +127,24 @@ class Filesystem(Protocol):
 
 
 class OsFile:
-    """A file of the operating system, through one descriptor."""
+    """
+    A file of the operating system, through one descriptor.
+
+    The descriptor belongs to a `FileIO`, which closes it once, whatever
+    interrupts the closing, and also when the last one who held it has gone.
+    """
 
     read_ahead = READ_AHEAD
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, file: FileIO) -> None:
+        self.file = file
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Read until `size` bytes are there or the file ends."""
-        data = os.pread(self._descriptor, size, offset)
+        descriptor = self.file.fileno()
+        data = os.pread(descriptor, size, offset)
         while len(data) < size:
-            more = os.pread(self._descriptor, size - len(data), offset + len(data))
+            more = os.pread(descriptor, size - len(data), offset + len(data))
             if not more:
                 break
             data += more
@@ -127,42 +152,40 @@ class OsFile:
 
     def write_at(self, offset: int, data: bytes) -> int:
         """Write once; the operating system decides how much."""
-        return os.pwrite(self._descriptor, data, offset)
+        return os.pwrite(self.file.fileno(), data, offset)
 
     def truncate(self, size: int) -> None:
         """Set the size in bytes."""
-        os.ftruncate(self._descriptor, size)
+        os.ftruncate(self.file.fileno(), size)
 
     def sync(self) -> None:
         """Call fdatasync, which includes the size wherever reading needs it."""
-        os.fdatasync(self._descriptor)
+        os.fdatasync(self.file.fileno())
 
     def size(self) -> int:
         """Return the size in bytes."""
-        return os.fstat(self._descriptor).st_size
+        return os.fstat(self.file.fileno()).st_size
 
     def close(self) -> None:
-        """Close the descriptor."""
-        os.close(self._descriptor)
+        """Close the descriptor; closing twice is closing once."""
+        self.file.close()
 
 
 class OsFilesystem:
     """The real disk."""
 
     def open(self, path: str, *, create: bool = False, exclusive: bool = False) -> OsFile:
-        """Open for reading and writing."""
-        flags = os.O_RDWR | os.O_CLOEXEC
-        if create:
-            flags |= os.O_CREAT | (os.O_EXCL if exclusive else 0)
-        return OsFile(os.open(path, flags, 0o644))
+        """Open for reading and writing; raises `Irregular` for a link, a pipe or a second name."""
+        return OsFile(open_regular(path, writing=True, create=create, exclusive=exclusive))
 
     def open_for_reading(self, path: str) -> OsFile:
-        """Open for reading alone."""
-        return OsFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        """Open for reading alone; raises `Irregular` for a link or a pipe."""
+        return OsFile(open_regular(path))
 
     def list_directory(self, path: str) -> list[str]:
         """Return the names in a directory, sorted."""
-        return sorted(entry.name for entry in Path(path).iterdir())
+        with Directory.open(path, listing=True) as directory:
+            return directory.names()
 
     def make_directory(self, path: str) -> None:
         """Create a directory."""
@@ -170,26 +193,70 @@ class OsFilesystem:
 
     def rename(self, source: str, target: str) -> None:
         """Give a file another name, atomically (POSIX rename)."""
-        Path(source).replace(target)
+        Path(source).replace(target)  # moves a link, and does not follow it
 
     def unlink(self, path: str) -> None:
         """Remove a name."""
-        Path(path).unlink()
+        Path(path).unlink()  # removes a link, and does not follow it
 
     def sync_directory(self, path: str) -> None:
         """Call fsync on the directory itself: a file's fsync does not cover its name."""
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with Directory.open(path, listing=True) as directory:
+            directory.sync()
 
-    @contextmanager
-    def lock(self, path: str) -> Iterator[None]:
+    def lock(self, path: str) -> "OsLock":
         """Hold `flock` on the file; the kernel lets go when the process dies."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return OsLock(path)
+
+
+class OsLock:
+    """
+    An exclusive `flock` on a file, for this process alone (JRN-9, JRN-13).
+
+    A forked child shares the descriptor, and with it the lock.  So the child
+    closes it as soon as it runs, and letting go unlocks before it closes, in
+    case a child that Python did not make has kept it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: FileIO | None = None
+        self._owner = Owner()
+
+    def __enter__(self) -> None:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        finally:
-            os.close(descriptor)
+            self._file = open_regular(self._path, writing=True, create=True)
+            _LOCKED.add(self._file)
+            fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException:
+            self.release()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let go; doing it again, after an interruption or in a child, does no harm."""
+        file = self._file
+        if file is None or file.closed:
+            return
+        if self._owner.is_here:
+            fcntl.flock(file.fileno(), fcntl.LOCK_UN)
+        file.close()
+
+
+_LOCKED: WeakSet[FileIO] = WeakSet()
+"""The files that this process has locked."""
+
+
+def _leave_locks_to_the_parent() -> None:
+    for file in list(_LOCKED):
+        file.close()
+
+
+os.register_at_fork(after_in_child=_leave_locks_to_the_parent)

@@ -189,6 +189,8 @@ def test_damage_to_what_was_acknowledged_ends_in_public(tmp_path: Path) -> None:
     assert queue.state is State.FAILED
     assert "below the durable watermark" in queue.last_panic
     assert queue.metrics.pending == 2
+    with pytest.raises(Corrupt):  # closed all the same
+        queue.close_and_flush()
 
 
 @requirement("DRN-3", "DRN-16")

@@ -199,7 +199,7 @@ class Rationed(OsFile):
     """A file on such a disk: it takes what there is room for."""
 
     def __init__(self, file: OsFile, quota: Quota) -> None:
-        super().__init__(file._descriptor)
+        super().__init__(file.file)
         self.quota = quota
 
     def write_at(self, offset: int, data: bytes) -> int:

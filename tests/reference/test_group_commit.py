@@ -67,7 +67,7 @@ class Segment(OsFile):
     """A segment on such a disk."""
 
     def __init__(self, disk: Disk, file: OsFile) -> None:
-        super().__init__(file._descriptor)
+        super().__init__(file.file)
         self.disk = disk
 
     def write_at(self, offset: int, data: bytes) -> int:

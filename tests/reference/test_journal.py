@@ -11,6 +11,7 @@ from tornproof.errors import (
     Locked,
     MissingSegment,
     NotABoundary,
+    Poisoned,
     TooLarge,
     Trimmed,
 )
@@ -243,13 +244,18 @@ class Interrupted(OsFilesystem):
         super().sync_directory(path)
 
 
-@requirement("SEG-4")
+@requirement("SEG-4", "JRN-12")
 def test_an_interrupted_rotation_does_not_leave_a_name_unsynced(tmp_path: Path) -> None:
-    """What is appended after Ctrl-C in a rotation is acknowledged after a sync of its name."""
+    """After Ctrl-C in a rotation nothing is acknowledged before the journal is opened again."""
     filesystem = Interrupted()
-    with Journal.open(str(tmp_path / "j"), filesystem=filesystem) as journal:
-        filesystem.armed, filesystem.synced = True, []
-        with pytest.raises(KeyboardInterrupt):
-            journal.append(b"interrupted")
-        assert journal.append(b"next") == 0
+    journal = Journal.open(str(tmp_path / "j"), filesystem=filesystem)
+    filesystem.armed, filesystem.synced = True, []
+    with pytest.raises(KeyboardInterrupt):
+        journal.append(b"interrupted")
+    with pytest.raises(Poisoned, match="an earlier call was interrupted"):
+        journal.append(b"next")
+    with pytest.raises(Poisoned):
+        journal.close()
+    with Journal.open(str(tmp_path / "j"), filesystem=filesystem) as again:
+        assert again.append(b"next") == 0
     assert filesystem.synced == [str(tmp_path / "j")]

@@ -14,8 +14,8 @@ from tornproof.errors import (
     Invalid,
     MissingSegment,
     NotABoundary,
+    NotRegular,
     NotYet,
-    SegmentGone,
     TornproofError,
     Trimmed,
 )
@@ -483,9 +483,9 @@ def test_a_directory_that_vanishes_is_a_typed_error(tmp_path: Path) -> None:
 
 
 def test_a_name_that_leads_nowhere_is_no_endless_search(tmp_path: Path) -> None:
-    """A listed segment that cannot be opened is gone, and stays gone when looked for again."""
+    """A listed segment that cannot be opened is said to be a link, and not looked for again."""
     (tmp_path / FIRST).symlink_to(tmp_path / "nowhere")
-    with pytest.raises(SegmentGone, match="is gone"):
+    with pytest.raises(NotRegular, match="is a symbolic link"):
         JournalReader(str(tmp_path)).read(0)
 
 

@@ -40,19 +40,19 @@ class ActiveSegment:
         """
         Write frames at a global offset, the segment's end, wholly or not at all (JRN-8).
 
-        Raises `NoSpace` or `InputOutput`; look at `torn` then.
+        Raises `NoSpace` or `InputOutput`; look at `torn` then.  Any other
+        exception has come from outside and leaves what it leaves: the writer is
+        poisoned by it, and nothing is written behind it (JRN-12).
         """
         position, written = offset - self.base, 0
         self.dirty = True
         try:
             while written < len(frames):
                 written += self._file.write_at(position + written, frames[written:])
-        except BaseException as error:
+        except OSError as error:
             self._roll_back(position)
-            if isinstance(error, OSError):
-                action = f"write {len(frames)} bytes at {self.path}:{position}"
-                raise from_os_error(error, action) from error
-            raise
+            action = f"write {len(frames)} bytes at {self.path}:{position}"
+            raise from_os_error(error, action) from error
 
     def _roll_back(self, size: int) -> None:
         """Cut a fragment off, and finish with the segment."""
@@ -72,7 +72,7 @@ class ActiveSegment:
         self.dirty = False
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; doing it again does no harm."""
         self._file.close()
 
 
@@ -87,13 +87,18 @@ def create_segment(filesystem: Filesystem, directory: str, base: int) -> ActiveS
     """
     path, temporary = f"{directory}/{segment_name(base)}", f"{directory}/{temporary_name(base)}"
     try:
-        file = filesystem.open(temporary, create=True, exclusive=True)
+        try:
+            file = filesystem.open(temporary, create=True, exclusive=True)
+        except FileExistsError:  # an earlier call failed between here and the renaming
+            filesystem.unlink(temporary)
+            file = filesystem.open(temporary, create=True, exclusive=True)
     except OSError as error:
         raise from_os_error(error, f"create {temporary}") from error
     try:
         filesystem.rename(temporary, path)
     except OSError as error:
-        file.close()
+        with suppress(OSError):
+            file.close()
         with suppress(OSError):
             filesystem.unlink(temporary)
         raise from_os_error(error, f"rename {temporary}") from error

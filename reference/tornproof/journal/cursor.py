@@ -18,13 +18,14 @@ import struct
 from collections.abc import Iterable
 from contextlib import suppress
 
-from attrs import define
+from attrs import define, field
 from crc32c import crc32c
 
 from tornproof.errors import BeyondEnd, Corrupt, Invalid, from_os_error
 from tornproof.filesystem import AnyPath, Filesystem, OsFilesystem, plain_path
 from tornproof.journal.reader import JournalReader
 from tornproof.journal.recovery import require_directory
+from tornproof.process import Owner
 from tornproof.record import MAX_PAYLOAD_BYTES
 
 SUFFIX = ".cursor"
@@ -100,6 +101,8 @@ class Cursor:
     position: int = -1
     """Offset of the first record that the consumer still needs; durable."""
 
+    _owner: Owner = field(factory=Owner)
+
     @classmethod
     def open(
         cls,
@@ -117,8 +120,9 @@ class Cursor:
         `Corrupt` for a damaged cursor, `InputOutput` when the disk fails.
         """
         # validate
+        directory = plain_path(directory)
         check_name(name)
-        directory, filesystem = plain_path(directory), filesystem or OsFilesystem()
+        filesystem = filesystem or OsFilesystem()
         names = require_directory(filesystem, directory)
         reader = JournalReader(directory, max_payload=max_payload, filesystem=filesystem)
         cursor = cls(filesystem, directory, name, reader)
@@ -142,8 +146,9 @@ class Cursor:
 
         Raises `Invalid` backwards (CUR-2), `BeyondEnd` past the journal's durable
         end, `NotABoundary` inside a record, `Corrupt` for a cursor that is
-        damaged, `InputOutput` when the disk fails.
+        damaged, `InputOutput` when the disk fails, `Forked` in a forked child.
         """
+        self._owner.require(f"cursor {self.name} of {self._directory}")
         if offset == self.position:
             return
         stored = read_cursor(self._filesystem, self._path)
@@ -165,24 +170,30 @@ class Cursor:
 
     def _store(self, offset: int) -> None:
         """Replace the file by a fresh one, so that a crash leaves the old cursor or the new."""
-        temporary = f"{self._directory}/{self.name}{TEMPORARY_SUFFIX}"
-        content = encode_cursor(offset)
         try:
-            with suppress(FileNotFoundError):  # left behind by a crash
-                self._filesystem.unlink(temporary)
-            file = self._filesystem.open(temporary, create=True, exclusive=True)
             try:
-                written = 0
-                while written < len(content):
-                    written += file.write_at(written, content[written:])
-                file.sync()
-            finally:
-                file.close()
-            self._filesystem.rename(temporary, self._path)
+                self._replace(encode_cursor(offset))
+            except FileNotFoundError:
+                # a writer that opened just then took the file for a dead consumer's (REC-10)
+                self._replace(encode_cursor(offset))
         except OSError as error:
             raise from_os_error(error, f"store {self._path}") from error
         self._sync_directory()
         self.position = offset
+
+    def _replace(self, content: bytes) -> None:
+        temporary = f"{self._directory}/{self.name}{TEMPORARY_SUFFIX}"
+        with suppress(FileNotFoundError):  # left behind by a crash
+            self._filesystem.unlink(temporary)
+        file = self._filesystem.open(temporary, create=True, exclusive=True)
+        try:
+            written = 0
+            while written < len(content):
+                written += file.write_at(written, content[written:])
+            file.sync()
+        finally:
+            file.close()
+        self._filesystem.rename(temporary, self._path)
 
     def _sync_directory(self) -> None:
         try:

@@ -35,6 +35,7 @@ from tornproof.journal.recovery import require_directory
 from tornproof.journal.scanning import scan_file
 from tornproof.journal.segments import Segment, resolve, segment_bases
 from tornproof.journal.watermark import WATERMARK_NAME, read_watermark
+from tornproof.process import Owner
 from tornproof.record import MAX_PAYLOAD_BYTES, Damage
 
 _ENDS = "the file ends"
@@ -55,6 +56,7 @@ class JournalReader:
         self._directory = plain_path(directory)
         self._durable_only = durable_only
         self._access = SegmentAccess(self._filesystem, self._directory, max_payload)
+        self._owner = Owner()
         self._bases: list[int] = []
         self._durable: int | None = None
         self.refresh()
@@ -64,8 +66,9 @@ class JournalReader:
         Look at the directory again: what is durable, and which segments there are.
 
         Raises `Invalid` if the directory is gone, `InputOutput` if it cannot be
-        read.
+        read, `Forked` in a forked child.
         """
+        self._owner.require(f"the reader of {self._directory}")
         try:
             # the watermark first: the listing then surely has what it covers
             durable = read_watermark(self._filesystem, self._directory)
@@ -107,7 +110,7 @@ class JournalReader:
 
         Raises `NotYet` at the tail, `BeyondEnd` past it, `Trimmed` below the
         first segment, `NotABoundary` inside a record, `Invalid` below zero,
-        `Corrupt` or `MissingSegment` for damage.
+        `Corrupt` or `MissingSegment` for damage, `Forked` in a forked child.
         """
         for _, payload, _ in self._walk(offset):
             return payload
@@ -139,6 +142,7 @@ class JournalReader:
             known, started, miss = self._known, at, None
             try:
                 for record in self._walk_segment(at):
+                    self._owner.require(f"the reader of {self._directory}")
                     at = record[2]
                     yield record
             except TornproofError as error:

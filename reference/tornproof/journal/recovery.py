@@ -32,7 +32,7 @@ from attrs import frozen
 
 from tornproof.errors import Corrupt, Invalid, MissingSegment, from_os_error
 from tornproof.filesystem import AnyPath, File, Filesystem, OsFilesystem, plain_path
-from tornproof.journal.locking import hold_writer_lock
+from tornproof.journal.locking import WriterLock
 from tornproof.journal.scanning import scan_file, whole_payload_length
 from tornproof.journal.segments import (
     Segment,
@@ -104,11 +104,12 @@ def recover(
     damage to acknowledged data, `Locked` while a writer is at work, `Invalid`
     where there is no such directory, `InputOutput` when the disk fails.
     """
-    directory, filesystem = plain_path(directory), filesystem or OsFilesystem()
+    directory = plain_path(directory)
+    filesystem = filesystem or OsFilesystem()
     require_directory(filesystem, directory)
     if dry_run:
         return examine(filesystem, directory, max_payload=max_payload)
-    with hold_writer_lock(filesystem, directory):
+    with WriterLock(filesystem, directory):
         return recover_locked(filesystem, directory, max_payload=max_payload)
 
 

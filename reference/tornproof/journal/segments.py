@@ -23,7 +23,7 @@ TEMPORARY_SUFFIX = ".wal.tmp"
 LOCK_NAME = "writer.lock"
 
 _SEGMENT_NAME = re.compile(r"[0-9a-f]{16}\.wal")
-_TEMPORARY_NAME = re.compile(r"[0-9a-f]{16}\.wal\.tmp")
+_TEMPORARY_NAME = re.compile(r"[0-9a-f]{16}\.wal\.tmp|[a-z0-9][a-z0-9_-]{0,62}\.cursor\.tmp")
 
 
 @frozen
@@ -60,7 +60,12 @@ def segment_bases(names: Iterable[str]) -> list[int]:
 
 
 def temporary_names(names: Iterable[str]) -> list[str]:
-    """Pick our own unfinished files out of a directory's names (REC-10)."""
+    """
+    Pick our own unfinished files out of a directory's names (REC-10).
+
+    Those are segments and cursors that were being made.  A consumer that lives
+    and was about to rename its cursor writes it again.
+    """
     return sorted(name for name in names if _TEMPORARY_NAME.fullmatch(name))
 
 

@@ -88,7 +88,11 @@ class Watermark:
     def open(cls, filesystem: Filesystem, directory: str) -> "Watermark":
         """Open a journal's watermark, making it if there is none."""
         file = filesystem.open(f"{directory}/{WATERMARK_NAME}", create=True)
-        offset, slot = decode_slots(file.read_at(0, 2 * SLOT_STRIDE))
+        try:
+            offset, slot = decode_slots(file.read_at(0, 2 * SLOT_STRIDE))
+        except BaseException:
+            file.close()
+            raise
         return cls(file, offset, slot)
 
     def advance(self, offset: int) -> None:
@@ -107,5 +111,5 @@ class Watermark:
         self._file.sync()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; doing it again does no harm."""
         self._file.close()
