@@ -212,9 +212,8 @@ def open_regular(
     `Directory.open_file` looks at every name.  Raises `Irregular` for whatever
     is no regular file.
 
-    The descriptor belongs to a `FileIO`, which forgets the number in the same
-    step in which it closes it, so that no exception can come between, and which
-    closes it when nobody holds it any more.
+    The descriptor belongs to an object that closes it once, whatever interrupts
+    the closing, and also when nobody holds it any more.
     """
     flags = _SAFELY | (os.O_RDWR if writing else os.O_RDONLY)
     if create:
@@ -223,17 +222,31 @@ def open_regular(
         with suppress(FileNotFoundError):
             _require_regular(os.stat(path, dir_fd=parent, follow_symlinks=False), writing)
     try:
-        file = FileIO(os.open(path, flags, 0o644, dir_fd=parent), "r+b" if writing else "rb")
+        descriptor = os.open(path, flags, 0o644, dir_fd=parent)
     except OSError as error:
         if error.errno == errno.ELOOP:  # put there after the look
             raise Irregular(errno.ELOOP, "is a symbolic link, which is not followed") from None
         raise
+    file = _Descriptor(descriptor, "r+b" if writing else "rb")
     try:
         _require_regular(os.fstat(file.fileno()), writing)
     except BaseException:
         file.close()
         raise
     return file
+
+
+class _Descriptor(FileIO):
+    """
+    Owns a descriptor, for interruptions (JRN-14).
+
+    `FileIO` forgets the number in the same step in which it closes it, where no
+    exception can come between.
+    """
+
+    def __del__(self) -> None:
+        """Close it without the warning of `FileIO`: an interruption is no mistake of the caller."""
+        self.close()
 
 
 def _require_regular(status: os.stat_result, writing: bool) -> None:
