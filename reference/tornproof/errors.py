@@ -118,7 +118,7 @@ class InputOutput(TornproofError):
 
 class Unfinished(InputOutput, TimeoutError):
     """
-    A wait has reached its limit (GRP-8, DRN-20); the message says what is left.
+    A wait has reached its limit (GRP-9, DRN-29); the message says what is left.
 
     What was waited for may still happen.  It is a `TimeoutError` as well, as
     futures raise one.

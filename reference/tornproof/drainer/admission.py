@@ -13,6 +13,7 @@ from typing import Protocol
 from tornproof.errors import TornproofError
 from tornproof.filesystem import Filesystem
 from tornproof.journal import Durability, GroupCommitBuffer, Journal
+from tornproof.process import Owner
 
 
 class Admission(Protocol):
@@ -37,19 +38,25 @@ class OneByOne:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._lock = Lock()
+        self._owner = Owner()
 
     def append(self, payload: bytes) -> "Future[int]":
         """Append one record."""
+        self._owner.require("the spool")  # before the lock, which a fork may have copied locked
         with self._lock:
             return _done(lambda: self._journal.append(payload))
 
     def cleanup(self) -> "Future[int]":
         """Clean up at once."""
+        self._owner.require("the spool")
         with self._lock:
             return _done(self._journal.cleanup)
 
     def close(self) -> None:
         """Close the journal."""
+        if not self._owner.is_here:
+            self._journal.close()
+            return
         with self._lock:
             self._journal.close()
 

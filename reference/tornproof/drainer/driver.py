@@ -67,13 +67,20 @@ class Driver:
             self._abandon()
         return delay
 
-    def stop(self) -> None:
-        """Make no more moves, and let go of the sink."""
+    def stop(self, timeout: float | None) -> bool:
+        """
+        Make no more moves, and let go of the sink; false if the thread has not ended in time.
+
+        It is in a transaction then, and ends when that does, or with the process.
+        """
         self._stopping = True
         self._notify()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(timeout)
+            if self._thread.is_alive():
+                return False
         self._supervisor.stop()
+        return True
 
     def _notify(self) -> None:
         with self._moved:

@@ -43,8 +43,19 @@ from tornproof.drainer.spool_owner import require_own
 from tornproof.drainer.supervisor import MAX_RESTARTS, State, Supervisor
 from tornproof.errors import Closed, Invalid, TornproofError
 from tornproof.filesystem import Filesystem, OsFilesystem
+from tornproof.process import Owner
 
 DRAIN_TIMEOUT = 5.0
+CLOSE_TIMEOUT = 30.0
+"""
+Seconds that a queue is given to land what it has, before it ends without.
+
+Longer than a sibling's transaction and any back-off, shorter than what a system
+gives a service to stop.
+"""
+
+STOP_TIMEOUT = 5.0
+"""Seconds more for the transaction under way, whose statements wait a quarter of one for a lock."""
 
 log = logging.getLogger("tornproof.drainer")
 
@@ -72,6 +83,7 @@ class DeferredAuditQueue:
     ) -> None:
         self._source = source
         self._supervisor = supervisor
+        self._owner = Owner()
         self._counters = counters
         self._connect = connect
         self._signer = signer
@@ -183,11 +195,15 @@ class DeferredAuditQueue:
         """
         Admit an event; true if it was admitted.
 
-        Never raises and never waits for the database (DRN-2).  An event whose
+        Never raises and never waits for the database (DRN-2).  In a forked child it
+        admits nothing and says so (DRN-28).  An event whose
         decision blocks nothing is none, and is not counted (EVT-1).
         """
         if isinstance(event, Event) and not event.blocks:
             return Receipt(admitted=False, reason="only a decision that blocks makes an event")
+        if not self._owner.is_here:  # before any lock, which a fork may have copied locked
+            reason = "the queue belongs to the process that this one was forked from: open it here"
+            return Receipt(admitted=False, reason=reason)
         self._counters.add(submitted=1)
         event_id = None
         try:
@@ -208,7 +224,8 @@ class DeferredAuditQueue:
         try:
             event = Event(agent_id, action, decision, self._clock())
         except TornproofError as error:
-            self._counters.add(submitted=1, refused=1)
+            if self._owner.is_here:
+                self._counters.add(submitted=1, refused=1)
             return Receipt(admitted=False, reason=str(error))
         return self.submit(event)
 
@@ -237,36 +254,55 @@ class DeferredAuditQueue:
         Wait until everything admitted before this call has landed, for so many seconds.
 
         Returns at once when the drainer has stopped for good (DRN-12).  Raises
-        the disk's error if what is left in the spool cannot be read.
+        the disk's error if what is left in the spool cannot be read, `Forked` in
+        a forked child.
         """
+        self._owner.require("the queue")
         if self._ended is not None:
             return self._ended
         target = self._source.end
         self._driver.wait_for(target, timeout)
         return self._drained(target)
 
-    def close_and_flush(self, timeout: float | None = None) -> Drained:
+    def close_and_flush(self, timeout: float | None = CLOSE_TIMEOUT) -> Drained:
         """
         Admit nothing more, land what was admitted, and stop.
 
+        Takes so many seconds, or as long as it takes if that is None (DRN-29).
         Producers may keep the queue; their submits are refused (DRN-11).  What
         could not be landed in time stays in the spool, for the next process; in
-        the volatile mode it is counted as lost.  Closing twice is closing
-        once.
+        the volatile mode it is counted as lost.  Where the drainer is in a
+        transaction that does not end, the queue stays open, the answer says so,
+        and closing it again waits again.  Closing twice is closing once.
+
+        In a forked child it only lets go of what the child has inherited.
         """
+        if not self._owner.is_here:
+            if isinstance(self._source, Spool):  # a buffer is memory, and its lock perhaps held
+                self._source.close()
+            return Drained(drained=False, reason="the queue belongs to another process")
+        end = None if timeout is None else time.monotonic() + timeout
         with self._gate:
             self._closing = True
-            self._gate.wait_for(lambda: self._admitting == 0)
+            self._gate.wait_for(lambda: self._admitting == 0, timeout)
+        stopped = False
         try:
-            self._ended = self.drain_pending(timeout)
+            drained = self.drain_pending(_until(end))
         finally:
-            self._driver.stop()
-            self._abandon()
-            self._source.close()
-        return self._ended
+            left = _until(end)
+            stopped = self._driver.stop(None if left is None else left + STOP_TIMEOUT)
+            if stopped:
+                self._abandon()
+                self._source.close()
+        if not stopped:
+            reason = f"the drainer is in a transaction that has not ended after {timeout} seconds"
+            return Drained(drained=False, pending=drained.pending, reason=reason)
+        self._ended = drained
+        return drained
 
     def step(self) -> float | None:
         """Make one move of a paused queue; none if there is nothing to do."""
+        self._owner.require("the queue")
         return self._driver.step()
 
     def _drained(self, target: int) -> Drained:
@@ -328,4 +364,15 @@ class DeferredAuditQueue:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close_and_flush()
+        drained = self.close_and_flush()
+        if not drained:
+            log.warning(
+                "closed with %d events or more not landed: %s",
+                len(drained.pending),
+                drained.reason or "the time was up",
+            )
+
+
+def _until(end: float | None) -> float | None:
+    """Return the seconds that are left, none without a limit."""
+    return None if end is None else max(end - time.monotonic(), 0.0)

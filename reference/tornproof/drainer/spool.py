@@ -24,7 +24,6 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from threading import Lock
 
 from tornproof.chain.database import immediate, translated
@@ -33,7 +32,7 @@ from tornproof.drainer.event import Encoded, decode
 from tornproof.drainer.quota import Quota, TurnedAway
 from tornproof.drainer.sink import Admitted
 from tornproof.drainer.spool_identity import Identity, require_ours, write_identity
-from tornproof.errors import Corrupt, ForeignSpool, Invalid, TornproofError
+from tornproof.errors import Corrupt, ForeignSpool, Invalid, TornproofError, Unfinished
 from tornproof.filesystem import Filesystem
 from tornproof.journal import Cursor, JournalReader
 from tornproof.record import frame_size
@@ -245,10 +244,15 @@ class Spool:
         Let go of the journal.
 
         A journal that is poisoned complains here of what was never acknowledged;
-        whoever submitted that has been told.
+        whoever submitted that has been told.  Raises `Unfinished` if the disk
+        does not answer.
         """
-        with suppress(TornproofError):
+        try:
             self._admission.close()
+        except Unfinished:
+            raise
+        except TornproofError as error:
+            log.warning("closed %s: %s", self._directory, error)
 
     def _decode(self, offset: int, payload: bytes) -> Encoded:
         try:

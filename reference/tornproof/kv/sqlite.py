@@ -27,6 +27,7 @@ from tornproof.kv.identity import (
 )
 from tornproof.kv.protocol import NOTHING, in_pages
 from tornproof.kv.sqlite_errors import from_sqlite_error
+from tornproof.process import Owner
 
 BUSY_TIMEOUT = 5.0
 """
@@ -62,6 +63,7 @@ class SqliteKeyValueStore:
     ) -> None:
         self._path = os.fspath(path)
         self._closed = False
+        self._owner = Owner()
         examine(self._path, must_exist=read_only)
         with self._translated("open"):
             self._connection = connect(
@@ -120,9 +122,10 @@ class SqliteKeyValueStore:
         return in_pages(fetch, start, end, reverse=reverse)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; a forked child leaves the connection alone, as SQLite asks."""
         self._closed = True
-        self._connection.close()
+        if self._owner.is_here:
+            self._connection.close()
 
     # Transactions
 
@@ -180,6 +183,7 @@ class SqliteKeyValueStore:
     @contextmanager
     def _translated(self, action: str) -> Iterator[None]:
         """Put what SQLite says into the hierarchy of this package."""
+        self._owner.require(self._path)
         if self._closed:
             raise Closed(f"{self._path} has been closed")
         try:
