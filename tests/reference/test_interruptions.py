@@ -1,0 +1,19 @@
+"""A journal is interrupted anywhere, and loses, invents and locks nothing (JRN-12, JRN-14)."""
+
+from pathlib import Path
+
+from tornproof_conformance.pytest_support.plugin import requirement
+
+from tests.reference.interruptions import everywhere
+
+SHARE = 23
+"""One instruction in so many; `make soak` takes all of them."""
+
+
+@requirement("JRN-12", "JRN-14", "JRN-5", "JRN-3")
+def test_an_exception_before_any_instruction_breaks_nothing(tmp_path: Path) -> None:
+    """What was acknowledged is there, nothing else is, the journal opens, and takes records."""
+    tried = list(everywhere(tmp_path, SHARE))
+
+    assert [each for each in tried if each[2]] == []
+    assert len(tried) > 200
