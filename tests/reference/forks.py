@@ -40,10 +40,15 @@ class LivingChild:
     """A forked child that does nothing and lives while the context lasts."""
 
     def __enter__(self) -> None:
+        heard, told = os.pipe()
         self.number = _fork()
         if self.number == 0:
+            os.write(told, b"I run")
             signal.pause()
             os._exit(0)
+        os.read(heard, 5)
+        os.close(heard)
+        os.close(told)
 
     def __exit__(self, *_: object) -> None:
         os.kill(self.number, signal.SIGKILL)
