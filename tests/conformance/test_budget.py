@@ -18,7 +18,7 @@ from tornproof_models.crash.subject import Subject
         (20, 1, 40),  # situations took a third: each search gets two thirds of its part
         (40, 0.5, 40),  # half of the searches are over, and took more than their part
         (30, 0.2, 60),  # most are left out: none gets more than its part for it
-        (59, 1, 20),  # however late it is, a third
+        (59, 1, 1),  # late: next to nothing, and what is looked at is starved
         (99, 0, 60),  # no search is ahead
     ],
 )

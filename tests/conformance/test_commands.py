@@ -51,7 +51,7 @@ def test_check_fails_a_lossy_journal(lossy: tuple[Result, Path]) -> None:
     for part in (
         "JRN-3 is violated",
         "append(5 bytes)",
-        "weakest crash model   prefix",
+        "mildest crash model  prefix",
         "✂ ",
         "expected          5 bytes at 0",
         "recovered         nothing",

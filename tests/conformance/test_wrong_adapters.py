@@ -207,7 +207,7 @@ def test_a_process_that_ends_in_recovery_does_not_recover(tmp_path: Path) -> Non
     """It spoke the protocol before, so this is the implementation's answer to a torn tail."""
     events = judge("PanicsOnATornTail", tmp_path, select(["rec/garbage-tail"]))
 
-    (found,) = (each for each in events if isinstance(each, ViolationFound))
+    found = next(each for each in events if isinstance(each, ViolationFound))
     assert found.requirement == "REC-1"
     assert "panicked at 'unexpected end of file'" in found.message
 

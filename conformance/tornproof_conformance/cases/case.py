@@ -224,7 +224,7 @@ def encode_case(case: Case) -> dict[str, Any]:
             return {"kind": "machine", **asdict(case)}
         case DeliveryCase(promised, program):
             steps = encode_program(program)
-            return {"kind": "delivery", "crash_model": promised.value, "program": steps}
+            return {"kind": "delivery", "mode": promised.value, "program": steps}
         case ScheduleCase():
             return {"kind": "schedule", **asdict(case)}
         case BatchCase():

@@ -5,6 +5,8 @@ Programs are shrunk, with their crashes; scenarios and vectors are as small as
 somebody could think of, and machines leave shrinking to Hypothesis.
 """
 
+from math import inf
+
 from attrs import evolve
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Subject
@@ -19,18 +21,22 @@ from tornproof_models.shrinking.counterexample import (
 from tornproof_conformance.cases.case import Case, Problem, ProgramCase, try_case
 
 
-def shrink_problem(problem: Problem, subject: Subject, attempts: int | None = None) -> Problem:
+def shrink_problem(
+    problem: Problem, subject: Subject, attempts: int | None = None, *, seconds: float = inf
+) -> Problem:
     """
     Return the smallest problem with the same requirement that can be made of this one.
 
-    The effort is bounded by a number of programs to try, which a target may set
-    itself.  The problem comes back as it is if its case does not repeat it.
+    The effort is bounded by a number of programs to try, which a subject may set
+    itself, and by a time in seconds.  The problem comes back as it is if its case does not
+    repeat it.
     """
     if attempts is None:
         attempts = getattr(subject, "attempts", ATTEMPTS)
     if not isinstance(problem.case, ProgramCase):
         return problem
-    shrunk = shrink(subject, _counterexample(problem.case, problem.violation.requirement), attempts)
+    found = _counterexample(problem.case, problem.violation.requirement)
+    shrunk = shrink(subject, found, attempts, seconds=seconds)
     if shrunk is None:
         return problem
     left = shrunk.counterexample

@@ -64,13 +64,13 @@ class Budget:
         Return what is left when so many seconds are spent, for checks with these shares.
 
         Situations take what they take.  The searches after them share the rest, each a part
-        as large as it would have been of all; but no less than a third of that, since a
-        verdict that rests on nothing is none.
+        as large as it would have been of all.  A search that has no time left says so, and
+        what it looks at is starved.
         """
         if not shares:
             return self
         seconds = (self.seconds - spent) / shares
-        return evolve(self, seconds=min(max(seconds, self.seconds / 3), self.seconds))
+        return evolve(self, seconds=min(max(seconds, 0), self.seconds))
 
 
 @frozen
@@ -86,6 +86,21 @@ class Covered:
 
     is_conclusive: bool = True
     """Whether anything can be said; if not, `words` is the reason."""
+
+    done: int = 0
+    planned: int = 0
+    """How much of the least that a verdict needs was done, in units of the check's own."""
+
+    missing: str = ""
+    """What would be needed for a verdict, if less than the least was done; else empty."""
+
+    at_stake: Mapping[str, int] | None = None
+    """How often each requirement could have been violated; none if the check does not count."""
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether a requirement may hold by what was tried."""
+        return self.is_conclusive and not self.missing
 
 
 def counted(number: int, noun: str) -> str:

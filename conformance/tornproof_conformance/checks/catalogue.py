@@ -47,7 +47,6 @@ ADAPTER_CHECKS: Mapping[str, Check] = {
         SCENARIOS_CHECK,
         ADAPTER_GROUP_COMMIT,
         READING,
-        MEMORY,
         ADAPTER_AUDITS,
         AUDIT_POWER,
         QUEUE_SITUATIONS,
@@ -56,6 +55,7 @@ ADAPTER_CHECKS: Mapping[str, Check] = {
         POWER_LOSS,
         QUEUE_POWER_LOSS,
         IO_ERRORS,
+        MEMORY,
     )
 }
 """

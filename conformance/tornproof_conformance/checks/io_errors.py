@@ -19,6 +19,7 @@ from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
 from tornproof_models.crash.run import Run, run
+from tornproof_models.crash.stakes import Stakes
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
@@ -44,7 +45,7 @@ from tornproof_conformance.recorder.ptrace.injection import CallMade
 
 NAME = "io-errors"
 
-SHARE = 0.2
+SHARE = 0.3
 """Part of the budget's time."""
 
 MINIMUM = 4
@@ -80,6 +81,15 @@ class Search:
     hits: list[CallMade] = field(factory=list)
     """The calls that were struck."""
 
+    planned: int = 0
+    done: int = 0
+    """
+    Programs of two operations, an append and another, of which every call is to fail in every
+    way, and those of which all did.
+    """
+
+    stakes: Stakes = field(factory=Stakes)
+
     _explorers: dict[tuple[Options, str], Explorer] = field(factory=dict)
 
     def injections(self) -> Iterator[Iterator[Problem]]:
@@ -90,7 +100,9 @@ class Search:
         are is seen as they are made.  What else may happen to a call follows from what it is.
         """
         steps = [step for step in STRUCK if can_take(self.subject, step)]
-        for step, after, durability in product(steps, AFTER, DURABILITIES):
+        every = list(product(steps, AFTER, DURABILITIES))
+        self.planned = len(every)
+        for step, after, durability in every:
             options = Options(4096, durability)
             for number in count(1):
                 before = len(self.hits)
@@ -100,6 +112,7 @@ class Search:
                 for fault in faults_of(self.hits[-1]):
                     if fault is not Fault.ERROR:
                         yield self.fail((Append(5), Fail(number, fault), step, *after), options)
+            self.done += 1
 
     def fail(self, program: Program, options: Options) -> Iterator[Problem]:
         """Run a program in which something fails, and crash what it leaves."""
@@ -129,8 +142,6 @@ class Search:
                 crashed = evolve(case, crash_model=crash_model)
                 yield from self._first(Problem(finding.violation, crashed, finding, trace))
             self.subject.require_patience()
-            if findings:
-                return
 
     def _first(self, problem: Problem) -> Iterator[Problem]:
         if problem.violation.requirement not in self.known:
@@ -147,6 +158,7 @@ class Search:
                 depth=1,
                 bound=self.bound,
                 coverage=self.coverage,
+                stakes=self.stakes,
             )
         return self._explorers[key]
 
@@ -185,7 +197,18 @@ def _search(subject: RecordedSubject, late: RecordedSubject, clock: Clock) -> Fi
         f"{search.coverage}"
     )
     counts = {"faults": len(search.hits), **count_images(search.coverage)}
-    return Covered(words, counts, CLAIMED)
+    missing = (
+        f"every fault of every call of {search.planned} programs of two operations "
+        f"({search.done} programs done)"
+    )
+    return Covered(
+        words,
+        counts,
+        CLAIMED,
+        done=search.done,
+        planned=search.planned,
+        missing=missing if search.done < search.planned else "",
+    )
 
 
 IO_ERRORS = Check(

@@ -36,8 +36,16 @@ from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.stream.run_events import Progress
 
-SHARE = 0.2
+SHARE = 0.15
 """Part of the budget's time."""
+
+
+LEAST_KILLS = 25
+"""
+A verdict needs so many programs with a kill.
+
+A store that loses a record in four of ten kills survives 25 of them once in 300,000 tries.
+"""
 
 
 @frozen
@@ -132,7 +140,16 @@ def _kills(subject: Subject, budget: Budget) -> Findings:
     words = f"{counted(begun, 'program')} and {counted(count, 'random one')} of up to "
     counts = {"programs": begun, "random_programs": count}
     words += f"{pace.steps} steps, killed at any moment"
-    return Covered(words, counts, ("process-kill",))
+    kills = begun + count
+    missing = f"{LEAST_KILLS} programs with a kill ({kills} done)" if kills < LEAST_KILLS else ""
+    return Covered(
+        words,
+        counts,
+        ("process-kill",),
+        done=min(kills, LEAST_KILLS),
+        planned=LEAST_KILLS,
+        missing=missing,
+    )
 
 
 KILLS = Check(

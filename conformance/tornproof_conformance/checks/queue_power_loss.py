@@ -17,7 +17,7 @@ from itertools import islice
 from attrs import define, evolve, field, frozen
 from tornproof_models.contract.delivery import Fact, Mode, Outcome, Seen, Submitted
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.explorer import is_crash_point
+from tornproof_models.crash.crash_points import is_crash_point
 from tornproof_models.crash.subject import Subject
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.crash_models import CrashModel as CrashModel

@@ -10,7 +10,8 @@ import click
 from attrs import frozen
 from rich.console import Console
 from rich.table import Table
-from tornproof_models.crash.explorer import Explorer, is_crash_point
+from tornproof_models.crash.crash_points import is_crash_point
+from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Finding
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS, CrashModel

@@ -20,6 +20,8 @@ def _message(record: RunRecord) -> tuple[str, str]:
         return "broken adapter", "red"
     if done is None:
         return "no verdict", "lightgrey"
+    if done.starved and not record.has_failed:
+        return f"{done.starved} starved", "yellow"
     if not done.conforms:
         known = " (known)" if done.succeeds else ""
         return f"{done.violated} violated{known}", "yellow" if done.succeeds else "red"

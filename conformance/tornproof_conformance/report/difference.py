@@ -17,6 +17,12 @@ WORSE = {
     ("not covered", "violated"): "found violated",
     (NOT_JUDGED, "violated"): "found violated",
     ("holds", "not covered"): "no longer covered",
+    ("holds", "starved"): "starved",
+    ("not covered", "starved"): "starved",
+    ("starved", "violated"): "found violated",
+    ("starved", "not covered"): "no longer covered",
+    ("violated", "starved"): "starved",
+    ("starved", NOT_JUDGED): "no longer judged",
     ("holds", NOT_JUDGED): "no longer judged",
     ("violated", "not covered"): "no longer covered",
     ("violated", NOT_JUDGED): "no longer judged",
@@ -25,6 +31,8 @@ WORSE = {
 BETTER = {
     ("violated", "holds"): "mended",
     ("not covered", "holds"): "newly covered",
+    ("starved", "holds"): "newly covered",
+    (NOT_JUDGED, "starved"): "newly stated",
     (NOT_JUDGED, "holds"): "newly judged",
     (NOT_JUDGED, "not covered"): "newly stated",
     ("not covered", NOT_JUDGED): "no longer stated",
@@ -115,7 +123,7 @@ def _difference_in_kind(before: RunRecord, after: RunRecord, identifier: str) ->
     if old is None or new is None:
         return ""
     if old.crash_model != new.crash_model:
-        return f"weakest crash model {new.crash_model or 'none'}, was {old.crash_model or 'none'}"
+        return f"mildest crash model {new.crash_model or 'none'}, was {old.crash_model or 'none'}"
     if old.program != new.program:
         return f"smallest program of {len(new.program)} steps, was {len(old.program)}"
     return "" if old.message == new.message else new.message

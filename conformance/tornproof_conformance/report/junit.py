@@ -81,8 +81,8 @@ def _add_case(
     elif verdict.verdict == "violated":
         words = f"violated, which is a {verdict.level} and fails nothing"
         SubElement(case, "skipped", message=_clean(words))
-    elif verdict.verdict == "not covered":
-        SubElement(case, "skipped", message=f"not covered: {rests_on(verdict)}")
+    elif verdict.verdict in ("starved", "not covered"):
+        SubElement(case, "skipped", message=_clean(f"{verdict.verdict}: {rests_on(verdict)}"))
     if verdict.checks:
         SubElement(case, "system-out").text = _clean(f"checks: {', '.join(verdict.checks)}")
 
@@ -97,7 +97,7 @@ def violation_text(found: ViolationFound) -> str:
     """Tell a violation in plain lines."""
     lines = [found.sentence, "", found.message, "", *found.program]
     if found.crash_model:
-        lines += ["", f"weakest crash model: {found.crash_model}"]
+        lines += ["", f"mildest crash model: {found.crash_model}"]
     for crash in found.crashes:
         lines += [moment.words for moment in crash.after]
         lines += [f"✂ {loss}" for loss in crash.lost]

@@ -84,7 +84,7 @@ def _violation(found: ViolationFound) -> Iterator[str]:
     yield from block("\n".join(found.program))
     yield ""
     if found.crash_model:
-        yield f"- weakest crash model: {code(found.crash_model)}"
+        yield f"- mildest crash model: {code(found.crash_model)}"
     for crash in found.crashes:
         yield from (f"- ✂ {plain(loss)}" for loss in crash.lost)
     if found.crashes:

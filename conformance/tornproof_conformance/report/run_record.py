@@ -11,6 +11,7 @@ from attrs import frozen
 from tornproof.errors import Invalid
 from tornproof_models.disk.crash_models import CRASH_MODELS
 
+from tornproof_conformance.specification.requirements import Level, requirement
 from tornproof_conformance.stream.exit_codes import (
     BROKEN_ADAPTER,
     CONFORMS,
@@ -74,13 +75,29 @@ class RunRecord:
     @property
     def exit_code(self) -> int:
         """What a command that gives the verdict ends with."""
+        if self.has_failed:
+            return DOES_NOT_CONFORM
         if self.diagnosis:
             return BROKEN_ADAPTER
-        if self.finished is None:
+        if self.finished is None or self.finished.interrupted or self.inconclusive:
             return INCONCLUSIVE
-        if not self.finished.succeeds:
-            return DOES_NOT_CONFORM
-        return INCONCLUSIVE if self.inconclusive else CONFORMS
+        if any(each.verdict == "starved" and each.level == "MUST" for each in self.verdicts):
+            return INCONCLUSIVE
+        return CONFORMS
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a MUST is violated that is not known to be, or a known failure is out of date."""
+        if self.finished and self.finished.passes:
+            return False
+        if not self.verdicts:  # the run was cut off
+            return any(requirement(v.requirement).level is Level.MUST for v in self.violations)
+        return any(
+            each.excuse.state != "known"
+            if each.excuse
+            else each.verdict == "violated" and each.level == "MUST"
+            for each in self.verdicts
+        )
 
     @property
     def figures(self) -> dict[str, int]:
@@ -113,8 +130,14 @@ def record_run(stream: Iterable[RunEvent]) -> RunRecord:
         started=events[0],
         titles={e.check: e.title for e in events if isinstance(e, CheckStarted)},
         checks=tuple(each for each in events if isinstance(each, CheckFinished)),
-        violations=tuple(each for each in events if isinstance(each, ViolationFound)),
+        violations=tuple(_latest(each for each in events if isinstance(each, ViolationFound))),
         verdicts=tuple(each for each in events if isinstance(each, RequirementJudged)),
         finished=next((each for each in events if isinstance(each, RunFinished)), None),
         diagnosis=next((each for each in events if isinstance(each, Diagnosed)), None),
     )
+
+
+def _latest(violations: Iterable[ViolationFound]) -> Iterable[ViolationFound]:
+    """Keep the last that was told of each finding: it is the smallest."""
+    latest = {(each.requirement, each.phase): each for each in violations}
+    return latest.values()

@@ -26,7 +26,12 @@ from tornproof_conformance.report.words import SIGNS, outcome, rests_on
 from tornproof_conformance.stream import run_events
 from tornproof_conformance.stream.run_events import RequirementJudged, RunEvent, ViolationFound
 
-COLOURS = {"holds": "green", "violated": "bold red", "not covered": "yellow"}
+COLOURS = {
+    "holds": "green",
+    "violated": "bold red",
+    "starved": "bold yellow",
+    "not covered": "yellow",
+}
 
 LABEL = 12
 """Columns of the name of a check: most names are no longer."""
@@ -54,6 +59,7 @@ class TerminalReport:
             disable=not console.is_terminal,
         )
         self._task = TaskID(0)
+        self._told: set[tuple[str, str]] = set()
 
     def show(self, stream: Iterable[RunEvent]) -> RunRecord:
         """Consume a run's events, show them, and return them taken together."""
@@ -87,12 +93,15 @@ class TerminalReport:
                 detail += self._rate(event)
                 self._progress.update(self._task, completed=done, total=total, detail=detail)
                 self._log_progress(f"{check:<12} {done * 100 // max(total, 1)} %, {detail}")
-            case ViolationFound():
+            case ViolationFound() if (event.requirement, event.phase) not in self._told:
+                self._told.add((event.requirement, event.phase))
                 self._console.print(f"  [bold red]✗ {event.requirement}[/] {escape(event.message)}")
             case run_events.CheckFinished(check, covered, seconds):
                 self._progress.remove_task(self._task)
-                style = "default" if event.conclusive else "bold yellow"
-                words = Text(f"{covered} ({seconds:.1f} s)", style=style)
+                poor = not event.conclusive or event.missing
+                needs = f"; a verdict needs {event.missing}" if event.missing else ""
+                style = "bold yellow" if poor else "default"
+                words = Text(f"{covered}{needs} ({seconds:.1f} s)", style=style)
                 self._console.print(_labelled((Text(check, style="bold"), words)))
 
     def _rate(self, event: run_events.Progress) -> str:
@@ -168,7 +177,8 @@ def _sum_up(record: RunRecord) -> str:
     colour = "green" if finished.conforms else "bold red"
     line = (
         f"\n[{colour}]{outcome(record)}[/]: {finished.holds} requirements hold, "
-        f"{finished.violated} violated, {finished.not_covered} not covered "
+        f"{finished.violated} violated, {finished.starved} starved, "
+        f"{finished.not_covered} not covered "
         f"({finished.seconds:.0f} s)"
     )
     states = [each.excuse.state for each in record.verdicts if each.excuse]

@@ -10,7 +10,7 @@ from tornproof_conformance.stream.run_events import (
     ViolationFound,
 )
 
-SIGNS = {"holds": "✓", "violated": "✗", "not covered": "·"}
+SIGNS = {"holds": "✓", "violated": "✗", "starved": "?", "not covered": "·"}
 
 
 def named(record: RunRecord) -> str:
@@ -33,9 +33,13 @@ def outcome(record: RunRecord) -> str:
         return f"is broken: {record.diagnosis.kind}"
     if record.finished is None:
         return "was not judged to the end"
-    if not record.finished.conforms:
+    if any(each.verdict == "violated" and each.level == "MUST" for each in record.verdicts):
         return "does not conform"
-    return "conforms, as far as could be tried" if record.inconclusive else "conforms"
+    if record.finished.interrupted:
+        return "was interrupted"
+    if record.finished.starved or record.inconclusive:
+        return "is not judged: too little was tried"
+    return "conforms"
 
 
 def numbers(record: RunRecord) -> str:
@@ -45,7 +49,10 @@ def numbers(record: RunRecord) -> str:
     if record.finished is None:
         return "the run was cut off, so there is no verdict"
     done = record.finished
-    return f"{done.holds} hold, {done.violated} violated, {done.not_covered} not covered"
+    return (
+        f"{done.holds} hold, {done.violated} violated, {done.starved} starved, "
+        f"{done.not_covered} not covered"
+    )
 
 
 def rests_on(verdict: RequirementJudged) -> str:
@@ -55,6 +62,7 @@ def rests_on(verdict: RequirementJudged) -> str:
     else:
         words = "found by " if verdict.verdict == "violated" else ""
         words += ", ".join(verdict.checks)
+        words += f"; {verdict.reason}" if verdict.reason else ""
     return f"{words}; {excuse_words(verdict)}" if verdict.excuse else words
 
 

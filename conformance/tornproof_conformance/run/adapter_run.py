@@ -63,6 +63,7 @@ def check_adapter(
                 reproducers=reproducers,
                 checks=chosen,
                 shares=SHARES,
+                deadline=budget.seconds,
                 selected=checks is not None,
             )
     except Diagnosis as found:

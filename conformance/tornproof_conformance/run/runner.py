@@ -1,26 +1,26 @@
 """
 Run the checks against a target and emit what happens.
 
-The runner decides verdicts, and nothing else does.  A requirement is *violated*
-if any check found it so, *holds* if a check that can find it violated ran to
-its end and did not, and is *not covered* if no check looks at it.  A target
-conforms if no MUST is violated.
+A violation is told the moment it is found, and shrunk when everything has been tried, under
+the same deadline.  `findings` tells which problems are one, `verdicts` what may be said of each
+requirement.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
 
-from attrs import asdict
+from attrs import asdict, evolve
 from tornproof.errors import TornproofError
 from tornproof_models.crash.subject import Subject
 
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.cases import reproducer
-from tornproof_conformance.cases.case import Problem
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import shrink_problem
 from tornproof_conformance.checks import Budget, Check, Covered
@@ -29,8 +29,9 @@ from tornproof_conformance.checks.catalogue import JOURNAL_CHECKS
 from tornproof_conformance.checks.deferred_queues import queue_checks_of
 from tornproof_conformance.checks.group_commits import GROUP_COMMIT
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
+from tornproof_conformance.run.findings import Findings, Found
+from tornproof_conformance.run.verdicts import Tally, finish, judge
 from tornproof_conformance.specification.claims import listed_families, why_unobservable
-from tornproof_conformance.specification.requirements import Level, requirements
 from tornproof_conformance.story.stories import mention, tell
 from tornproof_conformance.stream.run_events import (
     CheckFinished,
@@ -38,15 +39,21 @@ from tornproof_conformance.stream.run_events import (
     Diagnosed,
     Implementation,
     Progress,
-    RequirementJudged,
     RunEvent,
-    RunFinished,
     RunStarted,
+    ViolationFound,
 )
 from tornproof_conformance.stream.versions import current_versions
 from tornproof_conformance.subjects.group_commits import HasBatcher
 from tornproof_conformance.subjects.indexes import HasAudits
 from tornproof_conformance.subjects.reference import NoJournal
+
+SHRINKING = 0.15
+"""
+Part of a run's time that shrinking may take beyond it.
+
+With the last reply that is waited for, a run ends within 1.25 times its budget.
+"""
 
 
 def check_subject(
@@ -57,17 +64,21 @@ def check_subject(
     checks: Sequence[Check] = JOURNAL_CHECKS,
     selected: bool = False,
     shares: Mapping[str, float] = MappingProxyType({}),
+    deadline: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[RunEvent]:
     """
     Run checks and yield events, the verdicts at the end.
 
-    Each requirement's first violation is shrunk, told, and its reproducer saved
-    below `reproducers`.  Where the checks were `selected`, nothing is said of what
-    they do not look at.  `shares` are the parts of the budget's time that searches take.
+    A violation is told, and its reproducer saved below `reproducers`, as soon as it is found;
+    when all checks have run it is shrunk, and told again if that made it smaller.  Where the
+    checks were `selected`, nothing is said of what they do not look at.  `shares` are the parts
+    of the budget's time that searches take.  After `deadline` seconds no check goes on, and
+    shrinking takes no more than `SHRINKING` of that.
     """
     began = clock()
+    until = inf if deadline is None else began + deadline
     yield RunStarted(
         subject.name,
         _implementation(subject),
@@ -76,49 +87,124 @@ def check_subject(
         asdict(budget),
         now().isoformat(timespec="seconds"),
     )
-    violated: dict[str, str] = {}
-    covered: dict[str, list[str]] = {}
-    unfinished: dict[str, str] = {}
+    findings, tally, interrupted = Findings(), Tally(), False
+    told: dict[tuple[str, str], ViolationFound] = {}
+    ahead = dict.fromkeys(checks)
     try:
-        for number, check in enumerate(checks):
+        for check in checks:
             started = clock()
             yield CheckStarted(check.name, check.title)
-            ahead = sum(shares.get(each.name, 0) for each in checks[number:])
-            findings = check.run(subject, budget.left(started - began, ahead))
-            while True:
-                try:
-                    found = next(findings)
-                except StopIteration as finished:
-                    tried: Covered = finished.value
-                    break
-                if isinstance(found, Progress):
-                    yield found
-                elif found.violation.requirement not in violated:
-                    violated[found.violation.requirement] = check.name
-                    yield _tell(found, subject, reproducers)
-            for identifier in check.covers(subject):
-                if tried.is_conclusive:
-                    covered.setdefault(identifier, []).append(check.name)
-                else:
-                    unfinished.setdefault(identifier, f"{check.name} came to no end")
-            seconds = clock() - started
-            yield CheckFinished(
-                check.name,
-                tried.words,
-                seconds,
-                tried.counts,
-                tried.crash_models,
-                tried.is_conclusive,
+            remaining = sum(shares.get(each.name, 0) for each in ahead)
+            tried = yield from _run_check(
+                check,
+                subject,
+                budget.left(started - began, remaining),
+                findings,
+                told,
+                reproducers,
+                lambda: clock() > until,
             )
+            del ahead[check]
+            tally.note(check.name, tried, check.covers(subject))
+            yield _finished(check, tried, clock() - started)
+        until += 0 if deadline is None else SHRINKING * deadline
+        yield from _shrink(findings, told, subject, reproducers, until, clock)
     except Diagnosis as broken:
         yield diagnosed(broken)
         return
+    except KeyboardInterrupt:
+        interrupted = True
+    for check in ahead:
+        stopped = Covered("not finished: the run was interrupted", is_conclusive=False)
+        tally.note(check.name, stopped, check.requirements)
     judges = _known if selected else _judges(subject)
+    verdicts = list(judge(findings, tally, judges, partial(why_unobservable, subject=subject)))
+    yield from verdicts
+    yield finish(verdicts, clock() - began, interrupted=interrupted)
 
-    def why_not(identifier: str) -> str:
-        return unfinished.get(identifier) or why_unobservable(identifier, subject)
 
-    yield from _verdicts(violated, covered, judges, why_not, clock() - began)
+def _run_check(
+    check: Check,
+    subject: Subject,
+    budget: Budget,
+    findings: Findings,
+    told: dict[tuple[str, str], ViolationFound],
+    reproducers: Path,
+    is_late: Callable[[], bool],
+) -> Generator[RunEvent, None, Covered]:
+    """Run one check, tell what it finds, and return what it covered."""
+    running = check.run(subject, budget)
+    while True:
+        if is_late():
+            running.close()
+            return Covered("not finished within the budget", is_conclusive=False)
+        try:
+            event = next(running)
+        except StopIteration as finished:
+            covered: Covered = finished.value
+            return covered
+        if isinstance(event, Progress):
+            yield event
+        elif found := findings.add(event, check.name):
+            violation = _tell(found, subject, reproducers)
+            told[found.requirement, found.phase] = violation
+            yield violation
+
+
+def _finished(check: Check, tried: Covered, seconds: float) -> CheckFinished:
+    return CheckFinished(
+        check.name,
+        tried.words,
+        seconds,
+        tried.counts,
+        tried.crash_models,
+        tried.is_conclusive,
+        tried.done,
+        tried.planned,
+        tried.missing,
+    )
+
+
+def _shrink(
+    findings: Findings,
+    told: Mapping[tuple[str, str], ViolationFound],
+    subject: Subject,
+    reproducers: Path,
+    until: float,
+    clock: Callable[[], float],
+) -> Iterator[RunEvent]:
+    """Shrink each finding in turn, and tell again what became smaller or is told with others."""
+    every = list(findings)
+    for number, found in enumerate(every):
+        left = until - clock()
+        share = inf if left == inf else left / (len(every) - number)
+        before = told[found.requirement, found.phase]
+        smallest = _shrunk(found, subject, reproducers, share) if share > 0 else None
+        if smallest is not None and smallest.reproducer != before.reproducer:
+            Path(before.reproducer).unlink(missing_ok=True)
+        latest = smallest or before
+        if latest is not before or found.also:
+            yield evolve(latest, also=tuple(found.also), shrunk=smallest is not None)
+
+
+def _shrunk(
+    found: Found, subject: Subject, reproducers: Path, seconds: float
+) -> ViolationFound | None:
+    """Shrink a finding for so many seconds, and tell it; none if that is not possible."""
+    try:
+        with for_case(subject, found.problem.case) as judged:
+            smallest = shrink_problem(found.problem, judged, seconds=seconds)
+            path = reproducer.save(smallest, subject.name, reproducers)
+            return evolve(tell(smallest, judged, str(path)), phase=found.phase)
+    except (Diagnosis, OutOfPatience, TornproofError):
+        return None
+
+
+def _tell(found: Found, subject: Subject, reproducers: Path) -> ViolationFound:
+    """Tell a finding as it is, with its reproducer, before anything else is tried."""
+    path = reproducer.save(found.problem, subject.name, reproducers)
+    violation = mention(found.problem, subject, str(path))
+    return evolve(violation, phase=found.phase, shrunk=False)
 
 
 def checks_of(subject: Subject) -> tuple[Check, ...]:
@@ -151,47 +237,3 @@ def _implementation(subject: Subject) -> Implementation:
     """Let a target say what it is; one that does not is known by its name alone."""
     said = getattr(subject, "implementation", None)
     return said if isinstance(said, Implementation) else Implementation(subject.name)
-
-
-def _tell(problem: Problem, subject: Subject, reproducers: Path) -> RunEvent:
-    """Shrink a problem and tell it; if the target does not take part in that, say what it is."""
-    try:
-        with for_case(subject, problem.case) as judged:
-            smallest = shrink_problem(problem, judged)
-            path = reproducer.save(smallest, subject.name, reproducers)
-            return tell(smallest, judged, str(path))
-    except (Diagnosis, OutOfPatience, TornproofError):
-        path = reproducer.save(problem, subject.name, reproducers)
-        return mention(problem, subject, str(path))
-
-
-def _verdicts(
-    violated: dict[str, str],
-    covered: dict[str, list[str]],
-    judges: Callable[[str, bool], bool],
-    why_not: Callable[[str], str],
-    seconds: float,
-) -> Iterator[RunEvent]:
-    counts = {"holds": 0, "violated": 0, "not covered": 0}
-    conforms = True
-    for requirement in requirements().values():
-        is_known = requirement.id in violated or requirement.id in covered
-        if not judges(requirement.family, is_known):
-            continue
-        if requirement.id in violated:
-            verdict, checks = "violated", [violated[requirement.id]]
-            conforms = conforms and requirement.level is not Level.MUST
-        elif requirement.id in covered:
-            verdict, checks = "holds", covered[requirement.id]
-        else:
-            verdict, checks = "not covered", []
-        counts[verdict] += 1
-        yield RequirementJudged(
-            requirement.id,
-            requirement.level.value,
-            verdict,
-            requirement.sentence,
-            tuple(checks),
-            reason="" if checks else why_not(requirement.id),
-        )
-    yield RunFinished(conforms, counts["holds"], counts["violated"], counts["not covered"], seconds)

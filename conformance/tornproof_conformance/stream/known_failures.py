@@ -103,7 +103,8 @@ def excuse(
             if found:
                 passes = passes and found.state == "known"
             else:
-                passes = passes and (event.verdict != "violated" or event.level != "MUST")
+                bad = event.verdict in ("violated", "starved")
+                passes = passes and not (bad and event.level == "MUST")
             yield evolve(event, excuse=found)
         elif isinstance(event, RunFinished):
             yield evolve(event, passes=passes)

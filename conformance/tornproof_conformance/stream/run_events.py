@@ -149,6 +149,15 @@ class ViolationFound:
     command: str = ""
     """That of the adapter, which a file is not asked for; empty for a target of the suite."""
 
+    phase: str = "later"
+    """`created` while a store is made, `later`, `in recovery`, or `after a failed call`."""
+
+    also: tuple[str, ...] = ()
+    """Other requirements that the same cause violates."""
+
+    shrunk: bool = True
+    """Whether it is as small as it gets; the same violation is told again when it is."""
+
 
 @frozen
 class CheckFinished:
@@ -165,6 +174,13 @@ class CheckFinished:
 
     conclusive: bool = True
     """Whether anything can be said; if not, `covered` is the reason."""
+
+    done: int = 0
+    planned: int = 0
+    """How much of the least that a verdict needs was done, in units of the check's own."""
+
+    missing: str = ""
+    """What would be needed for a verdict, if less than the least was done; else empty."""
 
 
 @frozen
@@ -187,7 +203,7 @@ class RequirementJudged:
     requirement: str
     level: str
     verdict: str
-    """`holds`, `violated` or `not covered`."""
+    """`holds`, `violated`, `starved` (too little was tried) or `not covered`."""
 
     sentence: str
     checks: tuple[str, ...]
@@ -195,7 +211,10 @@ class RequirementJudged:
 
     excuse: Excuse | None = None
     reason: str = ""
-    """Why no check looks at it, where that lies in what it is and not in the run."""
+    """Why no check looks at it, or what would be needed for a verdict."""
+
+    at_stake: int | None = None
+    """How often it could have been violated; none if no check counts that."""
 
 
 @frozen
@@ -222,7 +241,7 @@ class RunFinished:
     """The run ended."""
 
     conforms: bool
-    """Whether no MUST is violated."""
+    """Whether no MUST is violated, and none is starved."""
 
     holds: int
     violated: int
@@ -230,6 +249,12 @@ class RunFinished:
     seconds: float
     passes: bool | None = None
     """Whether everything is as the known failures say; as `conforms` if there are none."""
+
+    starved: int = 0
+    """Requirements of which too little was tried for a verdict."""
+
+    interrupted: bool = False
+    """Whether the run was ended before all checks had run."""
 
     @property
     def succeeds(self) -> bool:

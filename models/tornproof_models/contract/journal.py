@@ -51,6 +51,19 @@ PROMISED = {"append": "JRN-3", "sync": "JRN-10", "close": "JRN-11"}
 """The requirement that is violated when what an operation promised does not last."""
 
 
+AT_STAKE = frozenset(PROMISED.values()) | {
+    "JRN-1",
+    "JRN-2",
+    "JRN-4",
+    "JRN-5",
+    "JRN-6",
+    "REC-1",
+    "REC-8",
+    "SEG-9",
+}
+"""The requirements that `History.at_stake` may name."""
+
+
 @frozen
 class Violation:
     """A requirement that does not hold, and how it shows."""
@@ -122,6 +135,33 @@ class History:
             if attempt.promise is Promise.DURABLE and attempt.offset is not None
         )
         return self.settled + durable
+
+    @property
+    def at_stake(self) -> frozenset[str]:
+        """
+        The requirements that a recovery from a crash at this moment could show violated.
+
+        A verdict of *holds* rests on how often a requirement was at stake: where nothing was
+        closed that had not been synced, no recovery can show JRN-11 violated.
+        """
+        if not self.attempts and not self.settled and not self.discarded:
+            return frozenset({"REC-1"})
+        stakes = {"REC-1", "JRN-5"}
+        promises = [attempt.promise for attempt in self.attempts]
+        stakes |= {
+            PROMISED[attempt.promised_by]
+            for attempt in self.attempts
+            if attempt.promise is Promise.DURABLE
+        }
+        if len(self.settled) + len(self.attempts) > 1:
+            stakes |= {"JRN-1", "JRN-2"}
+        if Promise.ACCEPTED in promises and len(promises) > 1:
+            stakes.add("JRN-4")
+        if Promise.INDETERMINATE in promises or Promise.REFUSED in promises:
+            stakes.add("JRN-6")
+        if self.settled or self.discarded:
+            stakes |= {"REC-8", "SEG-9"}
+        return frozenset(stakes)
 
     def judge_error(self, error: str) -> list[Violation]:
         """Judge a recovery that refused to show anything: no legal crash excuses it."""

@@ -29,6 +29,13 @@ AT_ONCE = 256
 """Images that are recovered in one go, where recovery runs elsewhere."""
 
 
+def exceeds(space: ImageSpace, bound: int) -> bool:
+    """Tell whether not even the images nearest to losing nothing, or all, are within a bound."""
+    if space.count() <= bound:
+        return False
+    return sum(1 for _ in islice(space.within(DEVIATIONS), bound + 1)) > bound
+
+
 def choose(
     space: ImageSpace, *, bound: int, sample: int, fewest_first: bool
 ) -> Iterator[tuple[tuple[Choice, int], ...]]:

@@ -31,12 +31,14 @@ from typing import TypeAlias
 from attrs import define, evolve, field
 
 from tornproof_models.contract.journal import History, Violation
+from tornproof_models.crash.crash_points import is_crash_point
 from tornproof_models.crash.decision_tree import Conversation, Ending, Question, Recoveries
-from tornproof_models.crash.enumerated import BuiltImages, choose
+from tornproof_models.crash.enumerated import BuiltImages, choose, exceeds
 from tornproof_models.crash.findings import Coverage, Finding, relabel
 from tornproof_models.crash.observer import Observer
 from tornproof_models.crash.recovery import Outcome, judge
 from tornproof_models.crash.run import advance
+from tornproof_models.crash.stakes import Stakes, at_stake_in_recovery
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.crash.undecided import Doubts, Undecided, answers_of, register_of, state_of
 from tornproof_models.disk import image_sets
@@ -46,13 +48,7 @@ from tornproof_models.disk.image_sets import Part
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import (
-    PROMISE_NOTHING,
-    SYNCS,
-    Acked,
     Event,
-    Failed,
-    Flushed,
-    Invoked,
     Observed,
     Trace,
 )
@@ -107,6 +103,7 @@ class Explorer:
     """Told of everything; what recoveries come to is then explored for each by itself."""
 
     coverage: Coverage = field(factory=Coverage)
+    stakes: Stakes = field(factory=Stakes)
     _recoveries: Recoveries = field(init=False)
     _built: BuiltImages = field(init=False)
     _crashes: dict[Hashable, tuple[tuple[Finding, ...], Coverage]] = field(factory=dict)
@@ -177,6 +174,7 @@ class Explorer:
         if self.observer:
             self.observer.crash(point, space, history)
         judged: dict[Outcome, list[Violation]] = {}
+        before = self.coverage.judged
         decide = self._parts if self.lazy else self._images
         for choice, outcome, inner_findings in decide(space, depth, doubts):
             if outcome not in judged:
@@ -198,6 +196,8 @@ class Explorer:
                 yield Finding(
                     inner.violation, *crash, inner.owed, inner.recovered, inner.error, inner
                 )
+        if self.coverage.judged > before:
+            self.stakes.meet(history.at_stake)
 
     # All images, by what recovery looks at
 
@@ -298,6 +298,7 @@ class Explorer:
                 findings, covered = self._crashes[key]
                 self.coverage.add(covered)
             found += (evolve(finding, crash_point=point) for finding in findings)
+        self.stakes.meet(at_stake_in_recovery(trace, cut=outcome.cut))
         return tuple(
             evolve(finding, violation=relabel(finding, shown, cut=outcome.cut)) for finding in found
         )
@@ -308,10 +309,14 @@ class Explorer:
         """Build every image, up to the bound; recover each distinct one once."""
         seen: set[int] = set()
         if self._is_late():
+            self.stakes.shallow += 1
             return
+        if exceeds(space, self.bound):
+            self.stakes.shallow += 1
         chunks = choose(space, bound=self.bound, sample=self.sample, fewest_first=self.fewest_first)
         for chosen in chunks:
             if self._is_late():
+                self.stakes.shallow += 1
                 return
             choices = {digest: choice for choice, digest in chosen}
             self.coverage.recovered += self._built.recover(space, choices)
@@ -332,10 +337,3 @@ class Explorer:
 
     def _is_late(self) -> bool:
         return self.until is not None and time.monotonic() > self.until
-
-
-def is_crash_point(event: Event, crash_model: CrashModel) -> bool:
-    """Tell whether a crash just before an event may show what no other does."""
-    if crash_model.floors.everything_at_once:
-        return not isinstance(event, (*SYNCS, *PROMISE_NOTHING, Invoked, Failed))
-    return isinstance(event, (*SYNCS, Acked, Flushed, Observed))

@@ -191,5 +191,5 @@ class DrainerMachine(RuleBasedStateMachine):
 
 def machine(subject: Callable[[], Subject], judged_as: Mode, **limits: Any) -> type[DrainerMachine]:
     """Make a machine for a target, perhaps with fewer kinds of faults and steps."""
-    members = {"make_target": staticmethod(subject), "judged_as": judged_as, **limits}
+    members = {"make_subject": staticmethod(subject), "judged_as": judged_as, **limits}
     return type("DrainerMachine", (DrainerMachine,), members)

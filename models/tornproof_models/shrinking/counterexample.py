@@ -17,8 +17,10 @@ Hildebrandt, IEEE TSE 2002): drop halves, quarters, single items, as long as
 dropping any changes nothing; then replace items by simpler ones, and begin again.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from math import inf
 from typing import TypeAlias, TypeVar
 
 from attrs import define, evolve, field, frozen
@@ -135,14 +137,18 @@ class Shrunk:
     """Whether nothing more can be left out; else the attempts were used up."""
 
 
-def shrink(subject: Subject, found: Counterexample, attempts: int = ATTEMPTS) -> Shrunk | None:
+def shrink(
+    subject: Subject, found: Counterexample, attempts: int = ATTEMPTS, *, seconds: float = inf
+) -> Shrunk | None:
     """
-    Shrink a counterexample; return none if the target does not violate the requirement.
+    Shrink a counterexample; return none if the subject does not violate the requirement.
+
+    After so many `seconds`, or `attempts`, it comes back as small as it is then.
 
     A crash that ends the program is left to the explorer, which finds the best one
     that there is.
     """
-    search = _Search(subject, found, attempts)
+    search = _Search(subject, found, attempts, until=time.monotonic() + seconds)
     program, crash_model = found.program, found.crash_model
     if not search.fails(program, crash_model):
         return None
@@ -194,6 +200,9 @@ class _Search:
     subject: Subject
     about: Counterexample
     attempts: int
+    until: float = inf
+    """When to try no more, by the monotonic clock in seconds."""
+
     _explorers: dict[str, Explorer] = field(factory=dict)
     _known: dict[tuple[Program, str | None], Shown | None] = field(factory=dict)
 
@@ -201,7 +210,7 @@ class _Search:
         """Tell whether a program violates the requirement; no, once the attempts are used up."""
         key = program, crash_model
         if key not in self._known:
-            if self.attempts < 1:
+            if self.attempts < 1 or (self._known and time.monotonic() > self.until):
                 return False
             self.attempts -= 1
             explorer = None
@@ -233,7 +242,7 @@ class _Search:
             assert seen is not None
             return seen
         lazy = self._explorer(crash_model)
-        shown = self._try(program, lazy)
+        shown = self._try(program, lazy) or self._known[program, crash_model]
         assert shown is not None
         if shown[1] is None or lazy.coverage.images > EAGER_IMAGES:
             return shown
@@ -261,6 +270,7 @@ class _Search:
             CRASH_MODELS[crash_model],
             depth=depth,
             sector_bytes=self.about.sector_bytes,
+            until=None if self.until == inf else self.until,
             lazy=lazy,
             fewest_first=not lazy,
         )

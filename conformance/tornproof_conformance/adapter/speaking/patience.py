@@ -37,8 +37,8 @@ SLOW_START = 2.0
 STILLBORN = 5
 """Processes in a row that may end before they have said hello; a fault may strike one of them."""
 
-OVERTIME = 30.0
-"""Seconds after the end of the budget from which an adapter that is slow is not waited for."""
+OVERTIME = 1.2
+"""Times the budget after which nothing more is asked of an adapter: shrinking included."""
 
 
 class OutOfPatience(BaseException):
@@ -63,7 +63,7 @@ class Patience:
     """Seconds of silence that are waited out."""
 
     until: float = inf
-    """When it ends for an adapter that is mostly waited for, by the monotonic clock in seconds."""
+    """When nothing more is asked, by the monotonic clock in seconds."""
 
     began: float = field(factory=time.monotonic)
     """When the run began, by the same clock."""
@@ -76,7 +76,7 @@ class Patience:
     @classmethod
     def within(cls, budget: float) -> "Patience":
         """Return what a run of so many seconds has."""
-        until = time.monotonic() + budget + OVERTIME
+        until = time.monotonic() + OVERTIME * budget
         return cls(WAITED_OUT, STILLBORN, FIXED + PART * budget, until)
 
     def renew(self) -> None:
@@ -87,12 +87,13 @@ class Patience:
         """
         Return how many seconds a reply may take that would otherwise have its timeout.
 
-        Raises `OutOfPatience` if the run is late, and has mostly waited.
+        Raises `OutOfPatience` if the time of the run is over.
         """
-        now = time.monotonic()
-        if now > self.until and self._slow > (now - self.began) / 2:
-            raise OutOfPatience("the time is over, and most of it was spent waiting for replies")
-        return timeout if self._waits_out(timeout) else min(timeout, MOMENT)
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise OutOfPatience("not finished within the budget")
+        granted = timeout if self._waits_out(timeout) else min(timeout, MOMENT)
+        return min(granted, max(left, MOMENT))
 
     def lose(self, timeout: float, silence: str) -> None:
         """

@@ -1,0 +1,111 @@
+"""
+Findings: which problems of a run are one, and in which phase each was met.
+
+A run meets the same fault many times.  Problems are told apart by requirement and phase, and
+by their cause where they name one: an error that says why something does not open is the same
+error whether a scan, a close or a reopening met it.  The first requirement under which a cause
+was met is told; the others are listed with it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from attrs import define, field
+from tornproof_models.crash.program import Fail
+from tornproof_models.disk.trace import Image, Observed, Trace
+
+from tornproof_conformance.cases.case import Problem, ProgramCase
+
+CREATED = "created"
+"""The store was being made: until it was opened for the first time."""
+
+LATER = "later"
+IN_RECOVERY = "in recovery"
+AFTER_FAILED_CALL = "after a failed call"
+
+_NAMED_ERROR = re.compile(r"\b(\w+(?:Error|Exception|Failed|Exited|NoReply)): (.{12,})$", re.DOTALL)
+_CHANGING = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+|(?:/[^\s/:'\"]+)+|@\w+")
+"""What differs between two reports of one error: addresses, digests, numbers, paths."""
+
+
+def phase_of(problem: Problem) -> str:
+    """Tell in which phase of a store's life a problem shows."""
+    case, finding = problem.case, problem.finding
+    if not isinstance(case, ProgramCase):
+        return LATER
+    if any(isinstance(step, Fail) for step in case.program):
+        return AFTER_FAILED_CALL
+    if finding is None:
+        return LATER
+    if finding.inner is not None:
+        return IN_RECOVERY
+    if problem.trace is not None and finding.crash_point <= _created(problem.trace):
+        return CREATED
+    return LATER
+
+
+def _created(trace: Trace) -> int:
+    """Return how many events it took to make the store; 0 if it was there before."""
+    if trace.initial != Image():
+        return 0
+    events = enumerate(trace.events)
+    return next((number for number, each in events if isinstance(each, Observed)), 0)
+
+
+def cause_of(problem: Problem) -> str:
+    """Name the error that a problem reports, without what changes; empty if it reports none."""
+    text = problem.finding.error if problem.finding else ""
+    if not text:
+        named = _NAMED_ERROR.search(problem.violation.message)
+        text = named[2] if named else ""
+    return " ".join(_CHANGING.sub("#", text).split())
+
+
+@define
+class Found:
+    """One finding: a problem, and the other requirements that its cause violates."""
+
+    problem: Problem
+    check: str
+    phase: str
+    also: list[str] = field(factory=list)
+
+    @property
+    def requirement(self) -> str:
+        """The requirement under which it is told."""
+        return self.problem.violation.requirement
+
+
+@define
+class Findings:
+    """What a run has found so far."""
+
+    _found: dict[tuple[str, str], Found] = field(factory=dict)
+    _causes: dict[str, Found] = field(factory=dict)
+
+    def __iter__(self) -> Iterator[Found]:
+        return iter(self._found.values())
+
+    def add(self, problem: Problem, check: str) -> Found | None:
+        """Take in a problem; return the finding if it is a new one."""
+        requirement, phase = problem.violation.requirement, phase_of(problem)
+        if (requirement, phase) in self._found:
+            return None
+        cause = cause_of(problem)
+        if cause and (known := self._causes.get(cause)) and known.requirement != requirement:
+            if requirement not in known.also:
+                known.also.append(requirement)
+            return None
+        found = Found(problem, check, phase)
+        self._found[requirement, phase] = found
+        if cause:
+            self._causes.setdefault(cause, found)
+        return found
+
+    def by_requirement(self) -> dict[str, Found]:
+        """Return the first finding of each requirement, those that share a cause included."""
+        first: dict[str, Found] = {}
+        for found in self:
+            for requirement in (found.requirement, *found.also):
+                first.setdefault(requirement, found)
+        return first
