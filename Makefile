@@ -45,10 +45,10 @@ docs: $(STAMP) ## build the specification and the reference into build/site
 prove: $(STAMP) ## let CrossHair prove the contracts of tests/proofs, for two minutes at most
 	$(BIN)/python -m tests.prove
 
-exhaustive: $(STAMP) ## every program of up to 5 operations, image, profile and schedule; 1,008 traces in three ways
+exhaustive: $(STAMP) ## every program of up to 5 operations, image, crash model and schedule; 1,008 traces in three ways
 	$(BIN)/tornproof campaign --operations 5
 	$(BIN)/tornproof check --operations 1 --fault-operations 2 --examples 2000
-	$(BIN)/tornproof check --only drainer --only schedules --queue-events 3
+	$(BIN)/tornproof check drainer schedules --queue-events 3
 	$(BIN)/python -m tests.models.three_ways
 
 KERNEL ?= 6.12.117+deb12-cloud-amd64

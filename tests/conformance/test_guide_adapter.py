@@ -23,7 +23,7 @@ def play(text: str) -> Iterator[tuple[str, str, str]]:
     for block in BLOCK.finditer(text):
         if block["file"]:
             Path(block["file"]).write_text(block["body"], encoding="utf-8")
-        elif block["command"].startswith("tornproof run "):
+        elif block["command"].endswith(" -- python3 adapter.py"):
             program, *arguments = shlex.split(block["command"])
             result = CliRunner().invoke(main, arguments, prog_name=program)
             yield block["command"], _steady(block["body"]), _steady(result.output)

@@ -65,13 +65,6 @@ def test_checks_read_no_vectors_before_they_run() -> None:
     assert "tornproof_conformance.vectors.vector" in modules
 
 
-def test_run_has_the_options_that_check_has_for_an_adapter() -> None:
-    """All but those for what is built in, and `--only`: its patterns say that."""
-    built_in = {"name", "operations", "fault_operations", "examples", "queue_events", "only"}
-    of_check = {each.name for each in load("check").params} - built_in
-    assert of_check <= {each.name for each in load("run").params}
-
-
 def test_a_requirement_is_told_before_everything_is_imported() -> None:
     """Who looks at it takes a second to find out, and the text is read meanwhile."""
     modules = imported_by(

@@ -12,8 +12,9 @@ from tornproof_conformance.checks.conversation import CONVERSATION
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_conformance.run.adapter_run import check_adapter, select
+from tornproof_conformance.run.adapter_run import check_adapter
 from tornproof_conformance.run.runner import check_subject
+from tornproof_conformance.run.selection import select
 from tornproof_conformance.stream.run_events import Diagnosed, RunEvent, RunFinished, ViolationFound
 from tornproof_models.miniatures.journal_miniatures import MINIATURES
 
@@ -132,7 +133,7 @@ def test_every_kind_of_diagnosis_is_met() -> None:
 )
 def test_the_exit_code_says_which_it_is(name: str, code: int, tmp_path: Path) -> None:
     """0 conforms, 1 does not, 3 is broken."""
-    arguments = ["--only", "conversation", "--reproducers", str(tmp_path), "--timeout", "0.5"]
+    arguments = ["conversation", "--reproducers", str(tmp_path), "--timeout", "0.5"]
     result = CliRunner().invoke(main, ["check", *arguments, "--", *broken(name)])
 
     assert result.exit_code == code, result.output
@@ -141,8 +142,8 @@ def test_the_exit_code_says_which_it_is(name: str, code: int, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["--only", "kills"], "kills"),
-        (["--only", "exploration", "--", *broken("Journal")], "exploration"),
+        (["kills"], "kills"),
+        (["exploration", "--", *broken("Journal")], "exploration"),
         (["--miniature", "no-lock", "--", *broken("Journal")], "one of them"),
     ],
 )
@@ -154,13 +155,15 @@ def test_what_does_not_go_together_is_a_mistake(arguments: list[str], word: str)
     assert word in result.output
 
 
-def test_run_takes_a_selection(tmp_path: Path) -> None:
-    """A command in one argument, and what to look at; what matches nothing is a mistake."""
-    command = " ".join(broken("Journal"))
+def test_check_takes_a_selection(tmp_path: Path) -> None:
+    """A scenario before the command; what matches nothing is a mistake."""
+    command = broken("Journal")
     runner = CliRunner()
 
-    one = runner.invoke(main, ["run", "--reproducers", str(tmp_path), command, "one-writer"])
-    none = runner.invoke(main, ["run", command, "JRN-99"])
+    one = runner.invoke(
+        main, ["check", "--reproducers", str(tmp_path), "one-writer", "--", *command]
+    )
+    none = runner.invoke(main, ["check", "JRN-99", "--", *command])
 
     assert one.exit_code == 0
     assert "JRN-9" in one.output

@@ -149,7 +149,7 @@ def test_the_verdict_and_the_reproducer(tmp_path: Path) -> None:
     runner = CliRunner()
     where = ["--reproducers", str(tmp_path), "--json"]
     wrong = command("ShowsEverything")
-    ran = runner.invoke(main, ["check", "--only", "reading", *where, "--", *wrong])
+    ran = runner.invoke(main, ["check", "reading", *where, "--", *wrong])
     events = [json.loads(line) for line in ran.stdout.splitlines()]
 
     assert ran.exit_code == 1

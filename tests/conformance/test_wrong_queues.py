@@ -16,7 +16,8 @@ from tornproof_conformance.checks.queue_situations import QUEUE_SITUATIONS, SITU
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.report.run_record import record_run
-from tornproof_conformance.run.adapter_run import check_adapter, select
+from tornproof_conformance.run.adapter_run import check_adapter
+from tornproof_conformance.run.selection import select
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.stream.exit_codes import DOES_NOT_CONFORM
 from tornproof_conformance.stream.run_events import RequirementJudged, RunFinished

@@ -125,7 +125,7 @@ def _conversation(subject: Subject, _: Budget) -> Findings:
     yield Progress("conversation", 0, 1, "asking for everything once")
     yield from try_case(ExerciseCase("conversation"), subject)
     asked = len(requests_of(subject))
-    claims = counted(len(subject.claims), "claimed claim")
+    claims = counted(len(subject.claims), "claim")
     words = f"{counted(asked, 'request')}: every operation of {claims}"
     return Covered(words, {"requests": asked})
 

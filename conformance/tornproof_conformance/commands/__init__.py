@@ -36,13 +36,17 @@ TABLE: Mapping[str, Listed] = {
         "certificates:certify",
         "Crash a program everywhere, and write down what that rests on.",
     ),
-    "chain": Listed("chain", "Verify a chain of signed events, or print its head to be saved."),
-    "check": Listed("check", "Judge a target by every check, and say what the verdict rests on."),
+    "chain": Listed(
+        "chain", "Verify a chain of signed events, print its head, or go on from an old one."
+    ),
+    "check": Listed(
+        "check", "Judge an implementation: run the checks and print a verdict for each requirement."
+    ),
     "diff": Listed("diff", "Compare two files of events: what is BEFORE and AFTER."),
     "dlq": Listed("dlq", "Look at dead letters, and replay them."),
     "explain": Listed(
         "explain",
-        "Explain SUBJECT: a requirement such as REC-2, a crash model, a check, or a miniature.",
+        "Explain a requirement such as REC-2, a claim, a crash model, a check or a miniature.",
     ),
     "explore": Listed("explore", "Say what a crash may leave of a trace, in every crash model."),
     "fuzz": Listed("fuzz", "Search for violations with random programs until the time is up."),
@@ -51,7 +55,7 @@ TABLE: Mapping[str, Listed] = {
     ),
     "list": Listed(
         "listing",
-        "List requirements, checks, scenarios, machines, vectors, crash models or miniatures.",
+        "List requirements, checks, scenarios, vectors, claims, crash models or miniatures.",
     ),
     "matrix": Listed("matrix", "Put the runs of several files of EVENTS side by side."),
     "record": Listed("record", "Run a command and write down what it does to its files."),
@@ -63,10 +67,6 @@ TABLE: Mapping[str, Listed] = {
     ),
     "report": Listed(
         "report", "Report on a run from its file of EVENTS, in the terminal and in files."
-    ),
-    "run": Listed(
-        "selected",
-        "Judge an adapter by what is selected: requirements, vectors, scenarios or checks.",
     ),
     "targets": Listed("survey", "List foreign logs, or cut the power of those that are NAMED."),
     "vectors": Listed("vectors", "Look after the frozen test vectors."),

@@ -1,17 +1,16 @@
 """
-`tornproof check`: everything, and a verdict.
+`tornproof check`: run the checks on an implementation, and print a verdict.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import click
 from tornproof.errors import Invalid
 
-from tornproof_conformance.checks import Budget, Check
+from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS
-from tornproof_conformance.checks.catalogue import CHECKS as BUILT_IN
 from tornproof_conformance.commands.options import (
     budget_option,
     events_json_option,
@@ -23,49 +22,62 @@ from tornproof_conformance.commands.options import (
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
 from tornproof_conformance.run.adapter_run import check_adapter
 from tornproof_conformance.run.runner import check_subject, checks_of
+from tornproof_conformance.run.selection import select
 from tornproof_conformance.stream.exit_codes import INCONCLUSIVE
 from tornproof_conformance.stream.run_events import RunEvent
 from tornproof_conformance.subjects.reference import find_subject
 
-OF_BUILT_IN = {check.name: check for check in BUILT_IN}
+
+class WithCommand(click.Command):
+    """A command line of two halves: what follows the first `--` starts an adapter."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give the second half to the command as `adapter`; raise `UsageError` if it is empty."""
+        half = args.index("--") if "--" in args else len(args)
+        ctx.params["adapter"] = tuple(args[half + 1 :])
+        if args[half:] == ["--"]:
+            raise click.UsageError("there is no command after `--`", ctx)
+        return super().parse_args(ctx, args[:half])
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Show both halves."""
+        return [*super().collect_usage_pieces(ctx), "[-- COMMAND...]"]
 
 
-@click.command("check")
+@click.command("check", cls=WithCommand)
+@click.argument("what", nargs=-1)
 @subject_option("judge")
 @click.option(
     "--operations",
     default=4,
     show_default=True,
     type=click.IntRange(1, 8),
-    help="Explore every program of up to so many operations.",
+    help="Explore every program of up to N operations (built-in only).",
+    metavar="N",
 )
 @click.option(
     "--fault-operations",
     default=1,
     show_default=True,
     type=click.IntRange(1, 3),
-    help="Make every disk operation fail in programs of up to so many operations.",
+    help="Let each disk operation fail in programs of up to N operations (built-in only).",
+    metavar="N",
 )
 @click.option(
     "--examples",
     default=150,
     show_default=True,
     type=click.IntRange(0),
-    help="Random programs for each durability level.",
+    help="Run N random programs for each durability level (built-in only).",
+    metavar="N",
 )
 @click.option(
     "--queue-events",
     default=2,
     show_default=True,
     type=click.IntRange(1, 3),
-    help="Walk every schedule of a drainer with so many events; 3 takes minutes.",
-)
-@click.option(
-    "--only",
-    multiple=True,
-    metavar="CHECK",
-    type=click.Choice(list(dict.fromkeys((*OF_BUILT_IN, *ADAPTER_CHECKS)))),
-    help="Run this check alone; may be given more than once.  `tornproof list checks` names them.",
+    help="Explore every schedule of a drainer with N events; 3 takes minutes (built-in only).",
+    metavar="N",
 )
 @budget_option
 @seed_option
@@ -73,14 +85,13 @@ OF_BUILT_IN = {check.name: check for check in BUILT_IN}
 @reproducers_option
 @output_options()
 @events_json_option
-@click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def command(
+    what: tuple[str, ...],
     name: str,
     operations: int,
     fault_operations: int,
     examples: int,
     queue_events: int,
-    only: tuple[str, ...],
     seconds: int,
     seed: int,
     timeout: float,
@@ -90,13 +101,19 @@ def command(
     adapter: tuple[str, ...],
 ) -> None:
     """
-    Judge a target by every check, and say what the verdict rests on.
+    Judge an implementation: run the checks and print a verdict for each requirement.
 
-    With a COMMAND the target is an adapter, judged by everything that it claims.
+    With a COMMAND after `--`, that command is started as an adapter and judged by every
+    check that its claims bring.  Without one, the built-in reference is judged, or the
+    miniature that --miniature names.
 
-    Exit code 0: no MUST is violated but by a known failure. 1: one is, or a known
-    failure has expired or holds again. 3: the adapter is broken. 4: interrupted, or
-    what it does to its files cannot be recorded.
+    WHAT limits the run to requirements, checks, scenarios, vectors or situations, by name;
+    `*` stands for any text: `tornproof check REC-3 'AUD-*' kills -- ./adapter`.
+    `tornproof list` shows the names.
+
+    Exit code 0: no MUST is violated, except by known failures. 1: a MUST is violated, or a
+    known failure has expired or no longer fails. 3: the adapter is broken. 4: the run was
+    interrupted, or the adapter's file operations cannot be recorded.
     """
     budget = Budget(
         operations=operations,
@@ -107,31 +124,26 @@ def command(
         queue_events=queue_events,
     )
     if adapter and name != "reference":
-        raise Invalid("there is a target and a command: judge one of them")
-    chosen = _chosen(
-        only, ADAPTER_CHECKS if adapter else OF_BUILT_IN, "adapter" if adapter else name
-    )
+        raise Invalid("--miniature and a command were both given: give one of them")
     if adapter:
         stream = check_adapter(
             adapter,
             budget=budget,
             reproducers=reproducers,
-            checks=chosen or None,
+            checks=select(what, ADAPTER_CHECKS.values()) if what else None,
             timeout=timeout,
         )
     else:
         subject = find_subject(name)
-        checks = chosen or checks_of(subject)
-        stream = check_subject(subject, budget=budget, reproducers=reproducers, checks=checks)
+        checks = checks_of(subject)
+        stream = check_subject(
+            subject,
+            budget=budget,
+            reproducers=reproducers,
+            checks=select(what, checks) if what else checks,
+            selected=bool(what),
+        )
     finish(stream, outputs, as_json=as_json)
-
-
-def _chosen(only: tuple[str, ...], checks: Mapping[str, Check], judged: str) -> list[Check]:
-    """Look the checks up that were asked for; raise `Invalid` for one that is for others."""
-    for name in only:
-        if name not in checks:
-            raise Invalid(f"{name} is no check of this ({judged}): {', '.join(checks)} are")
-    return [checks[name] for name in checks if name in only]
 
 
 def finish(stream: Iterator[RunEvent], outputs: Outputs, *, as_json: bool) -> NoReturn:

@@ -1,12 +1,13 @@
 """
-`tornproof explain`: what a requirement says, why, and who looks at it.
+`tornproof explain`: what a requirement says, why, and what looks at it.
 
-Who looks takes importing everything that there is.  So the text comes first, and is read
-meanwhile.
+Finding what looks at a requirement imports every check, which takes a second.  So the text
+is printed first.
 """
 
 import json
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import click
 from tornproof.errors import Invalid
 from tornproof_models.disk.crash_models import CRASH_MODELS, CrashModel
 
+from tornproof_conformance.specification.claims import CLAIMS, Claim
 from tornproof_conformance.specification.requirements import Requirement, requirement, requirements
 
 if TYPE_CHECKING:
@@ -28,16 +30,17 @@ _LIKE_AN_ID = re.compile(r"[A-Za-z]{3}-\d+")
 @click.option(
     "--events",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Say also what became of a requirement in the run of this file.",
+    help="Print also the verdict on a requirement in the run of this file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(subject: str, events: Path | None, as_json: bool) -> None:
-    """Explain SUBJECT: a requirement such as REC-2, a crash model, a check, or a miniature."""
+    """Explain a requirement such as REC-2, a claim, a crash model, a check or a miniature."""
     if subject in CRASH_MODELS:
-        found, parts = (
-            _crash_model(CRASH_MODELS[subject]),
-            [_explain_crash_model(CRASH_MODELS[subject])],
-        )
+        found = _crash_model(CRASH_MODELS[subject])
+        parts = [_explain_crash_model(CRASH_MODELS[subject])]
+    elif subject in CLAIMS:
+        found = _claim(CLAIMS[subject])
+        parts = [_explain_claim(CLAIMS[subject])]
     elif subject.upper() in requirements():
         _explain(requirement(subject.upper()), events, as_json=as_json)
         return
@@ -47,18 +50,15 @@ def command(subject: str, events: Path | None, as_json: bool) -> None:
     elif judges := _judges(subject):
         found, parts = {"judges": judges}, [_explain_judge(each) for each in judges]
     elif _LIKE_AN_ID.fullmatch(subject):
-        requirement(subject.upper())  # says what may have been meant
+        requirement(subject.upper())  # raises, and names similar ids
         return
     else:
-        raise Invalid(
-            f"nothing is called {subject!r}: give a requirement, a crash model, a check, "
-            "a scenario or a miniature; `tornproof list --help` says what it lists"
-        )
+        raise Invalid(f"nothing is called {subject!r}: {_meant(subject)}")
     click.echo(_json(found) if as_json else "\n\n".join(parts))
 
 
 def _explain(stated: Requirement, events: Path | None, *, as_json: bool) -> None:
-    """Say what there is to say of a requirement, the text at once."""
+    """Print a requirement, its text at once, then what looks at it."""
     status = _status(stated.id, events) if events else None
     if not as_json:
         click.echo(_text(stated))
@@ -76,11 +76,24 @@ def _explain(stated: Requirement, events: Path | None, *, as_json: bool) -> None
             click.echo("\n".join(["", f"{label}:", *(f"  {name}" for name in names)]))
 
 
+def _meant(subject: str) -> str:
+    """Name what may have been meant by a name that there is not."""
+    from tornproof_conformance.commands.listing import KINDS, entries_of
+
+    known = {entry["name"] for kind in KINDS for entry in entries_of(kind)}
+    if near := get_close_matches(subject, known, n=3):
+        return f"did you mean {' or '.join(near)}?"
+    return (
+        "give a requirement, a claim, a crash model, a check, a scenario or a miniature; "
+        "`tornproof list --help` says how to list each"
+    )
+
+
 def _json(found: dict[str, Any]) -> str:
     return json.dumps(found, indent=2, ensure_ascii=False)
 
 
-# What there is to say
+# As JSON
 
 
 def _requirement(stated: Requirement) -> dict[str, Any]:
@@ -120,6 +133,17 @@ def _crash_model(crash_model: CrashModel) -> dict[str, Any]:
     return {"name": crash_model.name, "meaning": crash_model.meaning, "rules": rules}
 
 
+def _claim(claim: Claim) -> dict[str, Any]:
+    """Say what a claim brings with it."""
+    return {
+        "name": claim.name,
+        "meaning": claim.meaning,
+        "requirements": [name for name in requirements() if claim.lists(name)],
+        "checks": [*claim.checks],
+        "unobservable": dict(claim.unobservable),
+    }
+
+
 def _miniatures(subject: str) -> tuple["Exhibit", ...]:
     """Find miniatures of a name, or of a kind and a name; none if there are none."""
     from tornproof_conformance.subjects.gallery import exhibits, find_exhibits
@@ -149,7 +173,7 @@ def _judges(subject: str) -> list[dict[str, Any]]:
     ]
 
 
-# For people
+# As text
 
 
 def _text(stated: Requirement) -> str:
@@ -164,7 +188,7 @@ def _text(stated: Requirement) -> str:
 
 
 def _explain_miniature(found: "Exhibit") -> str:
-    """Say what is wrong with a miniature, and how to see it caught."""
+    """Say what is wrong with a miniature, and which command detects it."""
     from tornproof_conformance.subjects.reference import KINDS
 
     caught = ""
@@ -174,7 +198,7 @@ def _explain_miniature(found: "Exhibit") -> str:
         caught = f"tornproof fuzz --miniature {found.name}"
     lines = [f"{found.name} ({found.kind})", "", _paragraphs(found.text), ""]
     lines.append(f"breaks {', '.join(found.breaks)}")
-    return "\n".join([*lines, f"see it caught: {caught}"] if caught else lines)
+    return "\n".join([*lines, f"detect it: {caught}"] if caught else lines)
 
 
 def _explain_judge(found: dict[str, Any]) -> str:
@@ -190,6 +214,25 @@ def _explain_crash_model(crash_model: CrashModel) -> str:
         sentence = fill(rule.sentence, 84, initial_indent="  ", subsequent_indent="  ")
         parts.append(f"{rule.name}\n{sentence}\n  source: {rule.source}")
     return "\n\n".join(parts)
+
+
+def _explain_claim(claim: Claim) -> str:
+    parts = [
+        f"{claim.name} (claim)",
+        claim.meaning,
+        f"requirements:\n{_indented(', '.join(_claim(claim)['requirements']))}",
+    ]
+    if claim.checks:
+        parts.append(f"checks that it brings:\n{_indented(', '.join(claim.checks))}")
+    lines = ["what may stay unobserved, and why:"]
+    for reason in dict.fromkeys(claim.unobservable.values()):
+        names = (name for name, said in claim.unobservable.items() if said == reason)
+        lines.append(_indented(f"{', '.join(names)}: {reason}"))
+    return "\n\n".join(parts if len(lines) == 1 else [*parts, "\n".join(lines)])
+
+
+def _indented(text: str) -> str:
+    return fill(text, 88, initial_indent="  ", subsequent_indent="  ")
 
 
 def _paragraphs(text: str) -> str:

@@ -1,5 +1,5 @@
 """
-`tornproof list`: what there is.
+`tornproof list`: the names that the other commands take.
 """
 
 import json
@@ -12,6 +12,7 @@ from tornproof_models.disk.crash_models import CRASH_MODELS
 
 from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS, CHECKS
 from tornproof_conformance.scenarios import SCENARIOS
+from tornproof_conformance.specification.claims import CLAIMS
 from tornproof_conformance.specification.requirements import FAMILIES, requirements
 from tornproof_conformance.subjects.gallery import exhibits
 from tornproof_conformance.subjects.machines import MACHINES
@@ -23,6 +24,7 @@ KINDS = (
     "scenarios",
     "machines",
     "vectors",
+    "claims",
     "crash-models",
     "miniatures",
 )
@@ -31,11 +33,11 @@ KINDS = (
 @click.command("list")
 @click.argument("kind", type=click.Choice(KINDS), default="requirements")
 @click.option(
-    "--requirement", metavar="ID", help="Only what has to do with this requirement, such as REC-2."
+    "--requirement", metavar="ID", help="List only what concerns this requirement, such as REC-2."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
 def command(kind: str, requirement: str | None, as_json: bool) -> None:
-    """List requirements, checks, scenarios, machines, vectors, claims or miniatures."""
+    """List requirements, checks, scenarios, vectors, claims, crash models or miniatures."""
     entries = [
         entry
         for entry in entries_of(kind)
@@ -53,7 +55,7 @@ def command(kind: str, requirement: str | None, as_json: bool) -> None:
 
 
 def entries_of(kind: str) -> Iterator[dict[str, Any]]:
-    """Yield what there is of a kind, as JSON has it."""
+    """Yield the entries of a kind, as `--json` prints them."""
     match kind:
         case "requirements":
             for stated in requirements().values():
@@ -61,7 +63,7 @@ def entries_of(kind: str) -> Iterator[dict[str, Any]]:
                 yield _entry(stated.id, stated.sentence, family, level=stated.level.value)
         case "checks":
             for group, checks in (
-                ("built-in targets", CHECKS),
+                ("built-in", CHECKS),
                 ("adapters", tuple(ADAPTER_CHECKS.values())),
             ):
                 for check in checks:
@@ -79,6 +81,10 @@ def entries_of(kind: str) -> Iterator[dict[str, Any]]:
                 yield _entry(
                     case["id"], case["comment"], case["kind"], requirements=case["requirements"]
                 )
+        case "claims":
+            for claim in CLAIMS.values():
+                names = [each.id for each in requirements().values() if claim.lists(each.id)]
+                yield _entry(claim.name, claim.meaning, requirements=names, checks=[*claim.checks])
         case "crash-models":
             for crash_model in CRASH_MODELS.values():
                 yield _entry(crash_model.name, crash_model.meaning)

@@ -51,7 +51,7 @@ def render_violation(found: ViolationFound) -> RenderableType:
         _labelled("program", "\n".join(found.program)),
     ]
     if found.crash_model:
-        parts.append(_labelled("mildest crash model", found.crash_model))
+        parts.append(_labelled("crash model", found.crash_model))
     for number, crash in enumerate(found.crashes, start=1):
         parts += _crash(crash, number)
     if found.afterwards:

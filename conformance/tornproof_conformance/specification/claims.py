@@ -62,6 +62,12 @@ class Claim:
     member, and why.  It explains why a requirement is *not covered*, and changes no verdict.
     """
 
+    def lists(self, requirement: str) -> bool:
+        """Tell whether an adapter that makes this claim has to hold a requirement."""
+        if requirement in self.alone:
+            return True
+        return requirement.partition("-")[0] in self.families and requirement not in ALONE
+
 
 CLAIMS: Mapping[str, Claim] = MappingProxyType(
     {

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from attrs import frozen
 
-SPECIFICATION = "0.1"
+SPECIFICATION = "0.2"
 """Grows when a requirement is added or its sentence changes; `spec/index.md` states it."""
 
 PROTOCOL = 1

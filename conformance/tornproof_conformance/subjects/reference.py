@@ -3,6 +3,7 @@ What is judged: the built-in reference, a miniature, and later any adapter.
 """
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -179,12 +180,12 @@ KINDS: Mapping[str, tuple[Mapping[str, Any], Callable[[str, Any], Subject]]] = {
     "audit": (audit_miniatures.MINIATURES, AuditMiniature),
     "group-commit": (group_commit_miniatures.MINIATURES, BatcherMiniature),
 }
-"""The kinds of miniatures that checks judge, and what makes a target of one."""
+"""The kinds of miniatures that checks judge, and what makes a subject of one."""
 
 
 def find_subject(name: str) -> Subject:
     """
-    Return the target of a name: `reference`, or that of a miniature.
+    Return the subject of a name: `reference`, or that of a miniature.
 
     Where miniatures of two kinds have a name, it is the first's; `group-commit/NAME`
     says which.  Raises `Invalid` for any other name.
@@ -195,15 +196,17 @@ def find_subject(name: str) -> Subject:
     for each, (miniatures, make) in KINDS.items():
         if alone in miniatures and kind in ("", each):
             return make(name, miniatures[alone])
-    raise Invalid(
-        f"no target {name!r}: it is `reference`, or a miniature of a journal, a drainer, an audit "
-        "index or group commit; `tornproof list miniatures` shows them"
-    )
+    known = {each for miniatures, _ in KINDS.values() for each in miniatures}
+    near = get_close_matches(alone, known, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`tornproof list miniatures` shows all"
+    raise Invalid(f"no miniature {name!r} that `tornproof check` can judge: {hint}")
 
 
 def find_journal(name: str) -> Subject:
-    """Return the target of a name, if it is a journal.  Raises `Invalid` if it is none."""
+    """Return the subject of a name, if it is a journal.  Raises `Invalid` if it is none."""
     found = find_subject(name)
     if isinstance(found, NoJournal):
-        raise Invalid(f"no machine judges {name}, and it is no journal: `tornproof check` does")
+        raise Invalid(
+            f"{name} is not a journal: judge it with `tornproof check --miniature {name}`"
+        )
     return found
