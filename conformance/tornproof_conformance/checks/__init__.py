@@ -12,6 +12,7 @@ Of what runs in this process:
 - `faults`: every disk operation of some programs fails in every way
 - `machine`: long random programs
 - `group_commits`, `audit_index`, `deferred_queues`: the same for what stands beside a journal
+- `given_program`: a program from the command line
 - `sharded_exploration`: longer programs, in shards
 
 Of adapters:

@@ -2,24 +2,30 @@
 `tornproof check`: run the checks on an implementation, and print a verdict.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 import click
 from tornproof.errors import Invalid
+from tornproof_models.crash.subject import Options
 
-from tornproof_conformance.checks import Budget
+from tornproof_conformance.cases.programs import SYNTAX, parse_program
+from tornproof_conformance.checks import Budget, Check
 from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS
+from tornproof_conformance.checks.given_program import GivenProgram
 from tornproof_conformance.commands.options import (
     budget_option,
+    durability_option,
     events_json_option,
     reproducers_option,
     seed_option,
+    segment_bytes_option,
     subject_option,
     timeout_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
+from tornproof_conformance.report.run_record import record_run
 from tornproof_conformance.run.adapter_run import check_adapter
 from tornproof_conformance.run.runner import check_subject, checks_of
 from tornproof_conformance.run.selection import select
@@ -79,6 +85,13 @@ class WithCommand(click.Command):
     help="Explore every schedule of a drainer with N events; 3 takes minutes (built-in only).",
     metavar="N",
 )
+@click.option(
+    "--program",
+    metavar="STEPS",
+    help=f"Judge this program alone; its steps: {SYNTAX}.",
+)
+@durability_option("For --program: when an append is promised to last.")
+@segment_bytes_option(4096, "For --program: the size of a segment.")
 @budget_option
 @seed_option
 @timeout_option
@@ -92,6 +105,9 @@ def command(
     fault_operations: int,
     examples: int,
     queue_events: int,
+    program: str | None,
+    durability: str,
+    segment_bytes: int,
     seconds: int,
     seed: int,
     timeout: float,
@@ -125,32 +141,56 @@ def command(
     )
     if adapter and name != "reference":
         raise Invalid("--miniature and a command were both given: give one of them")
+    if what and program is not None:
+        raise Invalid("--program is judged alone: leave out what to check, or --program")
+    given = None
+    if program is not None:
+        given = GivenProgram(parse_program(program), Options(segment_bytes, durability)).check()
     if adapter:
         stream = check_adapter(
             adapter,
             budget=budget,
             reproducers=reproducers,
-            checks=select(what, ADAPTER_CHECKS.values()) if what else None,
+            checks=[given] if given else _selected(what),
             timeout=timeout,
         )
     else:
         subject = find_subject(name)
-        checks = checks_of(subject)
+        checks = [given] if given else checks_of(subject)
         stream = check_subject(
             subject,
             budget=budget,
             reproducers=reproducers,
             checks=select(what, checks) if what else checks,
-            selected=bool(what),
+            selected=bool(what or given),
         )
     finish(stream, outputs, as_json=as_json)
 
 
+def _selected(what: Sequence[str]) -> list[Check] | None:
+    return select(what, ADAPTER_CHECKS.values()) if what else None
+
+
 def finish(stream: Iterator[RunEvent], outputs: Outputs, *, as_json: bool) -> NoReturn:
-    """Show a run, write what was asked for, and exit with the code of the verdict."""
+    """
+    Show a run, write what was asked for, and exit with the code of the verdict.
+
+    Ctrl-C and SIGTERM end the run, and keep what was found: the code is 1 if a MUST is
+    violated, else 4.
+    """
+    seen: list[RunEvent] = []
+
+    def kept() -> Iterator[RunEvent]:
+        for event in outputs.keep(stream):
+            seen.append(event)
+            yield event
+
     try:
-        code = show_run(outputs.keep(stream), as_json=as_json)
+        code = show_run(kept(), as_json=as_json)
     except KeyboardInterrupt:
-        click.echo("interrupted: there is no verdict", err=True)
-        code = INCONCLUSIVE
+        record = record_run(seen) if seen else None
+        ids = [each.requirement for each in record.violations] if record else []
+        found = ", ".join(dict.fromkeys(ids))
+        click.echo(f"interrupted; violated so far: {found or 'nothing'}", err=True)
+        code = record.exit_code if record else INCONCLUSIVE
     raise SystemExit(code)

@@ -13,9 +13,11 @@ from attrs import asdict
 from rich.console import Console
 from rich.markup import escape
 from tornproof.errors import Invalid
-from tornproof_models.crash.run import run
+from tornproof_models.crash.program import Fail
+from tornproof_models.crash.run import Run, run
 from tornproof_models.crash.subject import Subject
 
+import tornproof_conformance.checks.catalogue  # noqa: F401 - enters the exercises
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.cases import reproducer
@@ -30,39 +32,78 @@ from tornproof_conformance.stream.exit_codes import (
     BROKEN_ADAPTER,
     CONFORMS,
     DOES_NOT_CONFORM,
+    INCONCLUSIVE,
     USAGE,
 )
 from tornproof_conformance.stream.run_events import ViolationFound
 from tornproof_conformance.subjects.machines import MachineSubject, make_machine
 from tornproof_conformance.subjects.reference import find_subject
 
+CODES = {"FIXED": CONFORMS, "FAILED": DOES_NOT_CONFORM, "NOT REACHED": INCONCLUSIVE}
+"""The exit code of each verdict."""
+
+HARM = (CONFORMS, INCONCLUSIVE, USAGE, BROKEN_ADAPTER, DOES_NOT_CONFORM)
+"""Exit codes, the worst last."""
+
 
 @click.command("replay")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and no story.")
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="FILE is a directory: replay each reproducer in it, and print a line for each.",
+)
 @click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
-def command(file: Path, as_json: bool, adapter: tuple[str, ...]) -> None:
+def command(file: Path, as_json: bool, every: bool, adapter: tuple[str, ...]) -> None:
     """
-    Run a reproducer again and say FIXED, FAILED or ERROR, step by step.
+    Run a reproducer again and say FAILED, FIXED, NOT REACHED or ERROR, step by step.
 
-    One that was found on an adapter takes its COMMAND: a file is not asked what to run.
+    NOT REACHED: the program runs otherwise than when the file was made, and does not come to
+    the fault or the crash that stands in it.
+
+    The file does not store a command, since a file from elsewhere must not run programs: give
+    the COMMAND of an adapter after `--`.
+
+    Exit code 0: FIXED. 1: FAILED. 2: ERROR. 3: the adapter is broken. 4: NOT REACHED.
     """
+    if every:
+        raise SystemExit(_replay_all(file, adapter))
     console = Console(highlight=False, quiet=as_json)
     try:
         saved = reproducer.load(file)
         with ExitStack() as stack:
             subject = _adapter(saved, adapter, stack) if adapter else _subject(saved, file)
-            violation = _play(saved, subject, file, console)
+            verdict, violation = _play(saved, subject, file, console)
     except Invalid as error:
         _refuse(str(error), console, USAGE)
     except Diagnosis as broken:
         _refuse(broken.explain(), console, BROKEN_ADAPTER)
     if as_json:
-        verdict = "FAILED" if violation else "FIXED"
         told = asdict(violation) if violation else None
         document = {"verdict": verdict, "requirement": saved.requirement, "violation": told}
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
-    raise SystemExit(DOES_NOT_CONFORM if violation else CONFORMS)
+    raise SystemExit(CODES[verdict])
+
+
+def _replay_all(directory: Path, adapter: Sequence[str]) -> int:
+    """Replay each reproducer of a directory; return the exit code of the worst verdict."""
+    worst = CONFORMS
+    files = sorted(directory.glob("*.json"))
+    if not files:
+        raise Invalid(f"there is no reproducer in {directory}: it has no file *.json")
+    for file in files:
+        try:
+            saved = reproducer.load(file)
+            with ExitStack() as stack:
+                subject = _adapter(saved, adapter, stack) if adapter else _subject(saved, file)
+                verdict, _ = _play(saved, subject, file, Console(quiet=True))
+        except Invalid as error:
+            verdict = f"ERROR {error}"
+        click.echo(f"{file}: {verdict}")
+        worst = max(worst, CODES.get(verdict, USAGE), key=HARM.index)
+    return worst
 
 
 def _refuse(reason: str, console: Console, code: int) -> NoReturn:
@@ -75,8 +116,8 @@ def _refuse(reason: str, console: Console, code: int) -> NoReturn:
 
 def _play(
     saved: Reproducer, subject: Subject, file: Path, console: Console
-) -> ViolationFound | None:
-    """Tell the story again, and return the violation if it is still there."""
+) -> tuple[str, ViolationFound | None]:
+    """Tell the story again; return the verdict, and the violation if it is still there."""
     # the story
     known = f"on {escape(saved.subject)}, found by {escape(saved.suite)}"
     console.print(f"[bold]{saved.requirement}[/] {known}\n")
@@ -85,8 +126,14 @@ def _play(
             console.print(f"  {step}", style="bold", markup=False)
             for event in events:
                 console.print(f"    {event}", markup=False)
-        if saved.trace != run(saved.case.program, subject, saved.case.options).filesystem.trace:
-            console.print("  the target does not do on the disk what it did for this file")
+        running = run(saved.case.program, subject, saved.case.options)
+        if saved.trace != running.filesystem.trace:
+            differs = "the implementation now does other disk operations than for this file"
+            console.print(f"  {differs}")
+        if not is_reached(saved, running):
+            missed = "the program does not come to the fault or the crash of this file any more"
+            console.print(f"\n[bold yellow]NOT REACHED[/] {missed}")
+            return "NOT REACHED", None
         for crash in saved.crashes[:1]:
             found = describe_recovery(subject, saved.case.options, crash.image)
             console.print(f"  recovery of the image in the file {found}", markup=False)
@@ -99,11 +146,21 @@ def _play(
     problem = repeat(saved.case, saved.requirement, subject)
     if problem is None:
         console.print(f"\n[bold green]FIXED[/] {saved.requirement} holds in this case")
-        return None
+        return "FIXED", None
     violation = tell(problem, subject, str(file))
     console.print(render_violation(violation))
     console.print(f"\n[bold red]FAILED[/] {saved.requirement} is still violated")
-    return violation
+    return "FAILED", violation
+
+
+def is_reached(saved: Reproducer, running: Run) -> bool:
+    """Tell whether a program comes to the fault and to the crash of a reproducer."""
+    disk = running.filesystem
+    assert isinstance(saved.case, ProgramCase)
+    if any(isinstance(step, Fail) for step in saved.case.program) and not disk.struck_since(0):
+        return False
+    crash = next(iter(saved.crashes), None)
+    return crash is None or crash.point <= len(disk.trace.events)
 
 
 def _adapter(saved: Reproducer, command: Sequence[str], stack: ExitStack) -> Subject:

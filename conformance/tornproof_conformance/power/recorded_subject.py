@@ -227,9 +227,14 @@ class RecordedSubject(AdapterSubject):
             return None
 
     def _compare(self, one: Recovered, other: Recovered) -> None:
-        """Note where two recoveries of the same image differ."""
+        """
+        Note where two recoveries of the same image differ.
+
+        Messages are written for people, and may hold a path or an address: only what was
+        recovered counts, and whether anything was refused.
+        """
         self.watched += 1
-        if (one.records, one.error) != (other.records, other.error):
+        if (one.records, bool(one.error)) != (other.records, bool(other.error)):
             message = (
                 f"the same image was recovered twice, and differently: first {_describe(one)}, "
                 f"then {_describe(other)}"

@@ -28,7 +28,7 @@ from tornproof_models.crash.recovery import PROBE, PROBE_BYTES, Recovered
 from tornproof_models.crash.subject import DIRECTORY, Options
 from tornproof_models.disk.trace import Image, Trace
 
-from tornproof_conformance.adapter.speaking.diagnosis import WrongId
+from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, WrongId
 from tornproof_conformance.adapter.speaking.messages import (
     PROTOCOL,
     Unreadable,
@@ -81,6 +81,10 @@ class Given:
     """The id of the first of its requests."""
 
 
+class Nonsense(Exception):
+    """A reply over an image does not keep to the protocol."""
+
+
 @define(eq=False)
 class Resident:
     """An adapter that stays, and the directories that it is given."""
@@ -108,8 +112,8 @@ class Resident:
         """
         Let the adapter recover each image; return what came of them, in order.
 
-        Nothing comes of those that are left when it has kept silent too often.  Raises a
-        `Diagnosis` if it breaks the protocol.
+        Nothing comes of those that are left when it has kept silent too often.  A reply that
+        breaks the protocol is what came of its image.
         """
         outcomes: list[Recovered | None] = []
         given: deque[Given] = deque()
@@ -122,7 +126,7 @@ class Resident:
                     given += self._give(images[ahead : ahead + BATCH], options)
                 outcomes.append(self._outcome(given[0]))
                 clear_away(given.popleft().directory)
-            except (Deadline, Ended, OutOfPatience) as failure:
+            except (Deadline, Ended, OutOfPatience, Nonsense) as failure:
                 outcomes.append(self._failed(failure))
                 self.stop()  # what was given after it is given again
                 for each in given:
@@ -171,6 +175,14 @@ class Resident:
     # Listening
 
     def _outcome(self, given: Given) -> Recovered:
+        """Return what came of an image; an answer that breaks the protocol is what came of it."""
+        try:
+            return self._judged(given)
+        except Diagnosis as broken:
+            self.stop()  # which reply belongs to which request is not known any more
+            raise Nonsense(f"the reply breaks the protocol: {broken.message}") from None
+
+    def _judged(self, given: Given) -> Recovered:
         opened, scanned, appended, again, _ = (
             self._answer(op, given.first + number) for number, op in enumerate(STEPS)
         )
@@ -189,7 +201,8 @@ class Resident:
         assert self._process is not None
         granted, began = self.patience.grant(self.timeout), time.monotonic()
         line = self._process.receive(began + granted)
-        self.patience.note(time.monotonic() - began, is_start=op == "hello")
+        if op == "hello":
+            self.patience.greet()
         numbered = _NUMBERED.match(line)
         if numbered is None or int(numbered[1]) != identifier:
             return self._read(line, op, identifier)
@@ -217,11 +230,13 @@ class Resident:
         records = tuple((each["offset"], each["payload"]) for each in ok.get("records", ()))
         return Answer(ok, records)
 
-    def _failed(self, failure: Deadline | Ended | OutOfPatience) -> Recovered | None:
+    def _failed(self, failure: Exception | OutOfPatience) -> Recovered | None:
         """Return what came of an image that was not answered; nothing if it had no time for it."""
         try:
             if isinstance(failure, OutOfPatience):
                 raise failure
+            if isinstance(failure, Nonsense):
+                return Recovered(None, str(failure), NOBODY_WATCHED)
             if isinstance(failure, Deadline):
                 self.patience.lose(self.timeout, "no reply")
                 return Recovered(None, f"no reply in {self.timeout:g} s", NOBODY_WATCHED)

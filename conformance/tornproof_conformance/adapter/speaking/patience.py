@@ -14,7 +14,7 @@ and nothing can be asked of it.
 import time
 from math import inf
 
-from attrs import define, field
+from attrs import define
 
 WAITED_OUT = 2
 """Silences of one check that are waited out: one may be the machine's, two are the adapter's."""
@@ -27,12 +27,6 @@ FIXED = 20.0
 
 PART = 0.25
 """What part of the budget it waits out besides."""
-
-SLOW = 0.1
-"""Seconds: a reply that takes longer is slow, a crash being recovered in a hundredth of it."""
-
-SLOW_START = 2.0
-"""Seconds that a process may take to start and say hello before that is slow, too."""
 
 STILLBORN = 5
 """Processes in a row that may end before they have said hello; a fault may strike one of them."""
@@ -65,12 +59,8 @@ class Patience:
     until: float = inf
     """When nothing more is asked, by the monotonic clock in seconds."""
 
-    began: float = field(factory=time.monotonic)
-    """When the run began, by the same clock."""
-
     _silences: int = 0
     _silent: float = 0
-    _slow: float = 0
     _stillborn: int = 0
 
     @classmethod
@@ -105,16 +95,12 @@ class Patience:
         seconds = timeout if waited_out else min(timeout, MOMENT)
         self._silences += 1
         self._silent += seconds
-        self._slow += seconds
         if not waited_out:
             raise OutOfPatience(f"the adapter keeps silent: {silence}, once more")
 
-    def note(self, seconds: float, *, is_start: bool = False) -> None:
-        """Note how long a reply took that came."""
-        if is_start:
-            self._stillborn = 0
-        if seconds > (SLOW_START if is_start else SLOW):
-            self._slow += seconds
+    def greet(self) -> None:
+        """Note that a process has said hello."""
+        self._stillborn = 0
 
     def bury(self) -> None:
         """Note that a process has ended before it had said hello; raise if too many have."""

@@ -153,7 +153,8 @@ class Session:
             if op == "hello":
                 self.patience.bury()
             raise self._ended() from None
-        self.patience.note(time.monotonic() - began, is_start=op == "hello")
+        if op == "hello":
+            self.patience.greet()
         return line
 
     def _lose_patience(self, silence: str) -> None:
