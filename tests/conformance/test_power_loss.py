@@ -18,11 +18,12 @@ from click.testing import CliRunner
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.recorded_cases import for_case
-from tornproof_conformance.cases.shrinking import shrink_problem
+from tornproof_conformance.cases.shrinking import repeat, shrink_problem
 from tornproof_conformance.checks import Budget, Covered
+from tornproof_conformance.checks.kills import KILLS
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
-from tornproof_conformance.power.recorded_session import CannotTrace
+from tornproof_conformance.power.recorded_session import CannotTrace, RecordedDisk
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.recorder import recorders
 from tornproof_conformance.recorder.lines import Unreadable
@@ -32,7 +33,16 @@ from tornproof_conformance.recorder.strace import CannotRecord
 from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.barriers import BarrierSearch
 from tornproof_models.crash.explorer import Explorer
-from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Submit, grow_payload
+from tornproof_models.crash.program import (
+    Append,
+    Fail,
+    Kill,
+    KillAt,
+    Program,
+    Reopen,
+    Submit,
+    grow_payload,
+)
 from tornproof_models.crash.recovery import Recovered
 from tornproof_models.crash.run import Run, run
 from tornproof_models.crash.subject import JournalUnderTest, Options
@@ -290,14 +300,36 @@ def test_where_nothing_may_be_traced_there_is_no_verdict(
     assert "ptrace is not allowed" in covered.words
 
 
-def test_stores_through_a_mapping_are_judged(start: Start) -> None:
-    """Records that are stored and synced by msync last; with MS_ASYNC they need not."""
-    right, covered = judge(start("mapped"))
-    wrong, _ = judge(start("async"))
+SOON = Budget(operations=1, seconds=5)
+"""Time for the first programs, which are tried in any case."""
 
-    assert right == {}
+
+def test_stores_through_a_mapping_are_judged(start: Start) -> None:
+    """Records that are stored and synced by msync last, and the report tells of batches."""
+    problems, covered = finished(POWER_LOSS.run(start("mapped"), SOON))
+
+    assert problems == []
     assert covered.is_conclusive
-    assert {"JRN-3"} <= wrong.keys()
+    assert covered.counts["batches"] >= covered.counts["every_store"] >= 1
+    assert "batches of stores through mappings, order unknown" in covered.words
+
+
+def test_an_msync_that_does_not_wait_promises_nothing(start: Start) -> None:
+    """With MS_ASYNC an acknowledged record is lost."""
+    problems, _ = finished(POWER_LOSS.run(start("async"), SOON))
+
+    assert "JRN-3" in {problem.violation.requirement for problem in problems}
+
+
+def test_the_order_of_stores_is_seen_by_stepping(start: Start) -> None:
+    """A header that is stored before its payload shows a record of zeros after a kill."""
+    problems, _ = finished(POWER_LOSS.run(start("trusting"), SOON))
+
+    [found] = [problem for problem in problems if problem.violation.requirement == "JRN-5"]
+    assert isinstance(found.case, ProgramCase)
+    assert (found.case.crash_model, found.case.every_store) == ("process-kill", True)
+    with for_case(start("trusting"), found.case) as subject:
+        assert repeat(found.case, "JRN-5", subject)
 
 
 def test_a_problem_shrinks(start: Start) -> None:
@@ -434,6 +466,42 @@ def test_an_opening_that_failed_with_the_disk_may_be_tried_again(
     assert running.violations == []
     assert running.filesystem.struck_since(0)
     assert running.history.settled == ((0, grow_payload(6, 0)),)
+
+
+# Kills
+
+
+@pytest.mark.parametrize(("is_after", "written"), [(False, 0), (True, 1)])
+def test_a_process_is_killed_at_a_chosen_call(
+    is_after: bool, written: int, recorded: Callable[..., RecordedSubject]
+) -> None:
+    """Before the write of the second record it is not there; after it, it is."""
+    program = (Append(5), KillAt(1, is_after), Append(6), Append(7))
+
+    running = run(program, recorded(), OPTIONS)
+
+    second = frame(grow_payload(6, 1))
+    data = [event.data for event in operations(running) if isinstance(event, Write)]
+    disk = running.filesystem
+    assert isinstance(disk, RecordedDisk)
+    assert running.violations == []
+    assert [str(call) for call in disk.struck] == ["pwrite64(/journal/log)"]
+    assert data.count(second) == written
+
+
+def test_every_call_of_a_step_is_killed(start: Start) -> None:
+    """A journal that is right survives a kill before and after each of its calls."""
+    problems, covered = finished(KILLS.run(start(), Budget(seconds=0.1)))
+
+    assert problems == []
+    assert covered.counts["kills"] >= 8  # of an append that writes and syncs, both ways
+
+
+def test_a_kill_at_a_chosen_call_finds_who_answers_too_early(start: Start) -> None:
+    """A journal that writes behind its answer loses records to a kill, and is found out."""
+    problems, _ = finished(KILLS.run(start("behind"), Budget(seconds=0.1)))
+
+    assert "JRN-3" in {problem.violation.requirement for problem in problems}
 
 
 # Commands

@@ -53,6 +53,8 @@ class ProgramCase:
     options: Options
     crash_model: str | None = None
     sector_bytes: int = 512
+    every_store: bool = False
+    """Whether an adapter's stores through mappings are seen one by one."""
 
 
 @frozen
@@ -201,6 +203,7 @@ _STEPS: Mapping[str, Callable[..., Step]] = {
         tuple(sizes), answers, microseconds
     ),
     "fail": lambda nth, fault: steps.Fail(nth, Fault(fault)),
+    "kill_at": lambda nth, is_after: steps.KillAt(nth, is_after),
     "crash": lambda crash_model, point, image: steps.Crash(_known(crash_model), point, image),
 }
 
@@ -215,6 +218,7 @@ def encode_case(case: Case) -> dict[str, Any]:
                 "options": asdict(case.options),
                 "crash_model": case.crash_model,
                 "sector_bytes": case.sector_bytes,
+                **({"every_store": True} if case.every_store else {}),
             }
         case ScenarioCase(name):
             return {"kind": "scenario", "scenario": name}
@@ -243,6 +247,7 @@ def decode_case(data: Mapping[str, Any]) -> Case:
                 Options(**data["options"]),
                 crash_model,
                 int(data["sector_bytes"]),
+                data.get("every_store") is True,
             )
         case "scenario":
             if data["scenario"] not in SCENARIOS:

@@ -13,7 +13,10 @@ from tornproof_models.crash import program
 from tornproof_models.crash.program import Program, Step
 from tornproof_models.disk.faults import Fault
 
-SYNTAX = "append:BYTES, sync, rotate, reopen, kill, fail:NTH:FAULT; STEP*N repeats one"
+SYNTAX = (
+    "append:BYTES, sync, rotate, reopen, kill, fail:NTH:FAULT, kill-at:NTH:before|after; "
+    "STEP*N repeats one"
+)
 
 LARGEST_PAYLOAD_BYTES = 1 << 20
 """What a step may append, 1 MiB: more sectors than anybody waits for."""
@@ -54,6 +57,12 @@ def _fail(nth: str, fault: str) -> Step:
     return program.Fail(int(nth), _FAULTS[fault])
 
 
+def _kill_at(nth: str, side: str) -> Step:
+    if int(nth) < 1:
+        raise ValueError
+    return program.KillAt(int(nth), {"before": False, "after": True}[side])
+
+
 _FAULTS: Mapping[str, Fault] = {
     fault.value.replace(",", "").replace(" ", "-"): fault for fault in Fault
 }
@@ -65,4 +74,5 @@ _STEPS: Mapping[str, Callable[..., Step]] = {
     "reopen": program.Reopen,
     "kill": program.Kill,
     "fail": _fail,
+    "kill-at": _kill_at,
 }

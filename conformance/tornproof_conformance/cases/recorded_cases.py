@@ -5,7 +5,7 @@ Which cases take an adapter that is recorded.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tornproof_models.crash.program import Fail
+from tornproof_models.crash.program import Fail, KillAt
 from tornproof_models.crash.subject import Subject
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
@@ -28,7 +28,8 @@ def for_case(subject: Subject, case: Case) -> Iterator[Subject]:
         and isinstance(subject, AdapterSubject)
         and not isinstance(subject, RecordedSubject)
     ):
-        with RecordedSubject.of(subject) as recorded:
+        every_store = isinstance(case, ProgramCase) and case.every_store
+        with RecordedSubject.of(subject, every_store=every_store) as recorded:
             recorded.recordings = REPEATING
             yield recorded
     else:
@@ -39,7 +40,8 @@ def is_recorded(case: Case) -> bool:
     """Tell whether a case takes an adapter that is recorded."""
     match case:
         case ProgramCase():
-            return case.crash_model is not None or any(isinstance(s, Fail) for s in case.program)
+            is_struck = any(isinstance(step, Fail | KillAt) for step in case.program)
+            return case.crash_model is not None or is_struck
         case ExerciseCase(name):
             return name in RECORDED
         case _:

@@ -1,16 +1,19 @@
 """
-Random programs on an adapter, with SIGKILL at any moment.
+Programs on an adapter, with SIGKILL at chosen calls and at any moment.
 
 The same steps and the same contract as for what runs in this process; only the
 crash is another.  A kill takes what the process held in its own memory, and
 leaves the page cache: it finds what was acknowledged out of a buffer and what
 recovery makes of half a record, and no missing fsync.
 
-Programs are made up from one seed after the other until the time is over.
+Where processes can be traced, a short program is killed before and after each of its calls
+that change or sync a file, one after the other, and random programs are killed at a random
+one: nothing depends on a clock.  Elsewhere random programs are killed after so many
+microseconds.  Programs are made up from one seed after the other until the time is over.
 """
 
 from collections.abc import Generator, Iterator
-from itertools import product
+from itertools import count, product
 
 from attrs import frozen
 from hypothesis.errors import Flaky
@@ -18,6 +21,7 @@ from tornproof_models.crash.program import (
     Append,
     Interrupt,
     Kill,
+    KillAt,
     Program,
     Reopen,
     Rotate,
@@ -34,6 +38,10 @@ from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.hypothesis_search import Order, search_machine
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
 from tornproof_conformance.checks.exploration import DURABILITIES
+from tornproof_conformance.power.recorded_session import RecordedDisk
+from tornproof_conformance.power.recorded_subject import RecordedSubject
+from tornproof_conformance.recorder.recorders import require_recorder
+from tornproof_conformance.recorder.strace import CannotRecord
 from tornproof_conformance.stream.run_events import Progress
 
 SHARE = 0.15
@@ -73,6 +81,8 @@ FIRST: tuple[Program, ...] = (
 def steps_of(subject: AdapterSubject) -> frozenset[type[Step]]:
     """Choose the steps that an adapter can take."""
     steps: set[type[Step]] = {Append, Sync, Reopen, Kill, Interrupt}
+    if isinstance(subject, RecordedSubject):
+        steps.add(KillAt)
     return frozenset(steps | {Rotate} if "journal/segments" in subject.claims else steps)
 
 
@@ -98,6 +108,41 @@ def _begin(
                 known.add(violation.requirement)
                 yield Problem(violation, ProgramCase(program, options))
     return tried
+
+
+KILLED: tuple[Program, ...] = ((Append(600),), (Sync(),), (Rotate(),), (Reopen(),))
+"""What is killed in the middle, after an append that was answered."""
+
+
+def _kill_at_each_call(
+    subject: RecordedSubject, clock: Clock, known: set[str]
+) -> Generator[Progress | Problem, None, int]:
+    """
+    Kill before and after each call of some steps while there is time; return how many kills.
+
+    The first append is killed everywhere, however slow the adapter is.
+    """
+    kills, steps = 0, steps_of(subject)
+    for durability, struck, is_after in product(DURABILITIES, KILLED, (False, True)):
+        if not {type(step) for step in struck} <= steps:
+            continue
+        if not clock.has_time and struck is not KILLED[0]:
+            break
+        yield clock.progress("kills", f"{durability}: {counted(kills, 'kill')} at chosen calls")
+        options = Options(durability=durability)
+        for nth in count(1):
+            program = (Append(5), KillAt(nth, is_after), *struck, Append(24), Kill())
+            running = run(program, subject, options)
+            disk = running.filesystem
+            assert isinstance(disk, RecordedDisk)
+            if not disk.struck:
+                break
+            kills += 1
+            for violation in running.violations:
+                if violation.requirement not in known:
+                    known.add(violation.requirement)
+                    yield Problem(violation, ProgramCase(program, options))
+    return kills
 
 
 def search(
@@ -127,26 +172,39 @@ def search(
 
 def _kills(subject: Subject, budget: Budget) -> Findings:
     assert isinstance(subject, AdapterSubject)
-    known: set[str] = set()
     clock = Clock.start(budget, SHARE)
+    try:
+        require_recorder()
+        with RecordedSubject.of(subject) as traced:
+            return (yield from _search(traced, budget, clock))
+    except CannotRecord:
+        return (yield from _search(subject, budget, clock))
+
+
+def _search(subject: AdapterSubject, budget: Budget, clock: Clock) -> Findings:
+    known: set[str] = set()
     begun = yield from _begin(subject, clock, known)
+    kills = 0
+    if isinstance(subject, RecordedSubject):
+        kills = yield from _kill_at_each_call(subject, clock, known)
     rounds, pace = 0, pace_of(subject)
     while clock.has_time:
         durability = DURABILITIES[rounds % len(DURABILITIES)]
         yield clock.progress("kills", f"{durability}: {rounds * pace.programs} programs")
         yield from search(subject, durability, budget.seed + rounds, known)
         rounds += 1
-    count = rounds * pace.programs
-    words = f"{counted(begun, 'program')} and {counted(count, 'random one')} of up to "
-    counts = {"programs": begun, "random_programs": count}
+    tried = rounds * pace.programs
+    where = f"{counted(kills, 'kill')} before or after a chosen call, " if kills else ""
+    words = f"{where}{counted(begun, 'program')} and {counted(tried, 'random one')} of up to "
+    counts = {"programs": begun, "random_programs": tried, "kills": kills}
     words += f"{pace.steps} steps, killed at any moment"
-    kills = begun + count
-    missing = f"{LEAST_KILLS} programs with a kill ({kills} done)" if kills < LEAST_KILLS else ""
+    done = kills + begun + tried
+    missing = f"{LEAST_KILLS} programs with a kill ({done} done)" if done < LEAST_KILLS else ""
     return Covered(
         words,
         counts,
         ("process-kill",),
-        done=min(kills, LEAST_KILLS),
+        done=min(done, LEAST_KILLS),
         planned=LEAST_KILLS,
         missing=missing,
     )
@@ -154,7 +212,7 @@ def _kills(subject: Subject, budget: Budget) -> Findings:
 
 KILLS = Check(
     "kills",
-    "random programs, and SIGKILL at any moment",
+    "programs, and SIGKILL at chosen calls and at any moment",
     frozenset(
         {
             "JRN-1",

@@ -9,7 +9,7 @@ Programs come in order of length until the time is over.  What is told of each r
 is the violation in the mildest crash model, and of those the one with the shortest program.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import product
 
 from attrs import define, evolve, field
@@ -20,6 +20,7 @@ from tornproof_models.crash.run import run
 from tornproof_models.crash.stakes import Stakes
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
+from tornproof_models.disk.trace import Stored, Trace
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
@@ -39,6 +40,7 @@ from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.recorder.lines import Unreadable
 from tornproof_conformance.recorder.result import RecordingDiffers
 from tornproof_conformance.recorder.strace import CannotRecord
+from tornproof_conformance.stream.run_events import Progress
 
 NAME = "power-loss"
 
@@ -64,6 +66,9 @@ A verdict needs every program of up to so many operations.
 Most published bugs of logs need two: one operation to leave something behind, and one to
 meet it (`spec/checks.md`).
 """
+
+IN_ORDER = ("process-kill", "prefix")
+"""Crash models in which it matters in which order something was stored."""
 
 NO_TRACE = (CannotRecord, CannotTrace, RecordingDiffers, Unreadable)
 """Why nothing can be said of an implementation."""
@@ -106,6 +111,12 @@ class Search:
     least_done: int = 0
     """How many of them were made, each within two deviations at every crash point."""
 
+    batches: int = 0
+    """Batches of stores through mappings, in whose traces nobody knows the order of stores."""
+
+    stores: int = 0
+    """Programs of which every store through a mapping was seen by itself."""
+
     _explorers: dict[tuple[Options, str], Explorer] = field(factory=dict)
 
     @property
@@ -131,24 +142,39 @@ class Search:
         case = ProgramCase(program, options)
         running = run(program, self.subject, options)
         trace = running.filesystem.trace
+        self.batches += sum(isinstance(event, Stored) for event in trace.events)
         for violation in running.violations:
             self._keep(Problem(violation, case, None, trace))
         if running.violations:
             self.least_done += len(CLAIMED) * needed  # nothing of it is left to be crashed
-            return
-        for crash_model in CLAIMED:
+        else:
+            self.least_done += needed * self._crash(case, trace, CLAIMED)
+
+    def step(self, stepping: RecordedSubject, program: Program, options: Options) -> None:
+        """Run a program again, see every store by itself, and crash it where order matters."""
+        case = ProgramCase(program, options, every_store=True)
+        running = run(program, stepping, options)
+        self.stores += 1
+        if not running.violations:
+            self._crash(case, running.filesystem.trace, IN_ORDER)
+
+    def _crash(self, case: ProgramCase, trace: Trace, crash_models: Sequence[str]) -> int:
+        """Crash a trace in some crash models; return in how many it was searched well enough."""
+        options, done = case.options, 0
+        for crash_model in crash_models:
             explorer = self._explorer(options, crash_model)
             explorer.until = self.clock.grace
             disagreed = len(self.subject.disagreements)
             shallow = explorer.stakes.shallow
             findings = explorer.explore(trace)
-            self.least_done += needed and explorer.stakes.shallow == shallow
+            done += explorer.stakes.shallow == shallow
             crashed = evolve(case, crash_model=crash_model)
             for violation in self.subject.disagreements[disagreed:]:
                 self._keep(Problem(violation, crashed, None, trace))
             for finding in findings:
                 self._keep(Problem(finding.violation, crashed, finding, trace))
             self.subject.require_patience()
+        return done
 
     def _keep(self, problem: Problem) -> None:
         known = self.best.get(problem.violation.requirement)
@@ -175,24 +201,42 @@ def _power_loss(subject: Subject, budget: Budget) -> Findings:
     assert isinstance(subject, AdapterSubject)
     try:
         with RecordedSubject.of(subject) as recorded:
-            return (yield from _search(recorded, budget.operations, Clock.start(budget, SHARE)))
+            clock = Clock.start(budget, SHARE)
+            return (yield from _search(recorded, budget.operations, clock, subject))
     except NO_TRACE as reason:
         return Covered(f"nothing: {reason}", is_conclusive=False)
 
 
-def _search(subject: RecordedSubject, operations: int, clock: Clock) -> Findings:
+def _search(
+    subject: RecordedSubject, operations: int, clock: Clock, adapter: AdapterSubject
+) -> Findings:
     search = Search(subject, clock)
     subject.recordings = int(clock.seconds * RECORDINGS)
     try:
-        covered = yield from _try_programs(search, operations, clock)
+        programs = yield from _try_programs(search, operations, clock)
+        if search.batches:
+            yield from _see_every_store(search, clock, adapter)
     except OutOfPatience:
         yield from search.best.values()
         raise
     yield from search.best.values()
-    return covered
+    return _covered(search, programs)
 
 
-def _try_programs(search: Search, operations: int, clock: Clock) -> Findings:
+def _see_every_store(
+    search: Search, clock: Clock, adapter: AdapterSubject
+) -> Generator[Progress, None, None]:
+    """Run the shortest programs once more, store by store; the first of all in any case."""
+    with RecordedSubject.of(adapter, every_store=True) as stepping:
+        for options, program in programs_of(adapter, 1):
+            if search.stores and not clock.has_time:
+                return
+            yield clock.progress(NAME, f"every store of {search.stores + 1} programs")
+            search.step(stepping, program, options)
+
+
+def _try_programs(search: Search, operations: int, clock: Clock) -> Generator[Progress, None, str]:
+    """Try programs in order of length while there is time; say which."""
     parts: list[str] = []
     least = range(1, LEAST_OPERATIONS + 1)
     counts = (sum(1 for _ in programs_of(search.subject, length)) for length in least)
@@ -216,7 +260,7 @@ def _try_programs(search: Search, operations: int, clock: Clock) -> Findings:
                 )
             break
         parts = [f"every program of up to {counted(length, 'operation')}"]
-    return _covered(search, " and ".join(parts))
+    return " and ".join(parts)
 
 
 def _covered(search: Search, programs: str) -> Covered:
@@ -226,6 +270,12 @@ def _covered(search: Search, programs: str) -> Covered:
         f"{subject.recovered:,} distinct images recovered, {subject.watched:,} of them "
         "twice, recorded and crashed again"
     )
+    if search.batches:
+        words += (
+            f"; {search.batches:,} batches of stores through mappings, order unknown, and a "
+            "sector stored into twice between two calls shows its last content only; "
+            f"{counted(search.stores, 'program')} also store by store"
+        )
     for warning in subject.warnings:
         words += f"; note: {warning}"
     counts = {
@@ -233,6 +283,7 @@ def _covered(search: Search, programs: str) -> Covered:
         **count_images(coverage),
         "recoveries": subject.recovered,
         "crashed_again": subject.watched,
+        **({"batches": search.batches, "every_store": search.stores} if search.batches else {}),
     }
     done, planned = search.least_done, search.least_planned
     missing = (

@@ -28,7 +28,7 @@ from tornproof_conformance.adapter.speaking.session import TIMEOUT, Session
 from tornproof_conformance.power.injection import EFFECTS
 from tornproof_conformance.recorder.lines import Unreadable
 from tornproof_conformance.recorder.observations import Observations, Said
-from tornproof_conformance.recorder.ptrace.injection import CallFault, CallMade, Injector
+from tornproof_conformance.recorder.ptrace.injection import CallFault, CallMade, Effect, Injector
 from tornproof_conformance.recorder.recorders import Recorder, TracingRecorder, new_recorder
 from tornproof_conformance.recorder.result import RecordingDiffers, read_tree, verify
 from tornproof_conformance.recorder.strace import CannotRecord
@@ -163,7 +163,7 @@ class RecordedDisk(DirectoryDisk):
         self.injector = Injector()
         """What strikes the calls of the processes that work here, and what they were."""
 
-        self._strikes = 0
+        self._strikes = self._kills = 0
         self._struck: list[int] = []
         self._outside: list[Mapping[str, None]] = []
         """For each process that has worked here, the files that it has written elsewhere."""
@@ -191,6 +191,16 @@ class RecordedDisk(DirectoryDisk):
     def fail(self, nth: int, fault: Fault) -> None:
         """Let the Nth call from here on fail that changes or syncs a file."""
         self.arm(CallFault(EFFECTS[fault], nth))
+
+    def kill_at(self, nth: int, *, is_after: bool) -> None:
+        """Kill who makes the Nth call from here on that changes or syncs a file."""
+        self.arm(CallFault(Effect.KILL_AFTER if is_after else Effect.KILL_BEFORE, nth))
+        self._kills = len(self.struck)
+
+    @property
+    def has_killed(self) -> bool:
+        """Whether the kill that was ordered last has struck."""
+        return len(self.struck) > self._kills
 
     def arm(self, fault: CallFault) -> None:
         """

@@ -97,6 +97,21 @@ class Fail:
 
 
 @frozen
+class KillAt:
+    """
+    Kill the process before or after the Nth call from here on that changes or syncs a file.
+
+    Whatever step it is in ends there; the next one begins with opening what that leaves.
+    """
+
+    nth: int
+    is_after: bool
+
+    def __str__(self) -> str:
+        return f"kill({'after' if self.is_after else 'before'} disk operation {self.nth})"
+
+
+@frozen
 class Crash:
     """
     Lose power after so many events of the trace, keep one of the images, and open it.
@@ -113,7 +128,9 @@ class Crash:
         return f"crash({self.crash_model}, event {self.point}, image {self.image}); open()"
 
 
-Step: TypeAlias = Append | Sync | Rotate | Reopen | Kill | Submit | Interrupt | Fail | Crash
+Step: TypeAlias = (
+    Append | Sync | Rotate | Reopen | Kill | Submit | Interrupt | Fail | KillAt | Crash
+)
 Program: TypeAlias = tuple[Step, ...]
 
 

@@ -23,6 +23,7 @@ from tornproof_models.crash.program import (
     Fail,
     Interrupt,
     Kill,
+    KillAt,
     Reopen,
     Rotate,
     Step,
@@ -33,6 +34,7 @@ from tornproof_models.crash.program import (
 from tornproof_models.crash.subject import (
     Interruptible,
     JournalUnderTest,
+    Killing,
     Options,
     Subject,
     TakesMany,
@@ -85,6 +87,9 @@ class Run:
     began: History = field(factory=History)
     """What was owed when this disk began: something, after a crash."""
 
+    _killing: Killing | None = None
+    """The disk that was told to kill, until it has."""
+
     def open(self) -> bool:
         """Open the journal and judge what it shows; tell whether it opened."""
         shown = self.open_unjudged()
@@ -113,6 +118,7 @@ class Run:
 
     def step(self, step: Step) -> None:
         """Take one step; errors are part of what is recorded."""
+        self.revive()
         match step:
             case Append(size):
                 self.append(size)
@@ -133,8 +139,19 @@ class Run:
             case Fail(nth, fault):
                 self.armed_after = len(self.filesystem.events)
                 self.filesystem.fail(nth, fault)
+            case KillAt(nth, is_after):
+                self.armed_after = len(self.filesystem.events)
+                self._killing = cast("Killing", self.filesystem)
+                self._killing.kill_at(nth, is_after=is_after)
             case Crash():
                 self.crash(step)
+
+    def revive(self) -> None:
+        """Open what is left, if the process was killed at a chosen call."""
+        if self._killing is not None and self._killing.has_killed:
+            self._killing = None
+            self.filesystem.release_locks()
+            self.open()
 
     def append(self, size: int) -> None:
         """Append a fresh payload and record what the journal promises about it."""
@@ -279,6 +296,7 @@ def run(
             if running.journal is None:
                 return running
         running.filesystem.disarm()
+        running.revive()
         running.read_back()
         return running
 

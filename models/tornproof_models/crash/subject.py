@@ -90,6 +90,19 @@ class Interruptible(Protocol):
         ...
 
 
+class Killing(Protocol):
+    """A disk that can kill the process that works on it at a chosen call."""
+
+    def kill_at(self, nth: int, *, is_after: bool) -> None:
+        """Kill before or after the Nth call from here on that changes or syncs a file."""
+        ...
+
+    @property
+    def has_killed(self) -> bool:
+        """Whether the kill that was ordered last has struck."""
+        ...
+
+
 class TakesMany(Protocol):
     """A journal that takes records of many callers at the same time."""
 

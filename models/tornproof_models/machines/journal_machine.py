@@ -20,6 +20,7 @@ from tornproof_models.crash.program import (
     Fail,
     Interrupt,
     Kill,
+    KillAt,
     Program,
     Reopen,
     Rotate,
@@ -114,6 +115,7 @@ class JournalMachine(RuleBasedStateMachine):
     @rule()
     def read_back(self) -> None:
         """Read everything: what lives must be what was appended."""
+        self.running.revive()
         self.running.read_back()
         self._judge()
 
@@ -145,7 +147,14 @@ class MortalJournalMachine(JournalMachine):
     )
     def interrupt(self, sizes: tuple[int, ...], answers: int, microseconds: int) -> None:
         """Kill the process in the middle of its appends, with one at least under way."""
+        microseconds = 0 if KillAt in self.steps else microseconds  # nothing hangs on a clock
         self._take(Interrupt(sizes, answers % len(sizes), microseconds))
+
+    @precondition(lambda self: KillAt in self.steps)
+    @rule(nth=st.integers(1, 40), is_after=st.booleans())
+    def kill_at(self, nth: int, is_after: bool) -> None:
+        """Kill the process soon, before or after a call that changes or syncs a file."""
+        self._take(KillAt(nth, is_after))
 
     def _judge(self) -> None:
         try:

@@ -14,6 +14,7 @@ from tornproof_models.crash.program import (
     Fail,
     Interrupt,
     Kill,
+    KillAt,
     Program,
     Step,
     Submit,
@@ -56,6 +57,8 @@ def simpler_steps(
             smaller = tuple(min(size, SIZES[-1]) for size in sizes)
             if smaller != sizes:
                 yield Interrupt(smaller, answers, microseconds)
+        case KillAt(nth, is_after):
+            yield from (KillAt(sooner, is_after) for sooner in range(1, nth))
         case Fail(nth, fault):
             faults = tuple(Fault)
             for simpler in faults[: faults.index(fault) + 1]:
