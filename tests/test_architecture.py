@@ -1,8 +1,10 @@
 """The direction of imports is the architecture, so it is tested."""
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -155,3 +157,33 @@ def test_a_name_says_which_module() -> None:
         for path in _modules(package)
     )
     assert {name: count for name, count in places.items() if count > 2} == {}
+
+
+CONTRACTS = sorted((ROOT / "models/tornproof_models/contract").rglob("*.py"))
+
+_REQUIREMENT = re.compile(r"[A-Z]{3}-[1-9]\d*")
+
+
+def _named(path: Path) -> set[str]:
+    """Return the ids that a module writes down outside its declarations of what it judges."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    body = [node for node in tree.body if not _declares(node)]
+    constants = (each for node in body for each in ast.walk(node) if isinstance(each, ast.Constant))
+    texts = (each.value for each in constants if isinstance(each.value, str))
+    return {text for text in texts if _REQUIREMENT.fullmatch(text)}
+
+
+def _declares(node: ast.stmt) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return any(isinstance(each, ast.Name) and each.id.startswith("JUDGES") for each in targets)
+
+
+@pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.stem)
+def test_a_contract_declares_what_it_judges(path: Path) -> None:
+    """Each id that a contract names in a violation stands in its `JUDGES`."""
+    named = _named(path)
+    if not named:
+        return
+    module = ".".join(path.relative_to(ROOT / "models").with_suffix("").parts)
+
+    assert named <= import_module(module).JUDGES, f"{path.name} names what it does not declare"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tornproof_conformance.vectors.vector import ImageVector, Recovered, image_vectors
+from tornproof_conformance.vectors.vector import ImageVector, Recovers, image_vectors
 
 from tests.adapters.driver import Adapter, Refused
 
@@ -25,7 +25,7 @@ def test_vector(vector: ImageVector, resident: Adapter, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
     options = {} if vector.max_payload is None else {"max_payload": vector.max_payload}
 
-    if isinstance(vector.expect, Recovered):
+    if isinstance(vector.expect, Recovers):
         opened = resident.open(tmp_path, **options)
         assert resident.scan() == list(vector.expect.records)
         assert opened["discarded_bytes"] == vector.expect.discarded_bytes

@@ -23,8 +23,8 @@ from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_conformance.stream.run_events import RequirementJudged, RunFinished, ViolationFound
 from tornproof_conformance.subjects.reference import QUEUES, ReferenceSubject, find_subject
 from tornproof_models.contract.delivery import Mode
-from tornproof_models.contract.delivery import Violation as Lost
 from tornproof_models.contract.journal import Violation
+from tornproof_models.contract.journal import Violation as Lost
 from tornproof_models.crash.subject import JournalUnderTest, Options, Subject
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.disk.faults import Fault

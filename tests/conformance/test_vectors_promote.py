@@ -21,7 +21,7 @@ from tornproof_conformance.subjects.reference import ReferenceSubject, find_subj
 from tornproof_conformance.vectors.frames import make_frame
 from tornproof_conformance.vectors.judging import judge_vector
 from tornproof_conformance.vectors.second_reading import read_directory
-from tornproof_conformance.vectors.vector import Recovered, Refused, image_vector
+from tornproof_conformance.vectors.vector import Recovers, Refused, image_vector
 from tornproof_conformance.vectors.vector_files import append_case, checksum, lint
 from tornproof_models.crash.program import Append, Crash, Sync
 from tornproof_models.crash.subject import Options
@@ -96,7 +96,7 @@ def test_a_vector_says_what_the_frames_and_the_requirement_say() -> None:
     )
     assert (vector.requirements, vector.level) == (("REC-1",), "MUST")
     assert vector.files == {"0000000000000000.wal": content}
-    assert isinstance(vector.expect, Recovered)
+    assert isinstance(vector.expect, Recovers)
     whole = sum(len(make_frame(payload)) for _, payload in vector.expect.records)
     assert content.startswith(b"".join(make_frame(each) for _, each in vector.expect.records))
     assert vector.expect.discarded_bytes == len(content) - whole > 0
@@ -349,7 +349,7 @@ def test_a_reading_knows_the_files_of_a_journal() -> None:
         "a.cursor": b"",
         "notes.txt": b"",
     }
-    assert read_directory(files) == Recovered(
+    assert read_directory(files) == Recovers(
         ((0, b"first"), (len(A), b"second")), 4, ("notes.txt",), (f"{99:016x}.wal.tmp",)
     )
 
@@ -373,4 +373,4 @@ def test_a_reading_refuses_damage_before_the_end(files: dict[int, bytes]) -> Non
 def test_a_reading_takes_a_record_above_the_maximum_for_damage() -> None:
     """The maximum of the case decides (FRM-5)."""
     files = {f"{0:016x}.wal": A + B}
-    assert read_directory(files, maximum=5) == Recovered(((0, b"first"),), len(B), (), ())
+    assert read_directory(files, maximum=5) == Recovers(((0, b"first"),), len(B), (), ())

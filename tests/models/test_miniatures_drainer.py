@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_models.contract.delivery import Mode, Violation
+from tornproof_models.contract.delivery import Mode
+from tornproof_models.contract.journal import Violation
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.machines.holes import HOLES, find_hole
 from tornproof_models.machines.reference_queue import ReferenceQueue

@@ -10,7 +10,7 @@ from tornproof.chain.append import read_head
 from tornproof.drainer import core, sink
 from tornproof.drainer.sink import ChainSink
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_models.contract.delivery import Violation
+from tornproof_models.contract.journal import Violation
 from tornproof_models.machines.drainer_schedules import DrainerWorld, explore_drainer
 from tornproof_models.queues.schedules import World, explore
 

@@ -12,7 +12,7 @@ from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.specification.requirements import SpecificationError
 from tornproof_conformance.vectors.vector import (
     ImageVector,
-    Recovered,
+    Recovers,
     Refused,
     image_vectors,
     vectors_of,
@@ -47,10 +47,10 @@ def _maximum(vector: ImageVector) -> int:
     return MAX_PAYLOAD_BYTES if vector.max_payload is None else vector.max_payload
 
 
-@pytest.mark.parametrize("vector", _cases(Recovered))
+@pytest.mark.parametrize("vector", _cases(Recovers))
 def test_recovers(vector: ImageVector, tmp_path: Path) -> None:
     """Recovery yields the records of the vector, cuts what it says, and leaves the rest."""
-    assert isinstance(vector.expect, Recovered)
+    assert isinstance(vector.expect, Recovers)
     directory = _lay_out(vector, tmp_path)
     before = _contents(tmp_path)
 

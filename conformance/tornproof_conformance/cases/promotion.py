@@ -28,7 +28,7 @@ from tornproof_conformance.cases.case import ProgramCase
 from tornproof_conformance.cases.reproducer import Reproducer
 from tornproof_conformance.specification.requirements import requirement
 from tornproof_conformance.vectors.second_reading import COMPANION, MAXIMUM, read_directory
-from tornproof_conformance.vectors.vector import Recovered, Refused
+from tornproof_conformance.vectors.vector import Recovers, Refused
 from tornproof_conformance.vectors.vector_files import Case, encode_expectation
 
 
@@ -109,7 +109,7 @@ def _files(image: Image) -> dict[str, bytes]:
     return {name: data for name, data in named.items() if not COMPANION.fullmatch(name)}
 
 
-def _require_expressible(saved: Reproducer, opening: _Opening, expect: Recovered) -> None:
+def _require_expressible(saved: Reproducer, opening: _Opening, expect: Recovers) -> None:
     missing = [record for record in opening.owed if record not in expect.records]
     if missing:
         raise Invalid(
@@ -123,7 +123,7 @@ def _require_expressible(saved: Reproducer, opening: _Opening, expect: Recovered
         )
 
 
-def _tested(opening: _Opening, expect: Recovered) -> list[str]:
+def _tested(opening: _Opening, expect: Recovers) -> list[str]:
     """Name what the target got wrong: the prefix, and perhaps that it made something up."""
     invented = set(opening.shown or ()) - set(expect.records)
     return ["REC-1", "JRN-5"] if invented else ["REC-1"]

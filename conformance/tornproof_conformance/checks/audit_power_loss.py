@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from attrs import define, field, frozen
-from tornproof_models.contract.audit_index import Audit, Audits
+from tornproof_models.contract.audit_index import JUDGES_ANSWERS, Audit, Audits
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
@@ -182,6 +182,6 @@ def _power(subject: Subject, _: Budget) -> Findings:
 AUDIT_POWER = Check(
     POWER,
     "puts into an audit index, recorded, and then the power",
-    frozenset({"AUD-10", "AUD-13"}),
+    JUDGES_ANSWERS,
     _power,
 )

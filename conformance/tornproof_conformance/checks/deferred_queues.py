@@ -12,8 +12,8 @@ events take part in the second; `--queue-events 3` tries them all.
 from functools import partial
 
 from tornproof.errors import Invalid
+from tornproof_models.contract import audit_fold, delivery
 from tornproof_models.contract.delivery import Mode
-from tornproof_models.contract.delivery import Violation as DeliveryViolation
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.queues import delivery_run
@@ -77,26 +77,22 @@ def _hunt(subject: Subject, budget: Budget) -> Findings:
 
 def _smallest(
     program: Program,
-    found: DeliveryViolation,
+    found: Violation,
     make: "partial[delivery_run.Subject]",
     mode: Mode,
 ) -> Problem:
-    def judge(candidate: Program) -> tuple[DeliveryViolation, ...]:
+    def judge(candidate: Program) -> tuple[Violation, ...]:
         violations = violations_of(candidate, make, mode)
         return tuple(each for each in violations if each.requirement == found.requirement)
 
     smallest = shrink(program, judge)
-    message = judge(smallest)[0].message
-    return Problem(Violation(found.requirement, message), DeliveryCase(mode, smallest))
+    return Problem(judge(smallest)[0], DeliveryCase(mode, smallest))
 
 
 DRAINER = Check(
     "drainer",
     "every statement of the drainer fails in every way",
-    frozenset(
-        {"DRN-1", "DRN-2", "DRN-4", "DRN-5", "DRN-6", "DRN-8", "DRN-9", "DRN-11", "DRN-12"}
-        | {"DRN-13", "DRN-15", "DRN-17", "CHN-1"}
-    ),
+    delivery.JUDGES | delivery_run.JUDGES,
     _hunt,
 )
 
@@ -110,7 +106,7 @@ def _schedules(subject: Subject, budget: Budget) -> Findings:
     for found in seen.counterexamples:
         case = ScheduleCase(budget.queue_events, falls, FAULTS, tuple(map(str, found.schedule)))
         for violation in found.violations:
-            yield Problem(Violation(violation.requirement, violation.message), case)
+            yield Problem(violation, case)
     words = (
         f"all {seen.schedules:,} schedules of {budget.queue_events} events, {falls} "
         f"panic{'s' if falls > 1 else ''} or death{'s' if falls > 1 else ''} and a database "
@@ -123,7 +119,7 @@ def _schedules(subject: Subject, budget: Budget) -> Findings:
 SCHEDULES = Check(
     "schedules",
     "every order of submits, moves, falls and faults of the drainer",
-    frozenset({"DRN-1", "DRN-5", "DRN-6", "DRN-8", "DRN-9", "DRN-13", "DRN-17", "CHN-1"}),
+    delivery.JUDGES_STATE | delivery_run.JUDGES,
     _schedules,
 )
 
@@ -139,15 +135,12 @@ def _machine(subject: Subject, budget: Budget) -> Findings:
     return Covered(words, {"random_programs": count}, ("process-kill", "adversarial"))
 
 
-OF_THE_SYSTEM = frozenset({"SYS-1", "SYS-2"})
-"""What shows only where journal, index, spool and chain are put together."""
-
 DRAINER_MACHINE = Check(
     "drainer-machine",
     "long random programs of a queue, with everything that can go wrong",
-    DRAINER.requirements | OF_THE_SYSTEM,
+    DRAINER.requirements | audit_fold.JUDGES,
     _machine,
-    lambda subject: frozenset() if SYSTEM in machines_of(subject.name) else OF_THE_SYSTEM,
+    lambda subject: frozenset() if SYSTEM in machines_of(subject.name) else audit_fold.JUDGES,
 )
 
 QUEUE_CHECKS: tuple[Check, ...] = (DRAINER, SCHEDULES, DRAINER_MACHINE)

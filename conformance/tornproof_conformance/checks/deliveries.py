@@ -15,6 +15,9 @@ from typing import Any
 
 from attrs import define, evolve, field
 from tornproof_models.contract.delivery import (
+    JUDGES_AFTER_FAULTS,
+    JUDGES_DRAIN,
+    JUDGES_STATE,
     Appended,
     ChainRow,
     Counters,
@@ -44,6 +47,7 @@ from tornproof_models.queues.delivery_program import (
     event_of,
     payload_of,
 )
+from tornproof_models.queues.delivery_run import JUDGES as JUDGES_DEFECT
 from tornproof_models.queues.delivery_run import ids_of
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
@@ -291,9 +295,6 @@ DELIVERY_SHARE = 0.1
 PAIRS_AT_LEAST = 20
 """Pairs of faults that are tried even where those alone have taken all the time."""
 
-AT_FAULT_POINTS = frozenset({"DRN-4", "DRN-5", "DRN-6", "DRN-8", "DRN-15", "DRN-17"})
-"""What shows only if something goes wrong at a point of the drainer's."""
-
 
 def _deliveries(subject: Subject, budget: Budget) -> Findings:
     assert isinstance(subject, AdapterSubject)
@@ -320,10 +321,7 @@ def _deliveries(subject: Subject, budget: Budget) -> Findings:
 DELIVERIES = Check(
     "deliveries",
     "events through the drainer, with every fault and many pairs",
-    frozenset(
-        {"DRN-1", "DRN-2", "DRN-4", "DRN-5", "DRN-6", "DRN-8", "DRN-9", "DRN-12"}
-        | {"DRN-13", "DRN-15", "DRN-17", "CHN-1"}
-    ),
+    JUDGES_STATE | JUDGES_DRAIN | JUDGES_DEFECT,
     _deliveries,
-    lambda subject: frozenset() if delivery_faults(subject) else AT_FAULT_POINTS,
+    lambda subject: frozenset() if delivery_faults(subject) else JUDGES_AFTER_FAULTS,
 )

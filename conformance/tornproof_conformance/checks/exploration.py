@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 
 from attrs import evolve, frozen
+from tornproof_models.contract import journal
+from tornproof_models.crash import findings
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Kill, Program, Reopen, Rotate, Step, Sync
@@ -104,23 +106,6 @@ def _explore_program(subject: Subject, program: Program, explorer: Explorer) -> 
 EXPLORATION = Check(
     "exploration",
     "every small program, crashed everywhere, in every crash model",
-    frozenset(
-        {
-            "JRN-1",
-            "JRN-2",
-            "JRN-3",
-            "JRN-4",
-            "JRN-5",
-            "JRN-10",
-            "JRN-11",
-            "REC-1",
-            "REC-2",
-            "REC-3",
-            "REC-4",
-            "REC-8",
-            "SEG-2",
-            "SEG-9",
-        }
-    ),
+    journal.JUDGES | findings.JUDGES,
     _explore,
 )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import chain, product
 
 from attrs import evolve, frozen
+from tornproof_models.contract import journal
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
@@ -116,6 +117,6 @@ def _try(
 FAULTS = Check(
     "faults",
     "every disk operation fails in every way, and then the power",
-    frozenset({"JRN-3", "JRN-4", "JRN-5", "JRN-6", "JRN-7", "JRN-8", "REC-8", "REC-11"}),
+    journal.JUDGES | journal.JUDGES_BY_LOSS,
     _inject,
 )

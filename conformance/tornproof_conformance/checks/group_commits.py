@@ -12,6 +12,7 @@ are counted, made to fail, and followed by a loss of power.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, cast
 
+from tornproof_models.contract import group_commit
 from tornproof_models.contract.journal import PROMISED, Violation
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Submit
@@ -188,7 +189,7 @@ def _covered(counts: Mapping[str, int], situations: int, programs: int) -> Cover
 GROUP_COMMIT = Check(
     NAME,
     "everything that can happen to a few records that share their syncs",
-    frozenset(f"GRP-{number}" for number in range(1, 8)),
+    group_commit.JUDGES,
     _group_commit,
 )
 

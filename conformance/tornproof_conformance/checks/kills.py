@@ -17,6 +17,7 @@ from itertools import count, product
 
 from attrs import frozen
 from hypothesis.errors import Flaky
+from tornproof_models.contract import journal
 from tornproof_models.crash.program import (
     Append,
     Interrupt,
@@ -213,22 +214,6 @@ def _search(subject: AdapterSubject, budget: Budget, clock: Clock) -> Findings:
 KILLS = Check(
     "kills",
     "programs, and SIGKILL at chosen calls and at any moment",
-    frozenset(
-        {
-            "JRN-1",
-            "JRN-2",
-            "JRN-3",
-            "JRN-4",
-            "JRN-5",
-            "JRN-6",
-            "JRN-10",
-            "JRN-11",
-            "REC-1",
-            "REC-3",
-            "REC-4",
-            "REC-8",
-            "SEG-9",
-        }
-    ),
+    journal.JUDGES,
     _kills,
 )

@@ -4,6 +4,7 @@ Everything large: long programs that Hypothesis makes up and shrinks.
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from tornproof_models.contract import journal
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.machines.journal_machine import ProgramViolated, journal_machine
 
@@ -49,21 +50,6 @@ def _machine(subject: Subject, budget: Budget) -> Findings:
 MACHINE = Check(
     "machine",
     "long random programs with faults, kills and crashes",
-    frozenset(
-        {
-            "JRN-1",
-            "JRN-2",
-            "JRN-3",
-            "JRN-4",
-            "JRN-5",
-            "JRN-6",
-            "JRN-10",
-            "JRN-11",
-            "REC-1",
-            "REC-8",
-            "SEG-2",
-            "SEG-9",
-        }
-    ),
+    journal.JUDGES,
     _machine,
 )

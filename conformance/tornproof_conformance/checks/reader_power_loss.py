@@ -26,6 +26,8 @@ from tornproof_conformance.checks.recorded import try_recorded
 from tornproof_conformance.scenarios.scenario import READER, claims
 from tornproof_conformance.stream.run_events import Progress
 
+DURABLE_ONLY = "RDR-6"
+
 OPTIONS = Options(4096, "eventual")
 IMAGES = 64
 """Images of one moment and crash model that are recovered; most moments have fewer."""
@@ -44,7 +46,7 @@ class Recovering(Protocol):
 @exercise("show-what-lasts", recorded=True)
 def show_what_lasts(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Look at a journal before and after something durable, and cut the power each time."""
-    yield from blame("RDR-6", _look(subject))
+    yield from blame(DURABLE_ONLY, _look(subject))
 
 
 def _look(subject: AdapterSubject) -> Iterator[Violation]:
@@ -70,12 +72,14 @@ def _taken(subject: AdapterSubject, trace: Trace, shown: Sequence[Record]) -> It
                 continue
             if outcome.records is None:
                 message = f"a reader has looked, and after a power loss ({name}) "
-                yield Violation("RDR-6", f"{message}the journal does not open: {outcome.error}")
+                yield Violation(
+                    DURABLE_ONLY, f"{message}the journal does not open: {outcome.error}"
+                )
                 return
             for record in shown:
                 if record not in outcome.records:
                     message = f"a reader has shown {describe(record)}, which a power loss ({name})"
-                    yield Violation("RDR-6", f"{message} takes")
+                    yield Violation(DURABLE_ONLY, f"{message} takes")
                     return
 
 
@@ -95,7 +99,7 @@ def _reading(subject: Subject, _: Budget) -> Findings:
 READING = Check(
     NAME,
     "what a reader shows of its own accord, and then the power",
-    frozenset({"RDR-6"}),
+    frozenset({DURABLE_ONLY}),
     _reading,
-    lambda subject: frozenset() if claims(subject, READER) else frozenset({"RDR-6"}),
+    lambda subject: frozenset() if claims(subject, READER) else frozenset({DURABLE_ONLY}),
 )

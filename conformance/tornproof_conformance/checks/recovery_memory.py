@@ -21,6 +21,8 @@ from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.stream.run_events import Progress
 
+MEMORY_BOUND = "REC-9"
+
 RECORD_BYTES = 16 << 10
 SHORT, LONG = 64, 1088
 """Records of a journal of 1 MiB, and of one of 17."""
@@ -32,7 +34,7 @@ OPTIONS = Options(64 << 20, "eventual")
 @exercise("memory")
 def measure_memory(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Open a short and a long journal; blame half of the difference between them, or more."""
-    yield from blame("REC-9", _compare(subject))
+    yield from blame(MEMORY_BOUND, _compare(subject))
 
 
 def _compare(subject: AdapterSubject) -> Iterator[Violation]:
@@ -42,10 +44,10 @@ def _compare(subject: AdapterSubject) -> Iterator[Violation]:
         message = (
             f"opening a journal of {LONG * RECORD_BYTES >> 20} MiB in records of "
             f"{RECORD_BYTES >> 10} KiB took {(long - short) / (1 << 20):.0f} MiB more memory than "
-            f"opening one that is {difference >> 20} MiB shorter; if a garbage collector takes "
-            "what it is not denied, limit its heap in the command"
+            f"opening one that is {difference >> 20} MiB shorter; if the runtime has a garbage "
+            "collector, limit its heap (for example `java -Xmx64m`) and run again"
         )
-        yield Violation("REC-9", message)
+        yield Violation(MEMORY_BOUND, message)
 
 
 def _make(subject: AdapterSubject, records: int) -> DirectoryDisk:
@@ -75,7 +77,7 @@ def _peak(subject: AdapterSubject, disk: DirectoryDisk) -> int:
 
 
 NAME = "memory"
-ONLY = frozenset({"REC-9"})
+ONLY = frozenset({MEMORY_BOUND})
 
 
 def _memory(subject: Subject, _: Budget) -> Findings:

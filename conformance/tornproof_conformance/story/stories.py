@@ -39,7 +39,7 @@ from tornproof_conformance.stream.run_events import (
 )
 from tornproof_conformance.vectors.frames import SEGMENT, read_frames
 from tornproof_conformance.vectors.judging import show_vector
-from tornproof_conformance.vectors.vector import ImageVector, Recovered, image_vectors
+from tornproof_conformance.vectors.vector import ImageVector, Recovers, image_vectors
 
 MOST_MOMENTS = 60
 """How many events before a crash a story tells; what came before is in the program."""
@@ -120,7 +120,7 @@ def _tell_case(problem: Problem, subject: Subject) -> _Told:
 def _tell_vector(vector: ImageVector, subject: Subject) -> _Told:
     """Open the image again, for what is shown of it."""
     files = tuple(tell_file(name, data) for name, data in sorted(vector.files.items()))
-    owed = vector.expect.records if isinstance(vector.expect, Recovered) else ()
+    owed = vector.expect.records if isinstance(vector.expect, Recovers) else ()
     shown = show_vector(vector, subject)
     story, expected = (CrashStory((), (), files),), tell_records(owed)
     if isinstance(shown, Exception):

@@ -10,7 +10,7 @@ from tornproof_models.crash.subject import DIRECTORY, Options, Subject, new_disk
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 
-from tornproof_conformance.vectors.vector import ImageVector, Recovered, Refused
+from tornproof_conformance.vectors.vector import ImageVector, Recovers, Refused
 
 
 def judge_vector(vector: ImageVector, subject: Subject) -> list[Violation]:
@@ -53,7 +53,7 @@ def _judge_refusal(
     vector: ImageVector, error: Exception, filesystem: ModelFilesystem
 ) -> Iterator[tuple[str, str]]:
     code = error.code if isinstance(error, TornproofError) else type(error).__name__
-    if isinstance(vector.expect, Recovered):
+    if isinstance(vector.expect, Recovers):
         yield "REC-1", f"refused to open with {code}: {error}"
     elif code != vector.expect.code:
         yield vector.requirements[0], f"refused with {code}, not {vector.expect.code}: {error}"

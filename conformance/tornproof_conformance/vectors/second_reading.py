@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from tornproof_conformance.vectors.frames import read_frames
-from tornproof_conformance.vectors.vector import Recovered, Refused
+from tornproof_conformance.vectors.vector import Recovers, Refused
 
 SEGMENT = re.compile(r"[0-9a-f]{16}\.wal")
 TEMPORARY = re.compile(r"[0-9a-f]{16}\.wal\.tmp")
@@ -23,7 +23,7 @@ MAXIMUM = 16 << 20
 """Largest payload in bytes unless a case says otherwise (FRM-8)."""
 
 
-def read_directory(files: Mapping[str, bytes], maximum: int = MAXIMUM) -> Recovered | Refused:
+def read_directory(files: Mapping[str, bytes], maximum: int = MAXIMUM) -> Recovers | Refused:
     """Say what must become of the files of a journal's directory."""
     segments = {int(name[:16], 16): data for name, data in files.items() if SEGMENT.fullmatch(name)}
     bases = sorted(segments)
@@ -41,7 +41,7 @@ def read_directory(files: Mapping[str, bytes], maximum: int = MAXIMUM) -> Recove
             return Refused("corrupt")
     if any(base + len(segments[base]) != following for base, following in pairwise(bases)):
         return Refused("corrupt")
-    return Recovered(
+    return Recovers(
         records=tuple(records),
         discarded_bytes=len(segments[bases[-1]]) - valid if bases else 0,
         unchanged=tuple(name for name in files if _is_foreign(name)),

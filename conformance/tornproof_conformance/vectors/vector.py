@@ -25,7 +25,7 @@ from tornproof_conformance.specification.schemas import complaint
 
 
 @frozen
-class Recovered:
+class Recovers:
     """Recovery succeeds, and a scan yields exactly these records."""
 
     records: tuple[tuple[int, bytes], ...]
@@ -68,7 +68,7 @@ class ImageVector:
     """Maximum payload in bytes to open the journal with; the default if none."""
 
     files: Mapping[str, bytes]
-    expect: Recovered | Refused
+    expect: Recovers | Refused
 
 
 @cache
@@ -126,10 +126,10 @@ def image_vector(case: Mapping[str, Any]) -> ImageVector:
     )
 
 
-def _expectation(expect: Mapping[str, Any]) -> Recovered | Refused:
+def _expectation(expect: Mapping[str, Any]) -> Recovers | Refused:
     if "error" in expect:
         return Refused(expect["error"])
-    return Recovered(
+    return Recovers(
         records=tuple(
             (int(record["offset"]), b64decode(record["payload"])) for record in expect["records"]
         ),

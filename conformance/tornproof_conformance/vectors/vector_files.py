@@ -19,7 +19,7 @@ from tornproof_conformance.specification.places import specification_directory
 from tornproof_conformance.specification.requirements import UnknownRequirement, requirement
 from tornproof_conformance.specification.schemas import complaint
 from tornproof_conformance.vectors.second_reading import MAXIMUM, read_directory
-from tornproof_conformance.vectors.vector import Recovered, Refused
+from tornproof_conformance.vectors.vector import Recovers, Refused
 
 Case: TypeAlias = dict[str, Any]
 """A vector as it stands in its file."""
@@ -29,7 +29,7 @@ EXACT_INTEGERS = 1 << 53
 """Up to here a JSON number is exact everywhere; above, offsets are strings of digits."""
 
 
-def encode_expectation(expect: Recovered | Refused) -> dict[str, Any]:
+def encode_expectation(expect: Recovers | Refused) -> dict[str, Any]:
     """Write what recovery must yield, as a case says it."""
     if isinstance(expect, Refused):
         return {"error": expect.code}

@@ -14,6 +14,9 @@ from attrs import frozen
 from tornproof_models.contract.audit_index import Audit, layout, short
 from tornproof_models.contract.journal import Violation
 
+JUDGES = frozenset({"SYS-1", "SYS-2"})
+"""The requirements that `judge` names."""
+
 
 @frozen
 class Applied:

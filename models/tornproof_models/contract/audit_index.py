@@ -27,6 +27,14 @@ Question: TypeAlias = Callable[[Iterable[Audit]], list[Audit]]
 
 MAX_TIMESTAMP = 2**64 - 1
 
+JUDGES_ANSWERS = frozenset(f"AUD-{number}" for number in (*range(3, 12), 13, 14, 15))
+"""The requirements that answers can violate."""
+
+JUDGES_KEYS = frozenset({"AUD-1", "AUD-2"})
+"""Those that the keys of the store can violate; `Audits.answered_keys` names them AUD-1."""
+
+JUDGES = JUDGES_ANSWERS | JUDGES_KEYS
+
 
 # The oracle
 

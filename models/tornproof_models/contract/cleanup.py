@@ -18,6 +18,9 @@ from attrs import evolve, field, frozen
 
 from tornproof_models.contract.journal import History, Record, Violation, describe
 
+JUDGES = frozenset({"CUR-1", "CUR-2", "CUR-3", "SEG-7"})
+"""The requirements that this module names, beside those of the journal's contract."""
+
 
 @frozen
 class Position:

@@ -17,6 +17,9 @@ from attrs import define, frozen
 
 from tornproof_models.contract.journal import Violation
 
+JUDGES = frozenset(f"GRP-{number}" for number in range(1, 8))
+"""The requirements that a group commit can violate."""
+
 # What happens to a batcher
 
 

@@ -17,6 +17,9 @@ from attrs import evolve, frozen
 
 from tornproof_models.contract.journal import Violation
 
+JUDGES = frozenset({"CHN-1", "CHN-2", "CHN-3", "CHN-4", "EVT-3"})
+"""The requirements that the rows of a chain can violate."""
+
 TAG = b"tornproof/chain/row/v1"
 GENESIS = bytes(32)
 SEPARATOR = b"\x1f"

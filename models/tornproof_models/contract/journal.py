@@ -51,7 +51,7 @@ PROMISED = {"append": "JRN-3", "sync": "JRN-10", "close": "JRN-11"}
 """The requirement that is violated when what an operation promised does not last."""
 
 
-AT_STAKE = frozenset(PROMISED.values()) | {
+JUDGES = frozenset(PROMISED.values()) | {
     "JRN-1",
     "JRN-2",
     "JRN-4",
@@ -61,7 +61,19 @@ AT_STAKE = frozenset(PROMISED.values()) | {
     "REC-8",
     "SEG-9",
 }
-"""The requirements that `History.at_stake` may name."""
+"""
+The requirements that `History.judge` names, and `History.at_stake` counts.
+
+Every contract declares `JUDGES`, and a check derives from it which requirements it covers.
+"""
+
+JUDGES_BY_LOSS = frozenset({"JRN-7", "JRN-8", "REC-11"})
+"""
+Requirements whose breach shows only by what it leads to.
+
+Where an operation of the disk has failed, a journal that breaks one of these loses, alters or
+invents records afterwards; `History.judge` then names one of `JUDGES`.
+"""
 
 
 @frozen

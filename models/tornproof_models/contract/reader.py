@@ -19,6 +19,9 @@ from attrs import frozen
 
 from tornproof_models.contract.journal import Record, Violation, describe
 
+JUDGES = frozenset({*(f"RDR-{number}" for number in range(1, 7)), "SEG-9"})
+"""The requirements that a reader can violate."""
+
 
 class Ended(StrEnum):
     """Why a look came to its end."""

@@ -81,6 +81,10 @@ class Coverage:
         return f"{share} {self.images:,} images at {self.crash_points:,} crash points"
 
 
+JUDGES = frozenset({"REC-2", "REC-3", "REC-4"})
+"""The requirements that `relabel` names, beside those of the journal's contract."""
+
+
 def relabel(finding: Finding, shown: int, *, cut: bool) -> Violation:
     """
     Name the requirement on recovery that a crash in or after it violates.

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 
 from attrs import define, field
 
-from tornproof_models.contract.journal import AT_STAKE
+from tornproof_models.contract import journal
+from tornproof_models.crash import findings
 from tornproof_models.disk.trace import Acked, Trace
 
-COUNTED = AT_STAKE | {"REC-2", "REC-3", "REC-4"}
+COUNTED = journal.JUDGES | findings.JUDGES
 """The requirements whose premises are counted."""
 
 

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from attrs import frozen
 
-from tornproof_models.contract.delivery import Violation
 from tornproof_models.contract.job_queue import Claim, Finish, How, Rest, Take, Tend
+from tornproof_models.contract.journal import Violation
 from tornproof_models.job_queues.running import Engine, Running
 
 QUIET_ROUNDS = 2

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from attrs import evolve
 
-from tornproof_models.contract.delivery import Violation
 from tornproof_models.contract.job_queue import (
     Asked,
     Call,
@@ -26,6 +25,7 @@ from tornproof_models.contract.job_queue import (
     Unknown,
     judge_fact,
 )
+from tornproof_models.contract.journal import Violation
 from tornproof_models.job_queues.calls import Held, JobQueue, Underway
 from tornproof_models.job_queues.strikes import Strike
 from tornproof_models.job_queues.table import Store, Table

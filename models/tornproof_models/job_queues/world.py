@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from attrs import frozen
 
-from tornproof_models.contract.delivery import Violation
 from tornproof_models.contract.job_queue import Call, Claim, Enqueue, Finish, How, Rest, Take, Tend
+from tornproof_models.contract.journal import Violation
 from tornproof_models.job_queues.calls import JobQueue
 from tornproof_models.job_queues.draining import Drainer, Fate, Plan
 from tornproof_models.job_queues.running import Engine, Running

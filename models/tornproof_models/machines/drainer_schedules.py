@@ -34,9 +34,9 @@ from tornproof_models.contract.delivery import (
     State,
     Struck,
     Submitted,
-    Violation,
     judge,
 )
+from tornproof_models.contract.journal import Violation
 from tornproof_models.database_faults import (
     FaultyConnection,
     Kind,

@@ -14,7 +14,8 @@ from functools import partial
 
 from attrs import frozen
 
-from tornproof_models.contract.delivery import Mode, Violation
+from tornproof_models.contract.delivery import Mode
+from tornproof_models.contract.journal import Violation
 from tornproof_models.database_faults import Kind, When
 from tornproof_models.machines.chain_holes import Story, tell_collision, tell_rewriting
 from tornproof_models.machines.reference_queue import ReferenceQueue

@@ -26,11 +26,11 @@ from tornproof_models.contract.delivery import (
     State,
     Struck,
     Submitted,
-    Violation,
     judge,
     judge_close,
     judge_drain,
 )
+from tornproof_models.contract.journal import Violation
 from tornproof_models.database_faults import Kind, MemoryDatabase, Panic, ProcessDied, Strike
 from tornproof_models.disk.faults import Fault as DiskFault
 from tornproof_models.queues.delivery_program import (
@@ -53,6 +53,9 @@ from tornproof_models.queues.delivery_program import (
 
 MAX_MOVES = 200
 """Moves after which a drainer that nothing disturbs any more should have come to rest."""
+
+JUDGES = frozenset({"DRN-8"})
+"""What a run names beside the contract: a panic that nobody injected."""
 
 FAULTS: Mapping[Kind, Fault] = {
     Kind.BUSY: Fault.TRANSIENT,

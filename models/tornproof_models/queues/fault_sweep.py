@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 
 from attrs import evolve, frozen
 
-from tornproof_models.contract.delivery import Mode, Violation
+from tornproof_models.contract.delivery import Mode
+from tornproof_models.contract.journal import Violation
 from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.queues.delivery_program import (
     Arm,

@@ -16,7 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import Factory, define, frozen
 
-from tornproof_models.contract.delivery import Violation
+from tornproof_models.contract.journal import Violation
 
 _BEING_WALKED = -1
 

@@ -48,7 +48,7 @@ _TURNING_POINTS = (Sync, SyncDirectory, Acked, Flushed, Observed, Moving, Moved,
 
 
 @frozen
-class Recovered:
+class AfterCleanup:
     """What became of an image."""
 
     records: tuple[Record, ...]
@@ -70,7 +70,7 @@ class CleanupExplorer:
     images: int = 0
     """Images judged."""
 
-    _outcomes: dict[bytes, Recovered | Violation] = field(factory=dict)
+    _outcomes: dict[bytes, AfterCleanup | Violation] = field(factory=dict)
     _crashed: set[int] = field(factory=set)
     """Beginnings of runs, as hashes, that were crashed at their ends."""
 
@@ -115,14 +115,14 @@ class CleanupExplorer:
             self.images += 1
             yield judge(history, held, self._recover(space.builder.build(choice)))
 
-    def _recover(self, image: Image) -> Recovered | Violation:
+    def _recover(self, image: Image) -> AfterCleanup | Violation:
         key = image.digest
         if key not in self._outcomes:
             self._outcomes[key] = recover(self.subject, self.options, image)
         return self._outcomes[key]
 
 
-def judge(history: History, held: Held, outcome: Recovered | Violation) -> list[Violation]:
+def judge(history: History, held: Held, outcome: AfterCleanup | Violation) -> list[Violation]:
     """Judge one recovery against what was owed when the crash struck."""
     if isinstance(outcome, Violation):
         return [outcome]
@@ -135,7 +135,7 @@ def judge(history: History, held: Held, outcome: Recovered | Violation) -> list[
     return [*violations, *outcome.violations]
 
 
-def recover(subject: ConsumerSubject, options: Options, image: Image) -> Recovered | Violation:
+def recover(subject: ConsumerSubject, options: Options, image: Image) -> AfterCleanup | Violation:
     """Open an image, append a record and clean up, or tell what is wrong with it in any case."""
     running = ConsumerRun(subject, options, ModelFilesystem(image))
     records = running.open_unjudged()
@@ -151,7 +151,7 @@ def recover(subject: ConsumerSubject, options: Options, image: Image) -> Recover
         return Violation("REC-4", "an append after the recovery fails")
     probe = running.appended[-1][0]
     running.step(Clean())
-    return Recovered(records, positions, probe, tuple(running.violations))
+    return AfterCleanup(records, positions, probe, tuple(running.violations))
 
 
 # Everything small

@@ -21,11 +21,22 @@ from tornproof_models.contract.delivery.facts import (
     State,
     Struck,
     Submitted,
-    Violation,
 )
-from tornproof_models.contract.delivery.judge import judge, judge_close, judge_drain
+from tornproof_models.contract.delivery.judge import (
+    JUDGES,
+    JUDGES_AFTER_FAULTS,
+    JUDGES_DRAIN,
+    JUDGES_STATE,
+    judge,
+    judge_close,
+    judge_drain,
+)
 
 __all__ = [
+    "JUDGES",
+    "JUDGES_AFTER_FAULTS",
+    "JUDGES_DRAIN",
+    "JUDGES_STATE",
     "Appended",
     "ChainRow",
     "Counters",
@@ -41,7 +52,6 @@ __all__ = [
     "State",
     "Struck",
     "Submitted",
-    "Violation",
     "judge",
     "judge_close",
     "judge_drain",

@@ -165,11 +165,3 @@ class Drain:
     hopeless: bool
     at_once: bool
     named: int = 100
-
-
-@frozen
-class Violation:
-    """A requirement that does not hold, and how it shows."""
-
-    requirement: str
-    message: str

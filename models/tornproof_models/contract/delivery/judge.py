@@ -23,11 +23,27 @@ from tornproof_models.contract.delivery.facts import (
     State,
     Struck,
     Submitted,
-    Violation,
 )
+from tornproof_models.contract.journal import Violation
 
 MAX_RACES = 6
 """One attempt and five retries (DRN-4)."""
+
+JUDGES_STATE = frozenset(
+    {"DRN-1", "DRN-2", "DRN-4", "DRN-5", "DRN-6", "DRN-9", "DRN-13", "DRN-15", "DRN-17", "CHN-1"}
+)
+"""The requirements that `judge` names."""
+
+JUDGES_DRAIN = frozenset({"DRN-12"})
+"""The requirement that `judge_drain` names."""
+
+JUDGES_CLOSE = frozenset({"DRN-11"})
+"""The requirement that `judge_close` names."""
+
+JUDGES = JUDGES_STATE | JUDGES_DRAIN | JUDGES_CLOSE
+
+JUDGES_AFTER_FAULTS = frozenset({"DRN-4", "DRN-5", "DRN-6", "DRN-8", "DRN-15", "DRN-17"})
+"""Requirements that a drainer can violate only after something failed while an event landed."""
 
 
 def judge(

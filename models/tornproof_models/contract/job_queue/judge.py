@@ -9,7 +9,6 @@ in no order, and a lease begins at the earliest moment at which it can have begu
 
 from collections.abc import Iterable, Iterator
 
-from tornproof_models.contract.delivery import Violation
 from tornproof_models.contract.job_queue.ending import Finding, is_one_job, judge_end
 from tornproof_models.contract.job_queue.facts import (
     REQUIREMENTS,
@@ -23,6 +22,7 @@ from tornproof_models.contract.job_queue.facts import (
     Took,
 )
 from tornproof_models.contract.job_queue.ledger import Job, Ledger
+from tornproof_models.contract.journal import Violation
 
 OTHERWISE = {
     Claim.LEASES_TENDED: (Claim.LEASES, Claim.AT_LEAST_ONCE, Claim.EXACTLY_ONCE),
