@@ -153,7 +153,7 @@ def test_two_processes_find_it_as_well(tmp_path: Path) -> None:
 
 def test_an_unknown_subject_is_refused(tmp_path: Path) -> None:
     """The message says where the names are."""
-    with pytest.raises(Invalid, match="no target 'nobody'"):
+    with pytest.raises(Invalid, match="no miniature 'nobody'"):
         next(fuzz(fuzzing(tmp_path, "nobody"), minutes=0, reproducers=tmp_path))
 
 

@@ -198,6 +198,7 @@ _STEPS: Mapping[str, Callable[..., Step]] = {
     "rotate": steps.Rotate,
     "reopen": steps.Reopen,
     "kill": steps.Kill,
+    "settle": steps.Settle,
     "submit": lambda sizes: steps.Submit(tuple(sizes)),
     "interrupt": lambda sizes, answers, microseconds: steps.Interrupt(
         tuple(sizes), answers, microseconds

@@ -14,7 +14,7 @@ from tornproof_models.crash.program import Program, Step
 from tornproof_models.disk.faults import Fault
 
 SYNTAX = (
-    "append:BYTES, sync, rotate, reopen, kill, fail:NTH:FAULT, kill-at:NTH:before|after; "
+    "append:BYTES, sync, rotate, reopen, kill, settle, fail:NTH:FAULT, kill-at:NTH:before|after; "
     "STEP*N repeats one"
 )
 
@@ -73,6 +73,7 @@ _STEPS: Mapping[str, Callable[..., Step]] = {
     "rotate": program.Rotate,
     "reopen": program.Reopen,
     "kill": program.Kill,
+    "settle": program.Settle,
     "fail": _fail,
     "kill-at": _kill_at,
 }

@@ -17,7 +17,17 @@ from itertools import count, product
 from attrs import define, evolve, field
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
-from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
+from tornproof_models.crash.program import (
+    Append,
+    Fail,
+    Kill,
+    Program,
+    Reopen,
+    Rotate,
+    Settle,
+    Step,
+    Sync,
+)
 from tornproof_models.crash.run import Run, run
 from tornproof_models.crash.stakes import Stakes
 from tornproof_models.crash.subject import Options, Subject
@@ -106,12 +116,16 @@ class Search:
             options = Options(4096, durability)
             for number in count(1):
                 before = len(self.hits)
-                yield self.fail((Append(5), Fail(number, Fault.ERROR), step, *after), options)
+                yield self.fail(
+                    (Settle(), Append(5), Fail(number, Fault.ERROR), step, *after), options
+                )
                 if len(self.hits) == before:
                     break  # the program makes fewer calls
                 for fault in faults_of(self.hits[-1]):
                     if fault is not Fault.ERROR:
-                        yield self.fail((Append(5), Fail(number, fault), step, *after), options)
+                        yield self.fail(
+                            (Settle(), Append(5), Fail(number, fault), step, *after), options
+                        )
             self.done += 1
 
     def fail(self, program: Program, options: Options) -> Iterator[Problem]:

@@ -5,8 +5,9 @@ The same programs and crash models as `exploration`, and the same explorer.  Eac
 once, recorded; then it is crashed everywhere it matters, and the adapter recovers what is
 left.  Some recoveries are recorded and crashed as well.
 
-Programs come in order of length until the time is over.  What is told of each requirement
-is the violation in the mildest crash model, and of those the one with the shortest program.
+The creation of a store is judged first and by itself; every other program begins with a store
+that is durable.  Programs come in order of length until the time is over.  A violation is told
+when it is found, and again when it is found in a milder crash model.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -15,16 +16,17 @@ from itertools import product
 from attrs import define, evolve, field
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
-from tornproof_models.crash.program import Append, Program, Rotate, Step, Submit
+from tornproof_models.crash.program import Append, Program, Rotate, Settle, Step, Submit
 from tornproof_models.crash.run import run
 from tornproof_models.crash.stakes import Stakes
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
-from tornproof_models.disk.trace import Stored, Trace
+from tornproof_models.disk.trace import Stored, SyncFilesystem, Trace
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.cases.case import Problem, ProgramCase
+from tornproof_conformance.cases.phases import harshness_of, phase_of
 from tornproof_conformance.checks import (
     Budget,
     Check,
@@ -101,8 +103,11 @@ class Search:
     bound: int = BOUND
     """Images of one crash point up to which all are judged."""
 
-    best: dict[str, Problem] = field(factory=dict)
-    """For each requirement the problem in the mildest crash model, and of those the first."""
+    found: list[Problem] = field(factory=list)
+    """Problems that have not been told: new ones, and those in a milder crash model than before."""
+
+    _mildest: dict[tuple[str, str], int] = field(factory=dict)
+    """How harsh the mildest crash model was, by requirement and phase."""
 
     programs: int = 0
     least_planned: int = 0
@@ -135,10 +140,21 @@ class Search:
             total.add(explorer.stakes)
         return total
 
+    def create(self, options: Options) -> None:
+        """Crash a store while it is created, and while it takes its first record."""
+        self._run((Append(5),), options, needed=False)
+
     def run(self, program: Program, options: Options) -> None:
-        """Run a program, and crash it in every crash model."""
-        self.programs += 1
+        """
+        Run a program on a store that is durable, and crash it in every crash model.
+
+        What all programs begin with, the creation of a store, is judged by itself.
+        """
         needed = len(program) <= LEAST_OPERATIONS
+        self._run((Settle(), *program), options, needed=needed)
+
+    def _run(self, program: Program, options: Options, *, needed: bool) -> None:
+        self.programs += 1
         case = ProgramCase(program, options)
         running = run(program, self.subject, options)
         trace = running.filesystem.trace
@@ -152,8 +168,8 @@ class Search:
 
     def step(self, stepping: RecordedSubject, program: Program, options: Options) -> None:
         """Run a program again, see every store by itself, and crash it where order matters."""
-        case = ProgramCase(program, options, every_store=True)
-        running = run(program, stepping, options)
+        case = ProgramCase((Settle(), *program), options, every_store=True)
+        running = run(case.program, stepping, options)
         self.stores += 1
         if not running.violations:
             self._crash(case, running.filesystem.trace, IN_ORDER)
@@ -161,12 +177,13 @@ class Search:
     def _crash(self, case: ProgramCase, trace: Trace, crash_models: Sequence[str]) -> int:
         """Crash a trace in some crash models; return in how many it was searched well enough."""
         options, done = case.options, 0
+        since = _settled(trace) if isinstance(case.program[0], Settle) else 0
         for crash_model in crash_models:
             explorer = self._explorer(options, crash_model)
             explorer.until = self.clock.grace
             disagreed = len(self.subject.disagreements)
             shallow = explorer.stakes.shallow
-            findings = explorer.explore(trace)
+            findings = explorer.explore(trace, since=since)
             done += explorer.stakes.shallow == shallow
             crashed = evolve(case, crash_model=crash_model)
             for violation in self.subject.disagreements[disagreed:]:
@@ -177,9 +194,16 @@ class Search:
         return done
 
     def _keep(self, problem: Problem) -> None:
-        known = self.best.get(problem.violation.requirement)
-        if known is None or _harshness(problem) < _harshness(known):
-            self.best[problem.violation.requirement] = problem
+        key = problem.violation.requirement, phase_of(problem)
+        harshness = harshness_of(problem)
+        if key not in self._mildest or harshness < self._mildest[key]:
+            self._mildest[key] = harshness
+            self.found.append(problem)
+
+    def tell(self) -> Iterator[Problem]:
+        """Yield the problems that have not been told."""
+        while self.found:
+            yield self.found.pop(0)
 
     def _explorer(self, options: Options, crash_model: str) -> Explorer:
         key = options, crash_model
@@ -190,11 +214,10 @@ class Search:
         return self._explorers[key]
 
 
-def _harshness(problem: Problem) -> int:
-    """Return how harsh a problem's crash model is; without a crash it is the mildest."""
-    assert isinstance(problem.case, ProgramCase)
-    crash_model = problem.case.crash_model
-    return -1 if crash_model is None else CRASH_MODELS[crash_model].harshness
+def _settled(trace: Trace) -> int:
+    """Return the first moment of a trace at which the store had been created for good."""
+    events = enumerate(trace.events, start=1)
+    return next(number for number, event in events if isinstance(event, SyncFilesystem))
 
 
 def _power_loss(subject: Subject, budget: Budget) -> Findings:
@@ -217,9 +240,9 @@ def _search(
         if search.batches:
             yield from _see_every_store(search, clock, adapter)
     except OutOfPatience:
-        yield from search.best.values()
+        yield from search.tell()
         raise
-    yield from search.best.values()
+    yield from search.tell()
     return _covered(search, programs)
 
 
@@ -235,12 +258,18 @@ def _see_every_store(
             search.step(stepping, program, options)
 
 
-def _try_programs(search: Search, operations: int, clock: Clock) -> Generator[Progress, None, str]:
+def _try_programs(
+    search: Search, operations: int, clock: Clock
+) -> Generator[Progress | Problem, None, str]:
     """Try programs in order of length while there is time; say which."""
     parts: list[str] = []
     least = range(1, LEAST_OPERATIONS + 1)
     counts = (sum(1 for _ in programs_of(search.subject, length)) for length in least)
     search.least_planned = sum(counts) * len(CLAIMED)
+    yield clock.progress(NAME, "creating a store")
+    for segment_bytes, durability in product((512, 4096), DURABILITIES):
+        search.create(Options(segment_bytes, durability))
+        yield from search.tell()
     for length in range(1, operations + 1):
         todo: Sequence[tuple[Options, Program]] = list(programs_of(search.subject, length))
         done = 0
@@ -252,6 +281,7 @@ def _try_programs(search: Search, operations: int, clock: Clock) -> Generator[Pr
                 detail = f"programs of {length} operations: {coverage.judged:,} images"
                 yield clock.progress(NAME, detail, coverage.judged)
             search.run(program, options)
+            yield from search.tell()
             done += 1
         if done < len(todo):
             if done:

@@ -90,7 +90,7 @@ class PowerLossHunt:
             catch.count()
             search.run(make_program(source, subject), make_options(source))
         catch.images = search.coverage.judged
-        _keep(catch, search.best.values(), order, subject)
+        _keep(catch, list(search.tell()), order, subject)
 
 
 @frozen

@@ -11,45 +11,13 @@ import re
 from collections.abc import Iterator
 
 from attrs import define, field
-from tornproof_models.crash.program import Fail
-from tornproof_models.disk.trace import Image, Observed, Trace
 
-from tornproof_conformance.cases.case import Problem, ProgramCase
-
-CREATED = "created"
-"""The store was being made: until it was opened for the first time."""
-
-LATER = "later"
-IN_RECOVERY = "in recovery"
-AFTER_FAILED_CALL = "after a failed call"
+from tornproof_conformance.cases.case import Problem
+from tornproof_conformance.cases.phases import harshness_of, phase_of
 
 _NAMED_ERROR = re.compile(r"\b(\w+(?:Error|Exception|Failed|Exited|NoReply)): (.{12,})$", re.DOTALL)
 _CHANGING = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+|(?:/[^\s/:'\"]+)+|@\w+")
 """What differs between two reports of one error: addresses, digests, numbers, paths."""
-
-
-def phase_of(problem: Problem) -> str:
-    """Tell in which phase of a store's life a problem shows."""
-    case, finding = problem.case, problem.finding
-    if not isinstance(case, ProgramCase):
-        return LATER
-    if any(isinstance(step, Fail) for step in case.program):
-        return AFTER_FAILED_CALL
-    if finding is None:
-        return LATER
-    if finding.inner is not None:
-        return IN_RECOVERY
-    if problem.trace is not None and finding.crash_point <= _created(problem.trace):
-        return CREATED
-    return LATER
-
-
-def _created(trace: Trace) -> int:
-    """Return how many events it took to make the store; 0 if it was there before."""
-    if trace.initial != Image():
-        return 0
-    events = enumerate(trace.events)
-    return next((number for number, each in events if isinstance(each, Observed)), 0)
 
 
 def cause_of(problem: Problem) -> str:
@@ -87,9 +55,12 @@ class Findings:
         return iter(self._found.values())
 
     def add(self, problem: Problem, check: str) -> Found | None:
-        """Take in a problem; return the finding if it is a new one."""
+        """Take in a problem; return its finding if it is new, or met in a milder crash model."""
         requirement, phase = problem.violation.requirement, phase_of(problem)
-        if (requirement, phase) in self._found:
+        if before := self._found.get((requirement, phase)):
+            if harshness_of(problem) < harshness_of(before.problem):
+                before.problem, before.check = problem, check
+                return before
             return None
         cause = cause_of(problem)
         if cause and (known := self._causes.get(cause)) and known.requirement != requirement:

@@ -58,6 +58,18 @@ class Kill:
 
 
 @frozen
+class Settle:
+    """
+    Let everything reach the disk, as it does in time.
+
+    What follows is then judged on a store whose creation no crash can undo.
+    """
+
+    def __str__(self) -> str:
+        return "everything reaches the disk"
+
+
+@frozen
 class Submit:
     """Hand over appends of these sizes at the same time, and wait for all answers."""
 
@@ -129,7 +141,7 @@ class Crash:
 
 
 Step: TypeAlias = (
-    Append | Sync | Rotate | Reopen | Kill | Submit | Interrupt | Fail | KillAt | Crash
+    Append | Sync | Rotate | Reopen | Settle | Kill | Submit | Interrupt | Fail | KillAt | Crash
 )
 Program: TypeAlias = tuple[Step, ...]
 

@@ -26,6 +26,7 @@ from tornproof_models.crash.program import (
     KillAt,
     Reopen,
     Rotate,
+    Settle,
     Step,
     Submit,
     Sync,
@@ -43,7 +44,16 @@ from tornproof_models.crash.subject import (
 from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.trace import Acked, Event, Failed, Flushed, Image, Invoked, Observed
+from tornproof_models.disk.trace import (
+    Acked,
+    Event,
+    Failed,
+    Flushed,
+    Image,
+    Invoked,
+    Observed,
+    SyncFilesystem,
+)
 
 
 def advance(history: History, event: Event) -> History:
@@ -132,6 +142,8 @@ class Run:
             case Kill():
                 self.filesystem.release_locks()
                 self.open()
+            case Settle():
+                self.filesystem.events.append(SyncFilesystem())
             case Submit(sizes):
                 self.submit(sizes)
             case Interrupt():
