@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help check test coverage test-adapters lint format docs prove bench exhaustive kernels lock clean
+.PHONY: help check test coverage test-adapters survey lint format docs prove bench exhaustive kernels lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ coverage: $(STAMP) ## run the tests, slower, and report branch coverage of refer
 
 test-adapters: $(STAMP) ## build the adapters in Rust, Go, C, Java and Node, and put them to the test
 	$(BIN)/pytest -q tests/adapters
+
+survey: $(STAMP) ## judge foreign software: make survey NAMES='raft-wal-*' (without NAMES: list it)
+	$(BIN)/tornproof survey $(NAMES)
 
 lint: $(STAMP) ## ruff, its formatter, and mypy in strict mode
 	$(BIN)/ruff check .

@@ -53,11 +53,11 @@ final class Kit {
     private final Map<String, Operation> operations = new HashMap<>();
 
     /** Name the implementation and what it claims. */
-    Kit(String name, String version, List<String> profiles, Map<String, ?> more) {
+    Kit(String name, String version, List<String> claims, Map<String, ?> more) {
         Map<String, Object> hello = new LinkedHashMap<>(more);
         hello.put("protocol", 1);
         hello.put("implementation", Map.of("name", name, "version", version, "language", "Java"));
-        hello.put("claims", profiles);
+        hello.put("claims", claims);
         on("hello", args -> hello);
         on("bye", args -> Map.of());
     }

@@ -68,7 +68,7 @@ TABLE: Mapping[str, Listed] = {
     "report": Listed(
         "report", "Report on a run from its file of EVENTS, in the terminal and in files."
     ),
-    "targets": Listed("survey", "List foreign logs, or cut the power of those that are NAMED."),
+    "survey": Listed("survey", "List foreign software, or cut the power of what is NAMED."),
     "vectors": Listed("vectors", "Look after the frozen test vectors."),
     "verify-certificate": Listed(
         "certificates:verify_certificate",

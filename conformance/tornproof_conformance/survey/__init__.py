@@ -1,6 +1,6 @@
 """
 The survey: foreign software, and what a loss of power does to it.
 
-- `logs`: what each promises, and what it needs before it runs
+- `entries`: what each promises, and what it needs before it runs
 - `harm`: what a loss of power does to it
 """

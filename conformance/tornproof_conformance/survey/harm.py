@@ -26,7 +26,7 @@ from tornproof_models.disk.trace import Acked, Trace
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.story.narration import describe_trace
-from tornproof_conformance.survey.logs import NO_CRASH, ForeignLog, harshness_of
+from tornproof_conformance.survey.entries import NO_CRASH, Entry, harshness_of
 
 PROGRAMS: tuple[Program, ...] = (
     (Append(20),),
@@ -44,7 +44,7 @@ OPTIONS = Options(segment_bytes=4096)
 BOUND, SAMPLE = 512, 64
 """Images of a crash point up to which all are judged, and others that are; a database has many."""
 
-REPLY_SECONDS = 3.0
+REPLY_SECONDS = 10.0
 """How long a log may take to answer: some hang for ever, and many images make them."""
 
 CREATED, LATER, FAILED = "while it is created", "later", "after a failed sync"
@@ -76,7 +76,7 @@ class Harm:
 
 @frozen
 class Examined:
-    """Everything that was found out about a log."""
+    """Everything that was found out about an entry."""
 
     version: str
     times: tuple[str, ...]
@@ -85,13 +85,21 @@ class Examined:
     harms: tuple[Harm, ...]
     coverage: Coverage
 
+    @property
+    def mildest(self) -> dict[str, str]:
+        """For each time in which harm was done, the mildest crash model that does it."""
+        found: dict[str, str] = {}
+        for harm in sorted(self.harms, key=lambda harm: harm.harshness):
+            found.setdefault(harm.time, harm.crash_model)
+        return found
 
-def examine(log: ForeignLog) -> Iterator[Program | Examined]:
+
+def examine(entry: Entry) -> Iterator[Program | Examined]:
     """Yield each program when it begins, and what was found out at the end."""
     mildest: dict[tuple[str, str], Harm] = {}
     search = _Search()
     with (
-        AdapterSubject.running(log.runnable, timeout=REPLY_SECONDS) as adapter,
+        AdapterSubject.running(entry.runnable, timeout=REPLY_SECONDS) as adapter,
         RecordedSubject.of(adapter) as subject,
     ):
         failing = tuple(_failing(subject))
@@ -131,10 +139,12 @@ class _Search:
         if fails:
             yield from self._crash(subject, program, FAILED, trace, running.armed_after)
             return
-        acknowledged = next(n for n, event in enumerate(trace.events) if isinstance(event, Acked))
+        events = enumerate(trace.events)
+        acknowledged = next((n for n, event in events if isinstance(event, Acked)), None)
         created = Trace(trace.initial, trace.events[:acknowledged])
         yield from self._crash(subject, program, CREATED, created, 0)
-        yield from self._crash(subject, program, LATER, trace, acknowledged + 1)
+        if acknowledged is not None:
+            yield from self._crash(subject, program, LATER, trace, acknowledged + 1)
 
     def _crash(
         self, subject: RecordedSubject, program: Program, time: str, trace: Trace, since: int

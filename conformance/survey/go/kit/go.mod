@@ -1,0 +1,3 @@
+module tornproof/survey/kit
+
+go 1.22
