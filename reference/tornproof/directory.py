@@ -220,7 +220,7 @@ def open_regular(
         flags |= os.O_CREAT | (os.O_EXCL if exclusive else 0)
     if not exclusive:  # where the kernel refuses whatever is there
         with suppress(FileNotFoundError):
-            _require_regular(os.stat(path, dir_fd=parent, follow_symlinks=False), writing)
+            require_regular(os.stat(path, dir_fd=parent, follow_symlinks=False), writing)
     try:
         descriptor = os.open(path, flags, 0o644, dir_fd=parent)
     except OSError as error:
@@ -229,7 +229,7 @@ def open_regular(
         raise
     file = _Descriptor(descriptor, "r+b" if writing else "rb")
     try:
-        _require_regular(os.fstat(file.fileno()), writing)
+        require_regular(os.fstat(file.fileno()), writing)
     except BaseException:
         file.close()
         raise
@@ -249,7 +249,8 @@ class _Descriptor(FileIO):
         self.close()
 
 
-def _require_regular(status: os.stat_result, writing: bool) -> None:
+def require_regular(status: os.stat_result, writing: bool = False) -> None:
+    """Raise `Irregular` unless a status is a regular file's, of one name if it is for `writing`."""
     kind = status.st_mode & _KIND
     if kind != stat.S_IFREG:
         text, number = _KINDS.get(kind, ("is not a regular file", errno.EINVAL))

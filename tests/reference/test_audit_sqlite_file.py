@@ -10,14 +10,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from tornproof.chain import connect
 from tornproof.errors import (
     Invalid,
     NewerVersion,
     NotADatabase,
+    NotRegular,
     ReadOnly,
     TornproofError,
 )
 from tornproof.kv import SqliteKeyValueStore
+from tornproof_conformance.pytest_support.plugin import requirement
 
 
 def snapshot(directory: Path) -> dict[str, bytes]:
@@ -206,8 +209,8 @@ def test_a_file_that_cannot_be_written_can_be_read(public: Path, mode: int) -> N
     assert value == b"value"
 
 
-def test_a_log_that_cannot_be_read_is_not_ignored(public: Path, tmp_path: Path) -> None:
-    """Where SQLite cannot read a log for want of write permission, it says so."""
+def test_a_log_on_a_write_protected_disk_is_read(public: Path, tmp_path: Path) -> None:
+    """SQLite alone cannot, since it would have to make a file beside it."""
     store = SqliteKeyValueStore(tmp_path / "db")
     store.write({b"key": b"value"})
     for name in ("db", "db-wal"):
@@ -216,8 +219,48 @@ def test_a_log_that_cannot_be_read_is_not_ignored(public: Path, tmp_path: Path) 
     store.close()
     public.chmod(0o555)
 
-    with unprivileged(), pytest.raises(Invalid, match="where a write-ahead log is left to read"):
-        SqliteKeyValueStore(public / "db", read_only=True)
+    with unprivileged():
+        reader = SqliteKeyValueStore(public / "db", read_only=True)
+        assert reader.get(b"key") == b"value"
+        reader.close()
+
+
+@requirement("AUD-17")
+@pytest.mark.parametrize("kept", [(), ("-wal",), ("-wal", "-shm")], ids=["closed", "copy", "died"])
+def test_reading_leaves_nothing_beside_the_database(tmp_path: Path, kept: tuple[str, ...]) -> None:
+    """However it came to lie there: what is read is all that was written, and no file appears."""
+    store = SqliteKeyValueStore(tmp_path / "db")
+    store.write({b"key": b"value"})
+    if not kept:
+        store.close()
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("", *kept):
+        shutil.copy(tmp_path / f"db{name}", copy)
+    store.close()
+    before = sorted(path.name for path in copy.iterdir())
+    content = (copy / "db").read_bytes()
+
+    reader = SqliteKeyValueStore(copy / "db", read_only=True)
+    assert reader.get(b"key") == b"value"
+    reader.close()
+    with closing(connect(copy / "db", read_only=True)) as connection:
+        assert connection.execute("SELECT count(*) FROM entries").fetchone() == (1,)
+
+    assert sorted(path.name for path in copy.iterdir()) == before
+    assert (copy / "db").read_bytes() == content
+
+
+@requirement("REC-13")
+@pytest.mark.parametrize("name", ["db", "db-wal", "db-shm", "db-journal"])
+def test_a_pipe_in_the_place_of_a_file_is_refused(tmp_path: Path, name: str) -> None:
+    """SQLite would wait for it; nothing is opened."""
+    if name != "db":
+        make(tmp_path / "db", key=b"value")
+    os.mkfifo(tmp_path / name)
+    for read_only in (False, True):
+        with pytest.raises(NotRegular, match="is a pipe"):
+            SqliteKeyValueStore(tmp_path / "db", read_only=read_only)
 
 
 def test_reading_sees_what_a_crash_left_in_the_log(tmp_path: Path) -> None:
@@ -236,4 +279,4 @@ def test_reading_sees_what_a_crash_left_in_the_log(tmp_path: Path) -> None:
     reader.close()
 
     assert value == b"value"
-    assert {name: snapshot(copy)[name] for name in before} == before
+    assert snapshot(copy) == before

@@ -16,10 +16,10 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
-from pathlib import Path
 
-from tornproof.errors import BrokenConnection, Conflict, WrongSchema, from_os_error
-from tornproof.kv.identity import address, header_fields
+from tornproof.errors import BrokenConnection, Conflict, Irregular, WrongSchema, from_os_error
+from tornproof.kv.evidence import at, read_header, unchanged
+from tornproof.kv.identity import header_fields
 from tornproof.kv.sqlite_errors import from_sqlite_error
 
 BUSY_TIMEOUT = 0.25
@@ -126,21 +126,27 @@ def connect(
     """
     Open a connection whose commits are durable; touches no table.
 
-    Raises `sqlite3.Error` as it comes, for the drainer to classify.  It may be
-    used by any one thread at a time.
+    With `read_only` nothing is changed, and no file appears beside the database
+    (AUD-17).  Raises `sqlite3.Error` as it comes, for the drainer to classify,
+    and `OSError`.  It may be used by any one thread at a time.
     """
-    connection = sqlite3.connect(
-        address(os.fspath(path), read_only=read_only),
-        uri=True,
-        timeout=BUSY_TIMEOUT,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    try:
-        return connection if read_only else configure(connection)
-    except BaseException:
-        connection.close()
-        raise
+    name = os.fspath(path)
+    with unchanged(name) if read_only else at(name) as address:
+        connection = sqlite3.connect(
+            address,
+            uri=True,
+            timeout=BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            if read_only:
+                connection.execute("SELECT count(*) FROM sqlite_master")  # opens the log
+                return connection
+            return configure(connection)
+        except BaseException:
+            connection.close()
+            raise
 
 
 def prepare(connection: sqlite3.Connection, name: str) -> str:
@@ -198,8 +204,7 @@ def require_sqlite(path: str) -> None:
     A missing or empty file is nobody's and may become ours.
     """
     try:
-        with Path(path).open("rb") as file:
-            header = file.read(_HEADER_BYTES)
+        header = read_header(path, _HEADER_BYTES)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -219,6 +224,8 @@ def translated(action: str) -> Iterator[None]:
         raise Conflict(f"cannot {action}: {error}; nothing was written") from error
     except sqlite3.Error as error:
         raise from_sqlite_error(error, action) from error
+    except Irregular as error:
+        raise from_os_error(error, action) from error
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

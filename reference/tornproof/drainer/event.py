@@ -142,7 +142,7 @@ def decode(payload: bytes) -> Encoded:
     try:
         value = json.loads(payload)
         columns = value["event_id"], value["agent_id"], value["timestamp"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Invalid(f"not the canonical bytes of an event: {error!r}") from None
     if not all(isinstance(column, str) for column in columns):
         raise Invalid("not the canonical bytes of an event: id, agent or time is not text")

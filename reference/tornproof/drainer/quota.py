@@ -110,7 +110,7 @@ class Quota:
         try:
             found: dict[str, Any] = json.loads(data)
             return evolve(TurnedAway(**found), events=int(found["events"]))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise Corrupt(
                 f"{self._path} does not count events that were turned away: restore it from a "
                 "copy, or move it elsewhere"

@@ -5,12 +5,19 @@ A file is written under another name, made durable, and then renamed, so that it
 there as it was or as it will be, and never in part.
 """
 
-from tornproof.errors import from_os_error
+from tornproof.errors import Corrupt, from_os_error
 from tornproof.filesystem import Filesystem
+
+MAX_BYTES = 64 << 10
+"""What a small file holds at most; ours hold some hundred bytes."""
 
 
 def read_small_file(filesystem: Filesystem, path: str) -> bytes | None:
-    """Read a file, or return none if there is no such file.  Raises the disk's error."""
+    """
+    Read a file, or return none if there is no such file.
+
+    Raises `Corrupt` for one that is not small, and the disk's error.
+    """
     try:
         file = filesystem.open_for_reading(path)
     except FileNotFoundError:
@@ -18,11 +25,14 @@ def read_small_file(filesystem: Filesystem, path: str) -> bytes | None:
     except OSError as error:
         raise from_os_error(error, f"open {path}") from error
     try:
-        return file.read_at(0, file.size())
+        data = file.read_at(0, MAX_BYTES + 1)
     except OSError as error:
         raise from_os_error(error, f"read {path}") from error
     finally:
         file.close()
+    if len(data) > MAX_BYTES:
+        raise Corrupt(f"{path} has more than {MAX_BYTES} bytes: it is not ours; restore it")
+    return data
 
 
 def write_small_file(filesystem: Filesystem, path: str, data: bytes) -> None:

@@ -57,7 +57,7 @@ def read_identity(filesystem: Filesystem, directory: str) -> Identity:
     data = read_small_file(filesystem, path)
     try:
         return Identity(**json.loads(data or b""))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise Corrupt(f"{path} does not name a spool: restore it from a copy") from None
 
 

@@ -44,6 +44,14 @@ from tornproof.record import (
 BLOCK_BYTES = 4096
 """Bytes given up at a time where a disk cannot be read: a block of most filesystems."""
 
+MAX_SEGMENT_BYTES = 256 << 20
+"""
+Largest segment that is read: 256 MiB, four times the size at which one is sealed.
+
+A segment is held in memory as a whole, and one of a tebibyte takes a byte on a
+disk to make.
+"""
+
 _NOT_ZERO = re.compile(rb"[^\0]")
 
 
@@ -74,15 +82,17 @@ def salvage(
     target: AnyPath,
     *,
     max_payload: int = MAX_PAYLOAD_BYTES,
+    max_segment_bytes: int = MAX_SEGMENT_BYTES,
     filesystem: Filesystem | None = None,
 ) -> SalvageReport:
     """
     Append every readable record of `directory` to a new journal in `target`.
 
     `target` must not exist yet, its parent must, and it must not lie within
-    `directory`.  Raises `Invalid` otherwise, `InputOutput` when a segment cannot
-    be opened or the new journal cannot be written; what was copied by then stays.
-    Holds one segment in memory at a time.
+    `directory`.  Raises `Invalid` otherwise, and for a segment of more than
+    `max_segment_bytes`, before anything is made; `InputOutput` when a segment
+    cannot be opened or the new journal cannot be written; what was copied by
+    then stays.  Holds one segment in memory at a time.
     """
     # validate
     directory, target = plain_path(directory), plain_path(target)
@@ -90,6 +100,8 @@ def salvage(
     bases = segment_bases(require_directory(filesystem, directory))
     watermark = _read_watermark(filesystem, directory)
     _require_new(filesystem, directory, target)
+    for base in bases:
+        _require_readable(filesystem, f"{directory}/{segment_name(base)}", max_segment_bytes)
 
     # copy
     records, end, after_hole = 0, bases[0] if bases else 0, True
@@ -140,6 +152,23 @@ def _require_new(filesystem: Filesystem, directory: str, target: str) -> None:
         raise Invalid(f"{target} exists already: salvage into a new directory")
     if f"{posixpath.abspath(parent)}/".startswith(f"{posixpath.abspath(directory)}/"):
         raise Invalid(f"{target} lies within {directory}, which salvage leaves as it is")
+
+
+def _require_readable(filesystem: Filesystem, path: str, maximum: int) -> None:
+    """Insist that a segment is a file, and one that fits into memory."""
+    try:
+        file = filesystem.open_for_reading(path)
+        try:
+            size = file.size()
+        finally:
+            file.close()
+    except OSError as error:
+        raise from_os_error(error, f"open {path}") from error
+    if size > maximum:
+        raise Invalid(
+            f"{path} has {size} bytes, and segments of up to {maximum} are salvaged: name a larger "
+            "max_segment_bytes if there is memory for it, or move the file away"
+        )
 
 
 def _read_watermark(filesystem: Filesystem, directory: str) -> int:

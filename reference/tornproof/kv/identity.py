@@ -14,11 +14,12 @@ file is, whose application wrote it, and in which version.
 (SQLite documents the fields in "Database File Format", section 1.3.)
 """
 
-import os
+import errno
 import struct
 from pathlib import Path
 
 from tornproof.errors import Invalid, NewerVersion, NotADatabase, from_os_error
+from tornproof.kv.evidence import read_header
 
 APPLICATION_ID = 0x544F524E
 """Marks a file as ours: the letters `TORN`."""
@@ -42,18 +43,17 @@ def examine(path: str, *, must_exist: bool) -> None:
     Raises `NotADatabase`, `NewerVersion`, `Invalid` and `InputOutput`.
     """
     try:
-        with Path(path).open("rb") as file:
-            header = file.read(_HEADER_BYTES)
+        header = read_header(path, _HEADER_BYTES)
         interrupted = Path(f"{path}-journal").exists()
     except FileNotFoundError:
         if must_exist:
             raise Invalid(f"no such file: {path}") from None
         return
-    except IsADirectoryError:
-        raise Invalid(f"{path} is a directory: name the database file in it") from None
     except ValueError as error:
         raise Invalid(f"{path!r} is not a path: {error}") from None
     except OSError as error:
+        if error.errno == errno.EISDIR:
+            raise Invalid(f"{path} is a directory: name the database file in it") from None
         raise from_os_error(error, f"read {path}") from error
     if interrupted or (not header and not must_exist):
         return
@@ -80,19 +80,3 @@ def require_ours(application: int, version: int, path: str) -> None:
             f"{path} has version {version}, and this software knows up to {SCHEMA_VERSION}: "
             "upgrade it; nothing was changed"
         )
-
-
-def address(path: str, *, read_only: bool) -> str:
-    """
-    Return the URI under which SQLite opens the file.
-
-    Reading a write-ahead log takes a shared-memory file beside it.  Where none
-    can be made, on a write-protected copy say, and no log is left to read, the
-    file cannot change either, and SQLite is told so.
-    """
-    file = Path(path).resolve()
-    if not read_only:
-        return f"{file.as_uri()}?mode=rwc"
-    writable = os.access(file.parent, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-    logged = file.with_name(f"{file.name}-wal").exists()
-    return f"{file.as_uri()}?mode=ro{'' if writable or logged else '&immutable=1'}"

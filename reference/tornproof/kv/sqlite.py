@@ -17,11 +17,11 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from tornproof.errors import Closed
+from tornproof.errors import Closed, Irregular, from_os_error
+from tornproof.kv.evidence import at, unchanged
 from tornproof.kv.identity import (
     APPLICATION_ID,
     SCHEMA_VERSION,
-    address,
     examine,
     require_ours,
 )
@@ -65,19 +65,16 @@ class SqliteKeyValueStore:
         self._closed = False
         self._owner = Owner()
         examine(self._path, must_exist=read_only)
-        with self._translated("open"):
+        connecting = unchanged(self._path) if read_only else at(self._path)
+        with self._translated("open"), connecting as address:
             self._connection = connect(
-                address(self._path, read_only=read_only),
-                uri=True,
-                timeout=busy_timeout,
-                isolation_level=None,
+                address, uri=True, timeout=busy_timeout, isolation_level=None
             )
-        try:
-            with self._translated("open"):
+            try:
                 self._prepare(read_only)
-        except BaseException:
-            self.close()
-            raise
+            except BaseException:
+                self.close()
+                raise
 
     # The four methods of a store
 
@@ -192,3 +189,5 @@ class SqliteKeyValueStore:
             raise  # a defect of the caller, such as use by two threads
         except sqlite3.Error as error:
             raise from_sqlite_error(error, f"{action} {self._path}") from error
+        except Irregular as error:
+            raise from_os_error(error, f"{action} {self._path}") from error
