@@ -36,6 +36,7 @@ class Driver:
         self._moved = Condition()
         self._resting = False
         self._stopping = False
+        self._over = False
         self._thread: Thread | None = None
         if not paused:
             self._thread = Thread(target=self._run, name="tornproof-drainer", daemon=True)
@@ -58,7 +59,7 @@ class Driver:
             self._step_until(target, float("inf") if timeout is None else timeout)
             return
         with self._moved:
-            self._moved.wait_for(lambda: self._has_reached(target), timeout)
+            self._moved.wait_for(lambda: self._over or self._has_reached(target), timeout)
 
     def step(self) -> float | None:
         """Make one move, and return the seconds to wait before the next; none if there is none."""
@@ -123,4 +124,5 @@ class Driver:
             self._abandon()
             raise
         finally:
+            self._over = True
             self._notify()
