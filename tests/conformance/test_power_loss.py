@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
@@ -23,6 +23,7 @@ from tornproof_conformance.checks import Budget, Covered
 from tornproof_conformance.checks.kills import KILLS
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
+from tornproof_conformance.kit import refusal
 from tornproof_conformance.power.recorded_session import CannotTrace, RecordedDisk
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.recorder import recorders
@@ -487,6 +488,26 @@ def test_a_process_is_killed_at_a_chosen_call(
     assert running.violations == []
     assert [str(call) for call in disk.struck] == ["pwrite64(/journal/log)"]
     assert data.count(second) == written
+
+
+def test_a_store_that_a_kill_has_spoilt_ends_the_program(
+    recorded: Callable[..., RecordedSubject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing opens after such a kill, that is the finding, and no step follows."""
+    opened = RecordedSubject.open
+    times = iter([True])
+
+    def once(*arguments: Any, **options: Any) -> JournalUnderTest:
+        if next(times, False):
+            return opened(*arguments, **options)
+        raise refusal("corrupt", "the second opening finds garbage")
+
+    monkeypatch.setattr(RecordedSubject, "open", once)
+
+    running = run((Append(5), KillAt(1, is_after=True), Append(6), Append(7)), recorded(), OPTIONS)
+
+    assert [found.requirement for found in running.violations] == ["REC-1"]
+    assert "the second opening finds garbage" in running.violations[0].message
 
 
 def test_every_call_of_a_step_is_killed(start: Start) -> None:

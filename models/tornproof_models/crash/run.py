@@ -127,8 +127,10 @@ class Run:
         return records
 
     def step(self, step: Step) -> None:
-        """Take one step; errors are part of what is recorded."""
+        """Take one step, if the journal is open for it; errors are part of what is recorded."""
         self.revive()
+        if self.journal is None:
+            return  # what a kill has left does not open, and that has been noted
         match step:
             case Append(size):
                 self.append(size)
