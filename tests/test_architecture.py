@@ -28,6 +28,7 @@ NEUTRAL = {"tornproof.errors", "tornproof.filesystem"}
 ORDERS = {
     "models/tornproof_models": (
         "contract",
+        "documents",
         "disk",
         "database_faults",
         "crash",
@@ -44,6 +45,7 @@ ORDERS = {
     "conformance/tornproof_conformance": (
         "specification",
         "stream",
+        "lifetime",
         "vectors",
         "adapter",
         "recorder",

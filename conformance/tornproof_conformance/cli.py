@@ -8,6 +8,7 @@ codes of a verdict are those of the adapter protocol.
 
 import sys
 from collections.abc import MutableMapping
+from functools import partial
 from typing import Any, cast
 
 import click
@@ -15,6 +16,8 @@ from tornproof.errors import TornproofError
 
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.commands import TABLE, Commands
+from tornproof_conformance.lifetime.guard import run_guarded
+from tornproof_conformance.report.printable import say
 from tornproof_conformance.stream.exit_codes import (
     BROKEN_ADAPTER,
     DOES_NOT_CONFORM,
@@ -27,18 +30,27 @@ EXIT_CODES = {"corrupt": DOES_NOT_CONFORM, "untraceable": INCONCLUSIVE}
 
 
 class Tornproof(click.Group):
-    """Turns typed errors into one line and exit code 2."""
+    """Turns typed errors into one line and exit code 2, and faults into one and 5."""
+
+    def main(self, *arguments: Any, standalone_mode: bool = True, **settings: Any) -> Any:
+        """Run the command line, to its end with an exit code unless somebody else sees to it."""
+        run = partial(super().main, *arguments, standalone_mode=False, **settings)
+        if not standalone_mode:
+            return run()
+        sys.exit(run_guarded(run))
 
     def invoke(self, context: click.Context) -> Any:
         """Run a command; a refusal is no traceback."""
         try:
             return super().invoke(context)
         except Diagnosis as broken:
-            click.echo(f"tornproof: {broken.explain()}", err=True)
+            say(f"tornproof: {broken.explain()}", error=True)
             context.exit(BROKEN_ADAPTER)
         except TornproofError as error:
-            click.echo(f"tornproof: {error}", err=True)
+            say(f"tornproof: {error}", error=True)
             context.exit(EXIT_CODES.get(error.code, USAGE))
+        except BrokenPipeError:  # nobody reads the output any more, and click would say 1
+            raise SystemExit(INCONCLUSIVE) from None
 
 
 class CommandLine(Tornproof):
@@ -62,7 +74,7 @@ def main() -> None:
     Judge software that must not lose what it acknowledged.
 
     Exit codes: 0 conforms, 1 does not, 2 usage, 3 the adapter is broken,
-    4 inconclusive.
+    4 inconclusive, 5 a fault of the suite itself.
     """
 
 

@@ -246,5 +246,54 @@ def test_a_file_cut_short_is_an_error(size: int, lossy: Problem, tmp_path: Path)
     """A prefix of a reproducer is none."""
     path = reproducer.save(lossy, "acknowledged-before-fsync", tmp_path)
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(Invalid, match="not a reproducer"):
+    with pytest.raises(Invalid, match="not JSON, or cut short"):
         reproducer.load(path)
+
+
+OUTSIDE = {
+    "a path that climbs": {"directories": [], "files": {"/../../pwned.txt": ""}},
+    "a directory that climbs": {"directories": ["/.."], "files": {}},
+    "a path that begins nowhere": {"directories": [], "files": {"/a/b": ""}},
+    "a name that is a dot": {"directories": [], "files": {"/.": ""}},
+    "a file that is a directory": {"directories": ["/a"], "files": {"/a": ""}},
+}
+
+
+@pytest.mark.parametrize("image", OUTSIDE.values(), ids=OUTSIDE.keys())
+def test_an_image_that_leads_out_is_refused(
+    image: dict[str, Any], lossy: Problem, tmp_path: Path
+) -> None:
+    """Nobody joins a path of a stranger to a directory of this machine."""
+    path = reproducer.save(lossy, "acknowledged-before-fsync", tmp_path)
+    document = json.loads(path.read_text())
+    document["crashes"][0]["image"] = image
+    path.write_text(json.dumps(document))
+    with pytest.raises(Invalid, match=r"is damaged: \$\.crashes\[0\]\.image"):
+        reproducer.load(path)
+
+
+TOO_MUCH: dict[str, dict[str, Any]] = {
+    "one append of a gigabyte": {"program": [{"step": "append", "size": 1 << 30}]},
+    "appends of a gigabyte together": {"program": [{"step": "append", "size": 1 << 24}] * 65},
+    "a million steps": {"program": [{"step": "sync"}] * 1025},
+    "a sector of an exabyte": {"sector_bytes": 10**18},
+    "an image of 4,000 digits": {
+        "program": [{"step": "crash", "crash_model": "prefix", "point": 0, "image": 10**3999}]
+    },
+    "thirty events": {"kind": "schedule", "events": 30, "falls": 9, "faults": 9, "steps": []},
+    "a float": {"sector_bytes": 512.0},
+}
+
+
+@pytest.mark.parametrize("asked", TOO_MUCH.values(), ids=TOO_MUCH.keys())
+def test_a_case_that_asks_for_too_much_is_refused(
+    asked: dict[str, Any], lossy: Problem, tmp_path: Path
+) -> None:
+    """Before anything runs: a file can ask for more work than a machine can do."""
+    path = reproducer.save(lossy, "acknowledged-before-fsync", tmp_path)
+    document = json.loads(path.read_text())
+    document["case"] = asked if "kind" in asked else document["case"] | asked
+    path.write_text(json.dumps(document))
+    with pytest.raises(Invalid, match=r"is damaged: \$\.case") as caught:
+        reproducer.load(path)
+    assert len(str(caught.value)) < 500

@@ -140,7 +140,6 @@ IMPOSSIBLE = {
     "not base64": [event("write", inode=2, offset=0, data="?")],
     "record without payload": [event("observed", records=[[1]])],
     "records that are none": [event("observed", records=7)],
-    "surrogate in a name": [event("create", directory=1, name="\udc80", inode=3)],
 }
 
 
@@ -149,11 +148,14 @@ def test_an_event_that_cannot_have_happened_is_named(events: list[Any]) -> None:
     """The message counts the event from 0, behind those that can have happened."""
     possible = [event("sync", data_only=False, inode=2)] * 3
     document = BASE | {"events": [*possible, *events]}
-    with pytest.raises(Invalid, match=rf"^event {3 + len(events) - 1} \("):
+    number = 3 + len(events) - 1
+    with pytest.raises(Invalid, match=rf"^the trace: (event {number} \(|\$\.events\[{number}\])"):
         decode_trace(json.dumps(document).encode())
 
 
+SURROGATE = event("create", directory=1, name="\udc80", inode=3)
 NO_TRACES = {
+    "surrogate in a name": json.dumps(BASE | {"events": [SURROGATE]}).encode(),
     "empty": b"",
     "not JSON": b"{",
     "not UTF-8": b'{"format": "\xff"}',
@@ -182,14 +184,14 @@ def test_a_file_of_another_kind_is_refused(data: bytes, tmp_path: Path) -> None:
     """The file is named, and a version that is not ours is quoted."""
     path = tmp_path / "trace.json"
     path.write_bytes(data)
-    with pytest.raises(Invalid, match=r"trace\.json: "):
+    with pytest.raises(Invalid, match=r"/trace\.json"):
         load_trace(path)
 
 
 @pytest.mark.parametrize("tree", NO_TREES.values(), ids=NO_TREES.keys())
 def test_a_tree_that_cannot_be_is_refused(tree: Any) -> None:
     """The initial image is checked like the events."""
-    with pytest.raises(Invalid, match="cannot be read"):
+    with pytest.raises(Invalid, match=r"^the trace: \$\.initial"):
         decode_trace(json.dumps(BASE | {"initial": tree, "events": []}).encode())
 
 

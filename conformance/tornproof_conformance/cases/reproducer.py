@@ -17,8 +17,8 @@ is `spec/schema/reproducer.schema.json`.
 """
 
 import json
-from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -29,8 +29,12 @@ from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Record
 from tornproof_models.crash.findings import Finding
 from tornproof_models.disk.trace import Image, Trace
-from tornproof_models.disk.trace_file import trace_document, trace_of
+from tornproof_models.disk.trace_file import read_image, trace_document, trace_of
+from tornproof_models.documents.files import read_json
+from tornproof_models.documents.values import Value
+from tornproof_models.documents.words import printable, shown
 
+from tornproof_conformance.cases.bounds import require_bounds
 from tornproof_conformance.cases.case import Case, Problem, decode_case, encode_case
 from tornproof_conformance.cases.format_2 import from_format_2
 from tornproof_conformance.cases.shrinking import crash_model_of
@@ -124,40 +128,37 @@ def load(path: Path) -> Reproducer:
     Raises `Invalid` with the reason, in one line, if the file is not one: missing,
     cut short, of another version, or about something this suite does not know.
     """
-    try:
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Invalid(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"{path} is not a reproducer: {error}") from None
-    document = from_format_2(document)
+    document = from_format_2(read_json(path, "reproducer"))
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
-        raise Invalid(f"{path} has format {found!r}; this version reads {FORMAT!r}")
+        raise Invalid(f"{shown(path)} has format {shown(found)}; this version reads {FORMAT!r}")
     if reason := complaint(document, "reproducer.schema.json"):
-        raise Invalid(f"{path} is damaged: {reason}")
+        raise Invalid(f"{shown(path)} is damaged: {printable(reason)}")
+    whole = Value(document, f"{shown(path)} is damaged")
+    require_bounds(whole.member("case"))
     try:
-        return _decode(document)
+        case = decode_case(document["case"])
     except (KeyError, TypeError, ValueError) as error:
-        raise Invalid(f"{path} is damaged: {type(error).__name__}: {error}") from None
-    except Invalid as error:
-        raise Invalid(f"{path} is damaged: {error}") from None
+        raise Invalid(f"{whole.file}: $.case: {printable(str(error))}") from None
+    return _read(whole, case)
 
 
-def _decode(document: Mapping[str, Any]) -> Reproducer:
-    recovered = document["recovered"]
+def _read(whole: Value, case: Case) -> Reproducer:
+    recovered, trace = whole.member("recovered"), whole.member("trace")
     return Reproducer(
-        suite=document["suite"],
-        subject=document["subject"],
-        requirement=document["requirement"],
-        message=document["message"],
-        case=decode_case(document["case"]),
-        crash_model=document["crash_model"],
-        trace=None if document["trace"] is None else trace_of(document["trace"]),
-        crashes=tuple(_decode_crash(crash) for crash in document["crashes"]),
-        expected=_decode_records(document["expected"]),
-        recovered=None if recovered is None else _decode_records(recovered),
-        error=document["error"],
+        suite=whole.member("suite").text(),
+        subject=whole.member("subject").text(),
+        requirement=whole.member("requirement").text(),
+        message=whole.member("message").text(),
+        case=case,
+        crash_model=None
+        if whole.data["crash_model"] is None
+        else whole.member("crash_model").text(),
+        trace=None if trace.data is None else trace_of(trace),
+        crashes=tuple(_read_crash(crash) for crash in whole.member("crashes").items()),
+        expected=_read_records(whole.member("expected")),
+        recovered=None if recovered.data is None else _read_records(recovered),
+        error=whole.member("error").text(),
     )
 
 
@@ -176,10 +177,10 @@ def _encode_crash(crash: SavedCrash) -> dict[str, Any]:
     return {"point": crash.point, "lost": list(crash.lost), "image": image}
 
 
-def _decode_crash(data: Mapping[str, Any]) -> SavedCrash:
-    files = {path: b64decode(content) for path, content in data["image"]["files"].items()}
-    image = Image(files, frozenset(data["image"]["directories"]))
-    return SavedCrash(data["point"], tuple(data["lost"]), image)
+def _read_crash(value: Value) -> SavedCrash:
+    members = value.members(("point", "lost", "image"))
+    lost = tuple(each.text() for each in members["lost"].items())
+    return SavedCrash(members["point"].number("point"), lost, read_image(members["image"]))
 
 
 def _encode_records(records: Sequence[Record]) -> list[dict[str, Any]]:
@@ -188,5 +189,8 @@ def _encode_records(records: Sequence[Record]) -> list[dict[str, Any]]:
     ]
 
 
-def _decode_records(data: Sequence[Mapping[str, Any]]) -> tuple[Record, ...]:
-    return tuple((record["offset"], b64decode(record["payload"])) for record in data)
+def _read_records(value: Value) -> tuple[Record, ...]:
+    return tuple(
+        (record.member("offset").number("offset"), record.member("payload").content())
+        for record in value.items()
+    )

@@ -2,26 +2,30 @@
 `tornproof certify` and `tornproof verify-certificate`: a verdict that others can check.
 """
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from tornproof.errors import Invalid
 from tornproof_models.certificates.certificate import certify as certify_trace
 from tornproof_models.certificates.certificate import (
     encode_certificate,
+    rules_of,
     without_records,
     write_outcome,
 )
-from tornproof_models.certificates.checker.check_certificate import Recovery, check_certificate
+from tornproof_models.certificates.checker.check_certificate import check_certificate
+from tornproof_models.certificates.checker.form import require_form, require_same_rules
 from tornproof_models.crash.access_log import WatchedFilesystem
 from tornproof_models.crash.recovery import recover
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.crash_models import CLAIMED
-from tornproof_models.disk.trace import Event, Image
+from tornproof_models.disk.trace import Event, Image, Trace
 from tornproof_models.disk.trace_file import load_trace
+from tornproof_models.documents.files import read_json
+from tornproof_models.documents.values import Members
+from tornproof_models.documents.words import shown
 
 from tornproof_conformance.cases.programs import SYNTAX, parse_program
 from tornproof_conformance.commands.options import (
@@ -29,7 +33,9 @@ from tornproof_conformance.commands.options import (
     segment_bytes_option,
     subject_option,
 )
+from tornproof_conformance.report.printable import say
 from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM
+from tornproof_conformance.stream.versions import current_versions
 from tornproof_conformance.subjects.reference import find_subject
 
 
@@ -48,7 +54,7 @@ from tornproof_conformance.subjects.reference import find_subject
     help="Crash this trace, a file, instead of running a program.",
 )
 @click.option(
-    "--crash_model",
+    "--crash-model",
     default="adversarial",
     show_default=True,
     type=click.Choice(CLAIMED),
@@ -90,23 +96,32 @@ def certify(
     """
     subject, options = find_subject(name), Options(segment_bytes, durability)
     if trace_path is not None:
-        trace = load_trace(trace_path)
+        trace, program = load_trace(trace_path), ""
     else:
+        program = " ".join(program.split())
         trace = run(parse_program(program), subject, options).filesystem.trace
-    document, findings = certify_trace(subject, options, trace, crash_model, crashes=crashes)
+    document, findings, coverage = certify_trace(
+        subject,
+        options,
+        trace,
+        crash_model,
+        crashes=crashes,
+        program=program,
+        versions=_versions(),
+    )
     try:
         output.write_bytes(encode_certificate(document))
     except OSError as error:
         raise Invalid(f"cannot write {output}: {error.strerror}") from None
     points = len(document["crash_points"])
     points += sum(len(each.get("crash_points", ())) for each in document["endings"])
-    click.echo(
-        f"{output}: {int(document['images']):,} images at {points:,} crash points in "
-        f"{crash_model}, {'two crashes' if crashes == 2 else 'one crash'} deep, decided in "
-        f"{document['parts']:,} parts by {document['ran']:,} recoveries"
+    say(
+        f"{shown(output)}: {coverage.images:,} images at {points:,} crash points in {crash_model}, "
+        f"{'two crashes' if crashes == 2 else 'one crash'} deep, decided in "
+        f"{coverage.parts:,} parts by {coverage.recovered:,} recoveries"
     )
     for finding in findings:
-        click.echo(f"✗ {finding.violation.requirement} {finding.violation.message}")
+        say(f"✗ {finding.violation.requirement} {finding.violation.message}")
     raise SystemExit(DOES_NOT_CONFORM if findings else CONFORMS)
 
 
@@ -116,40 +131,73 @@ def certify(
     "--recover",
     "again",
     is_flag=True,
-    help="Recover two images of each part again, and compare what comes back.",
+    help="Run the program again, and recover two images of each part; compare what is seen.",
 )
 def verify_certificate(file: Path, again: bool) -> None:
-    """Check the certificate in FILE by code that shares nothing with what wrote it."""
-    try:
-        document = json.loads(file.read_bytes())
-    except OSError as error:
-        raise Invalid(f"cannot read {file}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"{file} is not a certificate, or cut short: {error}") from None
-    try:
-        checked = check_certificate(document, _recovery(document) if again else None)
-    except Invalid as error:
-        raise Invalid(f"{file}: {error}") from None
+    """
+    Check the certificate in FILE by code that shares nothing with what wrote it.
+
+    Exit code 0: it is VALID, and what was not checked is said. 1: it is REFUTED. 2: it is
+    none, or of another version.
+    """
+    document = read_json(file, "certificate")
+    fields = require_form(document, shown(file))
+    other = require_same_rules(fields, _versions(), rules_of(document["crash_model"]))
+    if other:
+        _refute(f"the rule {shown(other)} is not that of {document['crash_model']}")
+    rerun = Rerun(fields) if again else None
+    checked = check_certificate(
+        document,
+        rerun.recover if rerun else None,
+        again=rerun.run() if rerun else None,
+        file=shown(file),
+    )
     if checked.refutation:
-        click.echo(f"REFUTED {checked.refutation}")
-        raise SystemExit(DOES_NOT_CONFORM)
+        _refute(checked.refutation)
     recovered = f"; {checked.recovered:,} images recovered again" if again else ""
-    click.echo(
+    say(
         f"VALID {checked.images:,} images at {checked.crash_points:,} crash points, in "
         f"{checked.parts:,} parts{recovered}"
     )
+    name, program = shown(document["subject"]), document["program"]
+    if rerun is None:
+        say(
+            f"not checked: that {name} does on the disk what the trace says, and that it recovers "
+            "as the endings say; --recover checks both"
+        )
+    elif not program:
+        say(f"not checked: that the trace is of {name}; the certificate holds no program to run")
 
 
-def _recovery(document: Any) -> Recovery:
-    """Return how the certificate's target recovers an image.  Raises `Invalid`."""
-    try:
-        subject, options = find_subject(document["target"]), Options(**document["options"])
-    except (KeyError, TypeError) as error:
-        raise Invalid(f"no target, or no options: {error}") from None
+def _refute(reason: str) -> NoReturn:
+    say(f"REFUTED {reason}")
+    raise SystemExit(DOES_NOT_CONFORM)
 
-    def recovery(image: Image) -> tuple[dict[str, Any], list[Event]]:
-        disk = WatchedFilesystem(image, document["sector_bytes"])
-        recovered = recover(subject, options, disk)
+
+def _versions() -> dict[str, str]:
+    """Return the versions on which a certificate depends."""
+    versions = current_versions()
+    return {"suite": versions.suite, "specification": versions.specification}
+
+
+class Rerun:
+    """What a certificate is about, to be run once more."""
+
+    def __init__(self, fields: Members) -> None:
+        """Raise `Invalid` if there is no such subject or program here."""
+        self._subject = find_subject(fields["subject"].text())
+        self._options = Options(**fields["options"].data)
+        self._program = parse_program(fields["program"].text())
+        self._sector_bytes = fields["sector_bytes"].integer()
+
+    def run(self) -> Trace | None:
+        """Run the program, and return what it does on the disk; nothing if there is none."""
+        if not self._program:
+            return None
+        return run(self._program, self._subject, self._options).filesystem.trace
+
+    def recover(self, image: Image) -> tuple[dict[str, Any], list[Event]]:
+        """Recover an image."""
+        disk = WatchedFilesystem(image, self._sector_bytes)
+        recovered = recover(self._subject, self._options, disk)
         return write_outcome(recovered.outcome), list(without_records(disk.events))
-
-    return recovery

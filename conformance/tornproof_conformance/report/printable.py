@@ -1,11 +1,86 @@
 """
-Text that others wrote, on the way to a terminal.
+Words of others, on their way out.
+
+Adapters, files and databases hold names and messages that somebody else has chosen.  They
+leave through this module: `say` prints lines, `Terminal` what is laid out, and `to_json` writes
+a document; all of them let nothing out that a terminal would act on.  The one form in which
+such words are shown is that of `tornproof_models.documents.words.printable`.
 """
 
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-def printable(text: str) -> str:
-    """Escape what a terminal would act on, so that evidence cannot talk to it."""
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape", "surrogatepass").decode()
-        for each in text
-    )
+import click
+from tornproof_models.documents.words import printable, printable_lines
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["printable", "printable_lines", "say", "terminal", "to_json"]
+
+_ESCAPES = re.compile(r"[^\x20-\x7e]")
+
+
+def say(text: str = "", *, error: bool = False, end: bool = True) -> None:
+    """Print lines, on standard error if it is an `error`."""
+    click.echo(printable_lines(text), err=error, nl=end)
+
+
+def to_json(document: Any, *, indent: int | None = None, sort: bool = False) -> str:
+    """
+    Write a document as JSON that can be printed.
+
+    Characters that are not printable are written as escapes, so that the document says what
+    it said.
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=indent, sort_keys=sort)
+    return text if text.isprintable() else "\n".join(map(_escape, text.split("\n")))
+
+
+def _escape(line: str) -> str:
+    return _ESCAPES.sub(lambda found: _escaped(found.group()), line)
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]
+
+
+def terminal(*, error: bool = False, quiet: bool = False) -> "Console":
+    """Make a console that shows the text of others in its printable form."""
+    from rich.console import Console
+
+    console = Console(highlight=False, stderr=error, quiet=quiet)
+    keep_printable(console)
+    return console
+
+
+def keep_printable(console: "Console") -> None:
+    """Let nothing through a console but what it makes itself and what is printable."""
+    from rich.console import Console as RichConsole
+    from rich.console import ConsoleOptions, ConsoleRenderable, RenderHook
+    from rich.segment import Segment
+
+    class Printable:
+        """Something to be shown, all of its text printable."""
+
+        def __init__(self, inner: ConsoleRenderable) -> None:
+            self.inner = inner
+
+        def __rich_console__(
+            self, console: RichConsole, options: ConsoleOptions
+        ) -> Iterator[Segment]:
+            for segment in console.render(self.inner, options):
+                if segment.control or segment.text.isprintable():
+                    yield segment
+                else:
+                    yield Segment(printable_lines(segment.text), segment.style)
+
+    class Keep(RenderHook):
+        def process_renderables(
+            self, renderables: list[ConsoleRenderable]
+        ) -> list[ConsoleRenderable]:
+            return [Printable(each) for each in renderables]
+
+    console.push_render_hook(Keep())

@@ -16,3 +16,6 @@ BROKEN_ADAPTER = 3
 
 INCONCLUSIVE = 4
 """There is no verdict, or not on everything: interrupted, out of bounds, not traceable."""
+
+FAULT = 5
+"""The suite itself failed: a fault in it, or no room for its output.  Nothing was judged."""

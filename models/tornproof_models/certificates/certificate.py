@@ -27,7 +27,7 @@ from attrs import asdict, define, field
 from tornproof_models.contract.journal import History
 from tornproof_models.crash.decision_tree import Ending
 from tornproof_models.crash.explorer import Explorer
-from tornproof_models.crash.findings import Finding
+from tornproof_models.crash.findings import Coverage, Finding
 from tornproof_models.crash.recovery import Outcome
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.crash_models import CRASH_MODELS
@@ -37,7 +37,7 @@ from tornproof_models.disk.trace import Event, Image, Observed, Trace
 from tornproof_models.disk.trace_file import hash_trace, trace_document
 from tornproof_models.disk.versions import Data, Name, Register, Size
 
-FORMAT = "tornproof-certificate/3"
+FORMAT = "tornproof-certificate/4"
 
 EXACT = 1 << 53
 """Integers above this are written as decimal strings: not every JSON reader holds them."""
@@ -129,9 +129,14 @@ def certify(
     *,
     sector_bytes: int = 512,
     crashes: int = 2,
-) -> tuple[dict[str, Any], list[Finding]]:
+    program: str = "",
+    versions: Mapping[str, str] | None = None,
+) -> tuple[dict[str, Any], list[Finding], Coverage]:
     """
-    Crash a trace everywhere, and return the certificate, as JSON's types, and findings.
+    Crash a trace everywhere; return the certificate, as JSON's types, findings and coverage.
+
+    `program` is what left the trace, as it is written on the command line, empty if that is
+    not known; `versions` are those of whoever certifies.
 
     With two `crashes`, every recovery is crashed as well.  A certificate of a trace with
     findings is as good as any, and its checker finds the same.
@@ -148,21 +153,28 @@ def certify(
     findings = explorer.explore(trace)
     document = {
         "format": FORMAT,
-        "target": subject.name,
+        "versions": dict(versions or {}),
+        "subject": subject.name,
+        "program": program,
         "options": asdict(options),
         "crash_model": crash_model,
+        "rules": rules_of(crash_model),
         "sector_bytes": sector_bytes,
         "crashes": crashes,
         "trace": trace_document(trace),
         "trace_sha256": hash_trace(trace),
         "images": write_count(explorer.coverage.images),
         "parts": explorer.coverage.parts,
-        "ran": explorer.coverage.recovered,
         "crash_points": [write_point(point) for point in writer.frames[0].points],
         "endings": writer.endings,
         "contents": list(writer.contents),
     }
-    return document, findings
+    return document, findings, explorer.coverage
+
+
+def rules_of(crash_model: str) -> dict[str, str]:
+    """Return the rules of a crash model, each by its name: what a certificate stands on."""
+    return {rule.name: rule.sentence for rule in CRASH_MODELS[crash_model].rules}
 
 
 def encode_certificate(document: dict[str, Any]) -> bytes:

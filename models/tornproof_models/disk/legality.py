@@ -11,9 +11,12 @@ from attrs import define, field
 from tornproof_models.contract.journal import PROMISED
 from tornproof_models.disk import trace as t
 from tornproof_models.disk.trace import ROOT, Event, Image, number_inodes
+from tornproof_models.documents.limits import FILE_BYTES
+from tornproof_models.documents.values import is_name
+from tornproof_models.documents.words import shown
 
-LARGEST_FILE_BYTES = 1 << 30
-"""Where a file of a trace must end, 1 GiB: the judge holds all of it in memory."""
+LARGEST_FILE_BYTES = FILE_BYTES.most
+"""Where a file of a trace must end."""
 
 
 class Impossible(Exception):
@@ -60,14 +63,14 @@ class PossibleDisk:
                 if target in self._directory(target_directory):
                     self._require_replaceable(inode, self._named(target_directory, target))
                 elif not is_name(target):
-                    raise Impossible(f"gives the name {target!r}, which no file can bear")
+                    raise Impossible(f"gives the name {shown(target)}, which no file can bear")
                 if self._is_below(target_directory, inode):
-                    raise Impossible(f"moves the directory {source!r} into itself")
+                    raise Impossible(f"moves the directory {shown(source)} into itself")
                 del self.names[source_directory][source]
                 self.names[target_directory][target] = inode
             case t.Unlink(directory, name):
                 if self.names.get(self._named(directory, name)):
-                    raise Impossible(f"removes the directory {name!r}, which is not empty")
+                    raise Impossible(f"removes the directory {shown(name)}, which is not empty")
                 del self.names[directory][name]
             case t.Write(inode, offset, data):
                 self._file(inode)
@@ -89,54 +92,58 @@ class PossibleDisk:
                 if inode not in self.names:
                     self._file(inode)
                 if not 0 <= start <= end or missed < 0:
-                    raise Impossible(f"covers bytes {start} to {end} and misses {missed}")
+                    raise Impossible(
+                        f"covers bytes {shown(start)} to {shown(end)} and misses {shown(missed)}"
+                    )
             case t.WritebackStarted(inode, start, end):
                 self._file(inode)
                 if not 0 <= start <= end:
-                    raise Impossible(f"begins to write bytes {start} to {end}")
+                    raise Impossible(f"begins to write bytes {shown(start)} to {shown(end)}")
             case t.SyncFailed(inode) if inode not in self.names:
                 self._file(inode)
             case t.Invoked(call):
                 if call in self.calls:
-                    raise Impossible(f"invokes call {call} a second time")
+                    raise Impossible(f"invokes call {shown(call)} a second time")
                 self.calls.add(call)
                 self.waiting.add(call)
             case t.Acked(call) | t.Failed(call):
                 if call not in self.waiting:
                     answered = "has been answered before" if call in self.calls else "never began"
-                    raise Impossible(f"answers call {call}, which {answered}")
+                    raise Impossible(f"answers call {shown(call)}, which {answered}")
                 self.waiting.remove(call)
             case t.Flushed(operation) if operation not in PROMISED:
-                raise Impossible(f"is a promise by {operation!r}; {', '.join(PROMISED)} promise")
+                raise Impossible(
+                    f"is a promise by {shown(operation)}; {', '.join(PROMISED)} promise"
+                )
 
     def _require_free(self, directory: int, name: str) -> None:
         if name in self._directory(directory):
-            raise Impossible(f"makes {name!r}, which is there already")
+            raise Impossible(f"makes {shown(name)}, which is there already")
         if not is_name(name):
-            raise Impossible(f"gives the name {name!r}, which no file can bear")
+            raise Impossible(f"gives the name {shown(name)}, which no file can bear")
 
     def _make(self, directory: int, name: str, inode: int) -> None:
         self._require_free(directory, name)
         if inode < 1 or inode in self.files or inode in self.names:
-            raise Impossible(f"makes inode {inode}, which is not a fresh one")
+            raise Impossible(f"makes inode {shown(inode)}, which is not a fresh one")
         self.names[directory][name] = inode
 
     def _directory(self, inode: int) -> dict[str, int]:
         if inode in self.files:
-            raise Impossible(f"treats the file with inode {inode} as a directory")
+            raise Impossible(f"treats the file with inode {shown(inode)} as a directory")
         if inode not in self.names:
-            raise Impossible(f"names inode {inode}, which does not exist")
+            raise Impossible(f"names inode {shown(inode)}, which does not exist")
         return self.names[inode]
 
     def _file(self, inode: int) -> None:
         if inode in self.names:
-            raise Impossible(f"treats the directory with inode {inode} as a file")
+            raise Impossible(f"treats the directory with inode {shown(inode)} as a file")
         if inode not in self.files:
-            raise Impossible(f"names inode {inode}, which does not exist")
+            raise Impossible(f"names inode {shown(inode)}, which does not exist")
 
     def _named(self, directory: int, name: str) -> int:
         if name not in self._directory(directory):
-            raise Impossible(f"names {name!r}, which is not in directory {directory}")
+            raise Impossible(f"names {shown(name)}, which is not in directory {shown(directory)}")
         return self.names[directory][name]
 
     def _require_replaceable(self, inode: int, replaced: int) -> None:
@@ -145,15 +152,15 @@ class PossibleDisk:
 
     def _is_below(self, directory: int, inode: int) -> bool:
         """Tell whether a directory is another one, or is somewhere in it."""
-        inside = self.names.get(inode, {}).values()
-        return directory == inode or any(self._is_below(directory, each) for each in inside)
+        pending = [inode]
+        while pending:
+            inside = pending.pop()
+            if inside == directory:
+                return True
+            pending += self.names.get(inside, {}).values()
+        return False
 
     @staticmethod
     def _require_size(size: int) -> None:
         if not 0 <= size <= LARGEST_FILE_BYTES:
-            raise Impossible(f"reaches to byte {size}; files end at {LARGEST_FILE_BYTES:,}")
-
-
-def is_name(name: str) -> bool:
-    """Tell whether a file can bear a name."""
-    return name not in ("", ".", "..") and "/" not in name and "\0" not in name
+            raise Impossible(f"reaches to byte {shown(size)}; files end at {LARGEST_FILE_BYTES:,}")

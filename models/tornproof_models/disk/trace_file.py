@@ -19,19 +19,21 @@ named.  Events are counted from 0, as crash points are.
 """
 
 import json
-from base64 import b64decode, b64encode
-from binascii import Error as NotBase64
-from collections.abc import Callable, Iterable, Mapping
+from base64 import b64encode
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from attrs import fields
+from attrs import evolve, fields
 from tornproof.errors import Invalid
 
 from tornproof_models.disk import trace as t
-from tornproof_models.disk.legality import Impossible, PossibleDisk, is_name
+from tornproof_models.disk.legality import Impossible, PossibleDisk
 from tornproof_models.disk.trace import Event, Image, Trace
+from tornproof_models.documents.files import parse_json, read_file
+from tornproof_models.documents.values import Value, require_path
+from tornproof_models.documents.words import shown
 
 FORMAT = "tornproof-trace/2"
 
@@ -66,18 +68,14 @@ def encode_trace(trace: Trace) -> bytes:
     return (json.dumps(trace_document(trace), sort_keys=True, indent=1) + "\n").encode()
 
 
-def decode_trace(data: bytes) -> Trace:
+def decode_trace(data: bytes, file: str = "the trace") -> Trace:
     """
-    Read a trace from a document.
+    Read a trace from a document; `file` says in messages where it comes from.
 
     Raises `Invalid` if it is cut short, of another version, or tells of something
     that cannot have happened; the message says what, and at which event.
     """
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"not a trace, or cut short: {error}") from None
-    return trace_of(document)
+    return trace_of(Value(parse_json(data, "trace", file), file))
 
 
 def save_trace(trace: Trace, path: Path) -> None:
@@ -87,12 +85,7 @@ def save_trace(trace: Trace, path: Path) -> None:
 
 def load_trace(path: Path) -> Trace:
     """Read a trace from a file.  Raises `Invalid`, naming the file."""
-    try:
-        return decode_trace(path.read_bytes())
-    except OSError as error:
-        raise Invalid(f"cannot read {path}: {error.strerror}") from None
-    except Invalid as error:
-        raise Invalid(f"{path}: {error}") from None
+    return decode_trace(read_file(path, "trace"), shown(path))
 
 
 def hash_trace(trace: Trace) -> str:
@@ -110,32 +103,24 @@ def trace_document(trace: Trace) -> dict[str, Any]:
     }
 
 
-def trace_of(document: Any) -> Trace:
+def trace_of(document: Value) -> Trace:
     """Read a trace from JSON's types.  Raises `Invalid`."""
-    found = document.get("format") if isinstance(document, dict) else None
+    found = document.data.get("format") if isinstance(document.data, dict) else None
     if found != FORMAT:
-        raise Invalid(f"the format is {found!r}; this version reads {FORMAT!r}")
-    try:
-        _require_keys(document, ("events", "format", "initial"))
-        initial = _image(document["initial"])
-        listed = _list(document["events"])
-    except _Unreadable as error:
-        raise Invalid(f"the trace cannot be read: {error}") from None
+        document.refuse(f"a trace, of the format {FORMAT!r} and not {shown(found)},")
+    members = document.members(("events", "format", "initial"))
+    initial = read_image(members["initial"])
     disk = PossibleDisk.of(initial)
     events: list[Event] = []
-    for number, each in enumerate(listed):
-        kind = each.get("event") if isinstance(each, dict) else None
+    for number, each in enumerate(members["events"].items()):
+        event = _event(each)
         try:
-            event = _event(each)
             disk.require(event)
-        except (_Unreadable, Impossible) as error:
-            raise Invalid(f"event {number} ({kind}) {error}") from None
+        except Impossible as error:
+            kind = _NAMES[type(event)]
+            raise Invalid(f"{document.file}: event {number} ({kind}) {error}") from None
         events.append(event)
     return Trace(initial, tuple(events))
-
-
-class _Unreadable(Exception):
-    """Why a part of a document cannot be read; whoever knows where turns it into `Invalid`."""
 
 
 # Fields
@@ -145,58 +130,18 @@ def _encode(content: bytes) -> str:
     return b64encode(content).decode()
 
 
-def _bytes(value: Any) -> bytes:
-    try:
-        return b64decode(_text(value), validate=True)
-    except NotBase64:
-        raise _Unreadable("holds bytes that are not base64") from None
+def _records(value: Value) -> tuple[tuple[int, bytes], ...]:
+    pairs = [record.pair() for record in value.items()]
+    return tuple((offset.integer(), payload.content()) for offset, payload in pairs)
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _Unreadable(f"holds {value!r} where a string belongs")
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise _Unreadable(f"holds {value!r}, which is not Unicode")
-    return value
-
-
-def _integer(value: Any) -> int:
-    if type(value) is not int:
-        raise _Unreadable(f"holds {value!r} where an integer belongs")
-    return value
-
-
-def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _Unreadable(f"holds {value!r} where true or false belongs")
-    return value
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise _Unreadable("holds no list where one belongs")
-    return value
-
-
-def _records(value: Any) -> tuple[tuple[int, bytes], ...]:
-    pairs = [_list(pair) for pair in _list(value)]
-    if any(len(pair) != 2 for pair in pairs):
-        raise _Unreadable("holds a record that is not a pair of offset and payload")
-    return tuple((_integer(offset), _bytes(payload)) for offset, payload in pairs)
-
-
-_READERS: Mapping[Any, Callable[[Any], Any]] = {
-    int: _integer,
-    str: _text,
-    bool: _boolean,
-    bytes: _bytes,
+_READERS: Mapping[Any, Callable[[Value], Any]] = {
+    int: Value.integer,
+    str: Value.text,
+    bool: Value.boolean,
+    bytes: Value.content,
     tuple[tuple[int, bytes], ...]: _records,
 }
-
-
-def _require_keys(document: Any, keys: Iterable[str]) -> None:
-    if not isinstance(document, dict) or set(document) != set(keys):
-        raise _Unreadable(f"does not have exactly the fields {', '.join(sorted(keys))}")
 
 
 def _event_document(event: Event) -> dict[str, Any]:
@@ -213,26 +158,29 @@ def _event_document(event: Event) -> dict[str, Any]:
     return document
 
 
-def _event(document: Any) -> Event:
-    name = document.get("event") if isinstance(document, dict) else None
-    if not isinstance(name, str) or name not in KINDS:
-        raise _Unreadable(f"is of no known kind; there are {', '.join(KINDS)}")
-    attributes = fields(KINDS[name])
-    _require_keys(document, ("event", *(attribute.name for attribute in attributes)))
-    values = {each.name: _READERS[each.type](document[each.name]) for each in attributes}
-    return KINDS[name](**values)
+def _event(value: Value) -> Event:
+    kind = KINDS[value.member("event").choice(KINDS)]
+    attributes = fields(kind)
+    members = value.members(["event", *(attribute.name for attribute in attributes)])
+    return kind(**{each.name: _READERS[each.type](members[each.name]) for each in attributes})
 
 
-def _image(document: Any) -> Image:
-    _require_keys(document, ("directories", "files"))
-    if not isinstance(document["files"], dict):
-        raise _Unreadable("the initial files are not a mapping from path to bytes")
-    directories = frozenset(_text(path) for path in _list(document["directories"]))
-    files = {_text(path): _bytes(content) for path, content in document["files"].items()}
-    for path in [*directories, *files]:
-        parent, slash, name = path.rpartition("/")
-        if not slash or not is_name(name) or (parent and parent not in directories):
-            raise _Unreadable(f"{path!r} is not an absolute path below a directory of the tree")
-        if path in directories and path in files:
-            raise _Unreadable(f"{path!r} is both a file and a directory")
+def read_image(value: Value) -> Image:
+    """
+    Read a directory tree from JSON's types.
+
+    Raises `Invalid` for a path that leads out of the tree, one whose directory is not listed, and
+    one that is both a file and a directory: whoever lays the tree out joins nothing else.
+    """
+    members = value.members(("directories", "files"))
+    listed = members["directories"].items()
+    directories = frozenset(path.text() for path in listed)
+    for each in listed:
+        require_path(each.text(), directories, each)
+    files = {}
+    for path, content in members["files"].entries():
+        require_path(path, directories, evolve(content, data=path))
+        if path in directories:
+            evolve(content, data=path).refuse("either a file or a directory of this path")
+        files[path] = content.file_content()
     return Image(files, directories)

@@ -17,27 +17,38 @@ from typing import Any
 from attrs import define, field
 from tornproof.errors import Invalid
 
+from tornproof_models.certificates.checker.form import read_count, require_form
 from tornproof_models.certificates.checker.plain_crash import WHOLE, Crash, Refuted, hashed
 from tornproof_models.certificates.checker.plain_disk import Disk
 from tornproof_models.disk import trace as t
 from tornproof_models.disk.trace_file import hash_trace, trace_document, trace_of
+from tornproof_models.documents.values import Value
 
-FORMAT = "tornproof-certificate/3"
-CRASH_MODELS = ("process-kill", "prefix", "ext4-ordered", "adversarial")
 Recovery = Callable[[t.Image], tuple[dict[str, Any], list[t.Event]]]
 """Recovers an image; returns an outcome and events, as in a certificate."""
 
 
-def check_certificate(document: Any, recovery: Recovery | None = None) -> "Check":
-    """Check a certificate; raises `Invalid` for what is none."""
-    check = Check(document, recovery)
+def check_certificate(
+    document: Any,
+    recovery: Recovery | None = None,
+    *,
+    again: t.Trace | None = None,
+    file: str = "the certificate",
+) -> "Check":
+    """
+    Check a certificate; raises `Invalid` for what is none.
+
+    `again` is what its program does on the disk when it is run once more, to be compared.
+    """
+    require_form(document, file)
+    check = Check(document, recovery, again, file)
     try:
         check.run()
     except Refuted as refuted:
         check.refutation = str(refuted)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise Invalid(f"the certificate is damaged, or none: {reason}") from None
+        raise Invalid(f"{file} is damaged, or none: {reason}") from None
     return check
 
 
@@ -47,6 +58,8 @@ class Check:
 
     document: Any = field(repr=False)
     recovery: Recovery | None
+    again: t.Trace | None
+    file: str
     refutation: str = ""
     """The first thing in it that is not so; empty if all is."""
 
@@ -57,33 +70,54 @@ class Check:
     first: dict[int, t.Image] = field(factory=dict, repr=False)
     """For each ending, an image that comes to it: its recovery is crashed as well."""
 
+    used: set[int] = field(factory=set, repr=False)  # numbers of contents
+
     def run(self) -> None:
         """Check the first crash, then the second ones."""
         document = self.document
-        if document["format"] != FORMAT:
-            raise Invalid(f"the format is {document['format']!r}, not {FORMAT!r}")
-        if document["crash_model"] not in CRASH_MODELS or not 1 <= document["sector_bytes"] <= 4096:
-            raise Invalid(f"no crash model {document['crash_model']!r}, or no such sector size")
-        trace = trace_of(document["trace"])
+        trace = trace_of(Value(document["trace"], self.file, "$.trace"))
         same("the trace's hash", document["trace_sha256"], hash_trace(trace))
+        if document["options"]["durability"] == "immediate":
+            for n, event in enumerate(trace.events):
+                if isinstance(event, t.Acked) and not event.durable:
+                    raise Refuted(f"event {n} acknowledges an append as not durable; all are")
+        if self.again is not None:
+            same("what is there before the program", trace.initial, self.again.initial)
+            for n, (event, found) in enumerate(zip(trace.events, self.again.events, strict=False)):
+                same(f"event {n} of the program", event, found)
+            same("the events of the program", len(trace.events), len(self.again.events))
         self.check_trace("", trace, Debt(), document["crash_points"])
-        for number, image in list(self.first.items()) if document["crashes"] == 2 else ():
+        crashed = dict(self.first) if document["crashes"] == 2 else {}
+        written = {n for n, ending in enumerate(document["endings"]) if "events" in ending}
+        same("the recoveries that are crashed", sorted(written), sorted(crashed))
+        for number, image in crashed.items():
             ending, where = document["endings"][number], f" of recovery {number}"
             trace, debt = self.read_events(image, ending["events"]), Debt()
             debt.show(ending["outcome"]["records"])
             if self.recovery is not None:
                 same(f"the events{where}", list(trace.events), self.recovery(image)[1])
             self.check_trace(where, trace, debt, ending["crash_points"])
-        same("the number of all images", int(document["images"]), self.images)
+        same("the number of all images", read_count(document["images"]), self.images)
         same("the number of parts", document["parts"], self.parts)
+        same("the endings that are reached", len(document["endings"]), len(self.first))
+        same(
+            "the contents that are written",
+            sorted(self.used),
+            list(range(len(document["contents"]))),
+        )
 
     def read_events(self, image: t.Image, written: Any) -> t.Trace:
         """Read what a recovery asked of the disk; contents are given by their numbers."""
-        events = [dict(event) for event in written]
+        events, contents = [dict(event) for event in written], self.document["contents"]
         for event in events:
             if event["event"] == "write":
-                event["data"] = self.document["contents"][event["data"]]
-        return trace_of({**trace_document(t.Trace(image, ())), "events": events})
+                number = event["data"]
+                if type(number) is not int or not 0 <= number < len(contents):
+                    raise Refuted(f"a recovery writes content {number!s:.20}, which is not there")
+                self.used.add(number)
+                event["data"] = contents[number]
+        document = {**trace_document(t.Trace(image, ())), "events": events}
+        return trace_of(Value(document, f"{self.file}, the events of a recovery"))
 
     def check_trace(self, of: str, trace: t.Trace, debt: "Debt", written: Any) -> None:
         """Check all crashes of a trace: where they strike, and what comes of them."""
@@ -105,7 +139,7 @@ class Check:
     def check_crash(self, where: str, crash: Crash, debt: "Debt", written: Any) -> None:
         """Check how many images a crash leaves, and what recovery does with each part."""
         images, paid = crash.count(), set[int]()
-        same(f"the number of images at {where}", int(written["images"]), images)
+        same(f"the number of images at {where}", read_count(written["images"]), images)
         self.images += images
         self.crash_points += 1
         for number, part in crash.leaves(written["parts"], WHOLE):

@@ -67,6 +67,8 @@ class Crash:
             yield tree, part
             return
         register, branches = tuple(tree["register"]), tree["branches"]
+        if register not in self.histories:
+            raise Refuted(f"nothing is pending of {register}, and parts are told apart by it")
         pieces = dict(self.decide(register, part))
         claimed = [(number, held) for number, held, _ in branches]
         if register in part.held or claimed != sorted(pieces):

@@ -1,0 +1,7 @@
+"""
+What comes from outside: files that people send each other, read in one place.
+
+`limits` is the table of how much is read, `files` gets the bytes of a file and `values`
+takes a document apart.  Whatever is not as it should be is an `Invalid` of one line:
+which file, where in it, what is there and what was expected.
+"""

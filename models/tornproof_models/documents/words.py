@@ -1,0 +1,55 @@
+"""
+Words of others, made fit to be shown.
+
+Names, messages and file names come from whoever wrote a file or an adapter.  A terminal
+acts on some characters, and an editor turns the direction of others round, so that one
+reads what is not there.  `printable` is the one form in which such words leave.
+"""
+
+import os
+from typing import Any
+
+LONGEST = 120
+"""Characters of a value that are quoted in a message; it may be a whole file."""
+
+
+def printable(text: str) -> str:
+    """
+    Escape every character that is not printable, so that evidence cannot talk to a terminal.
+
+    Escaped as in Python (`\\x1b`): control characters, also those above 127; line and
+    paragraph separators; marks of direction; halves of surrogate pairs.  Printable, as in
+    Unicode 15, is what has a shape and the space.  Text that is printable comes back as it is.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape", "surrogatepass").decode()
+        for each in text
+    )
+
+
+def printable_lines(text: str) -> str:
+    """Do the same to text of several lines; their ends stay."""
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+
+
+def shown(value: Any) -> str:
+    """Quote a value in a message: on one line, printable, and short."""
+    if isinstance(value, os.PathLike):
+        return _short(printable(os.fspath(value)))
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 512:
+        return f"a number of {value.bit_length():,} bits"
+    if isinstance(value, list):
+        return f"a list of {len(value):,}"
+    if isinstance(value, dict):
+        return f"a mapping of {len(value):,}"
+    if isinstance(value, str):
+        return _short(printable(repr(value[: LONGEST + 1])), whole=len(value))
+    return _short(printable({None: "null", True: "true", False: "false"}.get(value, repr(value))))
+
+
+def _short(text: str, *, whole: int | None = None) -> str:
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}… ({whole or len(text):,} characters)"
