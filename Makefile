@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help check test coverage test-adapters survey lint format docs prove bench exhaustive kernels lock clean
+.PHONY: help check test coverage test-adapters variants survey lint format docs prove bench exhaustive kernels lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,8 @@ test-adapters: $(STAMP) ## build the adapters in Rust, Go, C, Java and Node, and
 
 survey: $(STAMP) ## judge foreign software: make survey NAMES='raft-wal-*' (without NAMES: list it)
 	$(BIN)/tornproof survey $(NAMES)
+variants: $(STAMP) ## judge every right variant for a minute at each of five seeds: none is convicted
+	$(BIN)/python -m tests.adapters.test_variants 60 5
 
 lint: $(STAMP) ## ruff, its formatter, and mypy in strict mode
 	$(BIN)/ruff check .

@@ -60,6 +60,7 @@ ORDERS = {
         "fuzzing",
         "survey",
         "report",
+        "variants",
         "commands",
         "kit",
         "cli",

@@ -16,6 +16,7 @@ from tornproof_conformance.specification.claims import CLAIMS
 from tornproof_conformance.specification.requirements import FAMILIES, requirements
 from tornproof_conformance.subjects.gallery import exhibits
 from tornproof_conformance.subjects.machines import MACHINES
+from tornproof_conformance.variants.catalogue import VARIANTS, summary
 from tornproof_conformance.vectors.vector import cases
 
 KINDS = (
@@ -27,6 +28,7 @@ KINDS = (
     "claims",
     "crash-models",
     "miniatures",
+    "variants",
 )
 
 
@@ -37,7 +39,7 @@ KINDS = (
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
 def command(kind: str, requirement: str | None, as_json: bool) -> None:
-    """List requirements, checks, scenarios, vectors, claims, crash models or miniatures."""
+    """List requirements, checks, scenarios, claims, crash models, miniatures or variants."""
     entries = [
         entry
         for entry in entries_of(kind)
@@ -91,6 +93,9 @@ def entries_of(kind: str) -> Iterator[dict[str, Any]]:
         case "miniatures":
             for each in exhibits():
                 yield _entry(each.name, each.summary, each.kind, requirements=[*each.breaks])
+        case "variants":
+            for name in VARIANTS:
+                yield _entry(name, summary(name))
 
 
 def _entry(name: str, text: str, group: str = "", **more: Any) -> dict[str, Any]:

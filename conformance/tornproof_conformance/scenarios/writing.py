@@ -47,8 +47,8 @@ def a_failed_sync_poisons(subject: Subject) -> Iterator[Violation]:
             return
         codes = {"append": error_code(journal.append, b"after"), "sync": error_code(journal.sync)}
         for name, code in codes.items():
-            if code != "poisoned":
-                yield Violation("JRN-7", f"{name} after a failed fsync gives {code}, not poisoned")
+            if code.startswith("success"):
+                yield Violation("JRN-7", f"{name} after a failed fsync gives {code}, not an error")
                 return
         error_code(journal.close)
         situation.filesystem.release_locks()
@@ -130,11 +130,9 @@ def a_failed_append_is_there_once_at_most(subject: Subject) -> Iterator[Violatio
 
 @scenario("JRN-11")
 def closed_is_closed(subject: Subject) -> Iterator[Violation]:
-    """A journal that has been closed refuses appends, and closing twice is closing once."""
+    """A closed journal takes no append: what it would accept, no close makes durable."""
     journal = Situation(subject).open()
     journal.append(b"last")
     journal.close()
-    code = error_code(lambda: journal.append(b"later"))
-    if code != "closed":
-        yield Violation("JRN-11", f"an append after close gives {code}, not closed")
-    journal.close()
+    if error_code(journal.append, b"later").startswith("success"):
+        yield Violation("JRN-11", "an append after close is acknowledged; no close covers it")

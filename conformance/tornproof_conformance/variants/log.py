@@ -1,0 +1,155 @@
+"""
+The plain log that most variants change in one place.
+
+One file of frames: length, CRC-32 of length and payload, payload.  An append is acknowledged
+when it is on the disk; what recovery finds behind the last whole frame is cut, and the cut is
+synced before the first append.
+"""
+
+import fcntl
+import os
+import zlib
+from collections.abc import Iterator
+
+Record = tuple[int, bytes]
+
+
+class Poisoned(Exception):
+    """A write or sync failed, and nothing more is accepted until the log is opened again."""
+
+
+class Closed(Exception):
+    """The log is closed."""
+
+
+def frame(payload: bytes) -> bytes:
+    """Put the length, and a checksum of both, before a payload."""
+    length = len(payload).to_bytes(4, "little")
+    return length + zlib.crc32(length + payload).to_bytes(4, "little") + payload
+
+
+def frames(data: bytes) -> Iterator[Record]:
+    """Yield offset and payload of every frame, up to the first that is not whole."""
+    at = 0
+    while at + 8 <= len(data):
+        payload = data[at + 8 : at + 8 + int.from_bytes(data[at : at + 4], "little")]
+        if not data.startswith(frame(payload), at):
+            return
+        yield at, payload
+        at += 8 + len(payload)
+
+
+def sync_directory(path: str) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of some bytes; a short write is an error."""
+    if os.write(descriptor, data) < len(data):
+        raise OSError(28, "a short write")
+
+
+class Log:
+    """One open log."""
+
+    flags = 0
+    """Besides create, read, write and append."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.path = f"{directory}/log"
+        self.poisoned = self.closed = False
+        self.discarded = 0
+        os.makedirs(directory, exist_ok=True)
+        sync_directory(os.path.dirname(directory))
+        self.lock = os.open(f"{directory}/lock", os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.recover()
+        except BaseException:
+            os.close(self.lock)
+            raise
+
+    def recover(self) -> None:
+        """Cut what follows the last whole frame."""
+        mode = os.O_CREAT | os.O_RDWR | os.O_APPEND | self.flags
+        self.file = os.open(self.path, mode, 0o644)
+        data = self.content()
+        self.end = self.length_of(data)
+        self.discarded = len(data) - self.end
+        os.ftruncate(self.file, self.end)
+        os.fsync(self.file)
+        sync_directory(self.directory)
+
+    def length_of(self, data: bytes) -> int:
+        """Return how many bytes of the file are whole frames."""
+        return sum(8 + len(payload) for _, payload in frames(data))
+
+    def content(self) -> bytes:
+        """Read the whole file."""
+        return os.pread(self.file, os.fstat(self.file).st_size, 0)
+
+    def append(self, payload: bytes, *, durable: bool) -> int:
+        """Write a record, and make it durable before it is acknowledged if it is to be."""
+        self.check()
+        offset = self.end
+        self.poisoned = True
+        self.write(payload)
+        if durable:
+            self.flush()
+        self.poisoned = False
+        return offset
+
+    def write(self, payload: bytes) -> None:
+        """Write a frame at the end."""
+        data = frame(payload)
+        write_all(self.file, data)
+        self.end += len(data)
+
+    def flush(self) -> None:
+        """Make everything that was written durable."""
+        os.fsync(self.file)
+
+    def sync(self) -> None:
+        """Make everything durable, or accept nothing more."""
+        self.check()
+        self.poisoned = True
+        self.flush()
+        self.poisoned = False
+
+    def scan(self) -> list[Record]:
+        """Return every record."""
+        self.check_open()
+        return list(frames(self.content()[: self.end]))
+
+    def close(self) -> None:
+        """Make everything durable, and release the lock in any case."""
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            if not self.poisoned:
+                self.flush()
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Give up descriptors and the lock."""
+        os.close(self.file)
+        os.close(self.lock)
+
+    def check_open(self) -> None:
+        """Raise if the log is closed."""
+        if self.closed:
+            raise Closed
+
+    def check(self) -> None:
+        """Raise if nothing can be appended."""
+        self.check_open()
+        if self.poisoned:
+            raise Poisoned

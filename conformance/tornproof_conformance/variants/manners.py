@@ -1,0 +1,61 @@
+"""
+Variants that store records like the plain log, and behave otherwise towards whoever asks.
+"""
+
+import os
+import time
+
+from tornproof_conformance.variants.log import Log, Record
+
+
+class RefusesASecondClose(Log):
+    """Closing a log that is closed is an error."""
+
+    def close(self) -> None:
+        self.check_open()
+        super().close()
+
+
+class StartsSlowly(Log):
+    """The process takes two seconds to start, as a runtime with a virtual machine does."""
+
+    start_seconds = 2.0
+
+
+class HeapThatGrows(Log):
+    """It keeps garbage of its own in memory for some time, as a collected heap does."""
+
+    garbage: list[bytes] = []  # noqa: RUF012 - shared by all logs of the process, on purpose
+
+    def scan(self) -> list[Record]:
+        self.garbage.append(os.urandom(1 << 16))
+        if len(self.garbage) > 64:
+            self.garbage.clear()
+        return super().scan()
+
+
+class MessagesWithPathsAndAddresses(Log):
+    """Its error messages hold paths, addresses and times, which differ from run to run."""
+
+    def explain(self, error: Exception) -> str:
+        """Say what went wrong, as an object's default text would."""
+        return f"{error} in {self.path} of {object()!r} at {time.time_ns()}"
+
+
+class OtherCodes(Log):
+    """After the end of its log it calls every error `io`."""
+
+    def check_open(self) -> None:
+        if self.closed:
+            raise OSError(5, "the log is not open")
+
+
+class ForgetsItsBuffers(Log):
+    """It reads the file from the beginning in pieces of 7 bytes, whatever is asked for."""
+
+    def content(self) -> bytes:
+        pieces, at = [], 0
+        while piece := os.pread(self.file, 7, at):
+            pieces.append(piece)
+            at += len(piece)
+        return b"".join(pieces)

@@ -1,0 +1,247 @@
+"""
+Variants that keep their records in other bytes, files or places.
+"""
+
+import json
+import os
+import sqlite3
+import time
+import zlib
+from base64 import b64decode, b64encode
+
+from tornproof_conformance.variants.log import (
+    Log,
+    Poisoned,
+    Record,
+    frame,
+    frames,
+    sync_directory,
+    write_all,
+)
+
+
+class CountsRecords(Log):
+    """Offsets are the numbers of records, 0, 1, 2, and not positions in a file."""
+
+    def recover(self) -> None:
+        super().recover()
+        self.count = len(super().scan())
+
+    def append(self, payload: bytes, *, durable: bool) -> int:
+        super().append(payload, durable=durable)
+        self.count += 1
+        return self.count - 1
+
+    def scan(self) -> list[Record]:
+        return [(number, payload) for number, (_, payload) in enumerate(super().scan())]
+
+
+class SparseOffsets(Log):
+    """Offsets are sixteen times the position: they grow, and not by the bytes of a record."""
+
+    def append(self, payload: bytes, *, durable: bool) -> int:
+        return super().append(payload, durable=durable) << 4
+
+    def scan(self) -> list[Record]:
+        return [(at << 4, payload) for at, payload in super().scan()]
+
+
+class Preallocated(Log):
+    """One file of zeros, made once and written in place through O_DSYNC."""
+
+    size = 1 << 16
+
+    def recover(self) -> None:
+        mode = os.O_CREAT | os.O_RDWR | os.O_DSYNC
+        self.file = os.open(self.path, mode, 0o644)
+        if os.fstat(self.file).st_size < self.size:
+            os.posix_fallocate(self.file, 0, self.size)
+        data = self.content()
+        self.end = self.length_of(data)
+        tail = len(data[self.end :].rstrip(b"\0"))
+        self.discarded = tail
+        if tail:
+            os.pwrite(self.file, bytes(tail), self.end)
+        os.fsync(self.file)
+        sync_directory(self.directory)
+
+    def write(self, payload: bytes) -> None:
+        data = frame(payload)
+        if os.pwrite(self.file, data, self.end) < len(data):
+            raise OSError(28, "a short write")
+        self.end += len(data)
+
+
+class TwoFiles(Log):
+    """Records go to two files in turn, each with the number of the record in it."""
+
+    def recover(self) -> None:
+        self.files = [
+            os.open(f"{self.path}.{side}", os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o644)
+            for side in "ab"
+        ]
+        self.file = self.files[0]
+        found: dict[int, bytes] = {}
+        ends = [0, 0]
+        contents = [os.pread(file, os.fstat(file).st_size, 0) for file in self.files]
+        sides = [list(frames(content)) for content in contents]
+        while True:
+            number = len(found)
+            side, index = number % 2, number // 2
+            if index >= len(sides[side]):
+                break
+            at, payload = sides[side][index]
+            found[number] = payload
+            ends[side] = at + 8 + len(payload)
+        self.records = [found[number] for number in range(len(found))]
+        for file, end, content in zip(self.files, ends, contents, strict=True):
+            self.discarded += len(content) - end
+            os.ftruncate(file, end)
+            os.fsync(file)
+        sync_directory(self.directory)
+        self.end = len(self.records)
+
+    def write(self, payload: bytes) -> None:
+        self.file = self.files[self.end % 2]
+        write_all(self.file, frame(payload))
+        self.records.append(payload)
+        self.end += 1
+
+    def flush(self) -> None:
+        for file in self.files:
+            os.fsync(file)
+
+    def scan(self) -> list[Record]:
+        self.check_open()
+        return list(enumerate(self.records[: self.end]))
+
+    def release(self) -> None:
+        for file in self.files:
+            os.close(file)
+        os.close(self.lock)
+
+
+class FilePerRecord(Log):
+    """Every record is a file of its own, which gets its name when it is complete."""
+
+    def recover(self) -> None:
+        self.file = os.open(self.directory, os.O_RDONLY)
+        for name in os.listdir(self.directory):
+            if name.endswith(".new"):
+                self.discarded += os.stat(f"{self.directory}/{name}").st_size
+                os.unlink(f"{self.directory}/{name}")
+        names = sorted(name for name in os.listdir(self.directory) if name.endswith(".record"))
+        self.records = []
+        for number, name in enumerate(names):
+            with open(f"{self.directory}/{name}", "rb") as file:
+                payload = file.read()
+            if int(name.split(".")[0]) != number:
+                break
+            self.records.append(payload)
+        for name in names[len(self.records) :]:
+            os.unlink(f"{self.directory}/{name}")
+        os.fsync(self.file)
+        self.end = len(self.records)
+
+    def write(self, payload: bytes) -> None:
+        name = f"{self.directory}/{self.end:08}"
+        file = os.open(f"{name}.new", os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o644)
+        try:
+            write_all(file, payload)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        os.rename(f"{name}.new", f"{name}.record")
+        self.records.append(payload)
+        self.end += 1
+
+    def scan(self) -> list[Record]:
+        self.check_open()
+        return list(enumerate(self.records[: self.end]))
+
+
+class JsonLines(Log):
+    """A line of JSON with a checksum for each record."""
+
+    def line(self, payload: bytes) -> bytes:
+        """Return the line of a record."""
+        text = b64encode(payload).decode()
+        return json.dumps({"crc": zlib.crc32(payload), "payload": text}).encode() + b"\n"
+
+    def lines(self, data: bytes) -> list[Record]:
+        """Return the records of whole lines, up to the first that is damaged."""
+        found, at = [], 0
+        while (end := data.find(b"\n", at)) >= 0:
+            try:
+                document = json.loads(data[at:end])
+                payload = b64decode(document["payload"], validate=True)
+            except (ValueError, KeyError, TypeError):
+                break
+            if self.line(payload) != data[at : end + 1]:
+                break
+            found.append((at, payload))
+            at = end + 1
+        return found
+
+    def length_of(self, data: bytes) -> int:
+        return sum(len(self.line(payload)) for _, payload in self.lines(data))
+
+    def write(self, payload: bytes) -> None:
+        data = self.line(payload)
+        write_all(self.file, data)
+        self.end += len(data)
+
+    def scan(self) -> list[Record]:
+        self.check_open()
+        return self.lines(self.content()[: self.end])
+
+
+class Padded(Log):
+    """A timestamp and random padding stand in the bytes: no two runs write the same."""
+
+    def wrap(self, payload: bytes) -> bytes:
+        """Put a timestamp and padding around a payload."""
+        padding = os.urandom(len(payload) % 13)
+        head = time.time_ns().to_bytes(8, "little") + len(padding).to_bytes(1, "little")
+        return head + padding + payload
+
+    def write(self, payload: bytes) -> None:
+        super().write(self.wrap(payload))
+
+    def scan(self) -> list[Record]:
+        return [(at, each[9 + each[8] :]) for at, each in super().scan()]
+
+
+class InSqlite(Log):
+    """The log is a table of SQLite, with a synchronous commit for each append."""
+
+    def recover(self) -> None:
+        self.file = os.open(self.directory, os.O_RDONLY)
+        self.database = sqlite3.connect(f"{self.directory}/log.db", isolation_level=None)
+        self.database.execute("PRAGMA synchronous = EXTRA")
+        self.database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        create = "CREATE TABLE IF NOT EXISTS log (id INTEGER PRIMARY KEY, payload BLOB NOT NULL)"
+        self.database.execute(create)
+        (last,) = self.database.execute("SELECT coalesce(max(id), 0) FROM log").fetchone()
+        self.end = last + 1
+
+    def write(self, payload: bytes) -> None:
+        try:
+            self.database.execute("INSERT INTO log VALUES (?, ?)", (self.end, payload))
+        except sqlite3.Error as error:
+            raise OSError(5, str(error)) from None
+        self.end += 1
+
+    def flush(self) -> None:
+        pass  # a commit has synced it
+
+    def scan(self) -> list[Record]:
+        self.check_open()
+        if self.poisoned:
+            raise Poisoned
+        return list(self.database.execute("SELECT id, payload FROM log ORDER BY id"))
+
+    def release(self) -> None:
+        self.database.close()
+        os.close(self.file)
+        os.close(self.lock)

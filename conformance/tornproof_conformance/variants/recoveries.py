@@ -1,0 +1,96 @@
+"""
+Variants that recover in another way.
+"""
+
+import os
+
+from tornproof_conformance.variants.log import Log, Record, sync_directory, write_all
+
+
+class CopiesAndRenames(Log):
+    """Recovery copies what is whole to a new file, and renames it over the old one."""
+
+    def recover(self) -> None:
+        super().recover()
+        if self.discarded or os.path.exists(f"{self.path}.new"):
+            self.replace()
+
+    def replace(self) -> None:
+        """Put a copy in the place of the file."""
+        data, new = self.content(), f"{self.path}.new"
+        if os.path.exists(new):
+            os.unlink(new)
+        copy = os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, 0o644)
+        write_all(copy, data)
+        os.fsync(copy)
+        os.rename(new, self.path)
+        sync_directory(self.directory)
+        os.close(self.file)
+        self.file = copy
+
+
+class RewritesEverything(CopiesAndRenames):
+    """Every opening writes the whole log anew."""
+
+    def recover(self) -> None:
+        Log.recover(self)
+        self.replace()
+
+
+class RecoversOnFirstUse(Log):
+    """Opening reads nothing; the first scan, append or sync recovers."""
+
+    recovered = False
+
+    def recover(self) -> None:
+        self.file = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o644)
+        os.fsync(self.file)
+        sync_directory(self.directory)
+        self.end = 0
+
+    def use(self) -> None:
+        """Recover, once."""
+        if not self.recovered:
+            data = self.content()
+            self.end = self.length_of(data)
+            os.ftruncate(self.file, self.end)
+            os.fsync(self.file)
+            self.recovered = True
+
+    def append(self, payload: bytes, *, durable: bool) -> int:
+        self.use()
+        return super().append(payload, durable=durable)
+
+    def scan(self) -> list[Record]:
+        self.check_open()
+        self.use()
+        return super().scan()
+
+
+class CutsWithZeros(Log):
+    """Recovery does not cut a torn tail: it writes zeros over it, and appends in their place."""
+
+    def recover(self) -> None:
+        self.file = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o644)
+        data = self.content()
+        self.end = self.length_of(data)
+        self.discarded = len(data[self.end :].rstrip(b"\0"))
+        if self.discarded:
+            os.pwrite(self.file, bytes(self.discarded), self.end)
+        os.fsync(self.file)
+        sync_directory(self.directory)
+
+    def write(self, payload: bytes) -> None:
+        os.lseek(self.file, self.end, os.SEEK_SET)
+        super().write(payload)
+
+
+class FilesBesideTheLog(Log):
+    """It keeps files of its own beside the log: an index and a file with its version."""
+
+    def recover(self) -> None:
+        super().recover()
+        for name, content in (("VERSION", b"1\n"), ("log.index", str(self.end).encode())):
+            with open(f"{self.directory}/{name}", "wb") as file:
+                file.write(content)
+        os.makedirs(f"{self.directory}/tmp", exist_ok=True)

@@ -1,0 +1,72 @@
+"""
+Every variant conforms: it is right, and differs from the reference in one permitted way.
+
+`python -m tests.adapters.test_variants SECONDS SEEDS` judges all of them for longer, and
+prints the table.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from tornproof_conformance.checks import Budget
+from tornproof_conformance.run.adapter_run import check_adapter
+from tornproof_conformance.stream.run_events import Diagnosed, RunEvent, RunFinished, ViolationFound
+from tornproof_conformance.variants.catalogue import VARIANTS, summary
+
+from tests.recorders import needs_recorder
+
+SECONDS = 4
+"""Of each variant in the tests; a verdict takes some forty."""
+
+
+def judge(name: str, seconds: float, seed: int, reproducers: Path) -> Iterator[RunEvent]:
+    """Judge a variant, served over the protocol."""
+    command = [sys.executable, "-m", "tornproof_conformance.variants", name]
+    budget = Budget(seconds=seconds, seed=seed)
+    return check_adapter(command, budget=budget, reproducers=reproducers)
+
+
+def accusations(events: Iterator[RunEvent]) -> list[str]:
+    """Say what a run holds against what it judges."""
+    return [
+        f"{event.requirement}: {event.message}"
+        if isinstance(event, ViolationFound)
+        else event.message
+        for event in events
+        if isinstance(event, ViolationFound | Diagnosed)
+    ]
+
+
+def test_there_are_many_variants() -> None:
+    """At least two dozen, and each says in what it differs."""
+    assert len(VARIANTS) >= 24
+    assert all(summary(name).endswith(".") for name in VARIANTS)
+
+
+@needs_recorder
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_is_not_convicted(name: str, tmp_path: Path) -> None:
+    """Whatever is tried, no requirement is held against it."""
+    assert accusations(judge(name, SECONDS, 0, tmp_path)) == []
+
+
+def main(seconds: float, seeds: int) -> int:
+    """Print what became of every variant; return how many runs convicted one."""
+    wrong = 0
+    for name in VARIANTS:
+        for seed in range(seeds):
+            with TemporaryDirectory() as saved:
+                events = list(judge(name, seconds, seed, Path(saved)))
+            told = accusations(iter(events))
+            end = next((event for event in events if isinstance(event, RunFinished)), None)
+            counts = f"{end.holds} hold, {end.starved} starved" if end else "no verdict"
+            print(f"{name:<36} seed {seed}  {counts}  {'; '.join(told)}", flush=True)
+            wrong += bool(told)
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1]), int(sys.argv[2])) > 0)
