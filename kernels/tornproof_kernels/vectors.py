@@ -14,6 +14,7 @@ counts programs under schedules, and `images` the distinct images that were reco
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,11 @@ class Observed:
         """Note a state."""
         found = self.states.setdefault(show(image), {})
         found[done] = min(found.get(done, schedule), schedule, key=mildness)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the program was made at random: `r`, its seed and its number."""
+        return re.fullmatch(r"r\d+-\d+", self.litmus.name) is not None
 
     @property
     def seen(self) -> list[Seen]:

@@ -167,7 +167,7 @@ def test_explain_shows_text_reason_tests_and_miniatures() -> None:
 
 def test_explain_shows_a_crash_model_and_a_miniature() -> None:
     """Crash models are shown as their rules, miniatures as their bug."""
-    assert "allocation before size" in tornproof("explain", "ext4-ordered").output
+    assert "new blocks" in tornproof("explain", "ext4").output
     assert "breaks" in tornproof("explain", "no-lock").output
 
 

@@ -128,7 +128,7 @@ def test_a_passing_page_says_what_it_rests_on() -> None:
     figures = record_of(PASSING).figures
     assert "reference 0.1.0 conforms" in text
     assert f"crash images {figures['crash images']:,}" in text
-    assert "process-kill ⊂ prefix ⊂ ext4-ordered ⊂ adversarial" in text
+    assert "process-kill ⊂ prefix ⊂ ext4 ⊂ adversarial" in text
     assert "vectors, exploration" in text
     assert "is violated" not in text
 

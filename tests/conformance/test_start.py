@@ -34,7 +34,7 @@ def test_the_table_says_what_the_commands_say(name: str) -> None:
         ["--help"],
         ["recover", "/nowhere"],
         ["inspect", "/nowhere"],
-        ["explain", "ext4-ordered"],
+        ["explain", "ext4"],
     ],
 )
 def test_what_is_small_imports_little(arguments: list[str]) -> None:

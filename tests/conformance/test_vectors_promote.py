@@ -144,7 +144,7 @@ def later() -> Reproducer:
 
 def before_the_crash() -> Reproducer:
     """Leave a hole between two segments, which no recovery may pass over."""
-    case = ProgramCase((Append(5), Append(600)), EVENTUAL, "ext4-ordered")
+    case = ProgramCase((Append(5), Append(600)), EVENTUAL, "ext4")
     return counterexample("next-segment-before-sync", case, "REC-1")
 
 

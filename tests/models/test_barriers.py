@@ -77,7 +77,7 @@ def test_sealing_matters_under_ext4() -> None:
     program: tuple[Step, ...] = (Append(600), steps.Rotate(), Append(5), steps.Sync())
     found = {(b.path, b.event): b for b in search(program, EVENTUAL)}
     sealing = next(b for (path, _), b in found.items() if path.endswith("0000.wal"))
-    assert sealing.crash_model == "ext4-ordered"
+    assert sealing.crash_model == "ext4"
 
 
 def test_of_two_equal_syncs_neither_is_needed() -> None:

@@ -36,7 +36,7 @@ from tornproof_models.miniatures.journal_miniatures import MiniatureSubject
 from tornproof_models.miniatures.small_journal import SmallJournal
 
 HERE = Workers(1)
-MILD = ("prefix", "ext4-ordered")
+MILD = ("prefix", "ext4")
 FAULTY = (
     "acknowledged-before-fsync",
     "cut-not-synced",

@@ -5,7 +5,7 @@ Sectors are of 4 bytes and blocks of 8, so `b"AAAABBBB"` is two sectors of one b
 """
 
 import pytest
-from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS, RULES
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS, MILDER, RULES
 from tornproof_models.disk.image_builder import garbage
 from tornproof_models.disk.trace import (
     ROOT,
@@ -19,10 +19,12 @@ from tornproof_models.disk.trace import (
     Sync,
     SyncDirectory,
     SyncFailed,
+    SyncFilesystem,
     Trace,
     Truncate,
     Unlink,
     Write,
+    WritebackStarted,
 )
 
 from tests.models.judge import images_of, space_of
@@ -57,13 +59,18 @@ def contents(
 # The table
 
 
-def test_crash_models_stand_from_mild_to_harsh() -> None:
-    """The order is the one that the images nest in, and the last makes no claim."""
-    assert list(CRASH_MODELS) == [*CLAIMED, "recycled-blocks"]
-    assert [crash_model.harshness for crash_model in CRASH_MODELS.values()] == [0, 1, 2, 3, 4]
+def test_a_milder_model_stands_before_a_harsher_one() -> None:
+    """The table's order is one of those that the lattice allows; two models are the same."""
+    names = list(CRASH_MODELS)
+    equal = {("ext4-fast-commit", "ext4")}
+    for mild, harsher in MILDER.items():
+        for harsh in harsher:
+            assert names.index(mild) < names.index(harsh) or (mild, harsh) in equal
+    assert [CRASH_MODELS[name].harshness for name in names] == list(range(len(names)))
+    assert [name for name in names if name in CLAIMED] == list(CLAIMED)
 
 
-def test_each_rule_is_of_some_crash_model_and_has_a_source() -> None:
+def test_each_rule_is_of_some_profile_and_has_a_source() -> None:
     """A rule says what it means, where it comes from and where it holds."""
     for rule in RULES:
         assert rule.crash_models
@@ -187,9 +194,9 @@ def test_a_name_is_not_synced_with_its_file(crash_model: str) -> None:
     assert contents(crash_model, Create(ROOT, "a", A), Write(A, 0, b"AA"), Sync(A)) == {b"AA", None}
 
 
-@pytest.mark.parametrize("crash_model", ["prefix", "ext4-ordered"])
-def test_a_name_is_synced_with_its_file_on_ext4(crash_model: str) -> None:
-    """Where a sync commits the journal, it commits the name."""
+@pytest.mark.parametrize("crash_model", ["prefix", "ext4-journal", "ext4", "xfs", "btrfs"])
+def test_a_new_name_is_synced_with_its_file(crash_model: str) -> None:
+    """Litmus create-fsync-no-dir: fsync of a new file covers its name on every filesystem tried."""
     assert contents(crash_model, Create(ROOT, "a", A), Write(A, 0, b"AA"), Sync(A)) == {b"AA"}
 
 
@@ -215,7 +222,7 @@ def test_what_is_in_a_lost_directory_is_lost(crash_model: str) -> None:
 
 def test_names_are_in_order_on_ext4() -> None:
     """Of two new names, the second is there only with the first."""
-    assert trees("ext4-ordered", Create(ROOT, "a", 1), Create(ROOT, "b", 2)) == [
+    assert trees("ext4", Create(ROOT, "a", 1), Create(ROOT, "b", 2)) == [
         {"/a": b"", "/b": b""},
         {"/a": b""},
         {},
@@ -241,7 +248,7 @@ def test_the_target_of_a_rename_is_never_absent(crash_model: str) -> None:
     assert contents(crash_model, *events, initial=REPLACED, path="/b") == {b"old", b"new"}
 
 
-@pytest.mark.parametrize("crash_model", ["prefix", "ext4-ordered"])
+@pytest.mark.parametrize("crash_model", ["prefix", "ext4"])
 def test_a_rename_is_one_step(crash_model: str) -> None:
     """The name is in its old place or in its new one."""
     events = (Rename(ROOT, "a", ROOT, "b"),)
@@ -273,26 +280,93 @@ def test_renaming_a_file_to_its_own_name_changes_nothing(crash_model: str) -> No
     assert trees(crash_model, *events, initial=REPLACED) == [dict(REPLACED.key)]
 
 
-def test_a_replacement_has_its_data_on_ext4() -> None:
-    """auto_da_alloc: the new file is whole, or the old one is still there."""
+def test_a_replacement_has_its_size_on_ext4() -> None:
+    """Litmus replace-by-rename: the old file, the new one, or as many zeros (6.1 and 6.12)."""
     events = (Create(ROOT, "b", B), Write(B, 0, b"NEW!new!"), Rename(ROOT, "b", ROOT, "a"))
 
-    found = contents("ext4-ordered", *events, initial=Image({"/a": b"old"}))
+    found = contents("ext4", *events, initial=Image({"/a": b"old"}))
 
-    assert found == {b"old", b"NEW!new!"}
+    assert found == {b"old", bytes(8), b"NEW!new!"}
 
 
-def test_a_durable_replacement_keeps_its_data_on_ext4() -> None:
-    """A sync of a third file makes the rename durable, and so what it waited for."""
-    initial = Image({"/a": b"old", "/b": b""})
+def test_a_replacement_may_be_empty_on_xfs() -> None:
+    """Litmus replace-by-rename: XFS renames before it gives the file its size."""
+    events = (Create(ROOT, "b", B), Write(B, 0, b"NEW!new!"), Rename(ROOT, "b", ROOT, "a"))
+
+    found = contents("xfs", *events, initial=Image({"/a": b"old"}))
+
+    assert found == {b"old", b"", bytes(8), b"NEW!new!"}
+
+
+def test_a_sync_of_a_clean_file_covers_no_name_on_ext4() -> None:
+    """Litmus create-then-fsync-clean-file: there is nothing to commit, so nothing is."""
+    initial = Image({"/b": b"durable"})
+    events = (Create(ROOT, "c", 2), Sync(1))
+
+    assert trees("ext4", *events, initial=initial) == [
+        {"/b": b"durable", "/c": b""},
+        {"/b": b"durable"},
+    ]
+
+
+def test_a_sync_covers_a_rename_of_its_own_file_on_ext4() -> None:
+    """Litmus rename-fsync-clean and rename-fdatasync-overwrite: fsync does, fdatasync does not."""
+    initial = Image({"/n": b"durable"})
+    moved = (Rename(ROOT, "n", ROOT, "a"), Write(1, 0, b"D"))
+
+    assert trees("ext4", *moved, Sync(1), initial=initial) == [{"/a": b"Durable"}]
+    assert trees("ext4", *moved, Sync(1, data_only=True), initial=initial) == [
+        {"/a": b"Durable"},
+        {"/n": b"Durable"},
+    ]
+
+
+def test_a_write_covers_itself_through_o_dsync_and_the_names_through_o_sync() -> None:
+    """Litmus rename-dsync-overwrite and rename-sync-overwrite, on ext4."""
+    initial = Image({"/n": b"durable"})
+    moved = (Rename(ROOT, "n", ROOT, "a"), Write(1, 0, b"D"))
+
+    data_only = trees("ext4", *moved, PartialSync(1, 0, 1, 0, data_only=True), initial=initial)
+    full = trees("ext4", *moved, PartialSync(1, 0, 1, 0), initial=initial)
+
+    assert full == [{"/a": b"Durable"}]
+    assert data_only == [{"/a": b"Durable"}, {"/n": b"Durable"}]
+
+
+def test_a_sync_covers_no_earlier_name_of_another_file_on_btrfs() -> None:
+    """Litmus fsync-new-covers-names: the second file has its name, and the first may have none."""
+    events = (Create(ROOT, "a", 1), Create(ROOT, "b", 2), Write(2, 0, b"B"), Sync(2))
+
+    assert trees("btrfs", *events) == [{"/a": b"", "/b": b"B"}, {"/b": b"B"}]
+
+
+@power_lost
+def test_a_sync_of_the_filesystem_covers_everything(crash_model: str) -> None:
+    """Litmus create-syncfs-other: names, sizes and data of all files."""
+    events = (Create(ROOT, "a", 1), Write(1, 0, b"AAAAA"), Create(ROOT, "b", 2), SyncFilesystem())
+
+    assert trees(crash_model, *events) == [{"/a": b"AAAAA", "/b": b""}]
+
+
+@power_lost
+def test_starting_writeback_covers_nothing(crash_model: str) -> None:
+    """Litmus append-sync-range: sync_file_range leaves everything as it was."""
+    events = (*NEW_FILE, Write(A, 0, b"AAAA"))
+
+    assert trees(crash_model, *events, WritebackStarted(A, 0, 4)) == trees(crash_model, *events)
+
+
+def test_a_synced_replacement_may_hold_zeros_on_ext4() -> None:
+    """Litmus replace-then-syncdir-at-once: the directory's sync covers the name and the size."""
+    initial = Image({"/a": b"old"})
     events = (
-        Create(ROOT, "c", 3),
-        Write(3, 0, b"NEW!"),
+        Create(ROOT, "c", 2),
+        Write(2, 0, b"NEW!"),
         Rename(ROOT, "c", ROOT, "a"),
-        Sync(B),
+        SyncDirectory(ROOT),
     )
 
-    assert contents("ext4-ordered", *events, initial=initial) == {b"NEW!"}
+    assert contents("ext4", *events, initial=initial) == {ZEROS, b"NEW!"}
 
 
 def test_a_replacement_may_be_empty() -> None:
@@ -305,54 +379,74 @@ def test_a_replacement_may_be_empty() -> None:
 
 
 def test_a_new_name_promises_no_data_on_ext4() -> None:
-    """Delayed allocation: renamed to a name that was free, a file may be empty."""
+    """Litmus rename-new: renamed to a name that was free, a file may be empty, or zeros."""
     events = (Write(A, 0, b"AAAA"), Rename(ROOT, "a", ROOT, "b"), SyncDirectory(ROOT))
 
-    found = contents("ext4-ordered", *events, initial=Image({"/a": b""}), path="/b")
+    found = contents("ext4", *events, initial=Image({"/a": b""}), path="/b")
 
-    assert found == {b"", b"AAAA"}
+    assert found == {b"", ZEROS, b"AAAA"}
 
 
 # Blocks
 
 
-def test_a_new_block_comes_before_the_size_on_ext4() -> None:
-    """A file that has grown over a new block holds what the block began with."""
-    assert contents("ext4-ordered", *NEW_FILE, Write(A, 0, b"AAAABBBB")) == {
+def test_a_new_block_is_zeros_or_whole_on_ext4() -> None:
+    """Litmus two-blocks: the size implies no data, and no part of a new block is there alone."""
+    assert contents("ext4", *NEW_FILE, Write(A, 0, b"AAAABBBB")) == {
         b"",
-        b"AAAA",
+        bytes(8),
         b"AAAABBBB",
     }
 
 
-def test_a_second_write_to_a_block_is_free_on_ext4() -> None:
-    """The block is allocated by then, and only its first content is waited for."""
+def test_a_second_write_to_a_block_comes_with_the_first_on_ext4() -> None:
+    """Litmus append-within-block: a block holds at least what it began with, or zeros."""
     events = (*NEW_FILE, Write(A, 0, b"AAAA"), Write(A, 4, b"BBBB"))
 
-    assert contents("ext4-ordered", *events) == {b"", b"AAAA", b"AAAA" + ZEROS, b"AAAABBBB"}
+    assert contents("ext4", *events) == {
+        b"",
+        ZEROS,
+        b"AAAA",
+        ZEROS + ZEROS,
+        b"AAAA" + ZEROS,
+        b"AAAABBBB",
+    }
 
 
 def test_the_block_at_the_end_is_allocated_on_ext4() -> None:
-    """An append that begins inside a durable block may leave zeros there, but no further."""
+    """Litmus append-over-block-boundary: within a durable block each sector is free."""
     initial = Image({"/a": b"AAAA"})
 
-    assert contents("ext4-ordered", Write(A, 4, b"BBBBCCCC"), initial=initial) == {
+    assert contents("ext4", Write(A, 4, b"BBBBCCCC"), initial=initial) == {
         b"AAAA",
         b"AAAA" + ZEROS,
         b"AAAABBBB",
+        b"AAAA" + ZEROS + ZEROS,
+        b"AAAABBBB" + ZEROS,
         b"AAAA" + ZEROS + b"CCCC",
         b"AAAABBBBCCCC",
     }
 
 
+def test_zeros_up_to_the_end_of_a_block_may_come_alone() -> None:
+    """A write far behind the end: a sync of the first block gives it that size."""
+    events = (Write(A, 8, b"BBBB"), Write(A, 0, b"C"), PartialSync(A, 0, 1, 0))
+
+    assert contents("ext4", *events, initial=Image({"/a": b"AAAA"})) == {
+        b"CAAA" + ZEROS,
+        b"CAAA" + ZEROS + ZEROS,
+        b"CAAA" + ZEROS + b"BBBB",
+    }
+
+
 def test_blocks_of_a_truncated_file_are_new_on_ext4() -> None:
-    """Emptied and written again, a file is never as long as it was and full of zeros."""
+    """Litmus replace-by-truncate: emptied and written again, a file may be full of zeros."""
     events = (Truncate(A, 0), Write(A, 0, b"BBBBbbbb"))
 
-    assert contents("ext4-ordered", *events, initial=Image({"/a": b"AAAAaaaa"})) == {
+    assert contents("ext4", *events, initial=Image({"/a": b"AAAAaaaa"})) == {
         b"AAAAaaaa",
         b"",
-        b"BBBB",
+        bytes(8),
         b"BBBBbbbb",
     }
 
@@ -361,7 +455,7 @@ def test_a_block_of_zeros_is_allocated_on_ext4() -> None:
     """Where zeros were written first, what comes later is free."""
     events = (Truncate(A, 0), Write(A, 0, ZEROS), Write(A, 4, b"BBBB"))
 
-    assert contents("ext4-ordered", *events, initial=Image({"/a": b"AAAAaaaa"})) == {
+    assert contents("ext4", *events, initial=Image({"/a": b"AAAAaaaa"})) == {
         b"AAAAaaaa",
         b"",
         ZEROS,
@@ -371,16 +465,20 @@ def test_a_block_of_zeros_is_allocated_on_ext4() -> None:
 
 
 def test_a_sync_covers_no_other_file_s_data_on_ext4() -> None:
-    """fsync of one file commits the names of all, and the data of none but its own."""
+    """Litmus two-appends-fsync-one: fsync of a new file commits earlier names, and its own data."""
     events = (Create(ROOT, "a", 1), Write(1, 0, b"AAAA"), Create(ROOT, "b", 2), Sync(2))
 
-    assert trees("ext4-ordered", *events) == [{"/a": b"", "/b": b""}, {"/a": b"AAAA", "/b": b""}]
+    assert trees("ext4", *events) == [
+        {"/a": b"", "/b": b""},
+        {"/a": b"AAAA", "/b": b""},
+        {"/a": ZEROS, "/b": b""},
+    ]
 
 
 # Truncations
 
 
-@pytest.mark.parametrize("crash_model", ["prefix", "ext4-ordered"])
+@pytest.mark.parametrize("crash_model", ["prefix", "ext4-journal"])
 def test_a_truncation_is_one_step(crash_model: str) -> None:
     """Its size and its cut are on disk together or not at all."""
     initial = Image({"/a": b"AAAABBBB"})
@@ -390,6 +488,27 @@ def test_a_truncation_is_one_step(crash_model: str) -> None:
         b"AA",
         b"AA" + bytes(6),
     }
+
+
+def test_zeros_may_come_before_the_truncation_on_ext4() -> None:
+    """Litmus append-truncate: the old length with its tail zeroed, sector by sector."""
+    assert contents("ext4", Truncate(A, 2), initial=Image({"/a": b"AAAABBBB"})) == {
+        b"AAAABBBB",
+        b"AA\0\0BBBB",
+        b"AAAA" + ZEROS,
+        b"AA" + bytes(6),
+        b"AA",
+    }
+
+
+def test_bytes_may_come_back_behind_a_truncation_with_data_writeback() -> None:
+    """Litmus cut-then-append: the journal does not wait for the zeros."""
+    events = (Truncate(A, 4), Write(A, 4, b"CCCC"), Sync(A))
+
+    found = contents("ext4-writeback", *events[:2], initial=Image({"/a": b"AAAABBBB"}))
+
+    assert b"AAAABBBB" in found
+    assert contents("ext4", *events, initial=Image({"/a": b"AAAABBBB"})) == {b"AAAACCCC"}
 
 
 @unordered
@@ -469,7 +588,7 @@ def test_a_batch_of_stores_is_whole_where_the_order_of_the_program_holds() -> No
     assert contents("prefix", STORED, initial=BEFORE) == {b"AAAABBBB", b"xAAAyBBB"}
 
 
-@pytest.mark.parametrize("crash_model", ["ext4-ordered", "adversarial", "recycled-blocks"])
+@pytest.mark.parametrize("crash_model", ["ext4", "adversarial", "recycled-blocks"])
 def test_the_sectors_of_a_batch_of_stores_are_free(crash_model: str) -> None:
     """Where sectors have no order, each may be there without the other."""
     found = contents(crash_model, STORED, initial=BEFORE)

@@ -67,7 +67,7 @@ def test_sectors_smaller_than_a_frame_tear_it() -> None:
 def test_the_mildest_crash_model_of_a_missing_directory_sync_is_adversarial() -> None:
     """Under ext4 an fsync of the file commits the name too, so only `adversarial` shows it."""
     subject = find_subject("directory-not-synced")
-    assert explore((Append(5),), subject, "ext4-ordered") == {}
+    assert explore((Append(5),), subject, "ext4") == {}
     assert "JRN-3" in explore((Append(5),), subject, "adversarial")
 
 
@@ -195,5 +195,5 @@ def test_format_v2_cannot_tell_a_recycled_block() -> None:
         ]
         for crash_model in CRASH_MODELS
     }
-    held: dict[str, list[str]] = {crash_model: [] for crash_model in CLAIMED}
+    held: dict[str, list[str]] = {crash_model: [] for crash_model in CRASH_MODELS}
     assert found == held | {"recycled-blocks": ["REC-8"]}

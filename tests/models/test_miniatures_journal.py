@@ -91,7 +91,7 @@ CAUGHT: tuple[tuple[str, str, Probe], ...] = (
             segment_bytes=4096,
         ),
     ),
-    ("appends-behind-a-torn-tail", "REC-4", crashes(Append(5), crash_model="ext4-ordered")),
+    ("appends-behind-a-torn-tail", "REC-4", crashes(Append(5), crash_model="ext4")),
     (
         "stale-tail-reused",
         "REC-8",
@@ -107,7 +107,7 @@ CAUGHT: tuple[tuple[str, str, Probe], ...] = (
     (
         "segment-deleted-with-the-cut",
         "JRN-3",
-        crashes(Append(5), Append(5), crash_model="ext4-ordered"),
+        crashes(Append(5), Append(5), crash_model="ext4"),
     ),
     ("cut-unreported", "REC-7", cut_is_reported),
     ("cut-not-synced", "REC-2", crashes(Append(5), Append(5), crash_model="adversarial")),
@@ -156,12 +156,12 @@ CAUGHT: tuple[tuple[str, str, Probe], ...] = (
     (
         "next-segment-before-sync",
         "REC-1",
-        crashes(Append(5), Rotate(), durability="eventual", crash_model="ext4-ordered"),
+        crashes(Append(5), Rotate(), durability="eventual", crash_model="ext4"),
     ),
     (
         "newer-synced-first",
         "REC-1",
-        crashes(Append(5), Rotate(), durability="eventual", crash_model="ext4-ordered"),
+        crashes(Append(5), Rotate(), durability="eventual", crash_model="ext4"),
     ),
     ("directory-not-synced", "JRN-3", crashes(Append(5), crash_model="adversarial")),
     ("parent-directory-not-synced", "JRN-3", crashes(Append(5), crash_model="adversarial")),

@@ -15,7 +15,18 @@ from hypothesis import strategies as st
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFile
 from tornproof_models.disk.shared_disk import Replay
-from tornproof_models.disk.trace import MARKS, ROOT, Image, Link, PartialSync, Stored, Sync, Trace
+from tornproof_models.disk.trace import (
+    MARKS,
+    ROOT,
+    Image,
+    Link,
+    PartialSync,
+    Stored,
+    Sync,
+    SyncFilesystem,
+    Trace,
+    WritebackStarted,
+)
 
 from tests.models.brute_force import SECTOR
 
@@ -42,7 +53,10 @@ KINDS = {
     "rename": 3,
     "unlink": 1,
     "make directory": 1,
-    "sync": 4,
+    "sync": 3,
+    "fsync": 2,
+    "sync everything": 1,
+    "writeback": 1,
     "sync directory": 2,
     "sync in part": 2,
     "link": 2,
@@ -88,6 +102,8 @@ class Program:
                 self.filesystem.apply(Link(ROOT, LINK[1:], linked))
             case "sync directory" | "sync directory fails":
                 self.filesystem.sync_directory(directories[which % len(directories)])
+            case "sync everything":
+                self.filesystem.apply(SyncFilesystem())
             case _ if self.files:
                 self.use(self.files[which % len(self.files)], step)
 
@@ -110,11 +126,17 @@ class Program:
                 file.truncate(one)
             case "sync" | "sync fails":
                 file.sync()
+            case "fsync":
+                self.filesystem.apply(Sync(self.inode_of(file)))
+            case "writeback":
+                self.filesystem.apply(WritebackStarted(self.inode_of(file), one, one + other))
             case "sync in part":
                 inode = self.inode_of(file)
                 operations = sum(not isinstance(each, MARKS) for each in self.filesystem.events)
-                missed = min(other % 4, operations)
-                self.filesystem.apply(PartialSync(inode, one % 9, one % 9 + other, missed))
+                missed, start = min(other % 4, operations), one % 9
+                self.filesystem.apply(
+                    PartialSync(inode, start, start + other, missed, step[1] % 2 == 0)
+                )
 
     def write(self, file: ModelFile, offset: int, data: bytes) -> None:
         """Write, if brute force will bear it."""

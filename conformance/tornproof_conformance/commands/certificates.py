@@ -20,7 +20,7 @@ from tornproof_models.crash.access_log import WatchedFilesystem
 from tornproof_models.crash.recovery import recover
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.crash_models import CLAIMED
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.trace import Event, Image, Trace
 from tornproof_models.disk.trace_file import load_trace
 from tornproof_models.documents.files import read_json
@@ -57,7 +57,7 @@ from tornproof_conformance.subjects.reference import find_subject
     "--crash-model",
     default="adversarial",
     show_default=True,
-    type=click.Choice(CLAIMED),
+    type=click.Choice([name for name in CRASH_MODELS if name != "recycled-blocks"]),
     help="What a crash may do.",
 )
 @durability_option("When an append is promised to last.")

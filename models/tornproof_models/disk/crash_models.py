@@ -1,27 +1,34 @@
 """
 What a crash may leave, as one table.
 
-A crash model says which combinations of versions are possible.  It is a set of
-rules of the form "if this version is on disk, so is that one", and of rules
-about what a sync covers.  Fewer rules, more images: each crash model allows every
-image that the one before it allows.
+A crash model says which combinations of versions are possible.  It is a set of rules of the form
+"if this version is on disk, so is that one", and of rules about what a sync covers.  Fewer rules,
+more images.
 
-    process-kill ⊂ prefix ⊂ ext4-ordered ⊂ adversarial ⊂ recycled-blocks
+    process-kill < prefix < ext4-journal          < adversarial < recycled-blocks
+                 < ext4 < ext4-writeback, xfs     < adversarial
+                 < btrfs                          < adversarial
 
-A finding is labelled with the mildest crash model in which it happens, because that
-decides what its maintainers make of it: a loss under `ext4-ordered` happens to
-their users; a loss under `adversarial` is allowed by POSIX.
+`<` says that every image of the milder model is one of the harsher, on every trace; `MILDER`
+holds these pairs, and a test looks for traces that contradict them, and for traces that show that
+no other pair is ordered.  `prefix` is not below `ext4`: it tears what it writes last by sectors,
+also in a new block, of which ext4 shows all or zeros.
 
-`RULES` is the whole definition.  `tornproof explain ext4-ordered` prints it.
+A finding is labelled with the mildest model in which it happens, because that decides what its
+maintainers make of it: a loss under `ext4` happens to their users; a loss under `adversarial` is
+allowed by POSIX.
+
+`RULES` is the whole definition.  `tornproof explain ext4` prints it, with what each rule rests on:
+a source, and what real kernels were seen to do (`spec/kernels.md`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
 from attrs import frozen
 
-from tornproof_models.disk.versions import Floors, Register, Version
+from tornproof_models.disk.versions import Floors, Need, Register, SyncCovers, Version
 
 Edges: TypeAlias = Iterable[tuple[int, int]]
 """Pairs (i, j) of positions in a list of versions: if version i is on disk, so is j."""
@@ -38,10 +45,13 @@ class Rule:
     edges: Callable[[Sequence[Version]], Edges] | None = None
     """What it implies among pending versions; none for a rule about floors or contents."""
 
+    measured: str = ""
+    """What real kernels were seen to do, if that is not simply the rule: litmus programs."""
+
 
 @frozen
 class CrashModel:
-    """A name for a set of rules, and what it stands for."""
+    """A crash model: a name for a set of rules, and what it stands for."""
 
     name: str
     meaning: str
@@ -59,7 +69,7 @@ class CrashModel:
 
     @property
     def harshness(self) -> int:
-        """Position from mild to harsh, from 0."""
+        """Position from mild to harsh, from 0: an order of the table that respects `MILDER`."""
         return tuple(CRASH_MODELS).index(self.name)
 
     def implications(self, versions: Sequence[Version]) -> Edges:
@@ -99,12 +109,21 @@ def _program_order(versions: Sequence[Version]) -> Edges:
     return _in_order(versions, range(len(versions)))
 
 
+def _is_name(version: Version) -> bool:
+    """Tell whether a version is ordered with names: of a truncation, all but the tail is."""
+    return version.namespace and not version.tail
+
+
 def _namespace_order(versions: Sequence[Version]) -> Edges:
-    return _in_order(versions, (i for i, version in enumerate(versions) if version.namespace))
+    return _in_order(versions, (i for i, version in enumerate(versions) if _is_name(version)))
 
 
-def _namespace_atomic(versions: Sequence[Version]) -> Edges:
+def _operations_atomic(versions: Sequence[Version]) -> Edges:
     return _atomic(versions, [n for n, version in enumerate(versions) if version.namespace])
+
+
+def _names_atomic(versions: Sequence[Version]) -> Edges:
+    return _atomic(versions, [n for n, version in enumerate(versions) if _is_name(version)])
 
 
 def _stores_atomic(versions: Sequence[Version]) -> Edges:
@@ -122,32 +141,28 @@ def _atomic(versions: Sequence[Version], chosen: Iterable[int]) -> Edges:
             yield other, one
 
 
-def _needs(versions: Sequence[Version], *, namespace: bool) -> Edges:
-    positions = {id(version): position for position, version in enumerate(versions)}
-    for position, version in enumerate(versions):
-        if version.namespace == namespace:
-            for needed in version.needs:
-                if id(needed) in positions:
+def _needs(kind: Need) -> Callable[[Sequence[Version]], Edges]:
+    def edges(versions: Sequence[Version]) -> Edges:
+        positions = {id(version): position for position, version in enumerate(versions)}
+        for position, version in enumerate(versions):
+            for reason, needed in version.needs:
+                if reason is kind and id(needed) in positions:
                     yield position, positions[id(needed)]
 
-
-def _allocation_before_size(versions: Sequence[Version]) -> Edges:
-    return _needs(versions, namespace=False)
+    return edges
 
 
-def _replacement_after_data(versions: Sequence[Version]) -> Edges:
-    return _needs(versions, namespace=True)
-
-
-_POWER_LOST = frozenset({"prefix", "ext4-ordered", "adversarial", "recycled-blocks"})
-_ALL = _POWER_LOST | {"process-kill"}
+_EXT4 = frozenset({"ext4", "ext4-writeback", "ext4-fast-commit"})
+_FILESYSTEMS = _EXT4 | {"xfs", "btrfs"}
+_ORDERED = frozenset({"prefix", "ext4-journal"})
+_POWER_LOST = _FILESYSTEMS | _ORDERED | {"adversarial", "recycled-blocks"}
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "register-order",
         "A register holds one version: a later one has replaced all earlier ones.",
         "by definition",
-        _ALL,
+        _POWER_LOST | {"process-kill"},
         _register_order,
     ),
     Rule(
@@ -158,9 +173,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "a sync covers its own file or directory",
-        "fsync of a file covers its data and size; fsync of a directory covers its names.",
+        "fsync and fdatasync of a file cover its data and size; fsync of a directory covers its "
+        "names; O_SYNC, O_DSYNC and msync cover the bytes that they write; syncfs covers "
+        "everything; sync_file_range covers nothing.",
         "POSIX fsync(2); Linux man-pages: fsync does not cover the entry in the directory",
-        _ALL,
+        _POWER_LOST | {"process-kill"},
+        measured="append-sync-range, direct-append, store-msync, create-syncfs-other",
     ),
     Rule(
         "a failed sync covers nothing",
@@ -168,80 +186,134 @@ RULES: tuple[Rule, ...] = (
         "rule forces it, and no later fsync covers it; what is written again is a new version.",
         "Linux marks the pages clean (Rebello et al., USENIX ATC 2020)",
         _POWER_LOST,
+        measured="failed-sync-overwrite: the second fsync returns success and writes nothing",
     ),
     Rule(
         "program order",
         "If an operation is on disk, so are all earlier ones; a write, sector by sector.",
-        "the strongest order a disk could keep (Bornholt et al., ASPLOS 2016)",
-        frozenset({"prefix"}),
+        "the strongest order a disk could keep (Bornholt et al., ASPLOS 2016); ext4 "
+        "data=journal: data goes through the journal with the names",
+        _ORDERED,
         _program_order,
     ),
     Rule(
         "stores in one batch",
         "What was found stored through a mapping at one moment is on disk as a whole or not at "
         "all: in which order it was stored, nobody knows.",
-        "of the recorder; under harsher crash models each sector is free, as it is of a write",
-        frozenset({"prefix"}),
+        "of the recorder; under harsher models each sector is free, as it is of a write",
+        _ORDERED,
         _stores_atomic,
     ),
     Rule(
         "a sync is a barrier",
-        "fsync of anything covers all earlier operations.",
+        "A sync of anything covers all earlier operations.",
         "follows from program order",
         frozenset({"prefix"}),
     ),
     Rule(
+        "a sync is a barrier if it has something to commit",
+        "A sync covers everything up to the last change of the inode that is synced.",
+        "ext4 data=journal: fsync commits the transaction that holds the inode, if any does",
+        frozenset({"ext4-journal"}),
+        measured="create-then-fsync-clean-file: fsync of a clean file commits nothing",
+    ),
+    Rule(
+        "operations are atomic",
+        "A rename or a truncation is there as a whole.",
+        "follows from program order; one handle in one transaction",
+        _ORDERED,
+        _operations_atomic,
+    ),
+    Rule(
         "names in order",
         "If an operation on names, or a truncation, is on disk, so are all earlier ones.",
-        "ext4: they are in the running transaction of one journal (jbd2)",
-        frozenset({"ext4-ordered"}),
+        "ext4: they are in the running transaction of one journal (jbd2); xfs: one log; btrfs: "
+        "one transaction",
+        _FILESYSTEMS,
         _namespace_order,
+        "names-in-order, link-unlink",
     ),
     Rule(
         "names are atomic",
-        "A rename moves the name in one step; a truncation sets the size and drops the data "
+        "A rename moves the name in one step; a truncation sets the size and drops whole blocks "
         "in one.",
-        "ext4: one handle in one transaction",
-        frozenset({"prefix", "ext4-ordered"}),
-        _namespace_atomic,
+        "ext4: one handle in one transaction; xfs and btrfs: one transaction",
+        _FILESYSTEMS,
+        _names_atomic,
+        "rename-new, replace-by-rename",
     ),
     Rule(
-        "a sync covers names",
-        "fsync of anything covers all earlier operations on names, and truncations, and what "
-        "they need.",
-        "ext4 without fast_commit: fsync commits the running transaction",
-        frozenset({"ext4-ordered"}),
+        "a truncation after the zeros behind it",
+        "If a truncation is on disk, so are the zeros behind it in its last block, if that was "
+        "allocated; these zeros may be there without it, sector by sector.",
+        "ext4_block_truncate_page dirties the page, and the journal waits for it (data=ordered)",
+        _FILESYSTEMS - {"ext4-writeback"},
+        _needs(Need.CUT),
+        "append-truncate: the old length with its tail zeroed, by the kernel's own timer",
     ),
     Rule(
-        "allocation before size",
-        "If a file has grown over a block beyond its durable size, the data with which the "
-        "block was allocated is there.  Later writes into it are free, and so are overwrites; "
-        "a block that a truncation cut off is allocated anew.",
-        "ext4 data=ordered with delayed allocation: data of new blocks precedes their commit",
-        frozenset({"ext4-ordered"}),
-        _allocation_before_size,
+        "a sync covers names up to the inode's own last change",
+        "A sync covers operations on names, and truncations, as far as the synced inode's own "
+        "last change that it has to commit: for fdatasync its creation, a change of its size or "
+        "of a name in it; for fsync also that it got or lost a name.  So fsync of a clean file "
+        "covers no name, and neither does fdatasync of one that was renamed or overwritten.",
+        "ext4: i_sync_tid and i_datasync_tid; xfs: the log is forced up to the inode's last item",
+        _EXT4 | {"xfs"},
+        measured="create-then-fsync-clean-file, create-then-fdatasync-overwritten, "
+        "rename-fdatasync-overwrite: the earlier name is gone, nothing injected",
     ),
     Rule(
-        "replacement after data",
-        "If a rename over an existing file is on disk, so is the data of the file renamed.",
-        "ext4 auto_da_alloc: blocks are allocated and written at the rename",
-        frozenset({"ext4-ordered"}),
-        _replacement_after_data,
+        "a sync covers its own names",
+        "A sync covers the operations by which the synced inode got or lost a name, and no other.",
+        "btrfs: the log tree holds the inode and its names",
+        frozenset({"btrfs"}),
+        measured="fsync-new-covers-names: an earlier file without its name",
+    ),
+    Rule(
+        "new blocks",
+        "A newly allocated block is all zeros, or holds at least what it began with.  So a size "
+        "implies no data: what was appended may read as zeros.",
+        "ext4 since 5.6 (dioread_nolock), xfs: new blocks are allocated unwritten and converted "
+        "when their data is there; btrfs: the extent appears with its data",
+        _FILESYSTEMS,
+        _needs(Need.BLOCK),
+        "two-blocks, rename-appended-over, write-then-grow: zeros inside the size",
+    ),
+    Rule(
+        "files grow by blocks",
+        "Within a block, a write makes a file grow at once.",
+        "the size on disk follows when a whole page has been written",
+        _FILESYSTEMS,
+        _needs(Need.GROWTH),
+        "append-within-block, append-over-block-boundary",
+    ),
+    Rule(
+        "replacement after size",
+        "If a rename over an existing file is on disk, so is the size of the file renamed; of its "
+        "data nothing is said.",
+        "ext4 auto_da_alloc: blocks are allocated at the rename; xfs and btrfs do not",
+        _EXT4,
+        _needs(Need.REPLACEMENT),
+        "replace-by-rename: 4,096 zeros on ext4, an empty file on xfs",
     ),
     Rule(
         "unwritten sectors",
         "An unsynced sector beyond the durable size is new, zeros, garbage, or what was there "
         "before any truncation.",
-        "POSIX says nothing about unsynced data; ext4 data=writeback and XFS have shown all four",
+        "POSIX says nothing about unsynced data",
         frozenset({"adversarial", "recycled-blocks"}),
     ),
     Rule(
         "recycled blocks",
         "Such a sector may also hold what a deleted file had in the same place.",
-        "ext4 data=writeback: freed blocks are reused without being cleared",
+        "ext4 data=writeback with dioread_lock: freed blocks are reused without being cleared",
         frozenset({"recycled-blocks"}),
     ),
 )
+
+
+_BLOCKS = {Need.BLOCK, Need.GROWTH}
+_CUTS = _BLOCKS | {Need.CUT}
 
 CRASH_MODELS: dict[str, CrashModel] = {
     crash_model.name: crash_model
@@ -249,38 +321,77 @@ CRASH_MODELS: dict[str, CrashModel] = {
         CrashModel(
             "process-kill",
             "The process dies and the kernel lives: SIGKILL, out of memory, a panic.",
-            Floors(everything_at_once=True),
+            Floors(SyncCovers.AT_ONCE),
         ),
         CrashModel(
             "prefix",
             "Power is lost, and operations had reached the disk in program order.",
-            Floors(sync_covers_everything=True),
+            Floors(SyncCovers.EVERYTHING),
         ),
         CrashModel(
-            "ext4-ordered",
+            "ext4-journal",
+            "Power is lost under ext4 with data=journal.",
+            Floors(SyncCovers.EVERYTHING_BEFORE),
+        ),
+        CrashModel(
+            "ext4",
             "Power is lost under ext4 with its default options (data=ordered, delayed "
             "allocation, no fast_commit): the usual Linux machine.",
-            Floors(sync_covers_namespace=True),
+            Floors(SyncCovers.NAMES_BEFORE, frozenset(_CUTS | {Need.REPLACEMENT})),
+        ),
+        CrashModel(
+            "ext4-fast-commit",
+            "Power is lost under ext4 with the feature fast_commit.",
+            Floors(SyncCovers.NAMES_BEFORE, frozenset(_CUTS | {Need.REPLACEMENT})),
+        ),
+        CrashModel(
+            "ext4-writeback",
+            "Power is lost under ext4 with data=writeback.",
+            Floors(SyncCovers.NAMES_BEFORE, frozenset(_BLOCKS | {Need.REPLACEMENT})),
+        ),
+        CrashModel(
+            "xfs",
+            "Power is lost under XFS with its default options.",
+            Floors(SyncCovers.NAMES_BEFORE, frozenset(_CUTS)),
+        ),
+        CrashModel(
+            "btrfs",
+            "Power is lost under btrfs with its default options.",
+            Floors(SyncCovers.OWN_NAMES, frozenset(_CUTS)),
         ),
         CrashModel(
             "adversarial",
             "Power is lost and only what was synced is promised: what POSIX allows.",
-            Floors(),
+            Floors(SyncCovers.OWN),
             unwritten_sectors=True,
         ),
         CrashModel(
             "recycled-blocks",
             "As adversarial, and new blocks may hold what deleted files left in them.",
-            Floors(),
+            Floors(SyncCovers.OWN),
             unwritten_sectors=True,
             recycled_blocks=True,
         ),
     )
 }
+"""Every crash model, from mild to harsh where two can be compared."""
 
-CLAIMED = ("process-kill", "prefix", "ext4-ordered", "adversarial")
+MILDER: Mapping[str, tuple[str, ...]] = {
+    "process-kill": ("prefix", "ext4", "btrfs"),
+    "prefix": ("ext4-journal",),
+    "ext4-journal": ("adversarial",),
+    "ext4": ("ext4-fast-commit", "ext4-writeback", "xfs"),
+    "ext4-fast-commit": ("ext4",),
+    "ext4-writeback": ("adversarial",),
+    "xfs": ("adversarial",),
+    "btrfs": ("adversarial",),
+    "adversarial": ("recycled-blocks",),
+}
+"""For each crash model, the next harsher ones: they allow every image that it allows."""
+
+CLAIMED = ("process-kill", "prefix", "ext4", "xfs", "adversarial")
 """
-The crash models in which an implementation is judged.
+The crash models in which an implementation is judged unless others are named.
 
 `recycled-blocks` stays out: a frame of format v2 carries neither its position
 nor a salt, so no journal of that format can tell an old frame from a new one.

@@ -12,9 +12,10 @@ cannot be lost independently: the page cache merges them, and the disk sees the
 second, or both, or something in between.
 """
 
+from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
-from attrs import define, frozen
+from attrs import Factory, define, frozen
 
 SECTOR_BYTES = 512
 """Torn writes happen between sectors: no disk promises more than one at a time."""
@@ -46,6 +47,22 @@ class Name(NamedTuple):
 Register: TypeAlias = Data | Size | Name
 
 
+class Need(Enum):
+    """Why a version may need another one to be on disk; which of these hold, a model says."""
+
+    REPLACEMENT = auto()
+    """A rename over a file, and the size of the file renamed."""
+
+    CUT = auto()
+    """A truncation, and the zeros behind it in its last block."""
+
+    BLOCK = auto()
+    """Bytes in a newly allocated block, and all that the block began with."""
+
+    GROWTH = auto()
+    """A size within a block, and the size that the same write gives it in that block."""
+
+
 @define(eq=False)
 class Version:
     """One pending version of a register."""
@@ -61,26 +78,47 @@ class Version:
     stored: bool = False
     """Stored through a mapping, together with others in an order that nobody knows."""
 
+    tail: bool = False
+    """The zeros that a truncation leaves in its last block."""
+
     failed: bool = False
     """A sync that should have made it durable failed, so nothing will."""
 
-    needs: tuple["Version", ...] = ()
-    """What a filesystem that orders data before metadata writes first (`ext4-ordered`)."""
+    needs: list[tuple[Need, "Version"]] = Factory(list)
+    """The versions that a filesystem may write no later, each with the reason."""
+
+
+class SyncCovers(Enum):
+    """What a successful sync of a file or directory makes durable, from most to least."""
+
+    AT_ONCE = auto()
+    """Every operation is durable as soon as it returns; syncs change nothing."""
+
+    EVERYTHING = auto()
+    """All earlier operations."""
+
+    EVERYTHING_BEFORE = auto()
+    """What the inode owns, and all operations up to its last change."""
+
+    NAMES_BEFORE = auto()
+    """What the inode owns, and all changes of names up to the inode's last change."""
+
+    OWN_NAMES = auto()
+    """What the inode owns, and its own names."""
+
+    OWN = auto()
+    """What the inode owns: of a file data and size, of a directory the names in it."""
 
 
 @frozen
 class Floors:
-    """Which pending versions an event makes durable, by the kind of event."""
+    """Which pending versions become durable, and when."""
 
-    everything_at_once: bool = False
-    """Every operation is durable as soon as it returns."""
+    covers: SyncCovers = SyncCovers.OWN
+    needs: frozenset[Need] = frozenset()
+    """What becomes durable with a version because it may not be written later."""
 
-    sync_covers_everything: bool = False
-    """A sync of anything makes all earlier operations durable."""
-
-    sync_covers_namespace: bool = False
-    """
-    A sync of anything makes all earlier operations on names, and truncations, durable.
-
-    What they need is on disk before them, so it becomes durable as well.
-    """
+    @property
+    def everything_at_once(self) -> bool:
+        """Whether every operation is durable as soon as it returns."""
+        return self.covers is SyncCovers.AT_ONCE

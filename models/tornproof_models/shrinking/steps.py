@@ -21,7 +21,7 @@ from tornproof_models.crash.program import (
 )
 from tornproof_models.crash.run import Run, run
 from tornproof_models.crash.subject import Options, Subject
-from tornproof_models.disk.crash_models import CRASH_MODELS
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.images import ImageSpace
 
@@ -79,7 +79,8 @@ def _milder(running: Run, crash: Crash) -> Iterator[Crash]:
     if (point, image) != (crash.point, crash.image):
         yield Crash(crash.crash_model, point, image)
     present = _size(space, image)
-    for crash_model in list(CRASH_MODELS)[: CRASH_MODELS[crash.crash_model].harshness]:
+    harshness = CRASH_MODELS[crash.crash_model].harshness
+    for crash_model in (name for name in CLAIMED if CRASH_MODELS[name].harshness < harshness):
         for _, number in _by_size(running.images(crash_model, point)):
             yield Crash(crash_model, point, number)
     for size, number in _by_size(space):

@@ -11,11 +11,12 @@ from typing import Any
 
 from tornproof.errors import Invalid
 
+from tornproof_models.certificates.checker.plain_disk import HEEDED, IN_ORDER
 from tornproof_models.documents.limits import NUMBERS, Span
 from tornproof_models.documents.values import Members, Value
 
 FORMAT = "tornproof-certificate/4"
-CRASH_MODELS = ("process-kill", "prefix", "ext4-ordered", "adversarial")
+CRASH_MODELS = ("process-kill", *IN_ORDER, *HEEDED, "adversarial")
 FIELDS = (
     "contents",
     "crash_points",

@@ -18,8 +18,16 @@ Register: TypeAlias = tuple[Any, ...]
 """`("data", inode, sector)`, `("size", inode)` or `("name", directory, name)`."""
 
 State: TypeAlias = dict[Register, Any]
-ORDERLY = ("process-kill", "prefix", "ext4-ordered")  # crash models that leave no garbage
-EVERYWHERE = range(1 << 62)  # all sectors of a file
+IN_ORDER = ("prefix", "ext4-journal")  # operations reach the disk as the program made them
+HEEDED = {  # what a filesystem writes no later than what needs it
+    "ext4": ("block", "growth", "cut", "replacement"),
+    "ext4-fast-commit": ("block", "growth", "cut", "replacement"),
+    "ext4-writeback": ("block", "growth", "replacement"),
+    "xfs": ("block", "growth", "cut"),
+    "btrfs": ("block", "growth", "cut"),
+}
+GARBAGE = ("adversarial", "recycled-blocks")  # models in which new sectors hold anything
+EVERYWHERE = 1 << 62  # where every file has ended
 
 
 @define(eq=False)
@@ -31,8 +39,9 @@ class Version:
     time: tuple[int, int]  # operation, and part of it; an operation on names has only one
     names: bool  # made by an operation on names, or by a truncation
     block: int = -1  # that it was written to, until the block is freed
+    tail: bool = False  # zeros that a truncation leaves in its last block
     failed: bool = False
-    needs: list["Version"] = field(factory=list)
+    needs: list[tuple[str, "Version"]] = field(factory=list)
 
 
 @define
@@ -45,6 +54,7 @@ class Disk:
     versions: list[Version] = field(factory=list)
     durable: set[Version] = field(factory=set)
     cut: list[tuple[int, int, bytes]] = field(factory=list)  # inode, sector, what it held
+    written: dict[int, int] = field(factory=dict)  # the last operation on a file's bytes
     operations: int = 0
 
     def begin(self, image: t.Image) -> None:
@@ -79,13 +89,7 @@ class Disk:
             case t.Truncate(inode, size) if size == live["size", inode]:
                 self.resize(inode, size)
             case t.Truncate(inode, size):
-                self.add("size", inode, value=size)
-                if size < len(old := self.read(live, inode)):
-                    self.cut += [(inode, *sector) for sector in self.split(old, size, len(old))]
-                    for n, content in self.split(old[:size], size, len(old)):
-                        self.add("data", inode, n, value=content)
-                for version in self.pending(inode):
-                    version.block = version.block if version.block * self.block < size else -1
+                self.cut_off(inode, size, self.read(live, inode))
             case t.Create(directory, name, inode):
                 self.durable.add(self.add("size", inode, value=0))
                 self.add("name", directory, name, value=inode)
@@ -96,15 +100,17 @@ class Disk:
             case t.Rename(directory, name, onto, target) if (directory, name) != (onto, target):
                 moved = self.add("name", onto, target, value=live["name", directory, name])
                 if live.get(("name", onto, target)) is not None:
-                    moved.needs = self.pending(moved.value)
+                    sizes = (v for v in self.pending(moved.value) if v.register[0] == "size")
+                    moved.needs = [("replacement", size) for size in sizes]
                 self.add("name", directory, name, value=None)
-            case t.Sync(inode) | t.SyncDirectory(inode):
-                self.sync(inode, EVERYWHERE, self.operations)
+            case t.Sync(inode, data_only):
+                self.sync(t.PartialSync(inode, 0, EVERYWHERE, 0, data_only))
+            case t.SyncDirectory(inode):
+                self.sync(t.PartialSync(inode, 0, EVERYWHERE, 0))
             case t.SyncFilesystem():
-                self.durable |= {version for version in self.versions if not version.failed}
-            case t.PartialSync(inode, start, end, missed):
-                sectors = range(start // self.sector, -(-end // self.sector))
-                self.sync(inode, sectors, self.operations - missed)
+                self.settle({version for version in self.versions if not version.failed})
+            case t.PartialSync():
+                self.sync(event)
             case t.SyncFailed(inode):
                 for version in self.pending(inode):
                     version.failed = True
@@ -112,12 +118,17 @@ class Disk:
             self.durable |= set(self.versions)
 
     def write(self, inode: int, offset: int, data: bytes) -> None:
-        """Put bytes into a file, sector by sector."""
+        """Put bytes into a file, sector by sector; zeros up to a block's end may come first."""
+        self.written[inode] = self.operations
         old, end = self.read(state_of(self.versions), inode), offset + len(data)
         new = old[:offset].ljust(offset, b"\0") + data + old[end:]
+        size, block_end = len(old), -(-len(old) // self.block) * self.block
+        if size < block_end <= offset:
+            self.resize(inode, size := block_end)
         for n, content in self.split(new, offset, end):
             self.put(inode, {n: content})
-            self.resize(inode, max(len(old), min(end, (n + 1) * self.sector)))
+            self.resize(inode, max(size, min(end, (n + 1) * self.sector)))
+        self.begin_blocks(inode)
 
     def put(self, inode: int, sectors: dict[int, bytes], *, together: bool = False) -> None:
         """Give sectors what they hold; nobody knows the order of those that are put together."""
@@ -126,6 +137,39 @@ class Disk:
                 version = self.add("data", inode, n, value=content, names=False)
                 version.block = n * self.sector // self.block
                 version.time = (self.operations, 0) if together else version.time
+        if together:
+            self.written[inode] = self.operations
+            self.begin_blocks(inode)
+
+    def cut_off(self, inode: int, size: int, old: bytes) -> None:
+        """Truncate a file, which is longer or shorter."""
+        end = self.allocated(inode)
+        new = self.add("size", inode, value=size)
+        if size < len(old):
+            self.cut += [(inode, *sector) for sector in self.split(old, size, len(old))]
+            for n, content in self.split(old[:size], size, len(old)):
+                zeros = self.add("data", inode, n, value=content)
+                block = n * self.sector // self.block * self.block
+                zeros.tail = block < size
+                new.needs += [("cut", zeros)] if zeros.tail and block < end else []
+        for version in self.pending(inode):
+            version.block = version.block if version.block * self.block < size else -1
+
+    def allocated(self, inode: int) -> int:
+        """Return the least that a file has measured since it was last durable."""
+        sizes = self.history("size", inode)
+        durable = [n for n, version in enumerate(sizes) if version in self.durable][-1]
+        return min(int(version.value) for version in sizes[durable:])
+
+    def begin_blocks(self, inode: int) -> None:
+        """Let what was just put into a new block need what the block began with."""
+        end = self.allocated(inode)
+        new = [v for v in self.pending(inode) if v.block * self.block >= end and not v.failed]
+        first = {version.block: version.time[0] for version in reversed(new)}
+        begun = [version for version in new if version.time[0] == first[version.block]]
+        for version in new:
+            if version.time[0] == self.operations:
+                version.needs = [("block", each) for each in begun if each.block == version.block]
 
     def pending(self, *inodes: int) -> list[Version]:
         """Return the versions that are not durable, of these inodes or of all."""
@@ -152,40 +196,76 @@ class Disk:
         return begins or content != (history[-1].value if history else bytes(self.sector))
 
     def resize(self, inode: int, size: int) -> None:
-        """Let a write reach so far: blocks allocated since need their first data."""
-        sizes = self.history("size", inode)
-        if sizes[-1].value != size or sizes[-1].failed:  # any write makes the inode dirty
-            durable = [n for n, version in enumerate(sizes) if version in self.durable][-1]
-            end = min(version.value for version in sizes[durable:])
-            new = [v for v in self.pending(inode) if v.block * self.block >= end and not v.failed]
-            first = {version.block: version.time[0] for version in reversed(new)}
-            needs = [version for version in new if version.time[0] == first[version.block]]
-            self.add("size", inode, value=size, names=False).needs = needs
+        """Let a write reach so far; within a block it does so at once."""
+        before = self.history("size", inode)[-1]
+        if before.value != size or before.failed:  # any write makes the inode dirty
+            new = self.add("size", inode, value=size, names=False)
+            same_block = (before.value - 1) // self.block == (size - 1) // self.block
+            if before.time[0] == self.operations and same_block:
+                before.needs.append(("growth", new))
 
-    def sync(self, inode: int, sectors: range, began: int) -> None:
+    def sync(self, event: t.PartialSync) -> None:
         """Make durable what a sync covers of all that was there when it began."""
+        began, inode = self.operations - event.missed, event.inode
+        until = max(self.changes(inode, event.data_only), default=-1)
         pending = [version for version in self.pending() if version.time[0] < began]
-        new = {each for each in pending if not each.failed and self.covers(inode, sectors, each)}
+        if self.crash_model == "ext4-journal":  # which journals data as well
+            until = max(until, self.written.get(inode, -1))
+        self.settle({v for v in pending if not v.failed and self.covers(event, until, v)})
+
+    def settle(self, new: set[Version]) -> None:
+        """Make versions durable, with all that they drag along."""
         while new:
             self.durable |= new
-            new = {b for b in self.pending() for a in new if self.forces(a, b)}
+            new = {b for b in self.pending() for a in new if self.drags(a, b)}
 
-    def covers(self, inode: int, sectors: range, version: Version) -> bool:
-        """Is a version durable after a sync of a directory, or of sectors of a file?"""
-        kind, owner, *rest = version.register
-        if self.crash_model == "prefix" or (self.crash_model == "ext4-ordered" and version.names):
+    def changes(self, inode: int, data_only: bool) -> set[int]:
+        """Return the operations that changed an inode so that a sync has to commit them."""
+        found, named = set[int](), self.renames(inode)
+        for version in self.versions:
+            kind, owner, *_ = version.register
+            if owner == inode and kind != "data":
+                found.add(version.time[0])  # a file has a size from its creation on
+        return found | (set(named[:1]) if data_only else set(named))
+
+    def renames(self, inode: int) -> list[int]:
+        """Return the operations by which an inode got or lost a name."""
+        found, names = list[int](), State()
+        for version in self.versions:
+            before, names[version.register] = names.get(version.register), version.value
+            if version.register[0] == "name" and inode in (version.value, before):
+                found.append(version.time[0])
+        return found
+
+    def covers(self, event: t.PartialSync, until: int, version: Version) -> bool:
+        """Is a version durable after a sync?"""
+        (kind, owner, *rest), time, inode = version.register, version.time[0], event.inode
+        if self.crash_model in IN_ORDER:
+            return self.crash_model == "prefix" or time <= until
+        if version.names and self.crash_model in HEEDED and owner != inode:
+            return time in self.renames(inode) if self.crash_model == "btrfs" else time <= until
+        if owner != inode or (version.names and self.crash_model in HEEDED):
+            return bool(owner == inode)
+        if kind == "data":
+            start = rest[0] * self.sector
+            return bool(event.start < start + self.sector and start < event.end)
+        return bool(kind == "name" or version.value <= -(-event.end // self.block) * self.block)
+
+    def drags(self, a: Version, b: Version) -> bool:
+        """If version a becomes durable, does b?"""
+        if a.register == b.register and b.time <= a.time:
             return True
-        return bool(owner == inode and (kind != "data" or rest[0] in sectors))
+        heeded = HEEDED.get(self.crash_model, ())
+        return not b.failed and any(b is each and kind in heeded for kind, each in a.needs)
 
     def forces(self, a: Version, b: Version) -> bool:
         """If version a is on disk, is b?"""
-        if a.register == b.register:
-            return b.time <= a.time
-        if b.time > a.time or b.failed:
-            return False
-        if self.crash_model == "ext4-ordered":
-            return (a.names and b.names) or b in a.needs
-        return self.crash_model == "prefix"
+        if a.register == b.register or b.failed or self.drags(a, b):
+            return self.drags(a, b)
+        names = a.names and b.names and not a.tail and not b.tail
+        return b.time <= a.time and (
+            self.crash_model in IN_ORDER or (self.crash_model in HEEDED and names)
+        )
 
     @property
     def floor(self) -> State:
@@ -199,7 +279,7 @@ class Disk:
         if kind != "data":
             return [floor.get(register)]
         found = [floor.get(register, zeros)]
-        if self.crash_model not in ORDERLY and rest[0] * self.sector >= floor["size", inode]:
+        if self.crash_model in GARBAGE and rest[0] * self.sector >= floor["size", inode]:
             found += [zeros, Random(rest[0]).randbytes(self.sector)]
             found += [content for owner, n, content in self.cut if [owner, n] == [inode, *rest]]
         return list(dict.fromkeys(found))

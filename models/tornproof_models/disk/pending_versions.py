@@ -1,0 +1,270 @@
+"""
+What is pending on a disk: the versions that operations make, above what is durable.
+
+Each operation of a trace makes versions (see `versions`), and notes which of them a filesystem
+may have to write no later than others.  Whether it does is not decided here: see `crash_models`.
+"""
+
+from attrs import Factory, define, field
+
+from tornproof_models.disk.page_cache import LiveTree
+from tornproof_models.disk.trace import ROOT, Image, Rename, Stored, Truncate, Write
+from tornproof_models.disk.versions import (
+    BLOCK_BYTES,
+    SECTOR_BYTES,
+    Data,
+    Name,
+    Need,
+    Register,
+    Size,
+    Version,
+)
+
+
+@define
+class PendingVersions:
+    """All registers of a disk, and what operations have made of them."""
+
+    sector_bytes: int = SECTOR_BYTES
+    block_bytes: int = BLOCK_BYTES
+    pending: list[Version] = field(factory=list)
+    """Versions above their floors, in the order in which they were made."""
+
+    sizes: dict[int, int] = field(factory=dict)
+    """Floor of each file's size."""
+
+    sectors: dict[int, dict[int, bytes]] = field(factory=dict)
+    """Floor of each sector of each file, as whole sectors; a missing one is zeros."""
+
+    names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}})
+    """Floor of the names in each directory."""
+
+    cut: dict[Data, list[bytes]] = field(factory=dict)
+    """What a sector held each time a truncation cut it off."""
+
+    freed: list[dict[int, bytes]] = field(factory=list)
+    """The sectors of each file that lost its last name: blocks that will be used again."""
+
+    raised: set[Register] = field(factory=set)
+    """Registers that no longer hold what they held at the beginning: their floors were raised."""
+
+    _live: LiveTree = field(
+        default=Factory(lambda self: LiveTree(Image(), self.sector_bytes), takes_self=True)
+    )
+    _history: dict[Register, list[Version]] = field(factory=dict)
+    _step: int = 0
+    _changed: dict[int, int] = field(factory=dict)
+    """The last operation that changed each inode in a way that fsync has to commit."""
+
+    _changed_data: dict[int, int] = field(factory=dict)
+    """The last one that changed it in a way that fdatasync has to commit, too."""
+
+    _written: dict[int, int] = field(factory=dict)
+    """The last operation that put bytes into each file."""
+
+    _named: dict[int, set[int]] = field(factory=dict)
+    """The operations by which each inode got or lost a name."""
+
+    def is_new(self, register: Data) -> bool:
+        """
+        Tell whether a sector lies wholly beyond the durable size of its file.
+
+        Nothing was ever promised about its content: an unsynced write may leave
+        it as it was on the disk before it belonged to this file.
+        """
+        return register.sector * self.sector_bytes >= self.sizes[register.inode]
+
+    def path_of(self, inode: int) -> str:
+        """Return a name that an inode has now, or had last, for people to read."""
+        return self._live.path_of(inode)
+
+    # Operations
+
+    def _write(self, event: Write) -> None:
+        if not event.data:
+            return
+        inode, end = event.inode, event.offset + len(event.data)
+        self._written[inode] = self._step
+        size = len(self._live.contents[inode])
+        self._live.write(inode, event.offset, event.data)
+        block_end = -(-size // self.block_bytes) * self.block_bytes
+        if size < block_end <= event.offset:  # zeros up to the block's end may come by themselves
+            size = block_end
+            self._write_size(inode, size)
+        new: list[Version] = []
+        for sector in range(event.offset // self.sector_bytes, -(-end // self.sector_bytes)):
+            version = self._write_sector(inode, sector)
+            new += [version] if version is not None else []
+            size = max(size, min(end, (sector + 1) * self.sector_bytes))
+            self._write_size(inode, size)
+        self._begin_blocks(inode, new)
+
+    def _store(self, event: Stored) -> None:
+        """Give each sector that was stored into one version, and leave the size alone."""
+        size = len(self._live.contents[event.inode])
+        self._written[event.inode] = self._step
+        sectors: set[int] = set()
+        for offset, data in event.parts:
+            end = min(offset + len(data), size)
+            if offset < end:
+                self._live.write(event.inode, offset, data[: end - offset])
+                sectors |= {*range(offset // self.sector_bytes, -(-end // self.sector_bytes))}
+        written = [self._write_sector(event.inode, sector) for sector in sorted(sectors)]
+        new = [version for version in written if version is not None]
+        for version in new:
+            version.stored = True
+        self._begin_blocks(event.inode, new)
+
+    def _truncate(self, event: Truncate) -> None:
+        inode, old_size = event.inode, len(self._live.contents[event.inode])
+        if event.size == old_size:
+            self._write_size(inode, old_size)
+            return
+        first = event.size // self.sector_bytes
+        last = -(-old_size // self.sector_bytes) if event.size < old_size else first
+        for sector in range(first, last):
+            cut = self.cut.setdefault(Data(inode, sector), [])
+            cut.append(self._sector(inode, sector))
+        allocated = self._blocks_of(inode)[0]
+        self._live.truncate(inode, event.size)
+        self._touch(inode)
+        size = self._add(Size(inode), event.size, namespace=True)
+        for sector in range(first, last):
+            zeros = self._add(Data(inode, sector), self._sector(inode, sector), namespace=True)
+            start = sector * self.sector_bytes // self.block_bytes * self.block_bytes
+            zeros.tail = start < event.size
+            if zeros.tail and start < allocated * self.block_bytes:
+                size.needs.append((Need.CUT, zeros))
+
+    def _set_name(self, directory: int, name: str, inode: int | None) -> None:
+        before = self._live.names[directory].get(name)
+        deleted = self._live.set_name(directory, name, inode)
+        self._add(Name(directory, name), inode, namespace=True)
+        self._touch(directory)
+        for changed in (before, inode):
+            if changed is not None:
+                self._changed[changed] = self._step
+                self._named.setdefault(changed, set()).add(self._step)
+        if deleted is not None:
+            self.freed.append(self._live.sectors(deleted))
+
+    def _touch(self, inode: int) -> None:
+        """Note a change that both fsync and fdatasync have to commit."""
+        self._changed[inode] = self._changed_data[inode] = self._step
+
+    def _rename(self, event: Rename) -> None:
+        if (event.source_directory, event.source) == (event.target_directory, event.target):
+            return
+        inode = self._live.names[event.source_directory][event.source]
+        replaces = event.target in self._live.names[event.target_directory]
+        sizes = [version for version in self.pending if version.register == Size(inode)]
+        self._set_name(event.target_directory, event.target, inode)
+        if replaces:
+            target = self._history[Name(event.target_directory, event.target)][-1]
+            target.needs = [(Need.REPLACEMENT, size) for size in sizes]
+        self._set_name(event.source_directory, event.source, None)
+
+    # Versions
+
+    def _sector(self, inode: int, sector: int) -> bytes:
+        return self._live.sector(inode, sector)
+
+    def _begin_blocks(self, inode: int, new: list[Version]) -> None:
+        """Let each version in a newly allocated block need all that the block began with."""
+        if not new:
+            return
+        allocated, begun = self._blocks_of(inode)
+        fresh: dict[int, list[Version]] = {}
+        for version in new:
+            block = self._block_of(version)
+            if block >= allocated:
+                fresh.setdefault(block, []).append(version)
+        for block, versions in fresh.items():
+            first = begun.get(block) or versions
+            for version in versions:
+                version.needs += [(Need.BLOCK, each) for each in first if each is not version]
+
+    def _block_of(self, version: Version) -> int:
+        """Return the block of its file in which a sector lies."""
+        assert isinstance(version.register, Data)
+        return version.register.sector * self.sector_bytes // self.block_bytes
+
+    def _blocks_of(self, inode: int) -> tuple[int, dict[int, list[Version]]]:
+        """
+        Count a file's allocated blocks, and find what each new one began with.
+
+        A block beyond the durable size is allocated when it is first written out, with at
+        least what the first operation on it had written.  A truncation frees the blocks beyond
+        it, and what is written there later is allocated anew.  What the present operation
+        writes does not count.
+        """
+        allocated = self._blocks(self.sizes[inode])
+        begun: dict[int, list[Version]] = {}
+        for version in self.pending:
+            match version.register, version.value:
+                case Size(owner), int(size) if owner == inode and version.namespace:
+                    left = self._blocks(size)
+                    allocated = min(allocated, left)
+                    begun = {block: begun[block] for block in begun if block < left}
+                case Data(owner), _ if owner == inode and version.step != self._step:
+                    block = self._block_of(version)
+                    if block >= allocated and not (version.namespace or version.failed):
+                        versions = begun.setdefault(block, [])
+                        if not versions or versions[0].step == version.step:
+                            versions.append(version)
+        return allocated, begun
+
+    def _blocks(self, size: int) -> int:
+        """Count the blocks that a size takes."""
+        return -(-size // self.block_bytes)
+
+    def _write_sector(self, inode: int, sector: int) -> Version | None:
+        """
+        Add a version, unless the bytes are there already.
+
+        The same bytes again are news where the sync of the last ones failed, since
+        the page is dirty again, and where a block begins with them: in a new
+        sector, or in one that was cut off.
+        """
+        register, value = Data(inode, sector), self._sector(inode, sector)
+        history = self._history.get(register)
+        if history:
+            begins = history[-1].failed or history[-1].namespace
+            same = history[-1].value == value
+        else:
+            begins = self.is_new(register)
+            same = self.floor(register) == value
+        return self._add(register, value) if begins or not same else None
+
+    def _write_size(self, inode: int, size: int) -> None:
+        """Add a version if the size grows or its sync has failed: any write dirties it."""
+        history = self._history.get(Size(inode))
+        newest = history[-1].value if history else self.floor(Size(inode))
+        if newest == size and not (history and history[-1].failed):
+            return
+        version = self._add(Size(inode), size)
+        self._touch(inode)
+        if history and history[-2:-1]:
+            before = history[-2]
+            assert isinstance(before.value, int)
+            same_block = (before.value - 1) // self.block_bytes == (size - 1) // self.block_bytes
+            if before.step == self._step and same_block:
+                before.needs.append((Need.GROWTH, version))
+
+    def _add(
+        self, register: Register, value: bytes | int | None, *, namespace: bool = False
+    ) -> Version:
+        version = Version(register, value, self._step, namespace=namespace)
+        self._history.setdefault(register, []).append(version)
+        self.pending.append(version)
+        return version
+
+    def floor(self, register: Register) -> bytes | int | None:
+        """Return the version of a register that is durable for certain."""
+        match register:
+            case Data(inode, sector):
+                return self.sectors[inode].get(sector, bytes(self.sector_bytes))
+            case Size(inode):
+                return self.sizes[inode]
+            case Name(directory, name):
+                return self.names[directory].get(name)
