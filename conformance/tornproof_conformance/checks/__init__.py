@@ -154,6 +154,10 @@ class Clock:
         """When to stop what has just begun, late as it is: soon, but not at once."""
         return max(self.until, time.monotonic() + GRACE)
 
+    def part(self, share: float) -> float:
+        """When a part of the time, between 0 and 1, is over that begins now."""
+        return min(time.monotonic() + self.seconds * share, self.grace)
+
     def progress(self, check: str, detail: str, images: int | None = None) -> Progress:
         """Say how much of it is over."""
         total = max(int(self.seconds), 1)

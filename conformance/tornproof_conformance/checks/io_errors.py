@@ -62,6 +62,15 @@ MINIMUM = 4
 """Faults that are tried however slow the adapter is: all of an append that writes and syncs."""
 
 STRUCK: tuple[Step, ...] = (Append(5), Append(600), Sync(), Rotate(), Reopen())
+ONE_FAULT = 0.02
+"""Part of the check's time for the images of one fault in one crash model, at the most."""
+
+LARGE = Append(20_000)
+"""A record that exceeds the buffers of most writers: fjall-rs/fjall#308 takes one that fails."""
+
+LARGE_CALLS = 2
+"""How many calls of a large append fail, each in three ways: the first write, and the next."""
+
 AFTER: tuple[Program, ...] = ((Append(6), Append(7)), (Append(6), Kill(), Append(7)))
 """What may follow an error: go on, or die and start again."""
 
@@ -112,6 +121,10 @@ class Search:
         steps = [step for step in STRUCK if can_take(self.subject, step)]
         every = list(product(steps, AFTER, DURABILITIES))
         self.planned = len(every)
+        for fault in (Fault.NO_SPACE, Fault.SHORT_THEN_NO_SPACE, Fault.ERROR):
+            for number in range(1, LARGE_CALLS + 1):
+                program = (Settle(), Append(5), Fail(number, fault), LARGE, *AFTER[1])
+                yield self.fail(program, Options(1 << 16))
         for step, after, durability in every:
             options = Options(4096, durability)
             for number in count(1):
@@ -150,7 +163,7 @@ class Search:
             return
         for crash_model in CLAIMED:
             explorer = self._explorer(case.options, crash_model)
-            explorer.until = self.clock.grace
+            explorer.until = self.clock.part(ONE_FAULT)
             findings = explorer.explore(trace, since=running.armed_after)
             for finding in findings:
                 crashed = evolve(case, crash_model=crash_model)

@@ -61,6 +61,22 @@ TOGETHER: tuple[tuple[Program, ...], ...] = (
 )
 """Programs of one and of two operations for those who have group commit."""
 
+LARGE: tuple[Program, ...] = (
+    (Append(4096 - 100), Append(256)),
+    (Append(20_000), Append(256)),
+    (Append(32_768 - 100), Append(256)),
+)
+"""
+Programs that reach the ends of pages and blocks, and exceed buffers, whatever the format.
+
+A record that ends shortly before 4 KiB or 32 KiB lets the next one cross the boundary: a torn
+last record of prometheus/tsdb went unnoticed only there (tsdb#451).  20,000 random bytes exceed
+the buffers of most writers, and cannot be compressed into them (fjall-rs/fjall#308).
+"""
+
+LARGE_SHARE = 0.04
+"""Part of the check's time for each of them: a large record has many sectors to lose."""
+
 LEAST_OPERATIONS = 2
 """
 A verdict needs every program of up to so many operations.
@@ -150,7 +166,7 @@ class Search:
 
         What all programs begin with, the creation of a store, is judged by itself.
         """
-        needed = len(program) <= LEAST_OPERATIONS
+        needed = len(program) <= LEAST_OPERATIONS and program not in LARGE
         self._run((Settle(), *program), options, needed=needed)
 
     def _run(self, program: Program, options: Options, *, needed: bool) -> None:
@@ -177,10 +193,12 @@ class Search:
     def _crash(self, case: ProgramCase, trace: Trace, crash_models: Sequence[str]) -> int:
         """Crash a trace in some crash models; return in how many it was searched well enough."""
         options, done = case.options, 0
+        is_large = case.program[1:] in LARGE
+        until = self.clock.part(LARGE_SHARE) if is_large else self.clock.grace
         since = _settled(trace) if isinstance(case.program[0], Settle) else 0
         for crash_model in crash_models:
             explorer = self._explorer(options, crash_model)
-            explorer.until = self.clock.grace
+            explorer.until = until
             disagreed = len(self.subject.disagreements)
             shallow = explorer.stakes.shallow
             findings = explorer.explore(trace, since=since)
@@ -269,6 +287,10 @@ def _try_programs(
     yield clock.progress(NAME, "creating a store")
     for segment_bytes, durability in product((512, 4096), DURABILITIES):
         search.create(Options(segment_bytes, durability))
+        yield from search.tell()
+    for program in LARGE:
+        yield clock.progress(NAME, "records that cross the ends of pages and blocks")
+        search.run(program, Options(1 << 16))
         yield from search.tell()
     for length in range(1, operations + 1):
         todo: Sequence[tuple[Options, Program]] = list(programs_of(search.subject, length))
