@@ -18,10 +18,8 @@ extensions = [
     "holes",
     "module_pages",
     "plain_docstrings",
-    "protocol_operations",
     "requirement_marks",
     "state_machine",
-    "unseen_requirements",
 ]
 exclude_patterns = ["_*", "vectors", "schema"]
 default_role = "code"  # docstrings write code between single backticks

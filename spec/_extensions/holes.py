@@ -63,7 +63,7 @@ def link_mentions(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         title.astext().partition(":")[0]: title["anchorname"]
         for title in app.env.tocs[PAGE].findall(nodes.reference)
     }
-    there = relative_uri(app.builder.get_subject_uri(docname), app.builder.get_subject_uri(PAGE))
+    there = relative_uri(app.builder.get_target_uri(docname), app.builder.get_target_uri(PAGE))
     for text in list(doctree.findall(nodes.Text)):
         if not _MENTION.search(text) or _is_inside(text, _UNTOUCHED):
             continue

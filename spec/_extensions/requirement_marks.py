@@ -98,7 +98,7 @@ def _exercised_by(stated: Requirement) -> list[nodes.Node]:
 
 def link_mentions(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Make every mention of a stated requirement a link to it."""
-    here = app.builder.get_subject_uri(docname)
+    here = app.builder.get_target_uri(docname)
     for text in list(doctree.findall(nodes.Text)):
         if not _MENTION.search(text) or _inside(text, _UNTOUCHED):
             continue
@@ -108,7 +108,7 @@ def link_mentions(app: Sphinx, doctree: nodes.document, docname: str) -> None:
             if stated is None:
                 pieces.append(nodes.Text(piece))
                 continue
-            there = relative_uri(here, app.builder.get_subject_uri(stated.chapter))
+            there = relative_uri(here, app.builder.get_target_uri(stated.chapter))
             pieces.append(
                 nodes.reference(
                     "",
