@@ -36,6 +36,9 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 100
 add_module_names = False
 
+# two classes may have one name; an annotation that names it bare then links to either
+suppress_warnings = ["ref.python"]
+
 # Site
 html_theme = "furo"
 html_title = "Tornproof"
