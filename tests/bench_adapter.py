@@ -12,9 +12,11 @@ Images per second is what a search is bounded by; recording is paid for once a p
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
+from unittest.mock import patch
 
 from attrs import define, field
 from rich.console import Console
@@ -22,6 +24,7 @@ from rich.table import Table
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.power.resident import Resident
+from tornproof_conformance.recorder.recorders import StraceRecorder
 from tornproof_models.crash.program import Append, Sync
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
@@ -117,6 +120,17 @@ class Bench:
         run((Append(5), Sync(), Append(600)), subject, OPTIONS)
 
 
+@contextmanager
+def recorded_by_strace(plain: AdapterSubject) -> Iterator[RecordedSubject]:
+    """Record by strace, as on machines whose calls the tracer does not know."""
+    with RecordedSubject.of(plain) as subject:
+        subject.stop()  # what it starts from now on is recorded by strace
+        with patch("tornproof_conformance.power.recorded_session.new_recorder", StraceRecorder):
+            disk = cast("ModelFilesystem", subject.new_disk())
+            subject.open(disk, OPTIONS).close()
+        yield subject
+
+
 def main() -> None:
     """Measure and print one table."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -128,6 +142,7 @@ def main() -> None:
             tempfile.TemporaryDirectory(dir=memory) as root,
             AdapterSubject.running(command) as plain,
             RecordedSubject.of(plain) as recorded,
+            recorded_by_strace(plain) as by_strace,
         ):
             bench = Bench(command, plain, recorded, Path(root))
             bench.prepare()
@@ -137,6 +152,7 @@ def main() -> None:
                 Row("image recovered by a process of its own", bench.spawned, SPAWNED),
                 Row("append over the protocol", lambda: bench.append(plain), CALLS),
                 Row("append over the protocol, recorded", lambda: bench.append(recorded), CALLS),
+                Row("append over the protocol, by strace", lambda: bench.append(by_strace), CALLS),
                 Row("small program, recorded and checked", lambda: bench.program(recorded), 1),
             ]
             for _ in range(ROUNDS):

@@ -324,9 +324,9 @@ def _covered(search: Search, programs: str) -> Covered:
     )
     if search.batches:
         words += (
-            f"; {search.batches:,} batches of stores through mappings, order unknown, and a "
-            "sector stored into twice between two calls shows its last content only; "
-            f"{counted(search.stores, 'program')} also store by store"
+            f"; {search.batches:,} batch{'es'[: 2 * (search.batches != 1)]} of stores through "
+            "mappings, order unknown, and a sector stored into twice between two calls shows its "
+            f"last content only; {counted(search.stores, 'program')} also store by store"
         )
     for warning in subject.warnings:
         words += f"; note: {warning}"
