@@ -11,6 +11,7 @@ from tornproof_conformance.checks import (
     audit_index,
     deliveries,
     io_errors,
+    job_queues,
     kills,
     power_loss,
     queue_power_loss,
@@ -24,6 +25,7 @@ from tornproof_conformance.checks.exploration import EXPLORATION
 from tornproof_conformance.checks.faults import FAULTS
 from tornproof_conformance.checks.group_commits import ADAPTER_GROUP_COMMIT, GROUP_COMMIT
 from tornproof_conformance.checks.io_errors import IO_ERRORS
+from tornproof_conformance.checks.job_queues import JOB_QUEUES
 from tornproof_conformance.checks.kills import KILLS
 from tornproof_conformance.checks.machine import MACHINE
 from tornproof_conformance.checks.power_loss import POWER_LOSS
@@ -51,6 +53,7 @@ ADAPTER_CHECKS: Mapping[str, Check] = {
         AUDIT_POWER,
         QUEUE_SITUATIONS,
         DELIVERIES,
+        JOB_QUEUES,
         KILLS,
         POWER_LOSS,
         QUEUE_POWER_LOSS,
@@ -69,6 +72,7 @@ share of the budget's seconds.
 SHARES: Mapping[str, float] = {
     ADAPTER_AUDITS.name: audit_index.SHARE,
     DELIVERIES.name: deliveries.DELIVERY_SHARE,
+    JOB_QUEUES.name: job_queues.SHARE,
     KILLS.name: kills.SHARE,
     POWER_LOSS.name: power_loss.SHARE,
     QUEUE_POWER_LOSS.name: queue_power_loss.SHARE,

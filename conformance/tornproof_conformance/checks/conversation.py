@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from attrs import frozen
+from tornproof_models.contract.job_queue import Claim
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.queues.delivery_program import event_of
@@ -50,6 +51,7 @@ BY_AGENT = {"agent_id": bytes(32), "from": 0, "limit": 1}
 
 CORE, SEGMENTS, READER, INDEX = "journal/core", "journal/segments", "journal/reader", "audit/core"
 DRAINERS = ("drainer/durable", "drainer/volatile")
+QUEUES = tuple(claim.value for claim in Claim)
 
 REQUESTS: Sequence[Asked] = (
     _asked("journal.open", CORE),
@@ -85,6 +87,13 @@ REQUESTS: Sequence[Asked] = (
     _asked("drainer.dlq", *DRAINERS),
     _asked("drainer.verify", "chain/v1"),
     _asked("drainer.close", *DRAINERS),
+    _asked("queue.open", *QUEUES, worker="A", lease_ms=60_000, max_attempts=3),
+    _asked("queue.enqueue", *QUEUES, worker="A", job="j1"),
+    _asked("queue.take", *QUEUES, worker="A", seconds=1.0),
+    _asked("queue.finish", *QUEUES, worker="A", how="ok"),
+    _asked("queue.tend", Claim.LEASES_TENDED.value, worker="A"),
+    _asked("queue.state", *QUEUES),
+    _asked("queue.effects", Claim.EXACTLY_ONCE.value),
 )
 """What is asked, in an order that makes sense."""
 

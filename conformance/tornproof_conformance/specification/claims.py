@@ -34,6 +34,28 @@ _DRAINER = {
 }
 
 
+_QUEUE = {
+    "core": "Nothing is taken, done or dead that was not enqueued.",
+    "at-least-once": "An acknowledged job ends with an effect or as a dead letter.",
+    "at-most-once": "A job starts again only after a reported failure.",
+    "exactly-once": "A job has one effect or is a dead letter.",
+    "settled": "A completed job never starts again.",
+    "exclusive": "Nobody else gets a job while its lease runs.",
+    "fenced": "A worker that lost its lease cannot complete the job.",
+    "leases": "The job of a dead worker comes back by itself.",
+    "leases-tended": "The job of a dead worker comes back when an operator does what is documented.",
+    "retries": "A job that fails too often becomes a dead letter.",
+    "reasons": "A dead letter says why it is one.",
+    "poison": "A job that kills its workers becomes a dead letter.",
+    "progress": "One bad job does not hold up the others for ever.",
+    "fifo": "First starts follow acknowledgements.",
+    "outbox": "A job and the rows of its transaction are there together or not at all.",
+    "deduplicates": "A job that is enqueued twice under one id is one job.",
+    "power": "What it claims holds after a loss of power, too.",
+}
+"""What a job queue can say of itself, sentence by sentence in the order of `job-queues.md`."""
+
+
 def _ids(family: str, numbers: Iterable[int]) -> tuple[str, ...]:
     return tuple(f"{family}-{number}" for number in numbers)
 
@@ -165,6 +187,10 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
                 ("CHN",),
                 ("scenarios",),
                 alone=("CHN-9", "CHN-10"),
+            ),
+            *(
+                Claim(f"queue/{name}", meaning, ("QUE",), ("job-queues",), (f"QUE-{number}",))
+                for number, (name, meaning) in enumerate(_QUEUE.items(), start=1)
             ),
         )
     }
