@@ -53,6 +53,9 @@ from tornproof_conformance.adapter.speaking.session import Session
 LEASE_MS = 600
 """A lease long enough for a slow machine to answer well within it, and short to wait out."""
 
+LONG_LEASE_MS = 60_000
+"""Longer than any machine takes to answer; for adapters whose clock can be advanced."""
+
 SPARE_MS = 150
 """How much longer than a lease to wait until it has surely run out."""
 
@@ -98,6 +101,8 @@ class JobQueueRun:
 
     def play(self, steps: Sequence[str]) -> None:
         """Take steps, one after the other.  Raises `QueueNotOpened`."""
+        for worker in self._workers():
+            self._session(worker)
         for step in steps:
             match step.split():
                 case ["enqueue", job, worker, *how]:
@@ -278,11 +283,11 @@ class JobQueueRun:
         """Let a worker stand still for longer than its lease, and the others go on meanwhile."""
         session = self._session(worker)
         is_alone = len(self._workers()) == 1 or len(set(map(self._process, self._workers()))) == 1
-        stops = not is_alone and not self._has_real_clock()
+        stops = not is_alone and not self._has_clock
         if stops:
             os.killpg(session.pid, signal.SIGSTOP)
         try:
-            self._pass(self.promise.lease_ms + SPARE_MS, without=worker if stops else None)
+            self._pass(self.promise.lease_ms + SPARE_MS)
             for other in self._workers():
                 if other != worker:
                     for _ in range(3):
@@ -292,34 +297,23 @@ class JobQueueRun:
             if stops:
                 os.killpg(session.pid, signal.SIGCONT)
 
-    def _has_real_clock(self) -> bool:
-        """Say whether the adapter's own clock can be advanced, so that nobody has to wait."""
-        self._pass(0)
-        return self._has_clock
-
     def _tend_all(self, only: str | None = None) -> None:
         if Claim.LEASES_TENDED in self.promise.claims:
             for worker in [only] if only else self._workers():
                 if worker not in self._held:
                     self._ask(worker, Tend(), "queue.tend")
 
-    def _pass(self, milliseconds: int, without: str | None = None) -> None:
+    def _pass(self, milliseconds: int) -> None:
         """Let time pass: at once where the adapter has a clock for that, or really."""
-        if self._has_clock:
-            for worker, session in list(self._sessions.items()):
-                if worker == without:
-                    continue
-                try:
-                    session.call("queue.clock", advance_ms=milliseconds)
-                except Unsupported:
-                    self._has_clock = False
-                    break
-                except ProcessFailed:
-                    self._die(worker)
-        if self._has_clock:
-            self._advanced_ms += milliseconds
-        else:
+        if not self._has_clock:
             time.sleep(milliseconds / 1000)
+            return
+        self._advanced_ms += milliseconds
+        for process, session in list(self._sessions.items()):
+            try:
+                session.call("queue.clock", advance_ms=milliseconds)
+            except ProcessFailed:
+                self._die(process)
 
     def _now_ms(self) -> int:
         return int((time.monotonic() - self._began) * 1000) + self._advanced_ms
@@ -350,13 +344,23 @@ class JobQueueRun:
             self._sessions[process] = self._start(process)
         return self._sessions[process]
 
+    def _lease_ms(self, session: Session) -> int:
+        """Choose a lease: a short one where it has to be waited out, else a long one."""
+        try:
+            session.call("queue.clock", advance_ms=0)
+        except Unsupported:
+            self._has_clock = False
+            shortest: int = self._said().get("lease_ms", 0)
+            return max(LEASE_MS, shortest)
+        return LONG_LEASE_MS
+
     def _start(self, process: str) -> Session:
         failed: Exception | None = None
         for attempt in range(STARTS):
             session = self.subject.take_session()
             try:
                 self._hello = session.call("hello", protocol=PROTOCOL)
-                lease = max(LEASE_MS, self._said().get("lease_ms", 0))
+                lease = self._lease_ms(session)
                 opened = session.call(
                     "queue.open",
                     dir=str(self.disk.directory),

@@ -132,11 +132,11 @@ def _job_queues(subject: Subject, budget: Budget) -> Findings:
         steps = random_program(budget.seed * 1000 + made_up, claims)
         yield from _try(subject, steps, known, near, clock)
         made_up += 1
-    tested = ", ".join(f"{claim.value} {near[claim]}" for claim in Claim if claim in claims)
+    at_stake = {REQUIREMENTS[claim]: near[claim] for claim in claims - {Claim.POWER}}
     played = f"{counted(len(situations), 'situation')} and {counted(made_up, 'random program')}"
-    words = f"{played} with two workers; put to the test: {tested}"
+    words = f"{played} with two workers, killed, paused and raced"
     counts = {"programs": len(situations), "random_programs": made_up}
-    return Covered(words, counts, ("process-kill",))
+    return Covered(words, counts, ("process-kill",), at_stake=at_stake)
 
 
 def _try(

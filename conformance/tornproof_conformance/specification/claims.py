@@ -43,7 +43,7 @@ _QUEUE = {
     "exclusive": "Nobody else gets a job while its lease runs.",
     "fenced": "A worker that lost its lease cannot complete the job.",
     "leases": "The job of a dead worker comes back by itself.",
-    "leases-tended": "The job of a dead worker comes back when an operator does what is documented.",
+    "leases-tended": "An operator can bring back the job of a dead worker.",
     "retries": "A job that fails too often becomes a dead letter.",
     "reasons": "A dead letter says why it is one.",
     "poison": "A job that kills its workers becomes a dead letter.",

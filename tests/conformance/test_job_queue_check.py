@@ -1,0 +1,89 @@
+"""The check of job queues convicts a queue with one wrong statement, and not the right one."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
+from tornproof_conformance.cases.case import ExerciseCase, try_case
+from tornproof_conformance.checks.job_queues import play, programs_for, random_program
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_conformance.specification.claims import CLAIMS
+from tornproof_models.contract.job_queue import REQUIREMENTS, Claim
+
+ROOT = Path(__file__).parents[2]
+WRONG = Path(__file__).parent / "wrong_job_queues.py"
+
+
+@pytest.fixture
+def subject(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """A queue behind an adapter, with the mistake that the test names."""
+    adapters = str(ROOT / "conformance" / "adapters" / "python")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([adapters, os.environ.get("PYTHONPATH", "")]))
+    with AdapterSubject.running([sys.executable, str(WRONG), request.param]) as running:
+        yield running
+
+
+@requirement("QUE-1", "QUE-2", "QUE-4", "QUE-5", "QUE-6", "QUE-10", "QUE-15", "QUE-16")
+@pytest.mark.parametrize("subject", ["nothing"], indirect=True)
+def test_a_right_queue_comes_through(subject: AdapterSubject) -> None:
+    """Nothing is held against it, and its dead letters, its order and its outbox were seen."""
+    programs = [
+        ["enqueue j1 A", "take A", "pause A", "ok A", "ok B"],
+        ["bad j1 fails", "enqueue j1 A", "enqueue j2 B"],
+        ["enqueue j1 A transaction", "enqueue j2 A rollback", "enqueue j2 B", "take A", "ok A"],
+        ["enqueue j1 A", "enqueue j1 B", "race 2"],
+    ]
+    played = [play(subject, steps) for steps in programs]
+
+    assert [found for found, _ in played] == [[], [], [], []]
+    assert set().union(*(near for _, near in played)) >= {
+        Claim.FENCED,
+        Claim.RETRIES,
+        Claim.PROGRESS,
+        Claim.OUTBOX,
+        Claim.DEDUPLICATES,
+    }
+
+
+@pytest.mark.parametrize(
+    ("subject", "steps", "violates"),
+    [
+        (
+            "forgets-the-lease-number",
+            ("enqueue j1 A", "take A", "pause A", "ok A"),
+            "QUE-7",
+        ),
+        ("locks-for-ever", ("enqueue j1 A", "take A", "die A"), "QUE-8"),
+        ("retries-for-ever", ("bad j1 fails", "enqueue j1 A"), "QUE-10"),
+        ("takes-what-runs", ("enqueue j1 A", "take A", "take B"), "QUE-6"),
+    ],
+    indirect=["subject"],
+)
+def test_a_wrong_statement_is_found(
+    subject: AdapterSubject, steps: tuple[str, ...], violates: str
+) -> None:
+    """A case that a reproducer can hold shows the requirement that it breaks."""
+    problems = try_case(ExerciseCase("job-queue", steps), subject)
+    found = {each.violation.requirement for each in problems}
+
+    assert violates in found
+
+
+def test_what_is_not_claimed_is_not_provoked() -> None:
+    """No job is handed in twice, in a transaction, or bad, unless its end was promised."""
+    few = frozenset({Claim.CORE, Claim.AT_LEAST_ONCE})
+    programs = [*programs_for(few), *(random_program(seed, few) for seed in range(50))]
+    words = {word for steps in programs for step in steps for word in step.split()}
+
+    assert not words & {"bad", "transaction", "rollback"}
+    assert {word for word in words if word.startswith("j")} > {"j1", "j2"}
+
+
+def test_the_table_of_claims_has_the_sentences_of_the_contract() -> None:
+    """Each claim of a job queue brings its own requirement, and no other."""
+    table = {name: claim.alone for name, claim in CLAIMS.items() if name.startswith("queue/")}
+
+    assert table == {claim.value: (number,) for claim, number in REQUIREMENTS.items()}

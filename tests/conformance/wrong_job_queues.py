@@ -1,0 +1,30 @@
+"""The job queue of `conformance/adapters/python`, with one statement that is wrong, by name."""
+
+import sys
+
+import job_queue
+
+WRONG = {
+    "forgets-the-lease-number": (
+        "COMPLETE",
+        "UPDATE jobs SET state = 'done' WHERE number = ? AND 0 <= ? AND state = 'running'",
+    ),
+    "locks-for-ever": ("EXPIRE", "UPDATE jobs SET state = state WHERE 0 > ? AND 0 > ?"),
+    "retries-for-ever": (
+        "FAIL",
+        "UPDATE jobs SET state = CASE WHEN 0 > ? THEN 'dead' ELSE 'pending' END, starts = 0 "
+        "WHERE number = ? AND token = ? AND state = 'running'",
+    ),
+    "takes-what-runs": (
+        "LEASE",
+        "UPDATE jobs SET state = 'running', starts = starts + 1, token = token + 1, until = ? "
+        "WHERE number = (SELECT min(number) FROM jobs WHERE state IN ('pending', 'running')) "
+        "RETURNING number, token, job",
+    ),
+    "nothing": ("INSERT", job_queue.INSERT),
+}
+
+if __name__ == "__main__":
+    constant, statement = WRONG[sys.argv[1]]
+    setattr(job_queue, constant, statement)
+    job_queue.adapter.serve()
