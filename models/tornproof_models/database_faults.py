@@ -47,6 +47,7 @@ class Kind(StrEnum):
     IO_ERROR = "SQLITE_IOERR"
     UNIQUE = "SQLITE_CONSTRAINT_UNIQUE"
     NO_SUCH_COLUMN = "SQLITE_ERROR"
+    CODE = "SQLite code"
     RACE = "race"
     PANIC = "panic"
     DEATH = "death"
@@ -112,6 +113,8 @@ class Strike:
     point: str | None = None
     nth: int = 1
     times: int = 1
+    code: int = 0
+    """The number, for `Kind.CODE`: any of SQLite's extended result codes."""
 
     def __str__(self) -> str:
         """Say it the way a story tells it."""
@@ -162,13 +165,13 @@ class Plan:
 
 
 def _sooner(strike: Strike) -> Strike:
-    return Strike(strike.kind, strike.when, strike.point, strike.nth - 1, strike.times)
+    return Strike(strike.kind, strike.when, strike.point, strike.nth - 1, strike.times, strike.code)
 
 
 def _again(strike: Strike) -> Strike | None:
     if strike.times == 1:
         return None
-    return Strike(strike.kind, strike.when, strike.point, 1, strike.times - 1)
+    return Strike(strike.kind, strike.when, strike.point, 1, strike.times - 1, strike.code)
 
 
 class FaultyConnection(sqlite3.Connection):
@@ -260,10 +263,10 @@ def failure_of(strike: Strike) -> BaseException:
         return ProcessDied(str(strike))
     if strike.kind is Kind.PANIC:
         return Panic(str(strike))
-    kind, code = CODES[strike.kind]
+    kind, code = CODES.get(strike.kind, (sqlite3.OperationalError, strike.code))
     error = kind(f"{strike} (injected)")
     error.sqlite_errorcode = code
-    error.sqlite_errorname = strike.kind.value
+    error.sqlite_errorname = f"{strike.kind.value} {strike.code or ''}".strip()
     return error
 
 

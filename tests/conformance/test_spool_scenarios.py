@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-import tornproof_conformance.checks  # noqa: F401  (the scenarios cannot be imported before them)
 from tornproof.chain.row import AttestLevel
 from tornproof.chain.signatures import Ed25519Signer
 from tornproof.drainer import quota, spool

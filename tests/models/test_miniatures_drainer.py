@@ -19,6 +19,10 @@ ReferenceDurable = partial(ReferenceQueue, Mode.DURABLE)
 BROKEN = {f"DRN-{number}" for number in (1, 4, 5, 6, 9, 11, 12, 13, 15, 17)} | {"CHN-1"}
 
 
+NAMED_BY_SCENARIOS = {"DRN-3", "DRN-7", "DRN-10", "EVT-6"}
+"""What scenarios call the mistakes that a search calls DRN-1."""
+
+
 def caught(name: str) -> Finding | None:
     """Hunt for what a miniature breaks."""
     breaks = MINIATURES[name].breaks
@@ -84,14 +88,16 @@ def test_a_miniature_says_what_it_breaks_and_where_that_was_seen(name: str) -> N
     """The docstring names the mistake and its source, and the name is one for a command line."""
     miniature = MINIATURES[name]
 
-    assert miniature.breaks <= BROKEN
+    assert miniature.breaks <= BROKEN | NAMED_BY_SCENARIOS
     assert "Source: " in (miniature.__doc__ or "")
     assert name.replace("-", "").isalpha()
 
 
 def test_every_requirement_is_broken_by_somebody() -> None:
     """Each of those that the hunt can find violated is violated by some miniature."""
-    assert frozenset[str]().union(*(each.breaks for each in MINIATURES.values())) == BROKEN
+    assert frozenset[str]().union(*(each.breaks for each in MINIATURES.values())) == (
+        BROKEN | NAMED_BY_SCENARIOS
+    )
 
 
 # The hunt itself

@@ -2,9 +2,9 @@
 Judge one mutant, in a process of its own.
 
 The process is forked before anything of ours was imported, so that the mutated
-module is the only one there has ever been; the large libraries are there already.  It then goes through the checks of
-`tornproof check`, first with small bounds and then with the usual ones, and stops at
-the first violation.
+module is the only one there has ever been; large libraries are there already.  It
+then goes through the checks of `tornproof check`, first with small bounds and then
+with the usual ones, and stops at the first violation.
 """
 
 import os

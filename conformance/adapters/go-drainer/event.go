@@ -58,6 +58,9 @@ func encode(agent string, rawAction, rawDecision json.RawMessage, timestamp, id 
 		return event{}, err
 	}
 	moment, err := time.Parse(time.RFC3339Nano, timestamp)
+	if _, offset := moment.Zone(); err == nil && (offset <= -86400 || offset >= 86400) {
+		err = errors.New("its offset is a day or more") // time.Parse lets +24:00 pass
+	}
 	if err != nil {
 		return event{}, journal.Refuse("invalid", "the timestamp is not RFC 3339: %v", err)
 	}

@@ -16,6 +16,8 @@ from tornproof_conformance.scenarios import (
     concurrent_appends,
     concurrent_writers,
     cursors_and_cleanup,
+    drainer_rules,
+    event_forms,
     framing,
     opening,
     pairwise,
@@ -45,6 +47,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         concurrent_appends,
         pairwise,
         queue_delivery,
+        event_forms,
+        drainer_rules,
         spool,
     )
     for found in vars(module).values()

@@ -9,10 +9,11 @@ bytes down a second time.
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, cast
 
 from attrs import astuple, evolve, frozen
+from tornproof.errors import TornproofError
 from tornproof_models.contract.hash_chain import COLUMNS, Row, judge_rows, sealed
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
@@ -106,6 +107,27 @@ def nobody_appends_between_head_and_insertion(subject: Subject) -> Iterator[Viol
         chain.connection.set_trace_callback(None)
         if intruded:
             yield Violation("CHN-8", f"another writer could begin before {intruded[0]!r}")
+
+
+@scenario("CHN-1", claim="chain/v1", where=has_chain)
+def nothing_is_appended_behind_a_row_without_a_number(subject: Subject) -> Iterator[Violation]:
+    """What the next number is would be a guess; once the row has one, appending goes on."""
+    with chain_of(subject, 2) as chain:
+        last = rows_of(chain.connection)[-1]
+        odd = evolve(last, id="odd", sequence=cast("int", None))
+        chain.connection.execute(INSERT, astuple(odd))
+        with suppress(TornproofError):
+            chain.append("behind it")
+        numbered = "SELECT count(*) FROM signed_events WHERE sequence IS NOT NULL"
+        (rows,) = chain.connection.execute(numbered).fetchone()
+        if rows != 2:
+            yield Violation("CHN-1", "a row was appended while another had no number")
+        if not chain.verify():
+            yield Violation("CHN-5", "a row without a number passes")
+        chain.connection.execute("DELETE FROM signed_events WHERE id = 'odd'")
+        chain.append("afterwards")
+        if chain.connection.execute(numbered).fetchone() == (2,):
+            yield Violation("CHN-1", "with that row gone, nothing is appended")
 
 
 @scenario("CHN-3", "CHN-4", claim="chain/v1", where=has_chain)

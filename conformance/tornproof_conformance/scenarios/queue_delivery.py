@@ -55,7 +55,7 @@ def keeps_hashes(subject: Subject) -> bool:
     """Tell whether a target has a queue whose chain shows the columns of B8."""
     if not isinstance(subject, HasQueue) or not getattr(subject, "shows_its_database", True):
         return False
-    with _opened(subject, Mode.DURABLE) as queue:
+    with opened(subject, Mode.DURABLE) as queue:
         columns = {row[1] for row in queue.database.look("PRAGMA table_info(signed_events)")}
     return {"payload", "payload_hash"} <= columns
 
@@ -73,12 +73,13 @@ def counts_dead_letters(subject: Subject) -> bool:
     """Tell whether a target has a queue that counts its dead letters."""
     if not has_queue(subject):
         return False
-    with _opened(subject) as queue:
+    with opened(subject) as queue:
         return isinstance(queue, CountsDeadLetters)
 
 
 @contextmanager
-def _opened(subject: Subject, claim: Mode = Mode.DURABLE) -> Iterator[delivery_run.Subject]:
+def opened(subject: Subject, claim: Mode = Mode.DURABLE) -> Iterator[delivery_run.Subject]:
+    """Open a queue, and let go of it at the end."""
     queue = cast("HasQueue", subject).open_queue(claim)
     try:
         queue.open()
@@ -88,7 +89,7 @@ def _opened(subject: Subject, claim: Mode = Mode.DURABLE) -> Iterator[delivery_r
 
 
 @contextmanager
-def _running(subject: Subject, claim: Mode, program: Program) -> Iterator[Run]:
+def running_program(subject: Subject, claim: Mode, program: Program) -> Iterator[Run]:
     """Take the steps of a program, and leave it where it is then."""
     queue = cast("HasQueue", subject).open_queue(claim)
     try:
@@ -115,7 +116,8 @@ def _breaches(
             queue.database.close()
 
 
-def _land(queue: delivery_run.Subject) -> None:
+def land(queue: delivery_run.Subject) -> None:
+    """Let the drainer move until it rests."""
     for _ in range(MAX_MOVES):
         if not queue.move():
             return
@@ -127,18 +129,18 @@ def _land(queue: delivery_run.Subject) -> None:
 @scenario("EVT-1", claim=DURABLE, where=keeps_hashes)
 def only_a_decision_that_blocks_makes_an_event(subject: Subject) -> Iterator[Violation]:
     """What allows or warns is not admitted and lands nowhere; what escalates lands."""
-    with _opened(subject) as queue:
+    with opened(subject) as queue:
         for kind in ("allow", "warn"):
             more = {} if kind == "allow" else {"rule_id": "R", "reason": "because"}
             outcome = queue.submit({**event_of(1), "decision": {"decision": kind, **more}})
             if outcome is Outcome.ADMITTED:
                 yield Violation("EVT-1", f"a decision to {kind} was admitted")
-        _land(queue)
+        land(queue)
         if queue.look().state.chain:
             yield Violation("EVT-1", "a decision that blocks nothing is in the chain")
         decision = {"decision": "escalate", "rule_id": "R", "reason": "because"}
         outcome = queue.submit({**event_of(2), "decision": decision})
-        _land(queue)
+        land(queue)
         landed = [row.event_id for row in queue.look().state.chain]
         if outcome is not Outcome.ADMITTED or "e2" not in landed:
             yield Violation("EVT-1", "a decision to escalate, which blocks, makes no event")
@@ -161,9 +163,9 @@ CANONICAL = (
 def an_event_has_one_form(subject: Subject) -> Iterator[Violation]:
     """The chain keeps the canonical bytes of an event, rule and reason in them, and their hash."""
     for action, canonical in zip(ACTIONS, CANONICAL, strict=True):
-        with _opened(subject) as queue:
+        with opened(subject) as queue:
             queue.submit({**event_of(1), "action": action})
-            _land(queue)
+            land(queue)
             rows = queue.database.look("SELECT payload, payload_hash FROM signed_events")
             expected = (
                 f'{{"action":{canonical},"agent_id":"agent","decision":{{"decision":"refuse",'
@@ -179,12 +181,12 @@ def an_event_has_one_form(subject: Subject) -> Iterator[Violation]:
 @scenario("EVT-5", "DRN-2", claim=DURABLE, where=has_queue)
 def what_cannot_be_encoded_is_refused_at_submit(subject: Subject) -> Iterator[Violation]:
     """An agent that is no text is refused at once, and what follows lands."""
-    with _opened(subject) as queue:
+    with opened(subject) as queue:
         outcome = queue.submit({**event_of(1), "agent_id": "\ud800"})
         if outcome is not Outcome.REFUSED:
             yield Violation("EVT-5", f"an event without canonical bytes was {outcome.value}")
         queue.submit(event_of(2))
-        _land(queue)
+        land(queue)
         if [row.event_id for row in queue.look().state.chain] != ["e2"]:
             yield Violation("EVT-5", "the event behind one that cannot be encoded did not land")
 
@@ -226,7 +228,7 @@ def what_the_dead_letters_refuse_stays(subject: Subject) -> Iterator[Violation]:
     """The event is not dropped, and those behind it wait."""
     refused = Arm(Strike(Kind.NO_SUCH_COLUMN, point="dead letter", times=50))
     program = (REJECTED, refused, Submit(), Move(4), Submit(), Move(20))
-    with _running(subject, Mode.DURABLE, program) as running:
+    with running_program(subject, Mode.DURABLE, program) as running:
         state = running.subject.look().state
         if state.chain or state.dead_letters:
             yield Violation("DRN-10", "an event got past one that could not be landed")
@@ -238,7 +240,7 @@ def what_the_dead_letters_refuse_stays(subject: Subject) -> Iterator[Violation]:
 @scenario("DRN-14", claim=DURABLE, where=counts_dead_letters)
 def dead_letters_are_counted_or_it_is_an_error(subject: Subject) -> Iterator[Violation]:
     """The count follows what others do, and failing to count is never a count of 0."""
-    with _running(subject, Mode.DURABLE, (REJECTED, Submit(), Move(9))) as running:
+    with running_program(subject, Mode.DURABLE, (REJECTED, Submit(), Move(9))) as running:
         queue = running.subject
         assert isinstance(queue, CountsDeadLetters)
         if queue.count_dead_letters() != 1:
@@ -255,7 +257,7 @@ def dead_letters_are_counted_or_it_is_an_error(subject: Subject) -> Iterator[Vio
 @scenario("DRN-16", claim=DURABLE, where=has_queue)
 def the_next_process_begins_with_what_was_left(subject: Subject) -> Iterator[Violation]:
     """What is submitted after a restart lands behind what was in the spool."""
-    with _running(subject, Mode.DURABLE, RESTARTED) as running:
+    with running_program(subject, Mode.DURABLE, RESTARTED) as running:
         order = [row.event_id for row in running.subject.look().state.chain]
         if order != ["e1", "e2", "e3"]:
             yield Violation("DRN-16", f"after a restart the chain is {order}")
@@ -278,7 +280,7 @@ def without_a_spool_a_crash_takes_what_had_not_landed(subject: Subject) -> Itera
         (Submit(), Move(9), panics, Submit(), Submit(), Move(30)),
         claim=Mode.VOLATILE,
     )
-    with _running(subject, Mode.VOLATILE, (panics, Submit(), Submit(), Move(30))) as running:
+    with running_program(subject, Mode.VOLATILE, (panics, Submit(), Submit(), Move(30))) as running:
         counters = running.subject.look().state.counters
         if counters is None or counters.lost != 2:
             yield Violation("DRN-18", f"a drainer that gave up on two events counts {counters}")

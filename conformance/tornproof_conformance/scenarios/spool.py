@@ -18,8 +18,8 @@ from tornproof_models.crash.subject import Subject
 from tornproof_models.database_faults import Kind, Strike
 from tornproof_models.queues import delivery_run
 from tornproof_models.queues.delivery_program import event_of
-from tornproof_models.queues.delivery_run import MAX_MOVES
 
+from tornproof_conformance.scenarios.queue_delivery import land
 from tornproof_conformance.scenarios.scenario import error_code, scenario
 
 DURABLE = Mode.DURABLE.value
@@ -73,12 +73,6 @@ def _made(subject: Subject, quota_bytes: int | None = None) -> EquippedQueue:
     return queue
 
 
-def _land(queue: delivery_run.Subject) -> None:
-    for _ in range(MAX_MOVES):
-        if not queue.move():
-            return
-
-
 @scenario("DRN-19", claim=DURABLE, where=has_equipped_queue)
 def a_dead_letter_is_signed(subject: Subject) -> Iterator[Violation]:
     """With the key of the rows, over the letter's own columns, the reason among them."""
@@ -86,7 +80,7 @@ def a_dead_letter_is_signed(subject: Subject) -> Iterator[Violation]:
     with closing(queue.database):
         queue.database.plan.strikes.append(Strike(Kind.NO_SUCH_COLUMN, point="insert"))
         queue.submit(event_of(1))
-        _land(queue)
+        land(queue)
         for *columns, signature in queue.database.look(LETTER):
             if columns[4] == "unsigned":
                 yield Violation("DRN-19", "a drainer with a key leaves a dead letter unsigned")
@@ -117,7 +111,7 @@ def what_a_quota_turns_away_is_written_down(subject: Subject) -> Iterator[Violat
                 yield Violation("DRN-20", f"{words} {queue.turned_away()}")
             queue.kill(0)
             queue.open()
-        _land(queue)
+        land(queue)
         if queue.submit(event_of(9)) is not Outcome.ADMITTED:
             yield Violation("DRN-20", "a spool whose events have landed is still full")
 

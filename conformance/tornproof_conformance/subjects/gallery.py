@@ -15,6 +15,7 @@ from tornproof_models.miniatures import (
     audit_miniatures,
     cleanup_miniatures,
     drainer_miniatures,
+    drainer_rules,
     group_commit_miniatures,
     journal_miniatures,
     reader_miniatures,
@@ -28,7 +29,7 @@ KINDS: Mapping[str, Mapping[str, type]] = {
     "cleanup": cleanup_miniatures.CLEANERS,
     "audit": audit_miniatures.MINIATURES,
     "audit-indexer": audit_miniatures.INDEXERS,
-    "drainer": drainer_miniatures.MINIATURES,
+    "drainer": {**drainer_miniatures.MINIATURES, **drainer_rules.RULES},
 }
 """What there are miniatures of, in the order of the specification."""
 

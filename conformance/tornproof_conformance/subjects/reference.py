@@ -34,6 +34,7 @@ from tornproof_models.machines.reference_queue import EquippedReferenceQueue, Re
 from tornproof_models.miniatures import (
     audit_miniatures,
     drainer_miniatures,
+    drainer_rules,
     group_commit_miniatures,
 )
 from tornproof_models.miniatures.deferred_audit_v07 import DeferredAuditV07
@@ -169,6 +170,7 @@ class BatcherMiniature(NoJournal):
 
 QUEUES: Mapping[str, Callable[[], delivery_run.Subject]] = {
     **drainer_miniatures.MINIATURES,
+    **drainer_rules.RULES,
     DeferredAuditV07.name: DeferredAuditV07,
 }
 """The miniatures of queues, and the design of v0.7, judged by what the durable mode asks."""

@@ -74,7 +74,7 @@ class DrainerMachine(RuleBasedStateMachine):
     requirements: ClassVar[frozenset[str] | None] = None
     """Whose violations count; none: all."""
 
-    kinds: ClassVar[tuple[Kind, ...]] = tuple(Kind)
+    kinds: ClassVar[tuple[Kind, ...]] = tuple(each for each in Kind if each is not Kind.CODE)
     steps: ClassVar[frozenset[type[Step]]] = frozenset(
         {Submit, Move, Arm, Sibling, Kill, Watch, AskDrain, Close, Hold, Replay, FailDisk}
     )

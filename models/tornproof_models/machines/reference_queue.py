@@ -18,7 +18,7 @@ from tornproof.chain.database import configure, prepare
 from tornproof.drainer.event import from_json
 from tornproof.drainer.queue import DeferredAuditQueue
 from tornproof.drainer.supervisor import State as Life
-from tornproof.errors import TornproofError
+from tornproof.errors import Invalid, TornproofError
 from tornproof.record import Damage, scan
 
 from tornproof_models.contract.delivery import (
@@ -94,7 +94,10 @@ class ReferenceQueue:
 
     def submit(self, event: Mapping[str, Any]) -> Outcome:
         """Submit, and translate the receipt."""
-        receipt = self.queue.submit(from_json(event))
+        try:
+            receipt = self.queue.submit(from_json(event))
+        except Invalid:
+            return Outcome.REFUSED
         if receipt:
             return Outcome.ADMITTED
         return Outcome.REFUSED if receipt.definite else Outcome.UNKNOWN
@@ -125,6 +128,14 @@ class ReferenceQueue:
         """Replay, and ignore a typed error as an operator would who tries again."""
         with suppress(TornproofError):
             self.queue.replay_dlq()
+
+    def close_within(self, seconds: float) -> None:
+        """Close, waiting for so many seconds of made-up time."""
+        self.queue.close_and_flush(seconds)
+
+    def count_retries(self) -> int:
+        """Read the counter."""
+        return self.queue.metrics.race_retries
 
     def count_dead_letters(self) -> int:
         """Count them in the database."""

@@ -20,7 +20,7 @@ class DeadLettersWithoutLooking(SmallDrainer):
     """
 
     name = "dead-letters-without-looking"
-    breaks = frozenset({"DRN-1"})
+    breaks = frozenset({"DRN-1", "DRN-7"})
 
     def bury(self, event: Queued) -> None:
         """Do not ask whether the chain has it."""
@@ -39,7 +39,7 @@ class TreatsAmbiguousCommitAsLanded(SmallDrainer):
     """
 
     name = "believes-an-ambiguous-commit"
-    breaks = frozenset({"DRN-1"})
+    breaks = frozenset({"DRN-1", "DRN-7"})
 
     def commit(self) -> None:
         """Ignore what it says."""
@@ -57,7 +57,7 @@ class MintsAnIdForEachAttempt(SmallDrainer):
     """
 
     name = "mints-an-id-for-each-attempt"
-    breaks = frozenset({"DRN-1"})
+    breaks = frozenset({"DRN-1", "EVT-6"})
     attempts = 0
 
     def land(self, event: Queued) -> None:
@@ -115,7 +115,7 @@ class DropsWhenDeadLettersRefuse(SmallDrainer):
     """
 
     name = "drops-what-the-dead-letter-queue-refuses"
-    breaks = frozenset({"DRN-1"})
+    breaks = frozenset({"DRN-1", "DRN-10"})
 
     def on_dead_letter_refused(self) -> None:
         """Go on with the next event."""
@@ -167,7 +167,7 @@ class AcknowledgesBeforeSpooling(SmallDrainer):
     """
 
     name = "acknowledges-before-spooling"
-    breaks = frozenset({"DRN-1"})
+    breaks = frozenset({"DRN-1", "DRN-3"})
 
     def open(self) -> None:
         """Begin with nothing in memory."""

@@ -7,12 +7,13 @@ fresh connection after every error.  Each step that somebody has got wrong once
 is a method of its own, so that a miniature is the one method that is wrong.
 """
 
-import json
 import sqlite3
 from collections.abc import Mapping
 from enum import Enum
+from hashlib import sha256
 from typing import Any, ClassVar
 
+import rfc8785
 from attrs import frozen
 
 from tornproof_models.contract.delivery import (
@@ -25,17 +26,22 @@ from tornproof_models.contract.delivery import (
     State,
 )
 from tornproof_models.database_faults import FaultyConnection, Panic
+from tornproof_models.miniatures.small_events import spell_moment, spell_plainly
 from tornproof_models.miniatures.surroundings import Surroundings
 from tornproof_models.queues.delivery_run import MAX_MOVES, Look
 
 SCHEMA = """
-CREATE TABLE signed_events (id TEXT PRIMARY KEY, payload BLOB, sequence INTEGER UNIQUE);
+CREATE TABLE signed_events (id TEXT PRIMARY KEY, payload BLOB, payload_hash BLOB,
+                            sequence INTEGER UNIQUE);
 CREATE TABLE signed_events_dlq (dlq_id INTEGER PRIMARY KEY, id TEXT, payload BLOB, reason TEXT);
 CREATE TABLE signed_events_spools (position INTEGER);
 INSERT INTO signed_events_spools VALUES (0);
 """
 
 NAMED = 100
+
+TRANSIENT = frozenset({3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26})
+"""Kinds of SQLite's that every event would meet (DRN-6)."""
 
 
 class Error(Enum):
@@ -63,6 +69,8 @@ class SmallDrainer(Surroundings):
     """The requirements that it breaks."""
 
     synchronous = "FULL"
+    blocking = frozenset({"refuse", "escalate"})
+    """Decisions that make an event (EVT-1)."""
     max_races = 5
     max_panics = 2
 
@@ -78,16 +86,18 @@ class SmallDrainer(Surroundings):
         self.position = int(self.database.look("SELECT position FROM signed_events_spools")[0][0])
         self.submitted = len(self.spool) - self.position
         self.refused = self.chained = self.dead_lettered = self.lost = 0
-        self.races = self.panics = self.holders = 0
+        self.races = self.retries = self.panics = self.holders = 0
         self.reason = ""
         self.failed = self.closed = False
 
     def submit(self, event: Mapping[str, Any]) -> Outcome:
         """Encode, spool, acknowledge; in that order."""
+        if event["decision"]["decision"] not in self.blocking:
+            return Outcome.REFUSED
         self.submitted += 1
         try:
             queued = self.encode(event)
-        except UnicodeEncodeError:
+        except (ValueError, OverflowError):
             self.refused += 1
             return Outcome.REFUSED
         if self.failed or self.closed:
@@ -98,8 +108,16 @@ class SmallDrainer(Surroundings):
 
     def encode(self, event: Mapping[str, Any]) -> Queued:
         """Write an event down."""
-        text = json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return Queued(event["event_id"], text.encode())
+        spelled = {**event, "timestamp": self.moment(event["timestamp"])}
+        return Queued(event["event_id"], self.spell(spelled))
+
+    def spell(self, event: Mapping[str, Any]) -> bytes:
+        """Write it as RFC 8785 says; the library is slow, and needed for custom actions alone."""
+        if event["action"]["kind"] == "custom":
+            return rfc8785.dumps(dict(event))
+        return spell_plainly(event)
+
+    moment = staticmethod(spell_moment)
 
     def admit(self, queued: Queued) -> None:
         """Make it survive."""
@@ -165,10 +183,15 @@ class SmallDrainer(Surroundings):
         match self.classify(error):
             case Error.RACE if self.races < self.max_races:
                 self.races += 1
+                self.on_retry()
             case Error.RACE | Error.PERMANENT:
                 self.reason = str(error)
             case Error.TRANSIENT:
                 self.on_transient()
+
+    def on_retry(self) -> None:
+        """Count it."""
+        self.retries += 1
 
     def on_transient(self) -> None:
         """Stay with the event."""
@@ -186,8 +209,7 @@ class SmallDrainer(Surroundings):
         """Go by the number."""
         if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
             return Error.RACE
-        permanent = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT)
-        return Error.PERMANENT if error.sqlite_errorcode & 0xFF in permanent else Error.TRANSIENT
+        return Error.TRANSIENT if error.sqlite_errorcode & 0xFF in TRANSIENT else Error.PERMANENT
 
     # Statements
 
@@ -210,7 +232,8 @@ class SmallDrainer(Surroundings):
     def residence(self, event: Queued) -> str | None:
         """Say where the event is already."""
         for table, place in (("signed_events", "chain"), ("signed_events_dlq", "dead letters")):
-            if self.execute(f"SELECT 1 FROM {table} WHERE id = ?", event.id).fetchone():
+            query = f"SELECT 1 FROM {table} WHERE id = ? AND payload = ?"
+            if self.execute(query, event.id, event.payload).fetchone():
                 return place
         return None
 
@@ -224,7 +247,13 @@ class SmallDrainer(Surroundings):
     def insert(self, event: Queued) -> None:
         """Append a row behind the head."""
         number = self.head() + 1
-        self.execute("INSERT INTO signed_events VALUES (?, ?, ?)", event.id, event.payload, number)
+        digest = self.hash(event.payload)
+        statement = "INSERT INTO signed_events VALUES (?, ?, ?, ?)"
+        self.execute(statement, event.id, event.payload, digest, number)
+
+    def hash(self, payload: bytes) -> bytes:
+        """Name the payload by the SHA-256 of its bytes."""
+        return sha256(payload).digest()
 
     def insert_dead_letter(self, event: Queued) -> None:
         """Keep the event, its bytes and the reason."""
@@ -282,7 +311,8 @@ class SmallDrainer(Surroundings):
     def replay_one(self, dlq_id: int, event: Queued) -> None:
         """Append and remove."""
         self.remove_dead_letter(dlq_id)
-        if not self.execute("SELECT 1 FROM signed_events WHERE id = ?", event.id).fetchone():
+        query = "SELECT 1 FROM signed_events WHERE id = ? AND payload = ?"
+        if not self.execute(query, event.id, event.payload).fetchone():
             self.insert(event)
 
     def remove_dead_letter(self, dlq_id: int) -> None:
@@ -290,6 +320,14 @@ class SmallDrainer(Surroundings):
         self.execute("DELETE FROM signed_events_dlq WHERE dlq_id = ?", dlq_id)
 
     # Looking
+
+    def count_dead_letters(self) -> int:
+        """Ask the table."""
+        return int(self.database.look("SELECT count(*) FROM signed_events_dlq")[0][0])
+
+    def count_retries(self) -> int:
+        """Read the counter."""
+        return self.retries
 
     def look(self) -> Look:
         """Read the tables and the counters."""

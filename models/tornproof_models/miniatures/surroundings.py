@@ -26,8 +26,8 @@ class Surroundings:
     def append_as_sibling(self, event_id: str) -> None:
         """Append a row as another process would."""
         self.database.anchor.execute(
-            "INSERT INTO signed_events SELECT ?, NULL, coalesce(max(sequence), 0) + 1"
-            " FROM signed_events",
+            "INSERT INTO signed_events (id, sequence)"
+            " SELECT ?, coalesce(max(sequence), 0) + 1 FROM signed_events",
             (event_id,),
         )
 
