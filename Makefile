@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help check test coverage test-adapters variants survey lint format docs prove bench exhaustive kernels lock clean
+.PHONY: help check test coverage test-adapters variants survey lint format docs prove mutants bench exhaustive kernels lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,10 @@ docs: $(STAMP) ## build the specification and the reference into build/site
 
 prove: $(STAMP) ## let CrossHair prove the contracts of tests/proofs, for two minutes at most
 	$(BIN)/python -m tests.prove
+
+MUTANTS ?= --share 1/100
+mutants: $(STAMP) ## put small faults into reference/, a hundredth of all (MUTANTS=... for others), and see which the suite notices
+	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 exhaustive: $(STAMP) ## every program of up to 5 operations, image, crash model and schedule; 1,008 traces in three ways
 	$(BIN)/tornproof campaign --operations 5

@@ -1,0 +1,49 @@
+"""The mutants: what is made of a module, what is left alone, and what becomes of one."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.judging import NOTICED, judge
+from tests.mutants.mutation import REFERENCE, areas, mutants_of
+
+FAILURE = REFERENCE / "drainer" / "failure.py"
+
+
+def test_every_module_of_the_reference_has_an_area() -> None:
+    """All but those that only name others."""
+    found = {path for paths in areas().values() for path in paths}
+
+    assert found == {each for each in REFERENCE.rglob("*.py") if each.name != "__init__.py"}
+
+
+def test_each_differs_in_one_place_and_is_python() -> None:
+    """The same names in every run, and sources that compile."""
+    made = list(mutants_of(FAILURE))
+    before = FAILURE.read_text(encoding="utf-8")
+
+    assert len({each.id for each in made}) == len(made) > 10
+    assert [each.id for each in mutants_of(FAILURE)] == [each.id for each in made]
+    for mutant in made[::4]:
+        assert mutant.source != before
+        compile(mutant.source, mutant.path, "exec")
+
+
+def test_what_is_said_to_people_is_left_alone() -> None:
+    """Docstrings, annotations, logs and the texts of errors."""
+    for mutant in mutants_of(REFERENCE / "drainer" / "quota.py"):
+        assert "raise " not in mutant.before.split("\n")[0][:6]
+        assert not mutant.before.startswith('"""')
+
+
+@pytest.mark.parametrize("kind", ["operator"])
+def test_a_fault_in_the_table_of_codes_is_noticed(kind: str) -> None:
+    """By a scenario, as a violation of the sentence that it is about."""
+    mutant = next(
+        each for each in mutants_of(FAILURE) if each.kind == kind and "RACE_CODE" in each.before
+    )
+
+    found = judge(mutant, thorough=False)
+
+    assert (found.outcome, found.by) == (NOTICED, "scenarios")
+    assert Path.cwd().exists()
