@@ -10,6 +10,7 @@ bytes down a second time.
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from itertools import product
 from typing import Any, cast
 
 from attrs import astuple, evolve, frozen
@@ -157,12 +158,26 @@ def every_edit_is_seen(subject: Subject) -> Iterator[Violation]:
     with chain_of(subject) as chain:
         head = chain.head()
         for column in COLUMNS:
-            edit = f"{column} = CASE typeof({column}) WHEN 'integer' THEN 99 ELSE 'edited' END"
-            for sequence in range(1, ROWS + 1):
-                statement = f"UPDATE signed_events SET {edit} WHERE sequence = {sequence}"
+            for edit, sequence in product(_edits(column), range(1, ROWS + 1)):
+                statement = (
+                    f"UPDATE signed_events SET {column} = {edit} WHERE sequence = {sequence}"
+                )
                 with _tampered(chain, statement):
                     if not chain.verify(head=head):
-                        yield Violation("CHN-5", f"an edit of {column} in row {sequence} passes")
+                        words = f"{column} of row {sequence} was edited ({edit}), and it passes"
+                        yield Violation("CHN-5", words)
+
+
+def _edits(column: str) -> tuple[str, str]:
+    """Make two edits: one to a value of another type, and one of the same type and size."""
+    other = f"CASE typeof({column}) WHEN 'integer' THEN 99 ELSE 'edited' END"
+    zeros = f"zeroblob(length({column}))"
+    alike = (
+        f"CASE typeof({column}) WHEN 'integer' THEN 98 WHEN 'text' THEN {column} || 'x'"
+        f" WHEN 'blob' THEN iif({column} = {zeros}, randomblob(length({column})), {zeros})"
+        " ELSE x'00' END"
+    )
+    return other, alike
 
 
 @scenario("CHN-5", claim="chain/v1", where=has_chain)

@@ -13,6 +13,7 @@ from attrs import frozen
 from tornproof.errors import Invalid
 from tornproof_models.miniatures import (
     audit_miniatures,
+    chain_miniatures,
     cleanup_miniatures,
     drainer_miniatures,
     drainer_rules,
@@ -27,6 +28,7 @@ KINDS: Mapping[str, Mapping[str, type]] = {
     "reader": reader_miniatures.READERS,
     "cursor": cleanup_miniatures.CURSORS,
     "cleanup": cleanup_miniatures.CLEANERS,
+    "chain": chain_miniatures.MINIATURES,
     "audit": audit_miniatures.MINIATURES,
     "audit-indexer": audit_miniatures.INDEXERS,
     "drainer": {**drainer_miniatures.MINIATURES, **drainer_rules.RULES},

@@ -33,6 +33,7 @@ from tornproof_models.machines.reference_chain import (
 from tornproof_models.machines.reference_queue import EquippedReferenceQueue, ReferenceQueue
 from tornproof_models.miniatures import (
     audit_miniatures,
+    chain_miniatures,
     drainer_miniatures,
     drainer_rules,
     group_commit_miniatures,
@@ -43,6 +44,7 @@ from tornproof_models.queues import delivery_run
 from tornproof_models.queues.schedules import Exploration
 
 from tornproof_conformance.stream.run_events import Implementation
+from tornproof_conformance.subjects.queues import ChainUnderTest
 
 
 @frozen
@@ -143,6 +145,19 @@ class QueueMiniature(NoJournal):
 
 
 @frozen
+class ChainMiniature(NoJournal):
+    """A chain that is wrong on purpose."""
+
+    _make: Callable[[], ChainUnderTest]
+
+    claims: frozenset[str] = frozenset({"chain/v1"})
+
+    def open_chain(self) -> ChainUnderTest:
+        """Make an empty one."""
+        return self._make()
+
+
+@frozen
 class AuditMiniature(NoJournal):
     """An audit index that is wrong on purpose."""
 
@@ -179,6 +194,7 @@ QUEUES: Mapping[str, Callable[[], delivery_run.Subject]] = {
 KINDS: Mapping[str, tuple[Mapping[str, Any], Callable[[str, Any], Subject]]] = {
     "journal": (MINIATURES, MiniatureSubject),
     "drainer": (QUEUES, QueueMiniature),
+    "chain": (chain_miniatures.MINIATURES, ChainMiniature),
     "audit": (audit_miniatures.MINIATURES, AuditMiniature),
     "group-commit": (group_commit_miniatures.MINIATURES, BatcherMiniature),
 }
