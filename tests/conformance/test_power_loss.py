@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import Problem, ProgramCase
+from tornproof_conformance.cases.phases import harshness_of
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import repeat, shrink_problem
 from tornproof_conformance.checks import Budget, Covered
@@ -256,8 +257,9 @@ def test_a_right_adapter_passes(start: Start) -> None:
     assert problems == {}
     assert covered.is_conclusive
     assert covered.crash_models == CLAIMED
-    # four stores are created, and three programs have large records
-    assert covered.counts["programs"] == 8 + 4 + 3
+    assert (
+        covered.counts["programs"] == 8 + 4 + 3
+    )  # four stores are created, and three programs have large records
     assert covered.counts["images"] > 200
 
 
@@ -327,7 +329,8 @@ def test_the_order_of_stores_is_seen_by_stepping(start: Start) -> None:
     """A header that is stored before its payload shows a record of zeros after a kill."""
     problems, _ = finished(POWER_LOSS.run(start("trusting"), SOON))
 
-    [found] = [problem for problem in problems if problem.violation.requirement == "JRN-5"]
+    shown = [problem for problem in problems if problem.violation.requirement == "JRN-5"]
+    found = min(shown, key=harshness_of)
     assert isinstance(found.case, ProgramCase)
     assert (found.case.crash_model, found.case.every_store) == ("process-kill", True)
     with for_case(start("trusting"), found.case) as subject:

@@ -121,7 +121,8 @@ class Search:
         steps = [step for step in STRUCK if can_take(self.subject, step)]
         every = list(product(steps, AFTER, DURABILITIES))
         self.planned = len(every)
-        for fault in (Fault.NO_SPACE, Fault.SHORT_THEN_NO_SPACE, Fault.ERROR):
+        large = (Fault.NO_SPACE, Fault.SHORT_THEN_NO_SPACE, Fault.ERROR)
+        for fault in large if self.clock.has_time else ():
             for number in range(1, LARGE_CALLS + 1):
                 program = (Settle(), Append(5), Fail(number, fault), LARGE, *AFTER[1])
                 yield self.fail(program, Options(1 << 16))

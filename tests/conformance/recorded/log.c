@@ -30,7 +30,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LARGEST = 1 << 20, HEADER = 8, MAPPED = 1 << 14 };
+enum { LARGEST = 1 << 20, HEADER = 8, MAPPED = 1 << 17 };
 static char line[2 * LARGEST], reply[4 * LARGEST], path[4096];
 static uint8_t data[LARGEST];
 static int log_file = -1, directory = -1, openings;
