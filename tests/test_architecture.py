@@ -190,3 +190,23 @@ def test_a_contract_declares_what_it_judges(path: Path) -> None:
     module = ".".join(path.relative_to(ROOT / "models").with_suffix("").parts)
 
     assert named <= import_module(module).JUDGES, f"{path.name} names what it does not declare"
+
+
+ARCHITECTURE = ROOT / "ARCHITECTURE.md"
+
+
+def test_every_link_of_the_architecture_leads_somewhere() -> None:
+    """A module that moves takes its link along."""
+    links = re.findall(r"\]\(([^)#]+)\)", ARCHITECTURE.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert len(links) > 40
+
+
+def test_the_architecture_shows_the_order_of_the_folders() -> None:
+    """Its tables list the same directories as the order that is enforced."""
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    section = text.partition("## The order of the directories")[2].partition("## To add")[0]
+    shown = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+
+    assert shown == [name for order in ORDERS.values() for name in order]
