@@ -1,5 +1,5 @@
 """
-What an adapter in Python needs, and no more.
+The library for adapters written in Python.
 
     adapter = Adapter("my log", ["journal/core"])
 

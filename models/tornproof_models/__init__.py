@@ -1,5 +1,5 @@
 """
-Tornproof's models: the judge.
+Tornproof's models: contracts, crash models, the explorer and miniatures.
 
 A workload runs against an implementation and leaves a `Trace`: what was asked
 of the disk, in order, with marks that say what was promised to whom.  The disk

@@ -1,5 +1,5 @@
 """
-Which syncs of a program carry weight.
+Find the syncs of a program that are needed: remove each in turn and crash the rest.
 
 A sync costs milliseconds, so every one should be there for a reason.  For a
 recorded trace the reason can be found: take one sync out, and crash what remains.

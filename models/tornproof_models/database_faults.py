@@ -1,5 +1,5 @@
 """
-A database that fails on purpose.
+A database that fails on command.
 
 `MemoryDatabase` is a real SQLite database that lives in memory and outlasts the
 processes that use it.  Its connections are real connections with one

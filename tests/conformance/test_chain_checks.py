@@ -77,7 +77,7 @@ class BeginsAtTwo(ReferenceChain):
 
 @frozen
 class ChainSubject:
-    """A target that has a chain, and no more."""
+    """A subject that has a chain, and no more."""
 
     make: Callable[[], ChainUnderTest]
     name: str = "a chain"
@@ -109,7 +109,7 @@ def test_wrong_chains_are_caught(kind: Callable[[], ChainUnderTest], caught: set
 
 @frozen
 class OldChains:
-    """A target that verifies chains of v0.7, and finds what it is told to find."""
+    """A subject that verifies chains of v0.7, and finds what it is told to find."""
 
     found: tuple[str, ...]
     blind: tuple[str, ...]

@@ -122,7 +122,7 @@ def test_replay_says_error_for_a_bad_file(content: str, tmp_path: Path) -> None:
 def test_replay_says_error_for_an_unknown_subject(
     lossy: tuple[Result, Path], tmp_path: Path
 ) -> None:
-    """A target that this suite does not have is an error of one line, exit code 2."""
+    """A subject that this suite does not have is an error of one line, exit code 2."""
     (path,) = lossy[1].glob("JRN-3-*.json")
     strange = tmp_path / "strange.json"
     strange.write_text(path.read_text().replace("acknowledged-before-fsync", "nobody"))
@@ -151,7 +151,7 @@ def test_json_is_one_event_a_line(tmp_path: Path) -> None:
 
 
 def test_an_unknown_subject_is_a_usage_error() -> None:
-    """A target that does not exist ends with one line and exit code 2."""
+    """A subject that does not exist ends with one line and exit code 2."""
     result = tornproof("check", "--miniature", "nobody")
     assert result.exit_code == 2
     assert len(result.output.splitlines()) == 1

@@ -160,7 +160,7 @@ def test_a_forged_certificate_is_refuted(certificate: Path, tmp_path: Path) -> N
 def test_a_certificate_of_another_subject_does_not_recover_alike(
     certificate: Path, tmp_path: Path
 ) -> None:
-    """With --recover, what the target does not do on the disk is refuted."""
+    """With --recover, what the subject does not do on the disk is refuted."""
     forged = tmp_path / "forged.json"
     forged.write_text(certificate.read_text().replace('"reference"', '"torn-tail-refused"'))
     unchecked = run(certificates.verify_certificate, str(forged))

@@ -33,7 +33,7 @@ BESIDE = {f"RDR-{number}" for number in range(1, 7)} | {"CUR-1", "CUR-2", "CUR-3
 
 @frozen
 class Assembled:
-    """A target put together: a journal with cursors, and a reader of another make."""
+    """A subject put together: a journal with cursors, and a reader of another make."""
 
     consumers: ConsumerSubject
     reader: ReaderSubject

@@ -333,7 +333,7 @@ def lines_of(content: str, path: Path, *options: str) -> Iterator[str]:
 
 
 def test_what_was_not_checked_is_said(good: str, accepted: str, tmp_path: Path) -> None:
-    """Without --recover nobody has asked the target; with it, everything was."""
+    """Without --recover nobody has asked the subject; with it, everything was."""
     path = tmp_path / "certificate.json"
     valid, rest = lines_of(good, path)
     assert valid.startswith("VALID ")

@@ -342,7 +342,7 @@ def test_an_example_that_failed_is_tried_first(tmp_path: Path) -> None:
 
     assert (before.programs, before.problems) == (0, [])
     assert requirements(after) == {"REC-1"}
-    assert elsewhere.programs == 0  # another target has a shelf of its own
+    assert elsewhere.programs == 0  # another subject has a shelf of its own
 
 
 @pytest.fixture

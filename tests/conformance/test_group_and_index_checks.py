@@ -309,6 +309,6 @@ def test_an_index_that_is_right_conforms(tmp_path: Path) -> None:
 
 
 def test_what_has_no_index_is_told_so() -> None:
-    """The error names the target."""
+    """The error names the subject."""
     with pytest.raises(TornproofError, match=SMALL.name):
         list(AUDITS.run(SMALL, SMALL_BUDGET))

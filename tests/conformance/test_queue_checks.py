@@ -167,7 +167,7 @@ def test_a_wrong_queue_does_not_conform(tmp_path: Path, name: str, requirement: 
 
 @frozen
 class WrongSchedules:
-    """A target one of whose schedules violates something."""
+    """A subject one of whose schedules violates something."""
 
     name: str = "wrong"
 
@@ -190,7 +190,7 @@ def test_a_violating_schedule_is_a_problem_that_repeats() -> None:
 
 
 def test_what_has_no_queue_is_told_so() -> None:
-    """The error names the target."""
+    """The error names the subject."""
     for check in (DRAINER, SCHEDULES):
         with pytest.raises(Invalid, match=SMALL.name):
             list(check.run(SMALL, Budget()))

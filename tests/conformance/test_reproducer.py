@@ -184,7 +184,7 @@ def test_the_crash_model_of_a_case_is_that_of_its_harshest_crash() -> None:
 
 
 def test_a_case_is_repeated_for_its_requirement(lossy: Problem) -> None:
-    """Repeating shows the same crash on the same target, and nothing on a correct one."""
+    """Repeating shows the same crash on the same subject, and nothing on a correct one."""
     again = repeat(lossy.case, "JRN-3", find_subject("acknowledged-before-fsync"))
     assert again is not None
     assert again.finding == lossy.finding

@@ -1,7 +1,7 @@
 """
 Probes: the smallest situations in which a journal's bugs show.
 
-A probe takes a target and returns the requirements that it finds violated.  It
+A probe takes a subject and returns the requirements that it finds violated.  It
 runs a program and perhaps crashes it, or opens an image, or looks at what lies
 on the disk.
 """

@@ -242,7 +242,7 @@ REPLACED = Image({"/a": b"new", "/b": b"old"})
 
 @power_lost
 def test_the_target_of_a_rename_is_never_absent(crash_model: str) -> None:
-    """Whoever opens the target finds the old file or the new one."""
+    """Whoever opens the subject finds the old file or the new one."""
     events = (Rename(ROOT, "a", ROOT, "b"),)
 
     assert contents(crash_model, *events, initial=REPLACED, path="/b") == {b"old", b"new"}
@@ -261,7 +261,7 @@ def test_a_rename_is_one_step(crash_model: str) -> None:
 
 @unordered
 def test_the_source_of_a_rename_may_go_or_stay(crash_model: str) -> None:
-    """Its removal is a change of its own: both names may be there, or only the old target."""
+    """Its removal is a change of its own: both names may be there, or only the old subject."""
     events = (Rename(ROOT, "a", ROOT, "b"),)
 
     assert trees(crash_model, *events, initial=REPLACED) == [

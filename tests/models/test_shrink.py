@@ -400,7 +400,7 @@ def test_the_image_with_the_fewest_deviations_is_told() -> None:
 
 
 def test_what_does_not_fail_is_not_shrunk() -> None:
-    """A correct target has no smallest counterexample."""
+    """A correct subject has no smallest counterexample."""
     found = Counterexample((Append(5), Append(5)), IMMEDIATE, "JRN-3", "adversarial")
     assert shrink(find_subject("reference"), found) is None
     assert witness(find_subject("reference"), found) is None

@@ -1,5 +1,5 @@
 """
-An adapter as a target, to be judged by the same checks as what runs in-process.
+An adapter as a subject, judged by the same checks as what runs in this process.
 
 `open` gives a journal to a process and returns what looks like one in this
 process.  The processes stay: a journal that has been closed leaves one behind for

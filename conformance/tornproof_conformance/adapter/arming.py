@@ -1,5 +1,5 @@
 """
-Faults at the points that an adapter names.
+Arm faults at the fault points that an adapter names.
 
 The adapter says which points an event passes, and at which of them an action makes
 sense; that is all that is known of it.

@@ -1,5 +1,5 @@
 """
-An adapter that does not answer where it must is in the wrong, like one that answers wrongly.
+Count a missing answer of an adapter as a violation.
 
 A breach of the protocol is another matter: it ends the run with a diagnosis.
 """

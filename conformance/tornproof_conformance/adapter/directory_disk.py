@@ -1,5 +1,5 @@
 """
-The directory of an adapter, where a simulated disk is expected.
+A real directory with the interface of a simulated disk.
 
 A workload keeps its marks beside what happens on its disk, puts images on it and
 looks at what is there.  A directory can do all that.  It cannot be told to fail,

@@ -1,5 +1,5 @@
 """
-What an open journal, reader, chain or queue needs of whoever opened it.
+The interface through which an open journal, reader, chain or queue uses its adapter.
 
 It speaks through a process that was lent to it, and gives the process back when it is closed.
 Who lends, and how many processes there are, is not its concern.

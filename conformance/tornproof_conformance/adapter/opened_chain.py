@@ -1,5 +1,5 @@
 """
-A chain in another process, in a database that this one can open.
+A chain in another process, in a database that this process can open too.
 
 An adapter that names its database lets others do to it what they do to any file of
 SQLite: read the rows, tamper with them, append one of their own.  Rows are

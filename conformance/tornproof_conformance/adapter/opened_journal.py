@@ -1,5 +1,5 @@
 """
-What is open in another process, and looks as if it were in this one.
+A journal or reader in another process, with the interface of one in this process.
 
 A journal and a reader answer as those of this process do: with values, or with the
 error that the adapter has named.

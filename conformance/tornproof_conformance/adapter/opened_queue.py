@@ -1,5 +1,5 @@
 """
-A drainer in another process, as far as it takes to see what becomes of an event.
+A drainer in another process.
 
 It is opened, given events, and made to land them; what lies in its tables is read
 from the database that it names.  Faults and deaths are not for it: see `deliveries`.

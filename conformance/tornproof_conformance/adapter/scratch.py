@@ -1,5 +1,5 @@
 """
-Directories for a while: in memory, and gone when nobody needs them.
+Temporary directories, in memory where possible.
 
 A run takes its directories away at its end.  One that is killed cannot, and a memory that
 is full of its remains takes the machine with it; so each run first removes what others

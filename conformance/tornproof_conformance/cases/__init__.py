@@ -1,5 +1,5 @@
 """
-Cases: what it takes to show a violation again.
+Cases: the data needed to show a violation again.
 
 - `case`: the kinds of case, and how each is run
 - `phases`: in which phase of a store's life a problem shows

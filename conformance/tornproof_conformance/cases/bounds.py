@@ -1,5 +1,5 @@
 """
-How much a case that comes in a file may ask for.
+Limits on a case that comes from a file.
 
 A case is run again, so its numbers are work: the payloads of its appends are held in memory,
 and the schedules of its events are all walked.  What no check of this suite asks for is

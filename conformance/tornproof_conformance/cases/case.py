@@ -1,10 +1,10 @@
 """
-Cases: what it takes to show a violation again.
+Cases: the data needed to show a violation again.
 
 A violation is worth as much as it can be repeated.  A case is the smallest
 self-contained thing that repeats one: a program to run and perhaps a crash model to
 crash it under, the choices of a machine, or the name of a scenario, vector or exercise.
-`try_case` runs a case against a target and returns what is violated; checking
+`try_case` runs a case against a subject and returns what is violated; checking
 and replaying both go through it, so a replay cannot tell another story than the
 check did.
 """
@@ -146,7 +146,7 @@ class Problem:
 
 
 def try_case(case: Case, subject: Subject) -> list[Problem]:
-    """Run a case and return what is violated, nothing if the target holds it."""
+    """Run a case and return what is violated, nothing if the subject holds it."""
     match case:
         case ProgramCase():
             return _try_program(case, subject)

@@ -1,5 +1,5 @@
 """
-Exercises: what an adapter is put through besides programs, scenarios and images.
+Exercises: named procedures that are run on an adapter.
 
 An exercise is a function of an adapter and a few words.  The words are all it takes to do
 it again, so a reproducer holds them.  Each exercise stands beside the check that runs it
@@ -40,7 +40,7 @@ def try_exercise(name: str, subject: Subject, arguments: Sequence[str]) -> list[
     """
     Put an adapter through an exercise and return what it violates.
 
-    Raises `Invalid` for an exercise that does not exist, and for a target that is no adapter.
+    Raises `Invalid` for an exercise that does not exist, and for a subject that is no adapter.
     """
     if name not in EXERCISES:
         raise Invalid(f"no exercise {name!r}: there are {', '.join(sorted(EXERCISES))}")

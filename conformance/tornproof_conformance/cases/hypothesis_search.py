@@ -1,5 +1,5 @@
 """
-Search with Hypothesis: from a seed, past what is known, and again.
+Search with Hypothesis: from a seed, without known failures, repeatably.
 
 Hypothesis makes programs up by making choices, and shrinks a failure by making
 simpler ones.  So a failure is kept as its *choices*, a few bytes from which the
@@ -77,7 +77,7 @@ class Shelf(ExampleDatabase):
     One test's part of a database.
 
     Puts a name before Hypothesis's keys, which are hashes of source code and would
-    be those of every target alike; and remembers the choices saved last, which are
+    be those of every subject alike; and remembers the choices saved last, which are
     those of the smallest failure.
     """
 

@@ -1,5 +1,5 @@
 """
-In which phase of a store's life a problem shows, and how harsh a crash it takes.
+The phase of a store's life in which a problem shows, and the crash model it needs.
 """
 
 from tornproof_models.crash.program import Fail

@@ -1,5 +1,5 @@
 """
-Programs as a line of text, for the command line.
+Programs as a line of text on the command line.
 
     append:5 sync rotate append:600 kill fail:2:error append:5 reopen
 

@@ -1,5 +1,5 @@
 """
-From a counterexample to a vector.
+Turn a counterexample into a test vector.
 
 A reproducer shows a fault to those who have this suite.  A vector shows it to
 everybody: here are the files that a crash left, this is what must come of them.
@@ -8,7 +8,7 @@ everybody: here are the files that a crash left, this is what must come of them.
 What must come of the files is not asked of any implementation.  It is read off
 the frames (`reading`) and held against what was owed at the crash.  Where the
 two disagree, the disk had lost what was owed before recovery began, and there is
-no image on which a recovery could be blamed for it; where the target did what
+no image on which a recovery could be blamed for it; where the subject did what
 the reading says, the fault shows only later, in a process that lives.  Such
 reproducers are refused, with the reason.
 
@@ -124,6 +124,6 @@ def _require_expressible(saved: Reproducer, opening: _Opening, expect: Recovers)
 
 
 def _tested(opening: _Opening, expect: Recovers) -> list[str]:
-    """Name what the target got wrong: the prefix, and perhaps that it made something up."""
+    """Name what the subject got wrong: the prefix, and perhaps that it made something up."""
     invented = set(opening.shown or ()) - set(expect.records)
     return ["REC-1", "JRN-5"] if invented else ["REC-1"]

@@ -1,5 +1,5 @@
 """
-Which cases take an adapter that is recorded.
+Decide which cases need an adapter that is recorded.
 """
 
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ from tornproof_conformance.power.recorded_subject import REPEATING, RecordedSubj
 @contextmanager
 def for_case(subject: Subject, case: Case) -> Iterator[Subject]:
     """
-    Return the target on which a case can be repeated, for the time of a `with`.
+    Return the subject on which a case can be repeated, for the time of a `with`.
 
     A program that is crashed, or in which something fails, takes an adapter that is
-    recorded, and so do some exercises; other cases, and other targets, take none but
+    recorded, and so do some exercises; other cases, and other subjects, take none but
     themselves.
     """
     if (

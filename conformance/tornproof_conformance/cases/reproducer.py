@@ -2,14 +2,14 @@
 Reproducers: a violation as a file.
 
 A reproducer holds everything about one violation: the case that repeats it, what
-the target did on the disk, what the crash left there, what was owed and what came
+the subject did on the disk, what the crash left there, what was owed and what came
 back.  Who has the file needs neither the run that wrote it nor, for the image and
 the trace, this suite.  `tornproof replay` runs the case again and says what became
 of it:
 
 - FAILED: the requirement is still violated
 - FIXED: it holds in this case
-- ERROR: the file, or the target, is not what it was
+- ERROR: the file, or the subject, is not what it was
 
 The same violation gives the same bytes, on any machine: nothing in the file
 depends on a clock, a path or a hash seed, and its name is a hash of it.  Its form

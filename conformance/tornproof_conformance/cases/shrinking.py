@@ -1,5 +1,5 @@
 """
-Make a problem as small as it can be before anybody is asked to look at it.
+Shrink a problem before it is reported.
 
 Programs are shrunk, with their crashes; scenarios and vectors are as small as
 somebody could think of, and machines leave shrinking to Hypothesis.
@@ -46,7 +46,7 @@ def shrink_problem(
 
 
 def repeat(case: Case, requirement: str, subject: Subject) -> Problem | None:
-    """Run a case again; return how the target violates the requirement, or none if it holds."""
+    """Run a case again; return how the subject violates the requirement, or none if it holds."""
     if isinstance(case, ProgramCase):
         seen = witness(subject, _counterexample(case, requirement))
         return Problem(seen[0], case, seen[1]) if seen else None

@@ -1,5 +1,5 @@
 """
-The checks: what is run against a target.
+The checks: what is run against a subject.
 
 A check is a generator.  It yields `Progress` while it works and `Problem`s as it
 finds them, and returns what it covered, in words and figures.  The runner needs to
@@ -170,7 +170,7 @@ Findings: TypeAlias = Generator[Progress | Problem, None, Covered]
 
 @frozen
 class Check:
-    """One way of judging a target, and the requirements that it can find violated."""
+    """One way of judging a subject, and the requirements that it can find violated."""
 
     name: str
     title: str
@@ -179,7 +179,7 @@ class Check:
 
     run: Callable[[Subject, Budget], Findings]
     leaves_out: Callable[[Subject], frozenset[str]] | None = None
-    """Which of the requirements it does not look at in a target, if not all concern all."""
+    """Which of the requirements it does not look at in a subject, if not all concern all."""
 
     @property
     def requirements(self) -> frozenset[str]:
@@ -188,5 +188,5 @@ class Check:
         return known if isinstance(known, frozenset) else known()
 
     def covers(self, subject: Subject) -> frozenset[str]:
-        """Name the requirements that it can find violated in a target."""
+        """Name the requirements that it can find violated in a subject."""
         return self.requirements - (self.leaves_out(subject) if self.leaves_out else frozenset())

@@ -1,5 +1,5 @@
 """
-Audit indexes: frozen questions, and random ones between deaths.
+Run the test vectors of an audit index, then random queries with kills.
 
 An index in this process lies on a store that can be looked into and that dies between any
 two statements of its database.  One behind an adapter is killed by a signal at any moment.

@@ -1,5 +1,5 @@
 """
-An exercise of the audit index: a loss of power wherever it matters.
+Cut the power of an audit index behind an adapter.
 
 It takes an adapter that is recorded.  A few audits are put; before each sync and after
 each answer the power is cut, in every crash model.  A process that is not recorded opens each

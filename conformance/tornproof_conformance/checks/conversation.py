@@ -1,5 +1,5 @@
 """
-A first conversation: does the adapter speak, and does it have what it claims?
+Ask an adapter once for every operation of its claims.
 
 It is the plainest use there is, so whatever goes wrong with the process here is
 the adapter's fault (ADP-1, ADP-4, ADP-5).  Every operation of every claimed claim

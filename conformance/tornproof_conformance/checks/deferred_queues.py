@@ -1,5 +1,5 @@
 """
-A deferred queue is put through everything small, and some of everything large.
+Check a deferred queue in this process: fault sweep, schedules and random programs.
 
 - `drainer`: each statement of each small scenario fails in every way
 - `schedules`: every order of submits, moves, panics, deaths and database faults
@@ -49,7 +49,7 @@ def _queue_of(subject: Subject) -> HasQueue:
 
 
 def modes_of(subject: Subject) -> list[Mode]:
-    """Name what a target's queue promises; what runs in this process promises both."""
+    """Name what a subject's queue promises; what runs in this process promises both."""
     claims = getattr(subject, "claims", None)
     return [each for each in Mode if claims is None or each.value in claims]
 
@@ -147,7 +147,7 @@ QUEUE_CHECKS: tuple[Check, ...] = (DRAINER, SCHEDULES, DRAINER_MACHINE)
 
 
 def queue_checks_of(subject: Subject) -> tuple[Check, ...]:
-    """Choose the checks that a target's queue can be put through."""
+    """Choose the checks that a subject's queue can be put through."""
     if not isinstance(subject, HasQueue):
         return ()
     checks = [DRAINER]

@@ -1,5 +1,5 @@
 """
-Exercises of the drainer: three events on their way, with faults armed.
+Deliver three events through a drainer with faults armed.
 
 Three events are submitted to a paused drainer, faults are armed, and it drains.  If
 it dies, the next process goes on.  In the end nothing is armed any more,

@@ -1,5 +1,5 @@
 """
-Everything small: every program, every crash, every image, every crash model.
+Explore every small program, crash point and image in every crash model.
 
 Programs come in order of length and crash models from mild to harsh, so the first
 program that violates a requirement is a shortest one, and the crash model in which

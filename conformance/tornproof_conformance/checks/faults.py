@@ -1,5 +1,5 @@
 """
-Every disk operation fails, once, in every way.
+Let every disk operation fail once in every way, then crash.
 
 A program is run to count its disk operations, then again for each of them and
 each kind of fault, with further appends after the fault.  The contract allows

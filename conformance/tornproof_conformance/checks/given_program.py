@@ -1,5 +1,5 @@
 """
-A program given by hand, judged like those that the searches make up.
+Check a program given on the command line.
 
 It runs once, recorded, with the faults that stand in it; then it is crashed at every point,
 in every crash model, and what is recovered is judged.  A verdict on it says nothing of other

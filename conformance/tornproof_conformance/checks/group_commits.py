@@ -1,5 +1,5 @@
 """
-Group commit: everything that can happen to a few records, and random crowds of them.
+Check group commit: all interleavings of a few records, and random programs.
 
 The half that decides is tried in full, in small situations within the usual budget and in
 all of them with `--queue-events 3`.  The two machines go on from there: one with crowds

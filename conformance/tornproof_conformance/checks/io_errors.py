@@ -1,5 +1,5 @@
 """
-Every system call fails, on an adapter.
+Let every system call of an adapter fail.
 
 As `faults` does in this process: a program is run again and again, and each time the next
 of its calls fails that change or sync its files, in each way in which it may fail, with

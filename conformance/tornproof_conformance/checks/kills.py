@@ -1,5 +1,5 @@
 """
-Programs on an adapter, with SIGKILL at chosen calls and at any moment.
+Kill an adapter with SIGKILL at chosen calls and at random moments.
 
 The same steps and the same contract as for what runs in this process; only the
 crash is another.  A kill takes what the process held in its own memory, and

@@ -1,5 +1,5 @@
 """
-Everything large: long programs that Hypothesis makes up and shrinks.
+Run long random programs, made and shrunk by Hypothesis.
 """
 
 from hypothesis import HealthCheck, Phase, settings

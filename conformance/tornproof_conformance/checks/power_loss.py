@@ -1,5 +1,5 @@
 """
-Power loss, on an adapter.
+Record programs of an adapter and cut the power at every crash point.
 
 The same programs and crash models as `exploration`, and the same explorer.  Each program runs
 once, recorded; then it is crashed everywhere it matters, and the adapter recovers what is

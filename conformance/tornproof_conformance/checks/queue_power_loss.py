@@ -1,5 +1,5 @@
 """
-A drainer whose power is cut, in another process.
+Cut the power of a drainer behind an adapter.
 
 A few events go through it, recorded.  Wherever a crash could matter, images are built
 of what it may have left: nothing lost, everything lost that was not synced, and each

@@ -1,5 +1,5 @@
 """
-Situations of a drainer in another process: restarts, refusals, endings.
+Put a drainer behind an adapter into fixed situations: restarts, refusals, closing.
 
 They are the ones into which a queue in this process is put, where those need no
 simulated disk, and others that take a fault at a point of the adapter's own.  What
@@ -325,7 +325,7 @@ def _queue_situations(chosen: Sequence[QueueSituation], subject: Subject, _: Bud
 def _playable(
     chosen: Sequence[QueueSituation], subject: Subject
 ) -> Iterator[tuple[QueueSituation, str]]:
-    """Choose the situations of the claims that a target claims."""
+    """Choose the situations of the claims that a subject claims."""
     assert isinstance(subject, AdapterSubject)
     for situation in chosen:
         claimed = [each.value for each in situation.modes if each.value in subject.claims]

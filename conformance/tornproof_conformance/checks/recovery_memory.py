@@ -1,5 +1,5 @@
 """
-The memory that recovery takes.
+Measure the memory that recovery takes.
 
 Two journals are made of the same records, one of them much longer.  A fresh process opens
 each, and its memory is watched.  An implementation may hold a little more for the longer

@@ -1,5 +1,5 @@
 """
-Everything small, and much of it: exploration in shards.
+Explore longer programs, in shards.
 
 The same programs, crashes and images as `exploration`, for bounds that take
 hours: shared out over processes or a cluster, and kept on disk as it goes.  What

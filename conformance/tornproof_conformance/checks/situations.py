@@ -1,5 +1,5 @@
 """
-Situations that somebody thought of: frozen vectors and scenarios.
+Run the test vectors and the scenarios.
 """
 
 from collections.abc import Iterable, Sequence
@@ -60,7 +60,7 @@ def _scenarios(chosen: Sequence[Scenario], subject: Subject, _: Budget) -> Findi
 
 
 def _applicable(vectors: Sequence[ImageVector], subject: Subject) -> list[ImageVector]:
-    """Choose the images of the format that a target claims; most have one segment, the first."""
+    """Choose the images of the format that a subject claims; most have one segment, the first."""
     claimed = {SEGMENTS} if claims(subject, SEGMENTS) else set()
     if claims(subject, FORMAT):
         claimed.add(FORMAT)
@@ -68,7 +68,7 @@ def _applicable(vectors: Sequence[ImageVector], subject: Subject) -> list[ImageV
 
 
 def claim_of(vector: ImageVector) -> str:
-    """Name the crash model that a target has to claim to be held to an image."""
+    """Name the crash model that a subject has to claim to be held to an image."""
     segments = [name for name in vector.files if name.endswith(".wal")]
     return FORMAT if segments in ([], [FIRST]) else SEGMENTS
 

@@ -1,5 +1,5 @@
 """
-A check that an adapter stops: it keeps silent too often, or does what nobody foresaw.
+End a check early if the adapter does not reply or fails in an unexpected way.
 
 Whatever it does, the checks after that one go on, and the run ends with a verdict.  What
 was found until then stands.  Of the rest of the check nothing is said, since nobody

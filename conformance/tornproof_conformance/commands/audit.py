@@ -1,5 +1,5 @@
 """
-`tornproof audit`: for the person who investigates.
+`tornproof audit`: query an audit index.
 
 An audit index is read and never written.  Ids are shown by their beginning, and
 any beginning that only one id has will do to ask for it.  What agents wrote is

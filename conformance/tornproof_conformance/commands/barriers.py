@@ -1,5 +1,5 @@
 """
-`tornproof barriers`: which syncs are load-bearing.
+`tornproof barriers`: find the fsyncs that are needed.
 """
 
 import json
@@ -100,7 +100,7 @@ def command(
     Take away each sync of a program, and crash it everywhere.
 
     Tells of each whether anything breaks without it, and in which crash model.  With a
-    COMMAND the target is an adapter: it runs the program once, recorded, and recovers
+    COMMAND the subject is an adapter: it runs the program once, recorded, and recovers
     every image.
     """
     given = None if program is None else (Story(program, durability, segment_bytes),)

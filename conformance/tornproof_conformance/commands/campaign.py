@@ -1,5 +1,5 @@
 """
-`tornproof campaign`: every program up to a length, on as many machines as there are.
+`tornproof campaign`: explore all programs up to a length, in resumable shards.
 """
 
 import os

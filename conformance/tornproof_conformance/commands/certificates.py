@@ -1,5 +1,5 @@
 """
-`tornproof certify` and `tornproof verify-certificate`: a verdict that others can check.
+`tornproof certify` and `tornproof verify-certificate`: write and check certificates.
 """
 
 from pathlib import Path

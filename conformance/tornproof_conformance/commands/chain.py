@@ -1,5 +1,5 @@
 """
-`tornproof chain`: is the chain what it was?
+`tornproof chain`: verify a chain of signed events.
 
 A chain is read and, but for `migrate`, never written.  What it cannot show by
 itself, rows that were cut off its end and a history that was rewritten up to it,

@@ -1,5 +1,5 @@
 """
-`tornproof diff`: what changed between two runs.
+`tornproof diff`: compare two runs.
 """
 
 import json

@@ -1,5 +1,5 @@
 """
-`tornproof dlq`: what could not be appended, and a second try.
+`tornproof dlq`: list and replay dead letters.
 
 A dead letter waits until somebody has looked at the reason.  Listing reads and
 changes nothing; replaying asks first, and replaying what was replayed already

@@ -1,5 +1,5 @@
 """
-`tornproof explore`: what a crash may leave of a trace.
+`tornproof explore`: count what a crash may leave of a trace.
 """
 
 import json

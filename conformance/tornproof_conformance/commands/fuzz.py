@@ -1,5 +1,5 @@
 """
-`tornproof fuzz`: search until the time is up.
+`tornproof fuzz`: search with random programs until the time is up.
 """
 
 import os

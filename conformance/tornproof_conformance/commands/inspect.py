@@ -1,5 +1,5 @@
 """
-`tornproof inspect`: look into a real journal without touching it.
+`tornproof inspect`: show a journal and any damage, without changing it.
 
 It shows everything that the directory tells: segments, frames, watermark,
 cursors, what is none of the journal's, and what is wrong with any of them.  The

@@ -1,5 +1,5 @@
 """
-What a journal's directory holds, as it stands: found without touching it.
+Read the directory of a journal without changing it.
 
 Nothing here decides whether a journal can be recovered; recovery itself is asked,
 in a dry run.

@@ -1,5 +1,5 @@
 """
-`tornproof matrix`: several implementations side by side.
+`tornproof matrix`: show the runs of several implementations side by side.
 """
 
 import json

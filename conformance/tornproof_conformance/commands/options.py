@@ -1,5 +1,5 @@
 """
-Options that several commands share, so that they mean the same everywhere.
+Options that several commands share.
 """
 
 from collections.abc import Callable

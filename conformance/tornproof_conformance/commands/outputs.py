@@ -1,5 +1,5 @@
 """
-The files that a run can leave: the same options for every command that has one.
+The files that a run writes: the same options for every command that runs checks.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

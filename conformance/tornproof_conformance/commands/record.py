@@ -1,5 +1,5 @@
 """
-`tornproof record`: what a command does to its files, as a trace.
+`tornproof record`: record a command's file operations as a trace.
 """
 
 import tempfile

@@ -1,5 +1,5 @@
 """
-`tornproof recover`: the reference's recovery as a tool, on a real journal.
+`tornproof recover`: run the reference's recovery on a real journal.
 """
 
 import json

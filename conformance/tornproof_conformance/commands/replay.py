@@ -1,5 +1,5 @@
 """
-`tornproof replay`: does it still happen?
+`tornproof replay`: run a reproducer again.
 """
 
 import json

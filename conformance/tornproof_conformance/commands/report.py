@@ -1,5 +1,5 @@
 """
-`tornproof report`: tell a run again, in another form.
+`tornproof report`: write reports of a finished run.
 """
 
 from pathlib import Path

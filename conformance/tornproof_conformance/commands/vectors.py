@@ -1,5 +1,5 @@
 """
-`tornproof vectors`: are they what they were, and one more.
+`tornproof vectors`: check the test vectors and add new ones.
 """
 
 from pathlib import Path

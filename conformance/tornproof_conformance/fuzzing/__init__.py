@@ -1,5 +1,5 @@
 """
-Fuzzing: search until the time is over.
+Fuzzing: random search until the time is up.
 
 - `fuzzer`: the rounds, and what becomes of a finding
 - `adapter_hunts`: the searches of an adapter

@@ -1,5 +1,5 @@
 """
-The ways in which a fuzzer searches an adapter.
+The random searches of an adapter.
 
 They are the checks of adapters, let loose: the same steps, the same explorer, the same
 contract.  A check begins with what is small and is the same in every run; a hunt makes

@@ -1,5 +1,5 @@
 """
-Where interesting examples are kept and shared.
+The database of interesting examples.
 
 Hypothesis keeps the choices of every failure in a database, and tries them first
 the next time.  Three places are of use here

@@ -1,5 +1,5 @@
 """
-What happens in a run of the fuzzer, as a stream.
+The events of a fuzzing run.
 
 Written as those of a check are (`events.encode_event`), and described by
 `spec/schema/fuzz-events.schema.json`.  A stream begins with `FuzzStarted` and ends with

@@ -1,5 +1,5 @@
 """
-Fuzzing: search until the time is up.
+Run random searches until the time is up.
 
 A run of the fuzzer is a sequence of *rounds*, in each of which every hunt plays
 once.  What a hunt makes up in a round follows from the seed of the run and the
@@ -74,7 +74,7 @@ class Fuzzing:
     """Where examples that failed are kept; those of adapters are not, since none comes twice."""
 
     command: tuple[str, ...] = ()
-    """The adapter that is searched; empty for a target that is built in."""
+    """The adapter that is searched; empty for a subject that is built in."""
 
     timeout: float = TIMEOUT
     """Seconds that an adapter's reply may take."""
@@ -180,7 +180,7 @@ def fuzz(
     Search until the time is up, and yield what happens.
 
     At least one round is played, however short the time.  Every violation is saved
-    below `reproducers`, and told once.  Raises `Invalid` for a target or database
+    below `reproducers`, and told once.  Raises `Invalid` for a subject or database
     that cannot be used, and a `Diagnosis` for an adapter that does not start.
     """
     with _hunts(fuzzing) as playable:
@@ -253,7 +253,7 @@ def _told(
 
 @contextmanager
 def _judged(fuzzing: Fuzzing, problem: Problem) -> Iterator[Subject]:
-    """Have the target on which a problem was found, for a while."""
+    """Have the subject on which a problem was found, for a while."""
     if fuzzing.command:
         with (
             AdapterSubject.running(fuzzing.command, timeout=fuzzing.timeout) as adapter,

@@ -1,3 +1,3 @@
 """
-The process of a command: how it is interrupted, what becomes of its faults, and whom it leaves.
+The process of a command: interruption, internal errors, and cleaning up.
 """

@@ -1,5 +1,5 @@
 """
-What becomes of an error that no command expects.
+Handle errors that no command expects.
 
 A verdict and a fault of whoever judges must not look alike: exit code 1 says that something
 does not conform, so a fault of the suite gets a code of its own, one line, and a file with

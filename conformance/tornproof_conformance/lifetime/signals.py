@@ -1,5 +1,5 @@
 """
-HUP, INT and TERM, which all mean the same: end now, and clean up.
+Handle HUP, INT and TERM alike: stop now, and clean up.
 
 Python makes an exception of INT alone.  The others end a process where it stands, and what it
 has in memory, on disk or running stays behind.  So all three raise the exception of Ctrl-C,

@@ -7,7 +7,7 @@ the images lie in directories, and the adapter opens them.
 
 - `recorded`: an adapter whose disk sees what is done to it
 - `resident`: a process that recovers thousands of images, one after the other
-- `target`: the two together, as a target for explorer, shrinker and barriers
+- `subject`: the two together, as a subject for explorer, shrinker and barriers
 - `injected`: system calls that fail
 - `cases`: what takes such an adapter to be repeated
 """

@@ -1,5 +1,5 @@
 """
-Images as directories, laid out and cleared away thousands of times a second.
+Write images as directories and remove them, thousands of times a second.
 """
 
 import os

@@ -1,5 +1,5 @@
 """
-System calls that fail: the faults of a disk, as a tracer lets them strike real calls.
+Failing system calls: the faults of a disk in terms of a tracer.
 """
 
 from collections.abc import Iterator, Mapping

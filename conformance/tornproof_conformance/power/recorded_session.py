@@ -1,5 +1,5 @@
 """
-An adapter whose disk sees what is done to it.
+A session with an adapter whose file operations are recorded.
 
 A recorded disk looks like a simulated one: after each call its events hold the
 operations that the call has made, in the order of the trace, and whoever speaks to the

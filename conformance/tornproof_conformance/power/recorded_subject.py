@@ -1,7 +1,7 @@
 """
-An adapter as a target whose power can be cut.
+An adapter as a subject whose power can be cut.
 
-To whoever explores, shrinks or looks for barriers it is a target like any other: it
+To whoever explores, shrinks or looks for barriers it is a subject like any other: it
 brings its own disks, and recovers images by itself.  Most recoveries go unwatched, by a
 resident process.  Some are recorded, so that they can be crashed as well.
 """

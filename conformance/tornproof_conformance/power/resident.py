@@ -1,5 +1,5 @@
 """
-A process that recovers thousands of images, one after the other.
+A process of an adapter that recovers thousands of images one after the other.
 
 Each image gets a directory of its own, in memory, and five requests: open it, scan it,
 append a record, scan again, close.  The requests for many images are written before the

@@ -1,5 +1,5 @@
 """
-An adapter, judged by pytest.
+Judge an adapter in pytest.
 
     pytest --tornproof-adapter "./journal-adapter --fast" -k scenarios
 

@@ -1,5 +1,5 @@
 """
-Tie tests to the requirements they look at.
+Connect tests with the requirements that they test.
 
     @requirement("REC-1", "REC-7")
     def test_cuts_a_torn_tail() -> None: ...

@@ -1,5 +1,5 @@
 """
-What a process does to its files, as a trace.
+Record the file operations of a process as a trace.
 
 A process in another language cannot be given a simulated disk.  It can be watched: every
 system call that touches a file is stopped at, stores through memory mappings are found, and

@@ -1,5 +1,5 @@
 """
-The values in a call.
+The arguments of a system call.
 
 What stands in a line for a descriptor, a string, a set of flags or a vector of
 buffers, and what it means.  A descriptor comes with the path that it had at the

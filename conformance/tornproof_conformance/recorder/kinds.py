@@ -1,5 +1,5 @@
 """
-System calls by what they are.
+System calls by kind.
 """
 
 from tornproof_conformance.recorder import arguments

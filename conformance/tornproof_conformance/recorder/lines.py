@@ -1,5 +1,5 @@
 """
-The text that strace writes, as calls.
+Parse the lines of strace into calls.
 
 A call takes time, and with several threads or processes others happen meanwhile.
 strace then writes it in two pieces,

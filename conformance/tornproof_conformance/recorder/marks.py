@@ -1,5 +1,5 @@
 """
-What was asked and answered, as marks in a trace.
+Requests and replies as marks in a trace.
 
 Where a recorded process speaks the adapter protocol, what passed over standard input and
 output says when a promise was made.  Requests and replies are told apart from anything

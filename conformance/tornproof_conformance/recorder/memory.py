@@ -1,5 +1,5 @@
 """
-Ways to change a file that leave no system call behind.
+Detect file changes that no system call shows.
 
 A process that has mapped a file and may write to the memory changes it without a
 word.  An io_uring takes its orders through memory, too.  Nothing can be said of a

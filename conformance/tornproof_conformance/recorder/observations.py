@@ -1,5 +1,5 @@
 """
-What is known of a directory after some calls.
+What the recorder knows of a directory after some calls.
 
 Operations of a trace come out of the calls of a process, and the bytes that passed over its
 standard input and output, in the order in which they took effect.  An operation takes

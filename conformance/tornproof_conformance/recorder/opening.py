@@ -1,5 +1,5 @@
 """
-Calls that open, close and pass on files, and that make processes.
+Calls that open, close and pass on files, and that start processes.
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 """
-Who has which file open.
+Which process has which file open.
 
 An open file is a *description*: a file, a position, and flags.  Descriptors are
 numbers for descriptions.  `dup` makes a second number for the same description, and

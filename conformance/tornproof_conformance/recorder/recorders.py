@@ -1,5 +1,5 @@
 """
-Which recorder follows a process: ptrace where it serves, strace elsewhere.
+Choose the recorder: ptrace where it works, strace elsewhere.
 
 Both note the same operations.  The one by ptrace sees stores through mappings as well, and
 lets chosen calls fail.  strace knows more machines; beside that it is there to be compared

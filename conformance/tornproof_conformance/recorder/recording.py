@@ -1,5 +1,5 @@
 """
-A recording in progress, from the log of strace.
+A recording in progress, from strace's log.
 
 Calls go by, line by line; operations of a trace come out (`observations`).
 """

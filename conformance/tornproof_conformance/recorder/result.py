@@ -1,5 +1,5 @@
 """
-What a recording has come to, and whether it is true.
+The result of a recording, and the check that it is complete.
 
 A recorder that overlooks a call is worse than none: every crash image built from its
 trace would be fiction.  So no recording is believed unchecked.  Replayed from its

@@ -1,5 +1,5 @@
 """
-Calls that make something durable, or that one might take for such.
+Calls that make data durable, and calls that look as if they did.
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 """
-The names and files below one directory, while they change.
+The names and files below a directory while they change.
 
 The recorder sees paths and descriptors; a trace speaks of inodes.  A tree stands
 between them: it knows which inode a path leads to at the moment, numbers new ones,

@@ -1,5 +1,5 @@
 """
-Calls that change what is in files, and those that move their positions.
+Calls that change the content of files or the position in them.
 """
 
 from collections.abc import Mapping

@@ -1,3 +1,3 @@
 """
-Reports: everything that is shown is derived from the stream of events.
+Reports, all generated from the stream of events.
 """

@@ -1,5 +1,5 @@
 """
-What changed between two runs.
+Compare two runs.
 
 A run can get worse in two ways: a requirement that held is violated, or nobody
 looks any more.  The second is the one that goes unnoticed.

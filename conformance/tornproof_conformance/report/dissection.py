@@ -1,5 +1,5 @@
 """
-The bytes of a file, with the frames drawn over them.
+Show the bytes of a file with the frames in it.
 """
 
 from base64 import b64decode

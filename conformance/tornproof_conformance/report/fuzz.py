@@ -1,5 +1,5 @@
 """
-The fuzzer in a terminal: what it has seen so far, and what it found.
+Show a fuzzing run in a terminal.
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence

@@ -1,5 +1,5 @@
 """
-Requirements against implementations: several runs side by side.
+Show several runs side by side.
 """
 
 from collections import Counter

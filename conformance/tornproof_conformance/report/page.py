@@ -1,5 +1,5 @@
 """
-One HTML page that needs nothing else: no network, no fonts, no server.
+Write one self-contained HTML page.
 
 It can be opened from a disk, attached to a mail or kept for years.  All text that
 comes from what was judged is escaped by the template engine, and if that were

@@ -1,5 +1,5 @@
 """
-Words of others, on their way out.
+Make text from outside safe to print.
 
 Adapters, files and databases hold names and messages that somebody else has chosen.  They
 leave through this module: `say` prints lines, `Terminal` what is laid out, and `to_json` writes

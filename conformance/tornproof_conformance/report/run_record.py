@@ -1,5 +1,5 @@
 """
-A run as a whole: its stream of events, taken together.
+Collect the events of a run.
 
 Every report that is not written as the run goes is a function of a `RunRecord`.
 """

@@ -1,5 +1,5 @@
 """
-The terminal: progress while it works, then a verdict that can be acted on.
+Show progress and verdicts in a terminal.
 """
 
 import time

@@ -1,5 +1,5 @@
 """
-A violation in a terminal: clear without reading any code.
+Show a violation in a terminal.
 """
 
 from collections.abc import Iterator, Mapping

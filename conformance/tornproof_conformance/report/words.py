@@ -1,5 +1,5 @@
 """
-The words that all reports use for verdicts.
+The wording of verdicts that all reports share.
 """
 
 from tornproof_conformance.report.run_record import RunRecord

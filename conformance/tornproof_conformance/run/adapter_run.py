@@ -1,5 +1,5 @@
 """
-The checks of adapters, and the run that an adapter is given.
+Start an adapter and run the checks that its claims bring.
 
 A check runs if the adapter makes one of the claims that bring it; so do single scenarios and
 images.  The report lists the claims.

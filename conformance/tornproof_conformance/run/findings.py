@@ -1,5 +1,5 @@
 """
-Findings: which problems of a run are one, and in which phase each was met.
+Decide which problems of a run are one finding, and in which phase each occurs.
 
 A run meets the same fault many times.  Problems are told apart by requirement and phase, and
 by their cause where they name one: an error that says why something does not open is the same

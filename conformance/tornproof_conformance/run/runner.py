@@ -1,5 +1,5 @@
 """
-Run the checks against a target and emit what happens.
+Run the checks on a subject and emit events.
 
 A violation is told the moment it is found, and shrunk when everything has been tried, under
 the same deadline.  `findings` tells which problems are one, `verdicts` what may be said of each
@@ -208,7 +208,7 @@ def _tell(found: Found, subject: Subject, reproducers: Path) -> ViolationFound:
 
 
 def checks_of(subject: Subject) -> tuple[Check, ...]:
-    """Choose the checks that a target in this process can be put through."""
+    """Choose the checks that a subject in this process can be put through."""
     checks = [SCENARIOS_CHECK] if isinstance(subject, NoJournal) else [*JOURNAL_CHECKS]
     if isinstance(subject, HasBatcher):
         checks.append(GROUP_COMMIT)
@@ -234,6 +234,6 @@ def _judges(subject: Subject) -> Callable[[str, bool], bool]:
 
 
 def _implementation(subject: Subject) -> Implementation:
-    """Let a target say what it is; one that does not is known by its name alone."""
+    """Let a subject say what it is; one that does not is known by its name alone."""
     said = getattr(subject, "implementation", None)
     return said if isinstance(said, Implementation) else Implementation(subject.name)

@@ -1,5 +1,5 @@
 """
-The part of a run that is asked for: requirements, checks, scenarios, vectors, situations.
+Select checks by requirement, check, scenario, vector or situation.
 
 `tornproof check REC-3 'AUD-*' kills` runs every check that looks at one of these
 requirements, and the check named `kills`.

@@ -1,5 +1,5 @@
 """
-Who looks at a requirement: checks, scenarios, vectors, miniatures and tests.
+Find the checks, scenarios, vectors, miniatures and tests of a requirement.
 
 To know that takes importing all of them.
 """

@@ -1,5 +1,5 @@
 """
-Verdicts: what a run may say of each requirement.
+Decide the verdict on each requirement.
 
 A requirement is *violated* if any check found it so.  It *holds* if every check that looks at
 it did the least that a verdict needs (`spec/checks.md`), and if it was at stake: some trial

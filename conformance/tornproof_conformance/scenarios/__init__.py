@@ -1,7 +1,7 @@
 """
-Scenarios: rules that need a situation, not a search.
+Scenarios: rules that are checked in a fixed situation instead of by a search.
 
-Each is one function that puts a target into a situation and yields what it does
+Each is one function that puts a subject into a situation and yields what it does
 wrong there.  Its docstring states the rule; its decorator names the
 requirements.  Whatever can be found by trying everything is left to the
 explorer.

@@ -184,7 +184,7 @@ class Cleaning(Protocol):
 
 
 def is_told_of_cursors(subject: Subject) -> bool:
-    """Tell whether a target's journals know of consumers what their caller says."""
+    """Tell whether a subject's journals know of consumers what their caller says."""
     return getattr(subject, "is_told_of_cursors", False) is True
 
 

@@ -1,5 +1,5 @@
 """
-Scenarios about an audit index: what a death leaves of it, and what a question costs.
+Scenarios about an audit index: kills, and the cost of a query.
 
 The first is a search rather than a situation: the process dies before every statement of
 its database, and after the last, in each of some short programs.  It takes a store that
@@ -41,7 +41,7 @@ def _audit(number: int, agent: bytes | None = AGENT, timestamp: int | None = Non
 
 
 def has_audits(subject: Subject) -> bool:
-    """Tell whether a target has an audit index in this process."""
+    """Tell whether a subject has an audit index in this process."""
     return isinstance(subject, HasAudits)
 
 
@@ -129,7 +129,7 @@ QUESTIONS, ROUNDS = 3, 3
 
 
 def can_be_measured(subject: Subject) -> bool:
-    """Tell whether a target has an audit index, and what it costs can be seen."""
+    """Tell whether a subject has an audit index, and what it costs can be seen."""
     return has_audits(subject) or (isinstance(subject, AdapterSubject) and is_measurable())
 
 

@@ -1,7 +1,7 @@
 """
-Scenarios about a chain: what was done to it, and what its verification says.
+Scenarios about the verification of a chain that someone has changed.
 
-They are played for targets that have a chain in a database that others can
+They are played for subjects that have a chain in a database that others can
 write to.  Each builds a chain of its own, tampers with it in SQL, and asks.
 What its rows should be is worked out by the contract, which has written the
 bytes down a second time.
@@ -30,7 +30,7 @@ INSERT = (
 
 
 def has_chain(subject: Subject) -> bool:
-    """Tell whether a target has a chain, in a table that others can get at."""
+    """Tell whether a subject has a chain, in a table that others can get at."""
     return isinstance(subject, HasChain) and bool(getattr(subject, "shows_its_database", True))
 
 

@@ -1,5 +1,5 @@
 """
-A scenario about two who append to one chain, each from a process of its own.
+A scenario about two processes that append to one chain.
 
 Whoever reads the head and inserts behind it in one transaction that locks at its
 beginning cannot lose a race: the other one waits.  Whoever reads first and locks

@@ -1,5 +1,5 @@
 """
-Scenarios about records that are handed over at the same time.
+Scenarios about records that are submitted at the same time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ class Submitting(Protocol):
 
 
 def takes_many(subject: Subject) -> bool:
-    """Tell whether a target takes records from many at once."""
+    """Tell whether a subject takes records from many at once."""
     return getattr(subject, "takes_many", False) is True
 
 

@@ -1,7 +1,7 @@
 """
-Scenarios about those who stand beside a journal: readers, cursors, cleanup.
+Scenarios about readers, cursors and cleanup.
 
-They are played for targets that have them.  Each is a search rather than a
+They are played for subjects that have them.  Each is a search rather than a
 situation: a writer, a reader, consumers and a cleaner go through small programs,
 one disk operation at a time, and the power fails wherever it matters.
 """
@@ -38,7 +38,7 @@ CLEANED: tuple[ConsumerStep, ...] = (*ROTATED, Consume(1), Clean())
 
 
 class ReadSubject(ConsumerSubject, Protocol):
-    """A target with cursors, cleanup, and readers in other processes."""
+    """A subject with cursors, cleanup, and readers in other processes."""
 
     def open_reader(self, filesystem: Filesystem, *, durable_only: bool) -> ReaderUnderTest:
         """Open a reader of the journal in `DIRECTORY`."""
@@ -46,18 +46,18 @@ class ReadSubject(ConsumerSubject, Protocol):
 
 
 def has_cursors(subject: Subject) -> bool:
-    """Tell whether a target has cursors, and can clean up behind them."""
+    """Tell whether a subject has cursors, and can clean up behind them."""
     return hasattr(subject, "open_cursor") and hasattr(subject, "positions")
 
 
 def has_readers(subject: Subject) -> bool:
-    """Tell whether a target has readers as well."""
+    """Tell whether a subject has readers as well."""
     return has_cursors(subject) and hasattr(subject, "open_reader")
 
 
 @frozen
 class _Readers:
-    """The readers of a target."""
+    """The readers of a subject."""
 
     subject: ReadSubject
 

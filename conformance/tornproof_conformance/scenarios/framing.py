@@ -1,5 +1,5 @@
 """
-Scenarios about frames: what lies on disk, byte for byte.
+Scenarios about frames: the bytes on disk.
 """
 
 import struct

@@ -1,5 +1,5 @@
 """
-Scenarios about opening: what recovery reads, reports, refuses and leaves alone.
+Scenarios about opening: what recovery reads, reports, refuses and keeps.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
 """
-Scenarios about the chains of v0.7 and v1.0, which are read and never written.
+Scenarios about chains of v0.7 and v1.0, which are only read.
 
 Such a chain is made here, row by row, tampered with, and given to whoever claims to
 verify it.  What that verification cannot see, nobody asks it to see; it is asked
@@ -31,7 +31,7 @@ ROWS = 5
 
 
 def verifies_pairwise(subject: Subject) -> bool:
-    """Tell whether a target verifies chains of v0.7."""
+    """Tell whether a subject verifies chains of v0.7."""
     return isinstance(subject, VerifiesPairwise)
 
 

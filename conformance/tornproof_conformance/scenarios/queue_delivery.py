@@ -1,7 +1,7 @@
 """
-Scenarios about events on their way: from a submit to the chain or the dead letters.
+Scenarios about events between a submit and the chain or the dead letters.
 
-They are played for targets that have a deferred queue.  What can be found by
+They are played for subjects that have a deferred queue.  What can be found by
 letting everything fail is left to the check `drainer`; here stand the rules that
 show in one situation, and those whose breach the contract would report under
 another name.
@@ -47,12 +47,12 @@ REJECTED = Arm(Strike(Kind.NO_SUCH_COLUMN, point="insert"))
 
 
 def has_queue(subject: Subject) -> bool:
-    """Tell whether a target has a deferred queue in this process, to be moved and struck."""
+    """Tell whether a subject has a deferred queue in this process, to be moved and struck."""
     return isinstance(subject, HasQueue) and not hasattr(subject, "command")
 
 
 def keeps_hashes(subject: Subject) -> bool:
-    """Tell whether a target has a queue whose chain shows the columns of B8."""
+    """Tell whether a subject has a queue whose chain shows the columns of B8."""
     if not isinstance(subject, HasQueue) or not getattr(subject, "shows_its_database", True):
         return False
     with opened(subject, Mode.DURABLE) as queue:
@@ -70,7 +70,7 @@ class CountsDeadLetters(Protocol):
 
 
 def counts_dead_letters(subject: Subject) -> bool:
-    """Tell whether a target has a queue that counts its dead letters."""
+    """Tell whether a subject has a queue that counts its dead letters."""
     if not has_queue(subject):
         return False
     with opened(subject) as queue:

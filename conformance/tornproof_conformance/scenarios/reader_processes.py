@@ -1,5 +1,5 @@
 """
-Scenarios about a reader beside a writer, in another process where there is one.
+Scenarios about a reader beside a writer.
 
 `consumers` looks between any two disk operations of a writer.  These look between
 its calls, which takes no simulated disk, so an adapter is put into them as well.
@@ -32,7 +32,7 @@ class Reader(Protocol):
 
 
 class ReadSubject(Protocol):
-    """A target with readers."""
+    """A subject with readers."""
 
     def open_reader(self, filesystem: ModelFilesystem, *, durable_only: bool) -> Reader:
         """Open a reader of the journal on a disk."""
@@ -40,7 +40,7 @@ class ReadSubject(Protocol):
 
 
 def has_readers(subject: Subject) -> bool:
-    """Tell whether a target has readers."""
+    """Tell whether a subject has readers."""
     return hasattr(subject, "open_reader")
 
 

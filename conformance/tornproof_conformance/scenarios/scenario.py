@@ -1,5 +1,5 @@
 """
-What a scenario is, and the few things that scenarios share.
+The definition of a scenario, and what scenarios share.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +20,7 @@ CORE, FORMAT, SEGMENTS, READER, GROUP_COMMIT, WATERMARK = (
 
 @frozen
 class Situation:
-    """A target, and the disk on which it is put to the test."""
+    """A subject, and the disk on which it is put to the test."""
 
     subject: Subject
     filesystem: ModelFilesystem = field(
@@ -56,13 +56,13 @@ class Situation:
 
 
 def claims(subject: Subject, claim: str) -> bool:
-    """Tell whether a target claims a claim; what runs in this process claims them all."""
+    """Tell whether a subject claims a claim; what runs in this process claims them all."""
     claimed = getattr(subject, "claims", None)
     return claimed is None or claim in claimed
 
 
 def is_simulated(subject: Subject) -> bool:
-    """Tell whether a target works on a simulated disk, and not on one of its own."""
+    """Tell whether a subject works on a simulated disk, and not on one of its own."""
     return not hasattr(subject, "new_disk")
 
 
@@ -71,7 +71,7 @@ class Scenario:
     """
     A named situation, the requirements it concerns, and the rule in one sentence.
 
-    `claim` is what a target must claim to be put into it; what runs in this
+    `claim` is what a subject must claim to be put into it; what runs in this
     process claims everything.  A situation on a `simulated` disk needs faults, or a
     trace of what was done, which an adapter's directory does not have.
     """
@@ -85,13 +85,13 @@ class Scenario:
     _where: Callable[[Subject], bool] | None = None
 
     def applies(self, subject: Subject) -> bool:
-        """Tell whether the target has what the scenario is about."""
+        """Tell whether the subject has what the scenario is about."""
         if not claims(subject, self.claim) or (self.simulated and not is_simulated(subject)):
             return False
         return self._where is None or self._where(subject)
 
     def judge(self, subject: Subject) -> list[Violation]:
-        """Play the scenario; a target that raises where it must not is in the wrong, too."""
+        """Play the scenario; a subject that raises where it must not is in the wrong, too."""
         found: list[Violation] = []
         try:
             found += self._play(subject)
@@ -110,7 +110,7 @@ def scenario(
     """
     Make a scenario out of a generator function; its docstring is the rule.
 
-    `where` says for which targets it means anything, if not for all.
+    `where` says for which subjects it means anything, if not for all.
     """
 
     def make(play: Callable[[Subject], Iterator[Violation]]) -> Scenario:

@@ -27,7 +27,7 @@ ROOM = 1000
 
 
 def has_groups(subject: Subject) -> bool:
-    """Tell whether a target has a group commit with threads in this process."""
+    """Tell whether a subject has a group commit with threads in this process."""
     return isinstance(subject, HasGroups)
 
 
@@ -209,7 +209,7 @@ class _Local:
 
 
 def takes_together(subject: Subject) -> bool:
-    """Tell whether records can be handed over to a target at the same time."""
+    """Tell whether records can be handed over to a subject at the same time."""
     return has_groups(subject) or getattr(subject, "takes_many", False)
 
 

@@ -1,5 +1,5 @@
 """
-Scenarios about what a drainer may have besides: a key, a quota, a spool that knows whose it is.
+Scenarios about a drainer's key, its quota and the owner of its spool.
 
 They are played for queues in this process that can be opened with a key and a quota;
 the adapter protocol has no words for either.
@@ -55,7 +55,7 @@ class EquippedQueue(delivery_run.Subject, Protocol):
 
 @runtime_checkable
 class HasEquippedQueue(Protocol):
-    """A target whose queue can be given a key and a quota."""
+    """A subject whose queue can be given a key and a quota."""
 
     def open_equipped_queue(self, *, quota_bytes: int | None) -> EquippedQueue:
         """Make such a queue, in the durable mode."""
@@ -63,7 +63,7 @@ class HasEquippedQueue(Protocol):
 
 
 def has_equipped_queue(subject: Subject) -> bool:
-    """Tell whether a target has such a queue."""
+    """Tell whether a subject has such a queue."""
     return isinstance(subject, HasEquippedQueue)
 
 

@@ -1,8 +1,8 @@
 """
 Scenarios about the durable watermark.
 
-They are played for targets that keep one: a file named `watermark` beside the
-segments, in whatever form.  How it looks inside is the target's own business;
+They are played for subjects that keep one: a file named `watermark` beside the
+segments, in whatever form.  How it looks inside is the subject's own business;
 what it is good for shows in what recovery refuses and what it cuts.
 """
 
@@ -22,7 +22,7 @@ FILE = "watermark"
 
 
 def keeps_a_watermark(subject: Subject) -> bool:
-    """Tell whether a target has made a watermark by the time it has closed a journal."""
+    """Tell whether a subject has made a watermark by the time it has closed a journal."""
     situation = Situation(subject)
     try:
         _write_and_close(situation)
@@ -44,7 +44,7 @@ def _write_and_close(situation: Situation) -> list[Record]:
 
 
 def _damaged(situation: Situation, name: str, content: bytes | None) -> Situation:
-    """Return the same target before the same files, but for one."""
+    """Return the same subject before the same files, but for one."""
     files = situation.files | ({name: content} if content is not None else {})
     if content is None:
         del files[name]

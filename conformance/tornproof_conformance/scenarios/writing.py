@@ -1,5 +1,5 @@
 """
-Scenarios about a writer: one at a time, and what it does after an error.
+Scenarios about a writer: its lock, and its behaviour after an error.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
 """
-The ways in which a fuzzer searches.
+The random searches that checks and the fuzzer share.
 
 A hunt makes programs up and reports those that violate something, shrunk.
 
@@ -91,9 +91,9 @@ class Hunt(Protocol):
 
 def hunts_of(subject: str) -> tuple[Hunt, ...]:
     """
-    Return every hunt that a target can be subjected to.
+    Return every hunt that a subject can be subjected to.
 
-    Raises `Invalid`, with the names there are, for a name that is no target.
+    Raises `Invalid`, with the names there are, for a name that is no subject.
     """
     machines = tuple(MachineHunt(name, subject) for name in machines_of(subject))
     if machines and subject != "reference":
@@ -112,7 +112,7 @@ def hunts_of(subject: str) -> tuple[Hunt, ...]:
 
 @define
 class Watched:
-    """A target whose every opening is looked at."""
+    """A subject whose every opening is looked at."""
 
     _subject: Subject
     _catch: Catch

@@ -1,5 +1,5 @@
 """
-The specification, read by the program that enforces it.
+Read the requirements from the chapters of the specification.
 
 The requirements are written once, in `spec/*.md`, for people.  A requirement is
 one paragraph that begins with its number and level, a paragraph that says why,

@@ -1,5 +1,5 @@
 """
-Documents held to their schemas.
+Validate documents against their JSON Schemas.
 
 Two libraries do it.  One is compiled and says within microseconds whether a document is
 as it should be; the other takes a hundred times as long, and says best what is wrong.

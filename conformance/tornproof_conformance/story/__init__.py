@@ -1,5 +1,5 @@
 """
-Tell what happened, so that a person can follow it.
+Tell a violation so that a person can follow it.
 
 - `stories`: a problem, from the program to what was owed and what came
 - `narration`: a program step by step, with what each step did to the disk

@@ -1,5 +1,5 @@
 """
-A trace in words, each event in the lane where it belongs.
+Describe the events of a trace in words, in lanes.
 
 Three parties take part in what a journal does: the program that calls it, the
 kernel's page cache, which takes writes and forgets them if the power goes, and

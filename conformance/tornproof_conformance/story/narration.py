@@ -1,5 +1,5 @@
 """
-Tell a program step by step, with what each step did to the disk.
+Tell a program step by step, with what each step does to the disk.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def describe_trace(recorded: Trace) -> tuple[str, ...]:
 
 
 def describe_recovery(subject: Subject, options: Options, image: Image) -> str:
-    """Say in words what a target makes of an image."""
+    """Say in words what a subject makes of an image."""
     outcome = recover(subject, options, new_disk(subject, image))
     if outcome.records is None:
         return f"refuses: {outcome.error}"

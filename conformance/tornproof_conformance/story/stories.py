@@ -1,5 +1,5 @@
 """
-Tell a problem: the program, the crashes, the bytes, what was owed and what came.
+Describe a problem: program, crashes, bytes, expected and recovered records.
 """
 
 import shlex
@@ -54,7 +54,7 @@ def tell(problem: Problem, subject: Subject, reproducer: str) -> ViolationFound:
 
 
 def mention(problem: Problem, subject: Subject, reproducer: str) -> ViolationFound:
-    """Say what a problem is, without asking the target for anything: it may not answer."""
+    """Say what a problem is, without asking the subject for anything: it may not answer."""
     return _found(problem, _Told(), subject, reproducer)
 
 

@@ -1,5 +1,5 @@
 """
-The stream of events that a run consists of.
+The stream of events of a run.
 
 - `run_events`: the events
 - `event_file`: events as a file

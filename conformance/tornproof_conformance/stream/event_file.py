@@ -1,5 +1,5 @@
 """
-Files of events: a run that can be reported on at any later time, anywhere.
+Read and write files of events.
 
 A file is newline-delimited JSON, written as the run goes, so that a run which
 is killed leaves what it had said so far.  Reading allows for that: a last line

@@ -1,9 +1,9 @@
 """
-What a command ends with: the same everywhere, so that scripts need to know it once.
+The exit codes of all commands.
 """
 
 CONFORMS = 0
-"""All is well: the target conforms, nothing was found, the journal is sound."""
+"""All is well: the subject conforms, nothing was found, the journal is sound."""
 
 DOES_NOT_CONFORM = 1
 """Something is wrong with what was looked at."""

@@ -1,5 +1,5 @@
 """
-Known failures: what is allowed to be wrong, why, and until when.
+Known failures: which violations are accepted, why, and until when.
 
 A suite that fails every day is soon not looked at.  A file of known failures lets
 it pass, on three conditions that keep the file honest: an entry has a reason and

@@ -1,5 +1,5 @@
 """
-What happened in a run, as a stream.
+The events of a run.
 
 The runner emits events and prints nothing.  The terminal, the file of events and
 every other report are derived from the same stream, so that they cannot
@@ -40,7 +40,7 @@ class RunStarted:
     """A run began."""
 
     subject: str
-    """What was asked for: the name of a target, or the command of an adapter."""
+    """What was asked for: the name of a subject, or the command of an adapter."""
 
     implementation: Implementation
     versions: Versions
@@ -147,7 +147,7 @@ class ViolationFound:
     """Path of the file that `tornproof replay` takes."""
 
     command: str = ""
-    """That of the adapter, which a file is not asked for; empty for a target of the suite."""
+    """That of the adapter, which a file is not asked for; empty for a subject of the suite."""
 
     phase: str = "later"
     """`created` while a store is made, `later`, `in recovery`, or `after a failed call`."""

@@ -1,5 +1,5 @@
 """
-What a verdict was reached with.
+The versions that a verdict is based on.
 
 The suite, the specification, the adapter protocol and the form of the vectors
 change at different times, and for different reasons.  A verdict names all four,

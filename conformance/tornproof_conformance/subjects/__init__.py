@@ -1,5 +1,5 @@
 """
-What is judged in this process.
+Subjects that run in this process.
 
 - `reference`: the reference implementation, and the miniatures by name
 - `gallery`: every miniature

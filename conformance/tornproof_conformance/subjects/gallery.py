@@ -1,5 +1,5 @@
 """
-Every miniature, of whatever it is a miniature.
+Every miniature, of every kind.
 
 Two of different kinds may have the same name, so a miniature is known by both:
 `drainer/replays-twice`.  Where only one has a name, the name is enough.

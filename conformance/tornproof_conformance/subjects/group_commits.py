@@ -1,9 +1,9 @@
 """
-What is judged besides a journal: group commit.
+Group commits as subjects.
 
 It has two halves.  The one that decides which records share an fsync has no thread, no
-clock and no file; a target offers it as `make_batcher`, and everything that can happen
-to it is tried.  The one that carries the decisions out has threads and futures; a target
+clock and no file; a subject offers it as `make_batcher`, and everything that can happen
+to it is tried.  The one that carries the decisions out has threads and futures; a subject
 offers it as `open_group`, and the situations that it is put into hold a sync up where
 they need to, so that nothing depends on who is fast.
 """
@@ -30,7 +30,7 @@ from tornproof_models.machines.batching_situations import (
 
 @runtime_checkable
 class HasBatcher(Protocol):
-    """A target whose decisions about batches can be tried on their own."""
+    """A subject whose decisions about batches can be tried on their own."""
 
     def make_batcher(self, bounds: Bounds) -> BatcherUnderTest:
         """Make the part that decides."""
@@ -51,7 +51,7 @@ class Group(Protocol):
 
 @runtime_checkable
 class HasGroups(Protocol):
-    """A target with a group commit of its own threads."""
+    """A subject with a group commit of its own threads."""
 
     def open_group(
         self, filesystem: Filesystem, *, max_records: int, queue_records: int, block: bool
@@ -62,9 +62,9 @@ class HasGroups(Protocol):
 
 def explore_batches(subject: Subject, situation: str) -> tuple[Exploration, list[Finding]]:
     """
-    Take every step that can happen to a target's batcher in a situation.
+    Take every step that can happen to a subject's batcher in a situation.
 
-    Raises `Invalid` if the target has none.
+    Raises `Invalid` if the subject has none.
     """
     if not isinstance(subject, HasBatcher):
         raise Invalid(f"{subject.name} has no group commit whose decisions can be tried alone")

@@ -1,7 +1,7 @@
 """
-What is judged besides a journal: audit indexes.
+Audit indexes as subjects.
 
-A target that has one offers `make_audits`, which puts an index on a key-value store
+A subject that has one offers `make_audits`, which puts an index on a key-value store
 that whoever judges it provides.  So the store can be looked into, its process can die
 between any two statements, and the keys that a question reads can be counted.
 
@@ -34,7 +34,7 @@ INTEGERS = frozenset({"timestamp", "epoch", "from", "to", "limit"})
 
 @runtime_checkable
 class HasAudits(Protocol):
-    """A target with an audit index."""
+    """A subject with an audit index."""
 
     def make_audits(self, store: KeyValueStore) -> StoreUnderTest:
         """Put an index on a store, which may hold one already."""
@@ -82,7 +82,7 @@ class LocalIndex:
 
     @classmethod
     def of(cls, subject: Subject) -> "LocalIndex":
-        """Make one.  Raises `Invalid` if the target has none."""
+        """Make one.  Raises `Invalid` if the subject has none."""
         store = CountingStore()
         return cls(store, audits_of(subject).make_audits(store))
 
@@ -104,7 +104,7 @@ class LocalIndex:
 
 
 def audits_of(subject: Subject) -> HasAudits:
-    """Return what makes the audit index of a target.  Raises `Invalid` if it has none."""
+    """Return what makes the audit index of a subject.  Raises `Invalid` if it has none."""
     if not isinstance(subject, HasAudits):
         raise Invalid(f"{subject.name} has no audit index")
     return subject

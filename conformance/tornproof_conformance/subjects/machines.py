@@ -1,5 +1,5 @@
 """
-The state machines that judge more than a journal's programs, by name.
+The state machines by name, and the subjects that each judges.
 
 A machine is made for what it judges: the reference, or a miniature that it is
 there to convict.  To have another one take part in fuzzing, add it to
@@ -67,12 +67,12 @@ MACHINES: Mapping[str, Mapping[str, Callable[[], Machine]]] = {
     "volatile-drainer-machine": {"reference": partial(_drainer, Mode.VOLATILE)},
     "system-machine": {"reference": system_machine},
 }
-"""Each machine, with what it can judge: by the name of a target, what makes it."""
+"""Each machine, with what it can judge: by the name of a subject, what makes it."""
 
 
 @frozen
 class MachineSubject:
-    """A target that is no journal: its name is all that a machine needs."""
+    """A subject that is no journal: its name is all that a machine needs."""
 
     name: str
 
@@ -83,12 +83,12 @@ class MachineSubject:
 
 
 def machines_of(subject: str) -> tuple[str, ...]:
-    """Name the machines that can judge a target."""
+    """Name the machines that can judge a subject."""
     return tuple(name for name, judged in MACHINES.items() if subject in judged)
 
 
 def make_machine(name: str, subject: str) -> Machine:
-    """Make a machine for a target; raise `Invalid` if there is no such machine or target."""
+    """Make a machine for a subject; raise `Invalid` if there is no such machine or subject."""
     if name not in MACHINES:
         raise Invalid(f"no machine {name!r}: there are {', '.join(MACHINES)}")
     judged = MACHINES[name]

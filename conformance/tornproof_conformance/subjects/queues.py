@@ -1,7 +1,7 @@
 """
-What is judged besides a journal: deferred queues, and chains.
+Deferred queues and chains as subjects.
 
-A target that has a queue offers `open_queue`, and one that has a chain
+A subject that has a queue offers `open_queue`, and one that has a chain
 `open_chain`; what has neither is not judged on them.  The programs that a queue
 goes through are those of `tornproof_models.queues.delivery_program`, and here they
 are turned into JSON's types and back.
@@ -29,7 +29,7 @@ from tornproof_models.queues.schedules import Exploration
 
 @runtime_checkable
 class HasQueue(Protocol):
-    """A target with a deferred queue."""
+    """A subject with a deferred queue."""
 
     def open_queue(self, mode: Mode) -> delivery_run.Subject:
         """Make a queue of its own, with its database and its spool."""
@@ -38,7 +38,7 @@ class HasQueue(Protocol):
 
 @runtime_checkable
 class HasSchedules(Protocol):
-    """A target whose drainer can be moved step by step, and put back."""
+    """A subject whose drainer can be moved step by step, and put back."""
 
     def walk_schedules(self, *, events: int, falls: int, faults: int) -> Exploration:
         """Walk every schedule with up to so many events, panics or deaths, and faults."""
@@ -85,7 +85,7 @@ class ChainUnderTest(Protocol):
 
 @runtime_checkable
 class VerifiesPairwise(Protocol):
-    """A target that verifies chains of v0.7."""
+    """A subject that verifies chains of v0.7."""
 
     def verify_pairwise(self, database: Path) -> tuple[Sequence[object], Sequence[str]]:
         """Verify the chain in a database: the breaks, and what such a verification cannot see."""
@@ -94,7 +94,7 @@ class VerifiesPairwise(Protocol):
 
 @runtime_checkable
 class HasChain(Protocol):
-    """A target with a chain."""
+    """A subject with a chain."""
 
     def open_chain(self) -> ChainUnderTest:
         """Make an empty chain."""
@@ -105,7 +105,7 @@ class HasChain(Protocol):
 
 
 def judge_delivery(subject: Subject, mode: Mode, program: Program) -> list[Violation]:
-    """Run a program through a target's queue.  Raises `Invalid` if it has none."""
+    """Run a program through a subject's queue.  Raises `Invalid` if it has none."""
     if not isinstance(subject, HasQueue):
         raise Invalid(f"{subject.name} has no deferred queue")
     found = violations_of(program, partial(subject.open_queue, mode), mode)
@@ -113,7 +113,7 @@ def judge_delivery(subject: Subject, mode: Mode, program: Program) -> list[Viola
 
 
 def judge_schedules(subject: Subject, events: int, falls: int, faults: int) -> list[Violation]:
-    """Walk the schedules of a target's drainer.  Raises `Invalid` if it has none to walk."""
+    """Walk the schedules of a subject's drainer.  Raises `Invalid` if it has none to walk."""
     if not isinstance(subject, HasSchedules):
         raise Invalid(f"{subject.name} has no drainer that can be moved step by step")
     seen = subject.walk_schedules(events=events, falls=falls, faults=faults)

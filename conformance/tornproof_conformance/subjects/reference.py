@@ -1,5 +1,5 @@
 """
-What is judged: the built-in reference, a miniature, and later any adapter.
+The built-in reference and the miniatures as subjects.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,5 +1,5 @@
 """
-What power loss does to logs that nobody here wrote.
+Find what a loss of power does to foreign software.
 
 Every program of a short list runs once on a log, recorded, and is crashed everywhere
 it matters, in one crash model after the other.

@@ -1,5 +1,5 @@
 """
-Variants: right implementations that differ from the reference in one permitted way.
+Variants: correct implementations that differ from the reference in one permitted way.
 
 They are the mirror image of the miniatures.  A miniature is wrong in one way and must be
 convicted; a variant is right, does something that the reference does not do, and must conform.

@@ -1,5 +1,5 @@
 """
-Variants that store records like the plain log, and behave otherwise towards whoever asks.
+Variants that store records like the plain log and behave differently towards callers.
 """
 
 import os

@@ -1,5 +1,5 @@
 """
-Variants that sync more often, in another way, or more seldom than the reference.
+Variants that sync more often, in another way, or less often than the reference.
 """
 
 import os

@@ -1,5 +1,5 @@
 """
-Frame v2 as an outsider reads it.
+Parse frames of format v2, without the reference.
 
 The checks and the reports look at bytes on disk.  They must not do so with the
 code that is being judged, so this reads frames on its own.

@@ -1,5 +1,5 @@
 """
-Hold a target to a frozen vector.
+Compare a subject with a test vector.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from tornproof_conformance.vectors.vector import ImageVector, Recovers, Refused
 
 
 def judge_vector(vector: ImageVector, subject: Subject) -> list[Violation]:
-    """Let a target open the vector's image and compare what it shows with what it must."""
+    """Let a subject open the vector's image and compare what it shows with what it must."""
     filesystem = new_disk(subject, image_of(vector.files))
     try:
         journal = subject.open(filesystem, options_of(vector))
@@ -28,7 +28,7 @@ def judge_vector(vector: ImageVector, subject: Subject) -> list[Violation]:
 
 
 def show_vector(vector: ImageVector, subject: Subject) -> tuple[Record, ...] | Exception:
-    """Let a target open the vector's image; return what it shows, or how it refuses."""
+    """Let a subject open the vector's image; return what it shows, or how it refuses."""
     try:
         journal = subject.open(new_disk(subject, image_of(vector.files)), options_of(vector))
         return tuple(journal.scan())

@@ -1,5 +1,5 @@
 """
-What recovery must make of a directory, read straight off the specification.
+Compute what recovery must make of a directory, directly from the specification.
 
 A second opinion on every vector of kind `image`.  It uses nothing of what is
 judged: names as SEG-1 gives them, frames as `frames` reads them, and four rules,

@@ -1,5 +1,5 @@
 """
-The frozen vectors: bytes on disk, and what an implementation must make of them.
+Read the test vectors.
 
 Vectors need no runner and outlive it.  An implementer in any language can put
 the files of a case into an empty directory, open it, and compare; or store the

@@ -1,5 +1,5 @@
 """
-Files of vectors: adding to them, and seeing that they are what they were.
+Add test vectors to files, and check that published ones are unchanged.
 
 Vectors are frozen.  `append_case` adds one to a file and its checksum to the
 `CHECKSUMS` beside it, and changes nothing that is there; `lint` says what is

@@ -1,5 +1,5 @@
 """
-Every program up to a length, cut into shards.
+Cut the programs up to a length into shards, and combine their results.
 
 There are many programs, and most of them do what others have done before.  What
 a crash may leave, and what is owed then, depends on the trace up to that moment
@@ -180,7 +180,7 @@ class Plan:
     """Violations that took no crash."""
 
     digest: str
-    """A hash of all traces, which changes with what the target writes."""
+    """A hash of all traces, which changes with what the subject writes."""
 
 
 def plan(campaign: Campaign, workers: Workers) -> Plan:

@@ -1,5 +1,5 @@
 """
-Where the work is done: in this process, in several, or on a cluster.
+Run shards in this process, in several processes, or on a cluster.
 
 Exploration and fuzzing fall into tasks that know nothing of each other, so they
 need no scheduler of ours.  joblib hands the tasks to processes of this machine,

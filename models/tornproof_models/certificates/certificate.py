@@ -1,5 +1,5 @@
 """
-A verdict that somebody else can check.
+Write a verdict as a certificate that other code can check.
 
 "All images were judged" is a claim about an enumerator.  A certificate lays the claim
 open: the trace, where it was crashed, how many images each crash may leave, into which

@@ -1,5 +1,5 @@
 """
-What an audit index owes that is built from a journal.
+The contract of an audit index that is built from a journal.
 
 It is a fold: the records of the journal, in order, applied to nothing.  Where
 the index says it stands, it must be exactly what the records up to there make

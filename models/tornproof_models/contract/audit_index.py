@@ -1,5 +1,5 @@
 """
-What an audit index owes, given what was put into it and what it answered.
+The contract of an audit index, given what was stored and what it answered.
 
 The oracle is a list and a sort.  `by_agent`, `recent`, `has` and `layout` say in
 a few lines each what the answer is when it is known which audits are stored,

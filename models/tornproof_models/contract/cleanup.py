@@ -1,5 +1,5 @@
 """
-What cursors and cleanup owe.
+The contract of cursors and cleanup.
 
 Cleanup is the one operation of a journal that destroys, so it needs a reason.
 The reason is a cursor: a consumer has said that it is done with everything below

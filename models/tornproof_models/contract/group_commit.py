@@ -1,5 +1,5 @@
 """
-What a group commit owes to those who hand records over.
+The contract of a group commit with the callers that submit records.
 
 A ledger watches a batcher from outside.  It is told what happened to it and what
 it wanted done, and knows nothing of how it decided: who came, in which order;

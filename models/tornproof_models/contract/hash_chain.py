@@ -1,5 +1,5 @@
 """
-What the rows of a chain owe, worked out plainly.
+The contract of the rows of a chain, computed in a second, plain way.
 
 The bytes are those of the specification's chapter on chains, written a second time:
 field by field, each behind its length, with nothing of the implementation's.  Whoever

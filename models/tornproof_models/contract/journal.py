@@ -1,5 +1,5 @@
 """
-What a journal owes, given what it was asked and what it answered.
+The contract of a journal, given what it was asked and what it answered.
 
 A history knows three kinds of append.  One that was *acknowledged as durable*
 must survive.  One that was *accepted*, with an offset but no promise, may be

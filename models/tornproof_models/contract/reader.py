@@ -1,5 +1,5 @@
 """
-What a reader owes, given what the writer had done before it looked, and after.
+The contract of a reader, given what the writer had done before and after each look.
 
 A look begins at an offset and shows records until it comes to the tail, or to a
 reason to stop.  The writer does not wait meanwhile, so a look is judged between

@@ -1,5 +1,5 @@
 """
-A disk that takes down what a program asks of it.
+A disk that records what a program reads and writes.
 
 What a program does with a disk depends on what it finds there: how long a file is,
 what a sector holds.  This disk notes every such *answer*, in the order in which they

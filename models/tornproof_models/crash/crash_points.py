@@ -1,5 +1,5 @@
 """
-Where in a trace a crash may show what no other crash does.
+The points of a trace at which a crash can leave new images.
 """
 
 from tornproof_models.disk.crash_models import CrashModel

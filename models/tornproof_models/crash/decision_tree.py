@@ -1,5 +1,5 @@
 """
-What is known of an implementation's recovery, as a tree of questions.
+What is known of a subject's recovery: a tree of its reads and their results.
 
 Seen from the disk, a recovery asks one question after another: how long is this file,
 what does that sector hold?  Which it asks next depends on the answers so far, and on
@@ -78,7 +78,7 @@ class Ending:
 
 @define
 class Recoveries:
-    """Everything that was seen of how a target recovers."""
+    """Everything that was seen of how a subject recovers."""
 
     subject: Subject
     options: Options

@@ -73,7 +73,7 @@ class BuiltImages:
 
     @property
     def elsewhere(self) -> RecoversElsewhere | None:
-        """Return the target as one that recovers in another process, if it does."""
+        """Return the subject as one that recovers in another process, if it does."""
         elsewhere = hasattr(self.subject, "recover_images")
         return cast("RecoversElsewhere", self.subject) if elsewhere else None
 

@@ -1,5 +1,5 @@
 """
-All images of a trace, each distinct one recovered once.
+Recover every distinct image of a trace once, and judge the results.
 
 The explorer walks a trace.  Wherever a crash could matter, it asks the disk
 model which images a crash may leave there, lets the implementation recover each,

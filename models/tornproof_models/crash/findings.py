@@ -1,5 +1,5 @@
 """
-What an exploration comes back with: what is wrong, and what the verdict rests on.
+The results of an exploration: violations, and counts of what was tried.
 """
 
 from attrs import asdict, define, frozen

@@ -1,5 +1,5 @@
 """
-Somebody who looks on while images are decided.
+An observer of the explorer, which is told each decision about an image.
 
 A verdict says that all is well, or what is not; a certificate must say why.  Whoever
 writes one down is told of everything that an exploration decides, in the order in which

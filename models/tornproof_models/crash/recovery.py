@@ -1,5 +1,5 @@
 """
-What a recovery does with a disk, seen from outside.
+One recovery of a disk, seen from outside.
 
 Recovery is a function of the image: it shows records, or refuses.  Then, to see that
 the journal lives, one record is appended and everything is read back.
@@ -54,7 +54,7 @@ class Recovered:
 
 
 class RecoversElsewhere(Protocol):
-    """A target in another process, which is handed images and says what became of them."""
+    """A subject in another process, which is handed images and says what became of them."""
 
     def recover_images(
         self, images: Sequence[Image], options: Options

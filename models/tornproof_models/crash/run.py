@@ -1,5 +1,5 @@
 """
-What runs a program.
+Run a program on a subject and keep its history.
 
 `run` gives a program to an implementation on a simulated disk and records the
 trace, with a mark for every promise.  The same program gives the same trace, to
@@ -318,6 +318,6 @@ def run(
 def _prepared(
     subject: Subject, program: Sequence[Step], options: Options
 ) -> AbstractContextManager[Subject]:
-    """Let a target that must know of faults beforehand get ready for a program."""
+    """Let a subject that must know of faults beforehand get ready for a program."""
     prepare = getattr(subject, "prepared_for", None)
     return prepare(program, options) if prepare else nullcontext(subject)

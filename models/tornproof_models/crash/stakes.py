@@ -1,5 +1,5 @@
 """
-What was at stake: how often a run could have shown a requirement violated.
+Count how often a requirement was at stake: how often a run could have shown it violated.
 
 A verdict of *holds* that no trial could have shaken is worth nothing.  So each crash point
 counts the requirements whose premise was met there: something had been closed that was not

@@ -1,10 +1,10 @@
 """
-What the judge asks of a journal, and no more.
+The interface that a journal must have to be judged.
 
-An implementation under judgement, a *target*, opens a journal on a simulated disk;
+An implementation under judgement, a *subject*, opens a journal on a simulated disk;
 what it opens appends, syncs, reads and closes.  That the journal may be the
 reference, a miniature with a bug, or a process that speaks a protocol, nobody on
-this side of the target can tell.
+this side of the subject can tell.
 """
 
 from collections.abc import Iterator, Sequence
@@ -113,9 +113,9 @@ class TakesMany(Protocol):
 
 def new_disk(subject: Subject, image: Image | None = None) -> ModelFilesystem:
     """
-    Make a disk with an image on it: a simulated one, unless the target brings its own.
+    Make a disk with an image on it: a simulated one, unless the subject brings its own.
 
-    What a target brings does everything that a run without faults and crashes asks
+    What a subject brings does everything that a run without faults and crashes asks
     of a disk.
     """
     make = getattr(subject, "new_disk", ModelFilesystem)

@@ -1,5 +1,5 @@
 """
-What is not known of a disk, and when that begins to matter.
+The registers of a disk that are not decided yet, and when they begin to matter.
 
 A recovery stands for all images that gave it the same answers, and they may differ
 wherever it did not look.  When it is crashed in its turn, such a place may be looked at

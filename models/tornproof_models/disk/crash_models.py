@@ -1,5 +1,5 @@
 """
-What a crash may leave, as one table.
+The crash models: what a crash may leave, as one table of rules.
 
 A crash model says which combinations of versions are possible.  It is a set of rules of the form
 "if this version is on disk, so is that one", and of rules about what a sync covers.  Fewer rules,

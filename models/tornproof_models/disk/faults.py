@@ -1,5 +1,5 @@
 """
-How an operation on a disk fails, and what sort of operation it is.
+How a disk operation can fail, and the kinds of disk operations.
 """
 
 from enum import StrEnum

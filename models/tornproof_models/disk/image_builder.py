@@ -1,5 +1,5 @@
 """
-Turn a choice into the image that it stands for.
+Build the image that a choice of versions stands for.
 
 A choice says which pending versions a crash kept, and what the sectors hold that kept
 none.  The names that were kept make a tree; sizes and sectors make the content of each

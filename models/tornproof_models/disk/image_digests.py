@@ -1,5 +1,5 @@
 """
-Every image of a space with its digest, one after another, and quickly.
+List every image of a space with its digest, quickly.
 
 The digest of an image is a sum: of one number for each name, each size and each sector.
 So when one sector changes, one number is exchanged for another, and no file is built.

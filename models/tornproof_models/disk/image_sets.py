@@ -1,5 +1,5 @@
 """
-Parts of an image space: some registers decided, the rest in doubt.
+Sets of images: some registers decided, the others open.
 
 Most of what a crash may leave never matters.  A recovery that stops at the first
 bad frame does not look behind it, so it cannot tell apart the images that differ

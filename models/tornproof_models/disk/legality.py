@@ -1,5 +1,5 @@
 """
-What can have happened.
+Check that a trace is possible on a disk.
 
 A trace that comes from outside may tell of a write to a file that nobody made, or of an
 answer to a question that nobody asked.  So its events are gone through in order, and

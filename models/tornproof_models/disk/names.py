@@ -1,5 +1,5 @@
 """
-Names in memory: where a path leads, as a running system sees it.
+File names in memory: where a path leads on a running system.
 
 A directory is a table from names to inodes, and a path is a walk through such tables
 from the root.  Nothing here is durable or lost: names change at once and for everybody.

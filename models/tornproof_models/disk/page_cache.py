@@ -1,5 +1,5 @@
 """
-What a running system sees while a trace goes by.
+The content that a running system sees during a trace.
 
 Whatever was written is there at once, and for everybody: the page cache and the tables of
 names know no crash.  It is from here that every version comes which a crash may keep or

@@ -1,5 +1,5 @@
 """
-What is pending on a disk: the versions that operations make, above what is durable.
+The pending versions of a disk: written, and not durable yet.
 
 Each operation of a trace makes versions (see `versions`), and notes which of them a filesystem
 may have to write no later than others.  Whether it does is not decided here: see `crash_models`.

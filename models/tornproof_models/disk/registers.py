@@ -1,5 +1,5 @@
 """
-The registers of a disk while a trace goes by.
+The registers of a disk during a trace.
 
 `Registers` replays a trace, event by event, and knows after each what is durable
 and what is pending (see `versions`).  What raises a floor depends on the crash model,

@@ -1,5 +1,5 @@
 """
-A disk as another process sees it, while a writer is at work.
+A disk as another process sees it while a writer works.
 
 The page cache is one for all processes, so whoever looks between two operations
 of a writer sees the first and not the second.  `Replay` lets a recorded trace go

@@ -1,5 +1,5 @@
 """
-What was asked of the disk, and what was promised.
+Traces: disk operations, and the promises made between them.
 
 A trace is the one thing that every part of the judge works on.  It begins with
 the directory tree as it was, and goes on with events in program order:

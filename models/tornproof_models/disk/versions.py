@@ -1,5 +1,5 @@
 """
-What a disk holds, in pieces, and the versions of each.
+The pieces of a disk's content, and the versions of each.
 
 Durable state is a set of registers: the content of each sector of each file,
 the size of each file, and what each name in each directory refers to.  Each has

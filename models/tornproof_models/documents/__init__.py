@@ -1,5 +1,5 @@
 """
-What comes from outside: files that people send each other, read in one place.
+Read files that come from outside, with limits, in one place.
 
 `limits` is the table of how much is read, `files` gets the bytes of a file and `values`
 takes a document apart.  Whatever is not as it should be is an `Invalid` of one line:

@@ -1,5 +1,5 @@
 """
-The bytes of a file that somebody sent, and the JSON in them.
+Read the bytes and the JSON of a file that someone sent.
 
 The file is one that the user named, so a link is followed.  A pipe, a device or a
 directory is refused before it is opened, and so is what is larger than its limit: none of

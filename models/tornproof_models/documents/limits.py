@@ -1,5 +1,5 @@
 """
-How much is read of what comes from outside, each limit with its reason.
+Limits on input from outside, each with its reason.
 
 A file of a stranger asks for work and memory.  What no run of this suite writes is
 refused before it costs either.  Limits are inclusive.

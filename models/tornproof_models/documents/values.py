@@ -1,5 +1,5 @@
 """
-A document, value by value, each with the place where it stands.
+Read the values of a document, each with its position for error messages.
 
     case = Value(document, "found.json").member("case")
     size = case.member("size").number("size")

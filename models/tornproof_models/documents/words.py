@@ -1,5 +1,5 @@
 """
-Words of others, made fit to be shown.
+Make text from outside safe to print.
 
 Names, messages and file names come from whoever wrote a file or an adapter.  A terminal
 acts on some characters, and an editor turns the direction of others round, so that one

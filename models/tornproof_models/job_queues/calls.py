@@ -1,5 +1,5 @@
 """
-A call under way, and what a queue has to provide.
+A call in progress, and the operations that a queue provides.
 
 A queue turns each call into steps.  A step is what no crash and no other worker can
 split: one transaction, or one command to a server.  What a worker remembers between

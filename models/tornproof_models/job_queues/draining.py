@@ -1,5 +1,5 @@
 """
-What workers do when nothing disturbs them any more.
+Run workers undisturbed until nothing is left to do.
 
 They wait until every lease has run out, ask for work in turn, and end what they get;
 one job may be bad, and fail or kill its worker whenever it is started.  After two

@@ -1,5 +1,5 @@
 """
-A queue at work: its tables, its workers, its clock, and what has been seen of it.
+A running queue: its tables, workers and clock, and what was observed.
 
 A running queue is a value, too.  Every method returns the next one; nothing is
 changed in place.

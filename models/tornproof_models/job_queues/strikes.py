@@ -1,4 +1,4 @@
-"""What may hit a step of a call."""
+"""The faults that can hit a step of a call."""
 
 from enum import StrEnum
 

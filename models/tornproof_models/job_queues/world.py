@@ -1,5 +1,5 @@
 """
-Two producers, two workers, and everything that can go wrong, for a search to walk.
+Two producers, two workers and all faults, as the states of a search.
 
 Each producer hands in one job, and asks again where it got no answer.  Workers take,
 complete, fail, and stop at any step.  A search takes every choice in every state; at

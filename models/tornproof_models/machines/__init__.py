@@ -1,5 +1,5 @@
 """
-Hypothesis state machines: long programs that nobody would think of.
+Hypothesis state machines: long random programs.
 
 The explorer tries everything small; the machines try something large.  Both
 run the same steps through the same `Run`, so what a machine finds is a program

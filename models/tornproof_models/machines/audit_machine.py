@@ -1,5 +1,5 @@
 """
-An audit index, many operations long, in a process that keeps dying.
+Random programs of an audit index whose process keeps dying.
 
 Every rule asks the store under test something, or puts something into it, and
 the contract judges the answer.  A put may be cut short after any number of SQL

@@ -1,5 +1,5 @@
 """
-The audits that machines put: few ids, near neighbours, and the numbers at the edges.
+Audit records for random programs: few ids, neighbours, and boundary values.
 
 Bugs in keys show where bytes collide, so ids share all but their last byte, are
 full of colons or zeros, and timestamps lie on both sides of 2^8, 2^63 and 2^64.

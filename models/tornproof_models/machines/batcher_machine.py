@@ -1,5 +1,5 @@
 """
-A group commit that is too large to be listed.
+Random programs of a group commit that is too large to enumerate.
 
 `group_commit` tries everything that can happen to a few small records.  Here are
 many, of all sizes, with bounds drawn at random: what depends on a sum of sizes

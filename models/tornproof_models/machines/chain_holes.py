@@ -1,5 +1,5 @@
 """
-What the pairwise chain cannot show, found by Hypothesis.
+Search for changes that the pairwise chain cannot detect, with Hypothesis.
 
 Each row of the v0.7 chain keeps the hash of the row before, and that hash covers
 neither its own link nor anything earlier.  Verification passes two things that

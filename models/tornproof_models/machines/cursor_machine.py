@@ -1,5 +1,5 @@
 """
-Consumers and cleanup, many operations long and many crashes deep.
+Random programs of consumers and cleanup, with many crashes.
 
 Two consumers move their cursors, and die while they do; the writer appends,
 rotates and cleans up, and is killed; the power goes.  After every step the
@@ -131,5 +131,5 @@ class CursorMachine(RuleBasedStateMachine):
 
 
 def cursor_machine(subject: ConsumerSubject, options: Options) -> type[CursorMachine]:
-    """Return a machine for a target, in the form that Hypothesis runs."""
+    """Return a machine for a subject, in the form that Hypothesis runs."""
     return type("CursorMachine", (CursorMachine,), {"subject": subject, "options": options})

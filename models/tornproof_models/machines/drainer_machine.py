@@ -1,5 +1,5 @@
 """
-The drainer, in any order of events that a day may bring.
+Random programs of the drainer.
 
 Hypothesis chooses the steps of a program: submits, moves of the drainer, a
 sibling writer, every fault that a database and a disk have, panics, deaths and
@@ -190,6 +190,6 @@ class DrainerMachine(RuleBasedStateMachine):
 
 
 def machine(subject: Callable[[], Subject], judged_as: Mode, **limits: Any) -> type[DrainerMachine]:
-    """Make a machine for a target, perhaps with fewer kinds of faults and steps."""
+    """Make a machine for a subject, perhaps with fewer kinds of faults and steps."""
     members = {"make_subject": staticmethod(subject), "judged_as": judged_as, **limits}
     return type("DrainerMachine", (DrainerMachine,), members)

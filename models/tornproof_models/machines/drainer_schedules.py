@@ -1,5 +1,5 @@
 """
-Every schedule of the drainer, for a few events and a few misfortunes.
+Explore every schedule of the drainer for a few events and faults.
 
 The supervisor, the core and the sink are the reference's own; the database is
 SQLite's, in memory; the spool is a list.  What may happen next is chosen from

@@ -1,5 +1,5 @@
 """
-What the v0.7 design cannot keep, found and not asserted.
+Search for the guarantees that the v0.7 design cannot give.
 
 For each hole there is a way in: which programs to look among, and which
 violation to wait for.  The hunt does the rest.  The same program then goes

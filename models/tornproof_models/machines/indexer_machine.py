@@ -1,5 +1,5 @@
 """
-An index that is built from a journal, by an indexer that keeps dying.
+Random programs of an indexer that keeps dying while it builds an index.
 
 The journal is a list; what matters here is what becomes of its records.  It
 grows, repeats itself, contradicts itself, and holds bytes that are no audit.

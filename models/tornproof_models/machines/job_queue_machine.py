@@ -1,5 +1,5 @@
 """
-A job queue, in any order of events that a day may bring.
+Random programs of a job queue.
 
 Hypothesis chooses the steps of a program: jobs that are handed in, again and again if
 need be, three workers that take, complete, fail, die, panic and stand still between

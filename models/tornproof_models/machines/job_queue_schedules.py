@@ -1,5 +1,5 @@
 """
-Walk every schedule of two jobs and two workers, and say how many there are.
+Explore and count every schedule of two jobs and two workers.
 
 Each walk has bounds of its own: how many misfortunes one schedule may have, none of
 them twice, how often a worker takes before the queue is drained, and whether the two

@@ -1,5 +1,5 @@
 """
-A journal, many operations long and many crashes deep.
+Random programs of a journal, with many crashes.
 
 Each rule takes one step of a `Run`, which does the judging: whatever the journal
 shows must follow from what it was asked and what it answered.  A crash names a
@@ -167,11 +167,11 @@ class MortalJournalMachine(JournalMachine):
 def mortal_journal_machine(
     subject: Subject, options: Options, steps: frozenset[type[Step]]
 ) -> type[MortalJournalMachine]:
-    """Return a machine for a target in another process, of which only these steps are asked."""
+    """Return a machine for a subject in another process, of which only these steps are asked."""
     members = {"subject": subject, "options": options, "steps": steps, "seen": []}
     return type("MortalJournalMachine", (MortalJournalMachine,), members)
 
 
 def journal_machine(subject: Subject, options: Options) -> type[JournalMachine]:
-    """Return a machine for a target, in the form that Hypothesis runs."""
+    """Return a machine for a subject, in the form that Hypothesis runs."""
     return type("JournalMachine", (JournalMachine,), {"subject": subject, "options": options})

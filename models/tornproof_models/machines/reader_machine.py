@@ -1,5 +1,5 @@
 """
-A reader beside a writer, many operations long and many crashes deep.
+Random programs of a reader beside a writer, with many crashes.
 
 The writer is ahead; the reader sees what it has done little by little.  Rules let
 the writer take steps, let some of its smallest operations become visible and the

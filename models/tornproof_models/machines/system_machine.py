@@ -1,5 +1,5 @@
 """
-The whole system, and one process that dies.
+Random programs of the whole system, in one process that dies.
 
     audits   ──► journal ──► audit index
     refusals ──► spool ──► drainer ──► chain, or dead letters

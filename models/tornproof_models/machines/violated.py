@@ -1,5 +1,5 @@
 """
-How a machine says that it has found something.
+The exception with which a machine reports a violation.
 
 Hypothesis shrinks whatever is raised.  Who runs a machine, be it a test or the
 fuzzer, wants to know which requirements it is about, so every machine raises an

@@ -1,10 +1,10 @@
 """
-What takes a program through a deferred queue.
+Run a program on a deferred queue and judge it.
 
 A `Run` takes the steps one by one, notes what was asked and answered, and asks the
 contract after each step, and once more when everything has come to rest.
 
-A `Target` is an implementation that moves only when told to.  What survives a
+A `Subject` is an implementation that moves only when told to.  What survives a
 death is its own business; what died is not asked.
 """
 
@@ -73,7 +73,7 @@ FAULTS: Mapping[Kind, Fault] = {
 
 @frozen
 class Look:
-    """What one sees of a target."""
+    """What one sees of a subject."""
 
     state: State
     hopeless: bool = False
@@ -141,7 +141,7 @@ class Subject(Protocol):
 
 @define
 class Run:
-    """A program on its way through a target."""
+    """A program on its way through a subject."""
 
     subject: Subject
     judged_as: Mode

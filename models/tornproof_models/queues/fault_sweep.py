@@ -1,5 +1,5 @@
 """
-Hunt: every small thing that may go wrong, in every small scenario.
+Let every statement of every small program fail in every way.
 
 SQLite tests itself by failing the Nth operation, for all N.  Here the Nth
 statement fails, in each of the ways a statement can, in each of a dozen
@@ -154,7 +154,7 @@ def hunt(
 def violations_of(
     program: Program, make_subject: Callable[[], Subject], judged_as: Mode
 ) -> tuple[Violation, ...]:
-    """Run a program on a fresh target, and return what it violates, each once."""
+    """Run a program on a fresh subject, and return what it violates, each once."""
     subject = make_subject()
     try:
         return tuple(dict.fromkeys(run(program, subject, judged_as).violations))

@@ -1,5 +1,5 @@
 """
-All schedules, not some.
+Explore all schedules of a few threads.
 
 A world offers what may happen next, can be put back to where it was, and says
 when two of its states are the same.  From there on this is counting: walk the

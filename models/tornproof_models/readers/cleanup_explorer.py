@@ -1,5 +1,5 @@
 """
-Crash consumers and cleanup everywhere.
+Crash consumers and cleanup at every point.
 
 Every image of every moment is opened: its cursors are read, a record is
 appended, cleanup runs once more, and the contract of cursors and cleanup judges

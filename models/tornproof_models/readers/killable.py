@@ -1,5 +1,5 @@
 """
-A process that dies in the middle of what it is doing.
+A filesystem whose process dies in the middle of an operation.
 
 A kill leaves the disk as it is: what was done is done, and what was not is not.
 `Mortal` is a disk as such a process sees it.  It counts the changes, and instead

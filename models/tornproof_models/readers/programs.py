@@ -158,7 +158,7 @@ class ConsumerRun(Run):
 
     @property
     def consumers(self) -> ConsumerSubject:
-        """The target, which has cursors as well."""
+        """The subject, which has cursors as well."""
         return cast("ConsumerSubject", self.subject)
 
     def open(self) -> bool:

@@ -1,5 +1,5 @@
 """
-Take away the power after a reader has shown something.
+Cut the power after a reader has shown a record.
 
 What a reader limited to durable records has shown must still be there, whatever
 a crash leaves (RDR-6), and its place must not be given to another record

@@ -1,5 +1,5 @@
 """
-What is true of a journal at a moment, worked out from what was done to its disk.
+Compute what a journal holds at a moment from the operations on its disk.
 
 A reader may show what no crash can take away, and must show what was promised to
 last.  The promises are marks in the trace.  What no crash can take away follows

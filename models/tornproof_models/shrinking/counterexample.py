@@ -1,5 +1,5 @@
 """
-The smallest story that still ends badly.
+Reduce a program and a crash to the smallest that still show a violation.
 
 A counterexample is found large: a long program, a crash that loses many things.
 It is understood small.  Shrinking takes away whatever the violation does not

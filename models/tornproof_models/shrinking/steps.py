@@ -1,5 +1,5 @@
 """
-What is simpler than a step of a program.
+Simpler replacements for a step of a program.
 
 Sizes give way to a few that everybody knows, faults to those that come sooner and
 do less, crashes to milder ones.  Each proposal is smaller in one fixed order, so

@@ -1,5 +1,5 @@
 """
-Speaking with an adapter: a process, its lines, and what they mean.
+The adapter protocol: processes, lines and messages.
 
 - `process`: a process group and its lines, with deadlines
 - `wire`: the values in the lines

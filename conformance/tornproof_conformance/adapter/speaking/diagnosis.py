@@ -1,5 +1,5 @@
 """
-What an adapter can do wrong to the protocol itself, and how it can fail.
+Errors of an adapter against the protocol, and their messages.
 
 A broken adapter is not a broken journal: nothing can be said of the journal, and
 the run ends with exit code 3.  So every way of breaking the protocol is a class

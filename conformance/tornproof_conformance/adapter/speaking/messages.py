@@ -1,5 +1,5 @@
 """
-Requests and replies, and what they mean.
+Requests and replies of the protocol.
 
 Pure functions between lines and what they say; `wire` has the values in them.
 

@@ -1,5 +1,5 @@
 """
-How long a run waits for an adapter that keeps silent, all together.
+Limits on waiting for an adapter that does not reply.
 
 One reply that never comes costs its whole timeout, and a process that hangs over one
 image hangs over the next.  A run with a budget must end all the same.  So the first

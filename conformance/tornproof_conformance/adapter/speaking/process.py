@@ -1,5 +1,5 @@
 """
-A process that speaks in lines, and that can be killed with all its children.
+A process that exchanges lines, and can be killed with all its children.
 
 The process gets a group of its own, so that a kill reaches whatever it has
 started, and strace with what it records.  Standard error goes to

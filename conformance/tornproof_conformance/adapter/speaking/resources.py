@@ -1,5 +1,5 @@
 """
-What a process takes of its machine: memory and computing time.
+Measure the memory and CPU time of a process.
 
 Linux tells it of every process, in `/proc`.  Whoever asks names the group that an adapter
 leads, so that a wrapper counts together with what it wraps.  Where there is no `/proc`,

@@ -1,5 +1,5 @@
 """
-Values and the lines in which they travel.
+Encode and decode the values of messages.
 
 Bytes are standard base64 strings, and integers above 2^53 are decimal strings: both in
 either direction.  What is to be read as what follows from the schema of the protocol.

@@ -1,5 +1,5 @@
 """
-A recorder of our own: system calls by ptrace, stores through shared mappings, and faults.
+The recorder with ptrace: system calls, stores through shared mappings, and faults.
 
 - `kernel`: what the kernel offers a tracer: ptrace, memory, registers
 - `procfs`: what `/proc` tells of a thread that is held

@@ -1,5 +1,5 @@
 """
-Which system calls are stopped at, and the filter in the kernel that lets all others pass.
+The system calls at which the tracer stops, and the seccomp filter for all others.
 
 No call is of interest that only moves numbers of open files about: which file a number
 stands for is asked of the kernel (`/proc/PID/fd`) when the number is used.  So `close`,

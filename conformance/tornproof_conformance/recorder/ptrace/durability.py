@@ -1,5 +1,5 @@
 """
-Calls that make something durable, or that one might take for such, and shared mappings.
+Calls that make data durable, calls that look as if they did, and shared mappings.
 
 An `msync` with MS_SYNC waits for the pages of its range, as they were when it began.
 MS_ASYNC, `munmap` and the end of a process promise nothing.

@@ -1,5 +1,5 @@
 """
-Faults, decided while the call that they strike is about to begin.
+Decide on a fault when the call that it hits is about to begin.
 
 A fault names a call exactly: the Nth of a kind, on a file if one is given, counted from the
 moment at which the fault is armed.  At the stop before the call it is decided what becomes of

@@ -1,5 +1,5 @@
 """
-What the kernel offers a tracer: ptrace, and the memory and registers of another process.
+The kernel's interface for tracers: ptrace, memory and registers of a process.
 
 All of it goes through ctypes.  The calls return at once, so they keep Python's lock
 (`PyDLL`): a thread that gave it up twice a call would wait for it twice.

@@ -1,5 +1,5 @@
 """
-Starting a process that is traced from its first instruction on.
+Start a process that is traced from its first instruction.
 
 A shell stops itself; it is seized, given the filter, and becomes the command (`exec`).  So
 nothing runs between `fork` and `exec` here, where other threads may hold locks.  The filter

@@ -1,5 +1,5 @@
 """
-Files that are mapped, compared with what is known of them.
+Compare mapped files with what is known of them.
 
 A store through a shared mapping is in the page cache at once, so whoever reads the file
 sees it.  The file is read and compared piece by piece, holes are passed over, and sectors

@@ -1,5 +1,5 @@
 """
-Which pages have been stored into, where the kernel can say (Linux 6.7 and newer).
+Find the pages that were written, where the kernel can tell (Linux 6.7 and newer).
 
 A userfaultfd with asynchronous write protection works on any mapping and costs the traced
 process one short fault for the first store into a page; `PAGEMAP_SCAN` then tells the pages

@@ -1,5 +1,5 @@
 """
-Calls that make, change and remove names.
+Calls that create, change and remove names.
 """
 
 import os

@@ -1,5 +1,5 @@
 """
-What `/proc` tells of a thread that is held: which file a number stands for, and what is mapped.
+Read from `/proc` the open files and mappings of a stopped thread.
 
 This is asked twice a call, so `os` is used rather than `pathlib`, which takes several times
 as long.

@@ -1,5 +1,5 @@
 """
-Every single store into a mapping, in its order.
+Record every single store into a mapping, in order.
 
 Comparing finds what was stored between two calls, not in which order, and of two stores into
 one sector only the second.  Here a shared mapping is made read-only behind the back of the

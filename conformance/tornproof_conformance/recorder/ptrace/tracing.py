@@ -1,5 +1,5 @@
 """
-A thread that traces one process, and a handle on it for everybody else.
+The thread that traces a process, and its handle for other threads.
 
 The kernel takes orders about a traced process from the thread alone that traces it.  So the
 thread starts the process and follows it to its end, and others ask the thread: what was

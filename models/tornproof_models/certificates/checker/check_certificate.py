@@ -1,5 +1,5 @@
 """
-Check a certificate, taking nothing from whoever wrote it.
+Check a certificate without trusting the program that wrote it.
 
 Shares with the enumerator the form of a trace, and not a line more.  The disk is
 `plain_disk`, what a crash may leave of it `plain_crash`.  From them come the places where

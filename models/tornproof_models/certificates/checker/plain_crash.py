@@ -1,5 +1,5 @@
 """
-What one crash may leave, counted and built by the plainest means that are fast enough.
+Count and build what one crash may leave, in the simplest way that is fast enough.
 
 Everything comes from deciding one register after another: how many of its versions are
 kept, and what it holds then.  Certificates give the images of a crash as a tree of such

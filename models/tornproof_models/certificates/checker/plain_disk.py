@@ -1,5 +1,5 @@
 """
-What a trace leaves behind, as one plain list of versions.
+Replay a trace as one plain list of versions.
 
 The disk model a second time, for whoever checks the first: it shares the trace with it,
 and nothing else.  A version is never taken off the list; the durable ones are a set

@@ -1,5 +1,5 @@
 """
-What a deferred queue owes: exactly once, or in the dead-letter queue (DRN-1).
+The contract of a deferred queue: exactly once, or in the dead-letter queue (DRN-1).
 
 - `facts`: what happened, and what one sees afterwards
 - `judge`: the questions that name what is wrong

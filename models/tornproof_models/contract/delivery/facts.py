@@ -1,5 +1,5 @@
 """
-What happened, and what one sees afterwards: the vocabulary of the contract.
+The vocabulary of the contract: what happened, and the state afterwards.
 
 A history is a list of facts: what was submitted and what was answered, what
 others appended, which faults struck, when the process died, what was replayed.

@@ -1,5 +1,5 @@
 """
-What a job queue owes, whoever wrote it: seventeen sentences, of which it claims some.
+The contract of any job queue: seventeen requirements, each with its own claim.
 
 - `facts`: what happens, as a history, and what a queue can claim
 - `ledger`: what is known after the facts so far

@@ -1,5 +1,5 @@
 """
-Judge what somebody sees who looks at a queue.
+Judge the final state of a queue, as an observer sees it.
 
 What is there too much shows at any moment.  What is missing shows only when the
 queue is at rest: every lease has run out, and workers that ask again and again get

@@ -1,5 +1,5 @@
 """
-What happens to a job queue, as somebody sees it who stands outside.
+The facts of a job queue's history, as an observer outside sees them.
 
 A history is a list of facts in the order in which they were seen.  Every call is
 two facts, `Asked` and an answer, so that calls of different workers may overlap:

@@ -1,5 +1,5 @@
 """
-Judge a history: which of the sentences that a queue claims does it contradict?
+Judge a history: name the claimed requirements that it violates.
 
 `judge_fact` asks what one fact shows, given the ledger of all that came before;
 `judge` asks it of every fact in turn.  Whatever is in doubt is decided for the

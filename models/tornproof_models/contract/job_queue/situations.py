@@ -1,5 +1,5 @@
 """
-Count the situations in which a sentence could have shown as broken.
+Count the situations in which a requirement could have been violated.
 
 A sentence that holds in a thousand histories means little if none of them came near
 it.  A sentence nobody put to the test is reported as not covered.
