@@ -15,13 +15,14 @@ version = release = installed_version("tornproof")
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "crash_model_table",
     "holes",
     "module_pages",
     "plain_docstrings",
     "requirement_marks",
     "state_machine",
 ]
-exclude_patterns = ["_*", "vectors", "schema"]
+exclude_patterns = ["_*", "litmus", "vectors", "schema"]
 default_role = "code"  # docstrings write code between single backticks
 
 # Chapters are Markdown

@@ -31,7 +31,7 @@ from tornproof_models.crash.program import Append, Kill, Reopen
 from tornproof_models.crash.recovery import recover
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk import crash_models, image_sets, images
+from tornproof_models.disk import crash_models, image_sets, images, implications
 from tornproof_models.disk.crash_models import CLAIMED
 from tornproof_models.disk.image_sets import Part
 from tornproof_models.disk.images import ImageSpace
@@ -410,8 +410,8 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
         crash_models.CrashModel,
         "implications",
         lambda _, versions: [
-            *crash_models._register_order(versions),
-            *crash_models._program_order(versions),
+            *implications.register_order(versions),
+            *implications.program_order(versions),
         ],
     ),
     "garbage is forgotten": (images, "unwritten_contents", lambda *_: {}),

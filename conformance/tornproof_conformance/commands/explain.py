@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from tornproof.errors import Invalid
 from tornproof_models.disk.crash_models import CRASH_MODELS, CrashModel
+from tornproof_models.disk.measurements import describe_measurement
 
 from tornproof_conformance.specification.claims import CLAIMS, Claim
 from tornproof_conformance.specification.requirements import Requirement, requirement, requirements
@@ -212,7 +213,9 @@ def _explain_crash_model(crash_model: CrashModel) -> str:
     parts = [f"{crash_model.name}: {fill(crash_model.meaning, 88)}"]
     for rule in crash_model.rules:
         sentence = fill(rule.sentence, 84, initial_indent="  ", subsequent_indent="  ")
-        parts.append(f"{rule.name}\n{sentence}\n  source: {rule.source}")
+        seen = f"\n  measured: {rule.measured}" if rule.measured else ""
+        parts.append(f"{rule.name}\n{sentence}\n  source: {rule.source}{seen}")
+    parts.append(f"The model {describe_measurement(crash_model.name)}.")
     return "\n\n".join(parts)
 
 

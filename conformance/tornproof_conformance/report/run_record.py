@@ -116,6 +116,11 @@ class RunRecord:
         known = [name for name in CRASH_MODELS if name in names]
         return (*known, *sorted(names - set(known)))
 
+    @property
+    def measurements(self) -> tuple[str, ...]:
+        """What the crash models were held against, each told once."""
+        return tuple(dict.fromkeys(line for check in self.checks for line in check.measurements))
+
     def verdict(self, requirement: str) -> RequirementJudged | None:
         """Return the verdict on a requirement; none if the run did not get there."""
         return next((each for each in self.verdicts if each.requirement == requirement), None)

@@ -181,6 +181,9 @@ def _sum_up(record: RunRecord) -> str:
         f"{finished.not_covered} not covered "
         f"({finished.seconds:.0f} s)"
     )
+    if record.measurements:
+        rests = "\n".join(f"  {escape(each)}" for each in record.measurements)
+        line = f"\ncrash models, as measured (spec/kernels.md):\n{rests}\n{line}"
     states = [each.excuse.state for each in record.verdicts if each.excuse]
     if not states:
         return line

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from attrs import asdict, evolve
 from tornproof.errors import TornproofError
 from tornproof_models.crash.subject import Subject
+from tornproof_models.disk.measurements import measurements_of
 
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
@@ -162,6 +163,7 @@ def _finished(check: Check, tried: Covered, seconds: float) -> CheckFinished:
         tried.done,
         tried.planned,
         tried.missing,
+        measurements_of(tried.crash_models),
     )
 
 

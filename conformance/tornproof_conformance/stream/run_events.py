@@ -182,6 +182,9 @@ class CheckFinished:
     missing: str = ""
     """What would be needed for a verdict, if less than the least was done; else empty."""
 
+    measurements: tuple[str, ...] = ()
+    """What its crash models were held against, in the order of `crash_models`; none for ideals."""
+
 
 @frozen
 class Excuse:

@@ -22,16 +22,21 @@ allowed by POSIX.
 a source, and what real kernels were seen to do (`spec/kernels.md`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import frozen
 
-from tornproof_models.disk.versions import Floors, Need, Register, SyncCovers, Version
-
-Edges: TypeAlias = Iterable[tuple[int, int]]
-"""Pairs (i, j) of positions in a list of versions: if version i is on disk, so is j."""
+from tornproof_models.disk.implications import (
+    Edges,
+    names_atomic,
+    namespace_order,
+    needs,
+    operations_atomic,
+    program_order,
+    register_order,
+    stores_atomic,
+)
+from tornproof_models.disk.versions import Floors, Need, SyncCovers, Version
 
 
 @frozen
@@ -87,71 +92,6 @@ class CrashModel:
                     yield cause, effect
 
 
-def _register_order(versions: Sequence[Version]) -> Edges:
-    newest: dict[Register, int] = {}
-    for position, version in enumerate(versions):
-        if version.register in newest:
-            yield position, newest[version.register]
-        newest[version.register] = position
-
-
-def _in_order(versions: Sequence[Version], positions: Iterable[int]) -> Edges:
-    """Make each version imply the nearest earlier one whose sync has not failed."""
-    earlier = None
-    for position in positions:
-        if earlier is not None:
-            yield position, earlier
-        if not versions[position].failed:
-            earlier = position
-
-
-def _program_order(versions: Sequence[Version]) -> Edges:
-    return _in_order(versions, range(len(versions)))
-
-
-def _is_name(version: Version) -> bool:
-    """Tell whether a version is ordered with names: of a truncation, all but the tail is."""
-    return version.namespace and not version.tail
-
-
-def _namespace_order(versions: Sequence[Version]) -> Edges:
-    return _in_order(versions, (i for i, version in enumerate(versions) if _is_name(version)))
-
-
-def _operations_atomic(versions: Sequence[Version]) -> Edges:
-    return _atomic(versions, [n for n, version in enumerate(versions) if version.namespace])
-
-
-def _names_atomic(versions: Sequence[Version]) -> Edges:
-    return _atomic(versions, [n for n, version in enumerate(versions) if _is_name(version)])
-
-
-def _stores_atomic(versions: Sequence[Version]) -> Edges:
-    return _atomic(versions, [n for n, version in enumerate(versions) if version.stored])
-
-
-def _atomic(versions: Sequence[Version], chosen: Iterable[int]) -> Edges:
-    """Make those of one operation, among the chosen positions, imply each other."""
-    by_step: dict[int, list[int]] = {}
-    for position in chosen:
-        by_step.setdefault(versions[position].step, []).append(position)
-    for positions in by_step.values():
-        for one, other in pairwise(positions):
-            yield one, other
-            yield other, one
-
-
-def _needs(kind: Need) -> Callable[[Sequence[Version]], Edges]:
-    def edges(versions: Sequence[Version]) -> Edges:
-        positions = {id(version): position for position, version in enumerate(versions)}
-        for position, version in enumerate(versions):
-            for reason, needed in version.needs:
-                if reason is kind and id(needed) in positions:
-                    yield position, positions[id(needed)]
-
-    return edges
-
-
 _EXT4 = frozenset({"ext4", "ext4-writeback", "ext4-fast-commit"})
 _FILESYSTEMS = _EXT4 | {"xfs", "btrfs"}
 _ORDERED = frozenset({"prefix", "ext4-journal"})
@@ -163,7 +103,7 @@ RULES: tuple[Rule, ...] = (
         "A register holds one version: a later one has replaced all earlier ones.",
         "by definition",
         _POWER_LOST | {"process-kill"},
-        _register_order,
+        register_order,
     ),
     Rule(
         "the kernel survives",
@@ -194,7 +134,7 @@ RULES: tuple[Rule, ...] = (
         "the strongest order a disk could keep (Bornholt et al., ASPLOS 2016); ext4 "
         "data=journal: data goes through the journal with the names",
         _ORDERED,
-        _program_order,
+        program_order,
     ),
     Rule(
         "stores in one batch",
@@ -202,7 +142,7 @@ RULES: tuple[Rule, ...] = (
         "all: in which order it was stored, nobody knows.",
         "of the recorder; under harsher models each sector is free, as it is of a write",
         _ORDERED,
-        _stores_atomic,
+        stores_atomic,
     ),
     Rule(
         "a sync is a barrier",
@@ -222,7 +162,7 @@ RULES: tuple[Rule, ...] = (
         "A rename or a truncation is there as a whole.",
         "follows from program order; one handle in one transaction",
         _ORDERED,
-        _operations_atomic,
+        operations_atomic,
     ),
     Rule(
         "names in order",
@@ -230,7 +170,7 @@ RULES: tuple[Rule, ...] = (
         "ext4: they are in the running transaction of one journal (jbd2); xfs: one log; btrfs: "
         "one transaction",
         _FILESYSTEMS,
-        _namespace_order,
+        namespace_order,
         "names-in-order, link-unlink",
     ),
     Rule(
@@ -239,7 +179,7 @@ RULES: tuple[Rule, ...] = (
         "in one.",
         "ext4: one handle in one transaction; xfs and btrfs: one transaction",
         _FILESYSTEMS,
-        _names_atomic,
+        names_atomic,
         "rename-new, replace-by-rename",
     ),
     Rule(
@@ -248,7 +188,7 @@ RULES: tuple[Rule, ...] = (
         "allocated; these zeros may be there without it, sector by sector.",
         "ext4_block_truncate_page dirties the page, and the journal waits for it (data=ordered)",
         _FILESYSTEMS - {"ext4-writeback"},
-        _needs(Need.CUT),
+        needs(Need.CUT),
         "append-truncate: the old length with its tail zeroed, by the kernel's own timer",
     ),
     Rule(
@@ -276,7 +216,7 @@ RULES: tuple[Rule, ...] = (
         "ext4 since 5.6 (dioread_nolock), xfs: new blocks are allocated unwritten and converted "
         "when their data is there; btrfs: the extent appears with its data",
         _FILESYSTEMS,
-        _needs(Need.BLOCK),
+        needs(Need.BLOCK),
         "two-blocks, rename-appended-over, write-then-grow: zeros inside the size",
     ),
     Rule(
@@ -284,7 +224,7 @@ RULES: tuple[Rule, ...] = (
         "Within a block, a write makes a file grow at once.",
         "the size on disk follows when a whole page has been written",
         _FILESYSTEMS,
-        _needs(Need.GROWTH),
+        needs(Need.GROWTH),
         "append-within-block, append-over-block-boundary",
     ),
     Rule(
@@ -293,7 +233,7 @@ RULES: tuple[Rule, ...] = (
         "data nothing is said.",
         "ext4 auto_da_alloc: blocks are allocated at the rename; xfs and btrfs do not",
         _EXT4,
-        _needs(Need.REPLACEMENT),
+        needs(Need.REPLACEMENT),
         "replace-by-rename: 4,096 zeros on ext4, an empty file on xfs",
     ),
     Rule(
