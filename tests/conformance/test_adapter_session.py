@@ -233,7 +233,7 @@ def test_every_operation_has_arguments_and_an_ok() -> None:
         if "ok" in form.get("properties", {}) and name != "reply"
     }
 
-    assert len(operations) == 36
+    assert len(operations) == 45
     assert all(form["description"].endswith((".", "?")) for form in operations.values())
 
 

@@ -30,7 +30,7 @@ VERDICTS = {1, 3, 4}
         ("group-commit", "hang", "120+", 20),
         ("queue-situations", "hang", "100+", 30),
         ("deliveries", "die", "100+", 30),
-        ("kills", "babble", "9", 4),
+        ("kills", "babble", "5", 4),
         ("power-loss", "die", "20+", 8),
         ("queue-power-loss", "die", "30+", 8),
     ],

@@ -16,6 +16,7 @@ from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS
 from tornproof_conformance.checks.given_program import GivenProgram
 from tornproof_conformance.commands.options import (
     budget_option,
+    details_option,
     durability_option,
     events_json_option,
     reproducers_option,
@@ -97,6 +98,7 @@ class WithCommand(click.Command):
 @timeout_option
 @reproducers_option
 @output_options()
+@details_option
 @events_json_option
 def command(
     what: tuple[str, ...],
@@ -113,6 +115,7 @@ def command(
     timeout: float,
     reproducers: Path,
     outputs: Outputs,
+    details: bool,
     as_json: bool,
     adapter: tuple[str, ...],
 ) -> None:
@@ -164,14 +167,16 @@ def command(
             checks=select(what, checks) if what else checks,
             selected=bool(what or given),
         )
-    finish(stream, outputs, as_json=as_json)
+    finish(stream, outputs, as_json=as_json, details=details)
 
 
 def _selected(what: Sequence[str]) -> list[Check] | None:
     return select(what, ADAPTER_CHECKS.values()) if what else None
 
 
-def finish(stream: Iterator[RunEvent], outputs: Outputs, *, as_json: bool) -> NoReturn:
+def finish(
+    stream: Iterator[RunEvent], outputs: Outputs, *, as_json: bool, details: bool = False
+) -> NoReturn:
     """
     Show a run, write what was asked for, and exit with the code of the verdict.
 
@@ -186,7 +191,7 @@ def finish(stream: Iterator[RunEvent], outputs: Outputs, *, as_json: bool) -> No
             yield event
 
     try:
-        code = show_run(kept(), as_json=as_json)
+        code = show_run(kept(), as_json=as_json, details=details)
     except KeyboardInterrupt:
         record = record_run(seen) if seen else None
         ids = [each.requirement for each in record.violations] if record else []

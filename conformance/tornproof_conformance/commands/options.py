@@ -79,6 +79,10 @@ reproducers_option = click.option(
     help="Where to save what `tornproof replay` takes.",
 )
 
+details_option = click.option(
+    "--details", is_flag=True, help="Say of each verdict how often its requirement was at stake."
+)
+
 events_json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the events, one JSON object a line."
 )

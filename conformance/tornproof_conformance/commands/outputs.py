@@ -121,11 +121,15 @@ def output_options(*, events: bool = True) -> Callable[[Callable[..., Any]], Cal
     return decorate
 
 
-def show_run(stream: Iterable[RunEvent], *, as_json: bool) -> int:
-    """Show a run in the terminal, or its events if asked to, and return its exit code."""
+def show_run(stream: Iterable[RunEvent], *, as_json: bool, details: bool = False) -> int:
+    """
+    Show a run in the terminal, or its events if asked to, and return its exit code.
+
+    With `details`, each verdict says how often its requirement was at stake.
+    """
     if as_json:
         return record_run(_printed(stream)).exit_code
-    return TerminalReport(Console(highlight=False)).show(stream).exit_code
+    return TerminalReport(Console(highlight=False), details=details).show(stream).exit_code
 
 
 def _printed(stream: Iterable[RunEvent]) -> Iterator[RunEvent]:

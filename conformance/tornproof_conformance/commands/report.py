@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tornproof_conformance.commands.options import (
+    details_option,
     events_json_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
@@ -16,12 +17,14 @@ from tornproof_conformance.stream.event_file import read_events
 @click.command("report")
 @click.argument("events", type=click.Path(dir_okay=False, path_type=Path))
 @output_options(events=False)
+@details_option
 @events_json_option
-def command(events: Path, outputs: Outputs, as_json: bool) -> None:
+def command(events: Path, outputs: Outputs, details: bool, as_json: bool) -> None:
     """
     Report on a run from its file of EVENTS, in the terminal and in files.
 
     Exit codes are those of the run: 0 if it succeeded, 1 if not, 3 if the adapter is
     broken, 4 if it is inconclusive or was cut off.
     """
-    raise SystemExit(show_run(outputs.keep(read_events(events)), as_json=as_json))
+    stream = outputs.keep(read_events(events))
+    raise SystemExit(show_run(stream, as_json=as_json, details=details))

@@ -35,7 +35,12 @@ from tornproof_conformance.adapter.speaking.messages import (
     decode_ok,
     decode_reply,
 )
-from tornproof_conformance.adapter.speaking.patience import MOMENT, OutOfPatience, Patience
+from tornproof_conformance.adapter.speaking.patience import (
+    MOMENT,
+    STARTING,
+    OutOfPatience,
+    Patience,
+)
 from tornproof_conformance.adapter.speaking.process import Deadline, Ended, LineProcess
 from tornproof_conformance.adapter.speaking.session import TIMEOUT
 from tornproof_conformance.power.image_directories import clear_away, lay_out
@@ -199,7 +204,8 @@ class Resident:
         A reply that is one of before, but for its id, was held to the schema then.
         """
         assert self._process is not None
-        granted, began = self.patience.grant(self.timeout), time.monotonic()
+        timeout = self.timeout * (STARTING if op == "hello" else 1)
+        granted, began = self.patience.grant(timeout), time.monotonic()
         line = self._process.receive(began + granted)
         if op == "hello":
             self.patience.greet()
@@ -237,6 +243,8 @@ class Resident:
                 raise failure
             if isinstance(failure, Nonsense):
                 return Recovered(None, str(failure), NOBODY_WATCHED)
+            if isinstance(failure, Deadline) and self._requests == GREETED:
+                raise OutOfPatience("a process did not say hello in time")
             if isinstance(failure, Deadline):
                 self.patience.lose(self.timeout, "no reply")
                 return Recovered(None, f"no reply in {self.timeout:g} s", NOBODY_WATCHED)

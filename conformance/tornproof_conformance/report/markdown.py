@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.report.words import (
     SIGNS,
+    covered_words,
     diagnosis_lines,
     headline,
     numbers,
@@ -67,7 +68,7 @@ def _lines(record: RunRecord) -> Iterator[str]:
     yield "| check | covered | seconds |"
     yield "|---|---|---|"
     for check in record.checks:
-        yield f"| {plain(check.check)} | {plain(check.covered)} | {check.seconds:.1f} |"
+        yield f"| {plain(check.check)} | {plain(covered_words(check))} | {check.seconds:.1f} |"
     yield ""
     yield "</details>"
     yield ""

@@ -22,6 +22,7 @@ from tornproof_conformance.report.dissection import Piece, dissect
 from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.report.words import (
     SIGNS,
+    covered_words,
     excuse_words,
     headline,
     named,
@@ -29,6 +30,8 @@ from tornproof_conformance.report.words import (
     outcome,
     recovered_words,
     replay_command,
+    rests_on,
+    stake_words,
 )
 from tornproof_conformance.specification.requirements import FAMILIES
 from tornproof_conformance.story.lanes import CALLS
@@ -82,7 +85,10 @@ def _environment() -> Environment:
         "SIGNS": SIGNS,
         "compared": compared,
         "drawn": drawn,
+        "covered_words": covered_words,
         "excuse_words": excuse_words,
+        "rests_on": rests_on,
+        "stake_words": stake_words,
         "headline": headline,
         "named": named,
         "numbers": numbers,

@@ -22,7 +22,7 @@ from rich.text import Text
 from tornproof_conformance.adapter.speaking.messages import claims
 from tornproof_conformance.report.run_record import RunRecord, record_run
 from tornproof_conformance.report.violation import render_diagnosis, render_violation
-from tornproof_conformance.report.words import SIGNS, outcome, rests_on
+from tornproof_conformance.report.words import SIGNS, covered_words, outcome, rests_on, stake_words
 from tornproof_conformance.stream import run_events
 from tornproof_conformance.stream.run_events import RequirementJudged, RunEvent, ViolationFound
 
@@ -43,8 +43,15 @@ SILENCE = 30
 class TerminalReport:
     """Shows a run as it goes, and sums it up."""
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        details: bool = False,
+    ) -> None:
         self._console = console
+        self._details = details
         self._clock = clock
         self._spoke = self._began = clock()
         self._progress = Progress(
@@ -71,7 +78,7 @@ class TerminalReport:
             self._console.print(render_diagnosis(record.diagnosis))
             return record
         self._console.print()
-        self._console.print(_verdict_table(record))
+        self._console.print(_verdict_table(record, details=self._details))
         self._console.print(_sum_up(record))
         return record
 
@@ -96,12 +103,11 @@ class TerminalReport:
             case ViolationFound() if (event.requirement, event.phase) not in self._told:
                 self._told.add((event.requirement, event.phase))
                 self._console.print(f"  [bold red]✗ {event.requirement}[/] {escape(event.message)}")
-            case run_events.CheckFinished(check, covered, seconds):
+            case run_events.CheckFinished(check, _, seconds):
                 self._progress.remove_task(self._task)
                 poor = not event.conclusive or event.missing
-                needs = f"; a verdict needs {event.missing}" if event.missing else ""
                 style = "bold yellow" if poor else "default"
-                words = Text(f"{covered}{needs} ({seconds:.1f} s)", style=style)
+                words = Text(f"{covered_words(event)} ({seconds:.1f} s)", style=style)
                 self._console.print(_labelled((Text(check, style="bold"), words)))
 
     def _rate(self, event: run_events.Progress) -> str:
@@ -151,7 +157,7 @@ def _labelled(*rows: tuple[Text, Text]) -> Table:
 # The verdicts
 
 
-def _verdict_table(record: RunRecord) -> Table:
+def _verdict_table(record: RunRecord, *, details: bool) -> Table:
     table = Table.grid(padding=(0, 2))
     for verdict in record.verdicts:
         colour = _colour(verdict)
@@ -159,9 +165,15 @@ def _verdict_table(record: RunRecord) -> Table:
             f"[{colour}]{SIGNS[verdict.verdict]} {verdict.requirement}[/]",
             f"[{colour}]{verdict.verdict}[/]",
             "" if verdict.level == "MUST" else verdict.level.lower(),
-            escape(rests_on(verdict)),
+            escape(_basis(verdict, details=details)),
         )
     return table
+
+
+def _basis(verdict: RequirementJudged, *, details: bool) -> str:
+    """Say what a verdict rests on, with its premises if they are asked for."""
+    words = [rests_on(verdict), stake_words(verdict) if details else ""]
+    return "; ".join(filter(None, words))
 
 
 def _colour(verdict: RequirementJudged) -> str:

@@ -4,6 +4,7 @@ The wording of verdicts that all reports share.
 
 from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.stream.run_events import (
+    CheckFinished,
     Diagnosed,
     RequirementJudged,
     ShownRecord,
@@ -64,6 +65,25 @@ def rests_on(verdict: RequirementJudged) -> str:
         words += ", ".join(verdict.checks)
         words += f"; {verdict.reason}" if verdict.reason else ""
     return f"{words}; {excuse_words(verdict)}" if verdict.excuse else words
+
+
+def covered_words(check: CheckFinished) -> str:
+    """Say what a check tried, and what a verdict needs besides."""
+    if check.missing:
+        return f"{check.covered}; a verdict needs {check.missing}"
+    return "; ".join(filter(None, (check.covered, done_words(check))))
+
+
+def done_words(check: CheckFinished) -> str:
+    """Say how much of the least that a verdict needs was done; empty if it is not counted."""
+    return f"{check.done:,} of {check.planned:,} needed" if check.planned else ""
+
+
+def stake_words(verdict: RequirementJudged) -> str:
+    """Say how often a requirement could have been violated; empty if it was not counted."""
+    if verdict.at_stake is None:
+        return ""
+    return f"at stake {verdict.at_stake:,} time{'s'[: verdict.at_stake != 1]}"
 
 
 def excuse_words(verdict: RequirementJudged) -> str:

@@ -321,6 +321,7 @@ class Explorer:
             choices = {digest: choice for choice, digest in chosen}
             self.coverage.recovered += self._built.recover(space, choices)
             known = [each for each in chosen if each[1] in self._built.endings]
+            self.stakes.shallow += len(known) < len(chosen)
             self.coverage.judged += len(known)
             self.coverage.parts += len(known)
             for choice, digest in known:

@@ -19,6 +19,9 @@ from attrs import define
 WAITED_OUT = 2
 """Silences of one check that are waited out: one may be the machine's, two are the adapter's."""
 
+STARTING = 3
+"""Times the timeout that a process may take to say hello: starting is not replying."""
+
 MOMENT = 1.0
 """Seconds that a reply may take after that."""
 
@@ -58,6 +61,9 @@ class Patience:
 
     until: float = inf
     """When nothing more is asked, by the monotonic clock in seconds."""
+
+    has_greeted: bool = False
+    """Whether any process has said hello: one that is late after that is slow, and no breach."""
 
     _silences: int = 0
     _silent: float = 0
@@ -101,6 +107,7 @@ class Patience:
     def greet(self) -> None:
         """Note that a process has said hello."""
         self._stillborn = 0
+        self.has_greeted = True
 
     def bury(self) -> None:
         """Note that a process has ended before it had said hello; raise if too many have."""

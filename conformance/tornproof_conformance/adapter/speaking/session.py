@@ -28,7 +28,7 @@ from tornproof_conformance.adapter.speaking.diagnosis import (
     WrongId,
     quote,
 )
-from tornproof_conformance.adapter.speaking.patience import OutOfPatience, Patience
+from tornproof_conformance.adapter.speaking.patience import STARTING, OutOfPatience, Patience
 from tornproof_conformance.adapter.speaking.process import Deadline, Ended, LineProcess
 
 TIMEOUT = 10.0
@@ -137,13 +137,18 @@ class Session:
     def _receive(self, op: str) -> bytes:
         began = time.monotonic()
         try:
-            granted = self.patience.grant(self.timeout)
+            timeout = self.timeout * (STARTING if op == "hello" else 1)
+            granted = self.patience.grant(timeout)
         except OutOfPatience:
             self.kill()
             raise
         try:
             line = self.process.receive(began + granted)
         except Deadline:
+            if op == "hello" and self.patience.has_greeted:
+                self.kill()
+                late = f"a process did not say hello within {timeout:g} s, as others had"
+                raise OutOfPatience(late) from None
             self._lose_patience(f"no reply to {op}")
             if pending := self.process.pending:
                 message = f"began a reply to {op} and did not end it within {self.timeout:g} s"
