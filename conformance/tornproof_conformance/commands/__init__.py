@@ -28,51 +28,57 @@ class Listed:
 
 TABLE: Mapping[str, Listed] = {
     "audit": Listed(
-        "audit", "Look into the audit index in PATH: the most recent, an agent's, or one."
+        "audit", "Query the audit index in PATH: the latest entries, those of an agent, or one."
     ),
-    "barriers": Listed("barriers", "Take away each sync of a program, and crash it everywhere."),
-    "campaign": Listed("campaign", "Crash every program of up to so many operations, in shards."),
+    "barriers": Listed(
+        "barriers", "Remove each fsync of a program in turn, and report which ones are needed."
+    ),
+    "campaign": Listed(
+        "campaign", "Explore all programs of up to N operations, in resumable shards."
+    ),
     "certify": Listed(
         "certificates:certify",
-        "Crash a program everywhere, and write down what that rests on.",
+        "Explore all crashes of a program, and write the result as a certificate.",
     ),
     "chain": Listed(
-        "chain", "Verify a chain of signed events, print its head, or go on from an old one."
+        "chain", "Verify a chain of signed events, print its head, or migrate an old chain."
     ),
     "check": Listed(
         "check", "Judge an implementation: run the checks and print a verdict for each requirement."
     ),
-    "diff": Listed("diff", "Compare two files of events: what is BEFORE and AFTER."),
-    "dlq": Listed("dlq", "Look at dead letters, and replay them."),
+    "diff": Listed("diff", "Compare two runs by their files of events, BEFORE and AFTER."),
+    "dlq": Listed("dlq", "List dead letters, and replay them."),
     "explain": Listed(
         "explain",
         "Explain a requirement such as REC-2, a claim, a crash model, a check or a miniature.",
     ),
-    "explore": Listed("explore", "Say what a crash may leave of a trace, in every crash model."),
+    "explore": Listed(
+        "explore", "Count the images that a crash may leave of a trace, in every crash model."
+    ),
     "fuzz": Listed("fuzz", "Search for violations with random programs until the time is up."),
     "inspect": Listed(
-        "inspect", "Show what the journal in DIRECTORY holds, and any damage; change nothing."
+        "inspect", "Show the journal in DIRECTORY and any damage, without changing it."
     ),
     "list": Listed(
         "listing",
-        "List requirements, checks, scenarios, vectors, claims, crash models or miniatures.",
+        "List requirements, checks, scenarios, claims, crash models, miniatures or variants.",
     ),
-    "matrix": Listed("matrix", "Put the runs of several files of EVENTS side by side."),
-    "record": Listed("record", "Run a command and write down what it does to its files."),
+    "matrix": Listed("matrix", "Show the runs of several files of EVENTS side by side."),
+    "record": Listed("record", "Run a command and record its file operations as a trace."),
     "recover": Listed(
-        "recover", "Recover the journal in DIRECTORY: cut a torn tail, make the rest durable."
+        "recover", "Recover the journal in DIRECTORY: remove a torn tail, make the rest durable."
     ),
     "replay": Listed(
-        "replay", "Run a reproducer again and say FIXED, FAILED or ERROR, step by step."
+        "replay", "Run a reproducer again and print FAILED, FIXED, NOT REACHED or ERROR."
     ),
     "report": Listed(
-        "report", "Report on a run from its file of EVENTS, in the terminal and in files."
+        "report", "Report on a run from its file of EVENTS, in the terminal and as files."
     ),
-    "survey": Listed("survey", "List foreign software, or cut the power of what is NAMED."),
-    "vectors": Listed("vectors", "Look after the frozen test vectors."),
+    "survey": Listed("survey", "List the surveyed software, or test entries by NAME."),
+    "vectors": Listed("vectors", "Lint or extend the frozen test vectors."),
     "verify-certificate": Listed(
         "certificates:verify_certificate",
-        "Check the certificate in FILE by code that shares nothing with what wrote it.",
+        "Check the certificate in FILE with code that is independent of the writer's.",
     ),
 }
 """Every command by name."""

@@ -67,10 +67,9 @@ def command(
     as_json: bool,
 ) -> None:
     """
-    Look into the audit index in PATH: the most recent, an agent's, or one.
+    Query the audit index in PATH: the latest entries, those of an agent, or one.
 
-    HEX is an id or the beginning of one.  Bounds are inclusive.  Exit code 1
-    says that nothing was found.
+    HEX is an id or the beginning of one.  Bounds are inclusive.  Exit code 1: nothing found.
     """
     _check_combination(agent, recent, query_id, (earliest, latest, limit))
     with closing(SqliteKeyValueStore(path, read_only=True)) as store:

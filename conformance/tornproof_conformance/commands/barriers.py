@@ -84,7 +84,7 @@ class Outcome:
 @click.command("barriers")
 @subject_option("look at")
 @click.option("--program", help=f"Look at this program instead; its steps: {SYNTAX}.")
-@durability_option("For --program: when an append is promised to last.")
+@durability_option("For --program: when an append is acknowledged as durable.")
 @segment_bytes_option(512, "For --program: the size of a segment.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
@@ -97,9 +97,9 @@ def command(
     adapter: tuple[str, ...],
 ) -> None:
     """
-    Take away each sync of a program, and crash it everywhere.
+    Remove each fsync of a program in turn, and report which ones are needed.
 
-    Tells of each whether anything breaks without it, and in which crash model.  With a
+    For each, print what breaks without it, and in which crash model.  With a
     COMMAND the subject is an adapter: it runs the program once, recorded, and recovers
     every image.
     """

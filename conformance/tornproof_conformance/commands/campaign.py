@@ -28,35 +28,35 @@ from tornproof_conformance.subjects.reference import find_subject
     default=5,
     show_default=True,
     type=click.IntRange(1, 12),
-    help="Explore every program of up to so many operations.",
+    help="Explore every program of up to this many operations.",
 )
 @click.option(
     "--shards",
     default=64,
     show_default=True,
     type=click.IntRange(1),
-    help="Cut the work into so many pieces; what comes out is the same.",
+    help="Divide the work into this many pieces; the result does not depend on it.",
 )
 @click.option(
     "--jobs",
     default=os.cpu_count() or 1,
     show_default="one a core",
     type=click.IntRange(1),
-    help="Work in so many processes of this machine.",
+    help="Use this many processes of this machine.",
 )
 @click.option(
     "--engine",
     default="local",
     show_default=True,
     metavar="local|dask://HOST:PORT",
-    help="Where to work: here, or on the cluster of a Dask scheduler.",
+    help="Where to work: on this machine, or on the cluster of a Dask scheduler.",
 )
 @click.option(
     "--resume",
     "archive",
     metavar="DIRECTORY",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Keep finished shards here, and go on from those that are here already.",
+    help="Keep finished shards in this directory, and continue from those in it.",
 )
 @reproducers_option
 @output_options()
@@ -73,10 +73,10 @@ def command(
     as_json: bool,
 ) -> None:
     """
-    Crash every program of up to so many operations, in shards.
+    Explore all programs of up to N operations, in resumable shards.
 
-    The exploration of `tornproof check`, for bounds that take hours. Exit code 4
-    means that it was interrupted.
+    This is the exploration of `tornproof check`, for bounds that take hours.  Exit code 4:
+    interrupted.
     """
     course = Course(shards, Engine.parse(engine, jobs), archive)
     stream = check_subject(

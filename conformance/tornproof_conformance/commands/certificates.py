@@ -60,14 +60,14 @@ from tornproof_conformance.subjects.reference import find_subject
     type=click.Choice([name for name in CRASH_MODELS if name != "recycled-blocks"]),
     help="What a crash may do.",
 )
-@durability_option("When an append is promised to last.")
+@durability_option("When an append is acknowledged as durable.")
 @segment_bytes_option(4096, "The size of a segment.")
 @click.option(
     "--crashes",
     default=2,
     show_default=True,
     type=click.IntRange(1, 2),
-    help="How many in a row: the second strikes the recovery from the first.",
+    help="How many crashes in a row; the second happens during the recovery from the first.",
 )
 @click.option(
     "-o",
@@ -87,7 +87,7 @@ def certify(
     output: Path,
 ) -> None:
     """
-    Crash a program everywhere, and write down what that rests on.
+    Explore all crashes of a program, and write the result as a certificate.
 
     The certificate holds the trace, the number of images at each crash point, the parts
     into which they fall, and what recovery does with each; and the same again for each
@@ -135,7 +135,7 @@ def certify(
 )
 def verify_certificate(file: Path, again: bool) -> None:
     """
-    Check the certificate in FILE by code that shares nothing with what wrote it.
+    Check the certificate in FILE with code that is independent of the writer's.
 
     Exit code 0: it is VALID, and what was not checked is said. 1: it is REFUTED. 2: it is
     none, or of another version.

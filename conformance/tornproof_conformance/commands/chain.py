@@ -43,7 +43,7 @@ DATABASE = click.argument("database", type=click.Path())
 
 @click.group("chain")
 def command() -> None:
-    """Verify a chain of signed events, print its head, or go on from an old one."""
+    """Verify a chain of signed events, print its head, or migrate an old chain."""
 
 
 @command.command("head")
@@ -85,7 +85,7 @@ def verify_chain(
     as_json: bool,
 ) -> None:
     """
-    Verify every row of the chain in DATABASE, and say all that is wrong.
+    Verify every row of the chain in DATABASE, and list every break.
 
     Exit codes: 0 it holds; 1 it is broken; 2 it cannot be read.
     """

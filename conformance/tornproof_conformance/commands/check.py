@@ -91,7 +91,7 @@ class WithCommand(click.Command):
     metavar="STEPS",
     help=f"Judge this program alone; its steps: {SYNTAX}.",
 )
-@durability_option("For --program: when an append is promised to last.")
+@durability_option("For --program: when an append is acknowledged as durable.")
 @segment_bytes_option(4096, "For --program: the size of a segment.")
 @budget_option
 @seed_option

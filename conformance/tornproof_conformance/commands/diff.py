@@ -22,10 +22,10 @@ from tornproof_conformance.stream.event_file import read_events
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(before: Path, after: Path, as_json: bool) -> None:
     """
-    Compare two files of events: what is BEFORE and AFTER.
+    Compare two runs by their files of events, BEFORE and AFTER.
 
-    Exit code 1 means that something is worse: a requirement was broken, or is no
-    longer looked at as it was.
+    Exit code 1: something is worse.  A requirement is newly violated, or fewer checks
+    cover it.
     """
     old, new = record_run(read_events(before)), record_run(read_events(after))
     found = compare(old, new)

@@ -24,7 +24,7 @@ LIMIT = 100
 
 @click.group("dlq")
 def command() -> None:
-    """Look at dead letters, and replay them."""
+    """List dead letters, and replay them."""
 
 
 @command.command("list")

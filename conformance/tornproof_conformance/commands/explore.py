@@ -85,9 +85,9 @@ def survey(trace: Trace, crash_model: CrashModel, sector_bytes: int) -> Survey:
     default=SECTOR_BYTES,
     show_default=True,
     type=click.IntRange(1, 4096),
-    help="What a disk writes in one piece.",
+    help="How many bytes a disk writes atomically.",
 )
-@durability_option("For a command: when an append is promised to last.")
+@durability_option("For a command: when an append is acknowledged as durable.")
 @segment_bytes_option(512, "For a command: the size of a segment.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
@@ -100,10 +100,10 @@ def command(
     adapter: tuple[str, ...],
 ) -> None:
     """
-    Say what a crash may leave of a trace, in every crash model.
+    Count the images that a crash may leave of a trace, in every crash model.
 
-    With a COMMAND, an adapter, every image is recovered by it and held against what was
-    promised in the trace.
+    With the COMMAND of an adapter, the adapter recovers every image, and each result is
+    compared with what the trace acknowledged.
     """
     trace = load_trace(path)
     surveys = [survey(trace, CRASH_MODELS[name], sector_bytes) for name in CLAIMED]

@@ -49,37 +49,41 @@ class Share(click.ParamType[tuple[int, int]]):
     default=1.0,
     show_default=True,
     type=click.FloatRange(0),
-    help="How long to search; at least one round is played.",
+    help="How long to search; at least one round runs.",
 )
-@click.option("--seed", type=int, help="Search what a run with this seed searched.")
+@click.option(
+    "--seed",
+    type=int,
+    help="Generate random programs from this seed; the same seed gives the same programs.",
+)
 @click.option(
     "--shard",
     default="1/1",
     show_default=True,
     type=Share(),
     metavar="I/N",
-    help="Do the I-th of N shares of what the seed stands for.",
+    help="Run the I-th of N parts of the search.",
 )
 @click.option(
     "--jobs",
     default=os.cpu_count() or 1,
     show_default="one a core",
     type=click.IntRange(1),
-    help="Search in so many processes of this machine.",
+    help="Use this many processes of this machine.",
 )
 @click.option(
     "--engine",
     default="local",
     show_default=True,
     metavar="local|dask://HOST:PORT",
-    help="Where to search: here, or on the cluster of a Dask scheduler.",
+    help="Where to search: on this machine, or on the cluster of a Dask scheduler.",
 )
 @click.option(
     "--database",
     default=DIRECTORY,
     show_default=True,
     metavar="DIRECTORY|redis://HOST:PORT/N|github:OWNER/REPOSITORY",
-    help="Where examples that once failed are kept and shared.",
+    help="Where failing examples are kept and shared.",
 )
 @timeout_option
 @reproducers_option
@@ -101,16 +105,16 @@ def command(
     """
     Search for violations with random programs until the time is up.
 
-    With a COMMAND an adapter is searched, by everything that it claims.  Ctrl-C ends the
-    search with what was found.
+    With a COMMAND, an adapter is searched, with the searches that its claims bring.  Ctrl-C
+    ends the search and reports what was found.
 
-    Exit code 0: nothing was found. 1: something was. 3: the adapter is broken. 4: what it
-    does to its files cannot be recorded.
+    Exit code 0: no violation. 1: a violation. 3: the adapter is broken. 4: its file
+    operations cannot be recorded.
     """
     if seed is None:
         seed = SystemRandom().getrandbits(32)
     if adapter and name != "reference":
-        raise Invalid("there is a target and a command: search one of them")
+        raise Invalid("--miniature and a command were both given: give one of them")
     if adapter:
         fuzzing = evolve(Fuzzing.of_adapter(adapter, seed, *shard), timeout=timeout)
     else:

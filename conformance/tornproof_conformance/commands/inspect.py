@@ -42,7 +42,7 @@ NAMED = 10
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, without frames.")
 def command(directory: str, show_all: bool, as_json: bool) -> None:
     """
-    Show what the journal in DIRECTORY holds, and any damage; change nothing.
+    Show the journal in DIRECTORY and any damage, without changing it.
 
     Exit codes: 0 sound or with a torn tail that recovery cuts, 1 damaged, 2 not
     to be read.

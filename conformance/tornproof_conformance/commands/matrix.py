@@ -25,7 +25,7 @@ COLOURS = {"holds": "green", "violated": "bold red", "not covered": "yellow"}
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(events: tuple[Path, ...], as_markdown: bool, as_json: bool) -> None:
-    """Put the runs of several files of EVENTS side by side."""
+    """Show the runs of several files of EVENTS side by side."""
     matrix = make_matrix([(path, record_run(read_events(path))) for path in events])
     if as_json:
         click.echo(json.dumps(asdict(matrix), indent=2, ensure_ascii=False))

@@ -20,7 +20,7 @@ def subject_option(purpose: str) -> Decorator:
         "name",
         default="reference",
         show_default=True,
-        help=f"What to {purpose}: the built-in reference, or a miniature with a known bug.",
+        help=f"What to {purpose}: the reference, or a miniature (an implementation with a bug).",
     )
 
 
@@ -52,7 +52,7 @@ budget_option = click.option(
     default=60,
     show_default=True,
     type=click.IntRange(1),
-    help="About how many seconds an adapter may be judged for.",
+    help="Seconds for the whole run of an adapter.",
 )
 
 seed_option = click.option(
@@ -60,7 +60,7 @@ seed_option = click.option(
     default=0,
     show_default=True,
     type=click.IntRange(0),
-    help="Which random programs an adapter is given.",
+    help="Seed of the random programs for an adapter.",
 )
 
 timeout_option = click.option(
@@ -68,7 +68,7 @@ timeout_option = click.option(
     default=TIMEOUT,
     show_default=True,
     type=click.FloatRange(0.01),
-    help="How many seconds an adapter may take for a reply.",
+    help="Seconds within which an adapter must reply.",
 )
 
 reproducers_option = click.option(
@@ -76,7 +76,7 @@ reproducers_option = click.option(
     default=Path(".tornproof"),
     show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where to save what `tornproof replay` takes.",
+    help="Where to save reproducers, for `tornproof replay`.",
 )
 
 details_option = click.option(

@@ -35,10 +35,10 @@ RENDERERS: Mapping[str, Callable[[RunRecord], str]] = {
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 _OPTIONS = (
-    click.option("--html", type=_FILE, help="Write one self-contained page."),
+    click.option("--html", type=_FILE, help="Write a self-contained HTML page."),
     click.option("--junit", type=_FILE, help="Write JUnit XML."),
     click.option("--markdown", type=_FILE, help="Write a summary in Markdown."),
-    click.option("--badge", type=_FILE, help="Write a badge, in the endpoint format of shields."),
+    click.option("--badge", type=_FILE, help="Write a badge in the endpoint format of shields.io."),
     click.option(
         "--known",
         type=_FILE,
@@ -47,7 +47,9 @@ _OPTIONS = (
 )
 
 _EVENTS = click.option(
-    "--events", type=_FILE, help="Write the events, which every report derives from."
+    "--events",
+    type=_FILE,
+    help="Write the events of the run; `tornproof report` makes reports from them.",
 )
 
 

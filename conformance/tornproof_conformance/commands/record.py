@@ -37,13 +37,13 @@ from tornproof_conformance.recorder.recorders import record
     "--directory",
     default=Path(),
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Record what happens below this directory.  [default: the working directory]",
+    help="Record the files below this directory.  [default: the working directory]",
 )
 @click.option(
     "--program",
     help=f"Let the command, an adapter, run this program; its steps: {SYNTAX}.",
 )
-@durability_option("For --program: when an append is promised to last.")
+@durability_option("For --program: when an append is acknowledged as durable.")
 @segment_bytes_option(512, "For --program: the size of a segment.")
 @click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
 def command(
@@ -55,14 +55,14 @@ def command(
     adapter: tuple[str, ...],
 ) -> None:
     """
-    Run a command and write down what it does to its files.
+    Run a command and record its file operations as a trace.
 
     The trace holds every write, sync and change of names below a directory; what passes
     over standard input and output in the form of the adapter protocol becomes its marks.
     With --program, the command is an adapter and is spoken to; its directory is made for
     it.  `tornproof explore` says what a crash may leave.
 
-    Exit code 4: what the command does cannot be told from its system calls.
+    Exit code 4: the command's file operations cannot be recorded.
     """
     if not adapter:
         raise Invalid("nothing to record: put the command after `--`")

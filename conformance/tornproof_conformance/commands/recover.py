@@ -17,17 +17,19 @@ from tornproof.journal.watermark import WATERMARK_NAME
 
 @click.command("recover")
 @click.argument("directory", type=click.Path())
-@click.option("--dry-run", is_flag=True, help="Say what would be done and change nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print what recovery would do, without changing anything."
+)
 @click.option(
     "--salvage-to",
     metavar="NEW",
     type=click.Path(),
-    help="Leave DIRECTORY as it is and copy what can be read to a new journal.",
+    help="Copy all readable records to a new journal, without changing DIRECTORY.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 def command(directory: str, dry_run: bool, salvage_to: str | None, as_json: bool) -> None:
     """
-    Recover the journal in DIRECTORY: cut a torn tail, make the rest durable.
+    Recover the journal in DIRECTORY: remove a torn tail, make the rest durable.
 
     Damage to acknowledged records is an error that changes nothing.  Exit codes: 0
     recovered, or all of it salvaged; 1 damaged, or salvaged with holes; 2 not to be

@@ -58,13 +58,13 @@ HARM = (CONFORMS, INCONCLUSIVE, USAGE, BROKEN_ADAPTER, DOES_NOT_CONFORM)
 @click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def command(file: Path, as_json: bool, every: bool, adapter: tuple[str, ...]) -> None:
     """
-    Run a reproducer again and say FAILED, FIXED, NOT REACHED or ERROR, step by step.
+    Run a reproducer again and print FAILED, FIXED, NOT REACHED or ERROR.
 
-    NOT REACHED: the program runs otherwise than when the file was made, and does not come to
-    the fault or the crash that stands in it.
+    NOT REACHED: the program now runs differently than when the file was made, and does not
+    reach the fault or crash in the file.
 
-    The file does not store a command, since a file from elsewhere must not run programs: give
-    the COMMAND of an adapter after `--`.
+    The file does not store the command, because a file from elsewhere must not run programs:
+    pass the COMMAND of the adapter after `--`.
 
     Exit code 0: FIXED. 1: FAILED. 2: ERROR. 3: the adapter is broken. 4: NOT REACHED.
     """

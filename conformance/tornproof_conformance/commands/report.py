@@ -21,7 +21,7 @@ from tornproof_conformance.stream.event_file import read_events
 @events_json_option
 def command(events: Path, outputs: Outputs, details: bool, as_json: bool) -> None:
     """
-    Report on a run from its file of EVENTS, in the terminal and in files.
+    Report on a run from its file of EVENTS, in the terminal and as files.
 
     Exit codes are those of the run: 0 if it succeeded, 1 if not, 3 if the adapter is
     broken, 4 if it is inconclusive or was cut off.

@@ -29,11 +29,11 @@ LONGEST_LOSSES = 3
 
 @click.command("survey")
 @click.argument("names", nargs=-1)
-@click.option("--build", "only_build", is_flag=True, help="Build what is NAMED, and stop.")
+@click.option("--build", "only_build", is_flag=True, help="Build the named entries, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 def command(names: tuple[str, ...], only_build: bool, as_json: bool) -> None:
     """
-    List foreign software, or cut the power of what is NAMED.
+    List the surveyed software, or test entries by NAME.
 
     Without a name: each entry, how the software is used, what its documentation
     promises, and what must be installed before it can be built.

@@ -18,7 +18,7 @@ from tornproof_conformance.vectors.vector_files import append_case, lint
 
 @click.group("vectors")
 def command() -> None:
-    """Look after the frozen test vectors."""
+    """Lint or extend the frozen test vectors."""
 
 
 @command.command("lint")
