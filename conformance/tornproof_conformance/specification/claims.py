@@ -27,6 +27,8 @@ NO_ROWS = "it shows only in the database rows, and `drainer.open` does not name 
 NO_COUNT = "it shows only in the count of dead letters, and `drainer.metrics` gives no `dlq_size`"
 NO_WORDS = "the protocol has no request for a drainer's key, its quota, or its spool"
 
+NO_POWER = "no check cuts the power under a job queue yet; only small queues in this process"
+
 _DRAINER = {
     **{f"DRN-{number}": NO_POINTS for number in (4, 5, 6, 7, 8, 10, 15, 17)},
     "DRN-14": NO_COUNT,
@@ -189,7 +191,14 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
                 alone=("CHN-9", "CHN-10"),
             ),
             *(
-                Claim(f"queue/{name}", meaning, ("QUE",), ("job-queues",), (f"QUE-{number}",))
+                Claim(
+                    f"queue/{name}",
+                    meaning,
+                    ("QUE",),
+                    ("job-queues",),
+                    alone=(f"QUE-{number}",),
+                    unobservable={"QUE-17": NO_POWER} if name == "power" else {},
+                )
                 for number, (name, meaning) in enumerate(_QUEUE.items(), start=1)
             ),
         )
