@@ -30,7 +30,8 @@ SHRINKS = 8
 LONGEST = 10
 """Steps of a random program."""
 
-RACES = 20
+RACES = 60
+"""Of a library that loses one race in two, the first twenty may all be won by one worker."""
 MICROSECONDS = (50, 200, 500, 1000, 3000, 10000)
 """How far a call has got when its worker is killed: through its first calls, or nearly done."""
 
