@@ -123,18 +123,29 @@ class OldChains:
         return self.found, self.blind
 
 
+LATER = "a-later-chain-is-verified-and-damage-to-it-seen"
+
+
 @requirement("CHN-9")
 @pytest.mark.parametrize(
     ("subject", "convicting"),
     [
-        (OldChains((), ("H8",)), {"damage-to-an-old-chain-is-seen"}),
+        (
+            OldChains((), ("H8",)),
+            {LATER, "damage-to-an-old-chain-is-seen"},
+        ),
         (
             OldChains((), ()),
-            {"damage-to-an-old-chain-is-seen", "what-an-old-chain-cannot-show-is-said"},
+            {
+                LATER,
+                "damage-to-an-old-chain-is-seen",
+                "what-an-old-chain-cannot-show-is-said",
+            },
         ),
         (
             OldChains(("row 1",), ("H8",)),
             {
+                LATER,
                 "an-old-chain-is-verified-and-left-as-it-is",
                 "what-an-old-chain-cannot-show-is-said",
             },

@@ -107,5 +107,5 @@ def interrupted(number: signal.Signals, *arguments: str, word: str) -> int:
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_every_way_to_end_a_run_is_the_same(number: signal.Signals) -> None:
     """Hanging up and terminating clean up as Ctrl-C does: no verdict, exit code 4."""
-    arguments = ("check", "--only", "schedules", "--queue-events", "3")
+    arguments = ("check", "schedules", "--queue-events", "3")
     assert interrupted(number, *arguments, word="judges") == 4

@@ -66,6 +66,8 @@ BY_SITUATION = (
     "boundary-unchecked",
     "one-error-for-all",
     "no-lock",
+    # by a level of durability that programs do not use
+    "batched-is-eventual",
     # by the names and sizes of segments
     "decimal-names",
     "bases-rounded-up",

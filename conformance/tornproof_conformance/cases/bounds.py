@@ -22,7 +22,8 @@ def require_bounds(case: Value) -> None:
             pending += value.items()
         elif isinstance(value.data, dict):
             for name, member in value.entries():
-                if name in NUMBERS and not isinstance(member.data, dict):
+                is_fault_point = name == "point" and isinstance(member.data, str | None)
+                if name in NUMBERS and not isinstance(member.data, dict) and not is_fault_point:
                     sizes = member.items() if isinstance(member.data, list) else [member]
                     numbers = [each.number(name) for each in sizes]
                     appended += sum(numbers) if name in ("size", "sizes") else 0

@@ -3,6 +3,7 @@
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from tornproof_conformance.commands.options import (
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
 from tornproof_conformance.run.runner import check_subject
 from tornproof_conformance.stream.exit_codes import INCONCLUSIVE
+from tornproof_conformance.stream.run_events import RunEvent, RunFinished
 from tornproof_conformance.subjects.reference import find_subject
 
 
@@ -85,11 +87,20 @@ def command(
         reproducers=reproducers,
         checks=(campaign_check(course),),
     )
+    seen: list[RunEvent] = []
+
+    def kept_events() -> Iterator[RunEvent]:
+        for event in outputs.keep(stream):
+            seen.append(event)
+            yield event
+
     try:
-        code = show_run(outputs.keep(stream), as_json=as_json)
+        code = show_run(kept_events(), as_json=as_json)
+        interrupted = isinstance(seen[-1], RunFinished) and seen[-1].interrupted
     except KeyboardInterrupt:
+        code, interrupted = INCONCLUSIVE, True
+    if interrupted:
         kept = f"the finished shards are in {archive}" if archive else "nothing is kept"
         advice = "the same command goes on" if archive else "--resume DIRECTORY keeps what is done"
         click.echo(f"interrupted: {kept}; {advice}", err=True)
-        raise SystemExit(INCONCLUSIVE) from None
     raise SystemExit(code)

@@ -137,11 +137,16 @@ def _opening(event: run_events.RunStarted) -> str:
 
 def _claims(judged: run_events.Implementation) -> Padding:
     """Say what an adapter claims, and what it does not, which is not run."""
-    rest = sorted(claims() - set(judged.claims))
     claimed = (Text("claims"), Text(", ".join(judged.claims)))
-    return Padding(
-        _labelled(claimed, (Text("not claimed"), Text(", ".join(rest) or "nothing"))), (0, 0, 1, 0)
-    )
+    rest = (Text("not claimed"), Text(", ".join(_not_claimed(judged.claims)) or "nothing"))
+    return Padding(_labelled(claimed, rest), (0, 0, 1, 0))
+
+
+def _not_claimed(claimed: tuple[str, ...]) -> list[str]:
+    """List claims that are not made; of a kind of which none is made, only the kind."""
+    kinds = {each.partition("/")[0] for each in claimed}
+    rest = ((name, name.partition("/")[0]) for name in claims() - set(claimed))
+    return sorted({name if kind in kinds else f"{kind}/*" for name, kind in rest})
 
 
 def _labelled(*rows: tuple[Text, Text]) -> Table:
