@@ -12,6 +12,8 @@ from tornproof_kernels import litmus, schedules, vectors
 from tornproof_kernels.campaign import Job, Setting, record
 from tornproof_kernels.guest_image import NotPrepared, find_kernel
 from tornproof_kernels.machine import FILESYSTEMS
+from tornproof_kernels.measured import crash_model_of
+from tornproof_kernels.predictions import compare, tightness
 from tornproof_kernels.preparing import fetch_kernel, missing_programs
 from tornproof_kernels.random_programs import random_programs
 
@@ -109,6 +111,27 @@ def play_random(seed: int, programs: int, **where: Any) -> None:
     """Play random programs under random schedules; the same for the same seed."""
     jobs = [Job(each, "random", tuple(lines)) for each, lines in random_programs(seed, programs)]
     play(jobs, Where(**where))
+
+
+@main.command()
+@click.option("--crash-model", help="Which; else that of the filesystem with its options.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+def judge(files: tuple[Path, ...], crash_model: str | None) -> None:
+    """Hold a crash model to what FILES say was seen; exit with 1 if it forbids a state."""
+    forbidden = 0
+    for path in files:
+        vector = vectors.load(path)
+        own = crash_model_of(vector.filesystem, vector.options, vector.mkfs)
+        found = compare(crash_model or own, vector.programs)
+        seen, allowed = tightness(crash_model or own, vector.programs)
+        click.echo(
+            f"{path.name}: {found.crash_model}: {found.programs} programs, {found.states} states, "
+            f"{len(found.outside)} outside; {seen} of {allowed} allowed states seen"
+        )
+        for name, state in found.outside:
+            click.echo(f"  {name}, after {state.after}: {litmus.show(state.image)}")
+        forbidden += len(found.outside)
+    raise SystemExit(bool(forbidden))
 
 
 def play(jobs: list[Job], where: Where) -> None:

@@ -117,7 +117,7 @@ def _wanted(space: ImageSpace, tree: Tree, image: Image) -> Iterator[tuple[Regis
 class Comparison:
     """A crash model against everything that was seen of some programs."""
 
-    model: str
+    crash_model: str
     programs: int
     states: int
     """States that were seen."""

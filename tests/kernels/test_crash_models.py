@@ -19,7 +19,7 @@ from tornproof_models.disk.crash_models import CRASH_MODELS, MILDER, CrashModel
 from tornproof_models.disk.measurements import MEASURED
 from tornproof_models.disk.pending_versions import PendingVersions
 from tornproof_models.disk.registers import Registers
-from tornproof_models.disk.trace import Event, PartialSync, Rename, Sync
+from tornproof_models.disk.trace import Event, PartialSync, Rename, Sync, SyncFailed
 from tornproof_models.disk.versions import Data, Floors, Need, Size, SyncCovers, Version
 
 FOLDER = Path(__file__).parents[2] / "spec" / "litmus"
@@ -130,14 +130,19 @@ EXACT: dict[str, tuple[str, ...]] = {
     ),
     "ext4-6.12.117": (
         "allocate-then-write",
+        "append-sync-range",
         "copy-range",
+        "create-append-fdatasync",
         "cut-then-append",
         "link-unlink",
         "r1001-10",
         "r1001-33",
         "r1001-5",
         "r1001-9",
+        "rename-dsync-overwrite",
         "rename-fdatasync-overwrite",
+        "rename-fsync-clean",
+        "rename-sync-overwrite",
         "replace-by-rename",
         "store-msync",
         "unlink-fsync-other",
@@ -423,6 +428,17 @@ def data_writeback_waits_for_zeros(monkeypatch: pytest.MonkeyPatch) -> None:
 def a_block_is_written_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every block for one that nobody has written to yet."""
     monkeypatch.setattr(PendingVersions, "_blocks_of", lambda *_: (0, dict[int, list[Version]]()))
+
+
+@mistake
+def a_failed_sync_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Believe that fsync has written what it says it has not."""
+    advance = Registers.advance
+
+    def believe(self: Registers, event: Event) -> None:
+        advance(self, Sync(event.inode) if isinstance(event, SyncFailed) else event)
+
+    monkeypatch.setattr(Registers, "advance", believe)
 
 
 @mistake
