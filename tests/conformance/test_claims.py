@@ -9,6 +9,7 @@ from tornproof_conformance.report.markdown import render_markdown
 from tornproof_conformance.report.page import render_page
 from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.report.words import rests_on
+from tornproof_conformance.run.traceability import why_not_covered
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.specification.claims import (
     ALONE,
@@ -99,3 +100,12 @@ def test_a_report_lists_the_families_of_the_claims() -> None:
     """A queue is not asked about frames; a journal in this process is."""
     assert listed_families({"drainer/volatile"}) == {"DRN", "EVT"}
     assert listed_families(None) == {"FRM", "JRN", "REC", "SEG"}
+
+
+def test_a_requirement_says_which_claim_would_bring_a_check() -> None:
+    """REC-5 is judged by the vectors, which need the format of this specification."""
+    subject = Claiming(claims=frozenset({"journal/core"}))
+
+    said = why_not_covered("REC-5", subject)  # type: ignore[arg-type]
+
+    assert "it needs the claim journal/format-v2, which brings the check vectors" in said

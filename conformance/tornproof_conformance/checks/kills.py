@@ -76,7 +76,7 @@ FIRST: tuple[Program, ...] = (
     (Append(5), Sync(), Append(600), Kill(), Append(24), Kill()),
     (Append(5), Rotate(), Append(600), Kill(), Rotate(), Interrupt((600, 600, 600), 0, 500)),
 )
-"""What is tried before anything is made up: where a kill has most to find."""
+"""The programs that are tried before the random ones: those in which a kill can do most harm."""
 
 
 def steps_of(subject: AdapterSubject) -> frozenset[type[Step]]:
@@ -100,7 +100,7 @@ def _begin(
     for planned, durability in product(FIRST, DURABILITIES):
         if not clock.has_time and planned is not FIRST[0]:
             break
-        yield clock.progress("kills", f"{durability}: where a kill has most to find")
+        yield clock.progress("kills", f"{durability}: choosing kill points")
         tried += 1
         options = Options(durability=durability)
         program = tuple(step for step in planned if type(step) in steps)

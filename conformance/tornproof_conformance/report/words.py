@@ -59,7 +59,7 @@ def numbers(record: RunRecord) -> str:
 def rests_on(verdict: RequirementJudged) -> str:
     """Say what a verdict rests on, and what a file of known failures makes of it."""
     if not verdict.checks:
-        words = verdict.reason or "no check of this run looks at it"
+        words = verdict.reason or "no check of this run covers it"
     else:
         words = "found by " if verdict.verdict == "violated" else ""
         words += ", ".join(verdict.checks)

@@ -31,8 +31,9 @@ from tornproof_conformance.checks.deferred_queues import queue_checks_of
 from tornproof_conformance.checks.group_commits import GROUP_COMMIT
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
 from tornproof_conformance.run.findings import Findings, Found
+from tornproof_conformance.run.traceability import why_not_covered
 from tornproof_conformance.run.verdicts import Tally, finish, judge
-from tornproof_conformance.specification.claims import listed_families, why_unobservable
+from tornproof_conformance.specification.claims import listed_families
 from tornproof_conformance.story.stories import mention, tell
 from tornproof_conformance.stream.run_events import (
     CheckFinished,
@@ -119,7 +120,7 @@ def check_subject(
         stopped = Covered("not finished: the run was interrupted", is_conclusive=False)
         tally.note(check.name, stopped, check.requirements)
     judges = _known if selected else _judges(subject)
-    verdicts = list(judge(findings, tally, judges, partial(why_unobservable, subject=subject)))
+    verdicts = list(judge(findings, tally, judges, partial(why_not_covered, subject=subject)))
     yield from verdicts
     yield finish(verdicts, clock() - began, interrupted=interrupted)
 

@@ -10,6 +10,7 @@ reads on must not hang itself and the one that asks it.
 """
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -104,7 +105,7 @@ class LineProcess:
             )
         except OSError as error:
             log.close()
-            message = f"cannot run {command[0]}: {error.strerror}"
+            message = f"cannot run {command[0]}: {error.strerror}{_remedy(error, command[0])}"
             raise CannotStart(message, command=command) from None
         assert process.stdin is not None
         assert process.stdout is not None
@@ -278,3 +279,12 @@ def has_living(group: int) -> bool:
             if int(number) == group and state not in "ZX":
                 return True
     return False
+
+
+def _remedy(error: OSError, program: str) -> str:
+    """Say what makes a program run that is there and cannot be started; empty if nothing is known."""
+    if error.errno == errno.EACCES:
+        return f"; make it executable (`chmod +x {program}`), or put its interpreter before it"
+    if error.errno == errno.ENOEXEC:
+        return "; put its interpreter before it, as in `-- python3 adapter.py`"
+    return ""
