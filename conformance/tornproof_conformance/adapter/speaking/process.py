@@ -282,7 +282,7 @@ def has_living(group: int) -> bool:
 
 
 def _remedy(error: OSError, program: str) -> str:
-    """Say what makes a program run that is there and cannot be started; empty if nothing is known."""
+    """Say how to start a program that is there and may not be run; empty if not known."""
     if error.errno == errno.EACCES:
         return f"; make it executable (`chmod +x {program}`), or put its interpreter before it"
     if error.errno == errno.ENOEXEC:
