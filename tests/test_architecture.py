@@ -73,7 +73,8 @@ The folders and modules at the top of a package; each imports only those before 
 `ARCHITECTURE.md` shows the same order, and says what each is for.
 """
 
-LONGEST_MODULE = 420
+LONGEST_MODULE = 390
+"""The aim is 350; lower it as soon as the longest modules are split."""
 
 
 def _imports(path: Path) -> Iterator[str]:

@@ -47,7 +47,8 @@ from tornproof_models.machines.group_commit_machine import (
     GroupSubject,
 )
 from tornproof_models.machines.violated import Violated
-from tornproof_models.miniatures.group_commit_miniatures import MINIATURES, SmallBatcher
+from tornproof_models.miniatures.group_commit_miniatures import MINIATURES
+from tornproof_models.miniatures.small_batcher import SmallBatcher
 
 # Every interleaving
 

@@ -9,19 +9,17 @@ drainer panics there, or the process dies there.
 """
 
 from collections.abc import Hashable, Sequence
-from typing import Any, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve
 from tornproof.chain.append import append
 from tornproof.chain.database import prepare
 from tornproof.chain.row import Entry
-from tornproof.drainer.core import Core
 from tornproof.drainer.event import decode
 from tornproof.drainer.metrics import Counters as LiveCounters
 from tornproof.drainer.metrics import Metrics
 from tornproof.drainer.sink import Admitted, ChainSink
-from tornproof.drainer.supervisor import Life, Supervisor
 from tornproof.drainer.supervisor import State as LifeState
+from tornproof.drainer.supervisor import Supervisor
 
 from tornproof_models.contract.delivery import (
     Appended,
@@ -45,12 +43,10 @@ from tornproof_models.database_faults import (
     Strike,
     When,
 )
+from tornproof_models.machines.drainer_steps import Move, Past, Restart, Rows, Saved, Submit
 from tornproof_models.queues.delivery_program import event_id, payload_of
 from tornproof_models.queues.delivery_run import FAULTS
 from tornproof_models.queues.schedules import Exploration, explore
-
-Rows: TypeAlias = tuple[tuple[tuple[Any, ...], ...], ...]
-"""The rows of the chain, the dead letters, and the one row of the spool's position."""
 
 SPOOL_ID = "spool"
 MAX_RESTARTS = 1
@@ -72,61 +68,6 @@ COMMIT is the one that is reported as failed and rolled back.
 
 AT_INSERT = (Strike(Kind.UNIQUE), Strike(Kind.RACE))
 FALLS = (Strike(Kind.PANIC), Strike(Kind.DEATH))
-
-
-@frozen
-class Submit:
-    """An event is submitted."""
-
-    def __str__(self) -> str:
-        return "submit an event"
-
-
-@frozen
-class Move:
-    """The drainer makes a move, during which something may strike its nth statement."""
-
-    strike: Strike | None = None
-
-    def __str__(self) -> str:
-        return "the drainer moves" + (f", with {self.strike}" if self.strike else "")
-
-
-@frozen
-class Restart:
-    """The process ends between two moves, and the next begins."""
-
-    def __str__(self) -> str:
-        return "the process dies and begins again"
-
-
-@frozen
-class Past:
-    """What has happened, as far as it still matters."""
-
-    submitted: int = 0
-    before: int = 0
-    """How many had been submitted when the process that lives now began."""
-
-    died: Died | None = None
-    struck: frozenset[Struck] = frozenset()
-    falls: int = 0
-    panics: int = 0
-    """How many of the falls were panics of the process that lives now."""
-
-    faults: frozenset[Kind] = frozenset()
-
-
-@frozen
-class Saved:
-    """A state of the world."""
-
-    past: Past
-    life: Life
-    core: Core
-    position: int
-    metrics: Metrics
-    rows: Rows
 
 
 class DrainerWorld:

@@ -1,28 +1,31 @@
 """
-Miniatures: small implementations that are wrong on purpose.
+Miniatures: small implementations with one deliberate bug each.
 
-A judge that has never convicted anybody proves nothing.  Each miniature has one
-bug, mostly one that was published and cost somebody data, and stands beside a
-twin that is right.  The suite must tell the two apart, or a check is missing.
+They test the suite: every miniature must be detected, and its correct twin must pass.  Most
+of the bugs were published, and lost somebody's data.
 
-Of a journal, in the order in which to read them:
+Of a journal:
 
-- `small_frames`, `small_recovery`, `small_journal`: the twin, made of steps that
-  can go wrong one at a time
+- `small_frames`, `small_recovery`, `small_journal`: the correct twin, in small steps that a
+  miniature can change
 - `journal_framing`: frames and checksums
-- `journal_tail`: what recovery makes of a torn tail
-- `journal_damage`: damage, errors and strangers that recovery meets
-- `journal_fsync`: promises without a sync, and syncs in the wrong order
-- `journal_errors`: what a failed write or fsync does to what follows
+- `journal_tail`: recovery of a torn tail
+- `journal_damage`: damage, errors and foreign files that recovery meets
+- `journal_fsync`: acknowledgements without a sync, and syncs in the wrong order
+- `journal_errors`: what follows a failed write or fsync
 - `journal_segments`: names, offsets, sizes and locks
-- `journal_watermark`: what is known to be durable; with a twin of its own
-- `journal`: all of them, by name
+- `journal_watermark`: the watermark; with its own twin
+- `journal_miniatures`: all of them by name
 
-Of what stands beside a journal: `reader`, and `cleanup` for cursors and cleaners.
+Beside a journal: `small_reader` and `reader_miniatures`, `small_cleanup` and
+`cleanup_miniatures` (cursors too), `small_batcher` and `group_commit_miniatures`.
 
-Of an audit index: `small_audit`, `audit_queries`, `audit_writes`, `audit_indexer`,
-and `audit` for all of them.
+Of an audit index: `small_audit`, `audit_queries`, `audit_writes`, `indexer_miniatures`, and
+`audit_miniatures` for all of them.
 
-Of a deferred queue: `small_drainer`, `drainer_landing`, `drainer_ending`, and
-`drainer` for all of them; `deferred_audit_v07` is a whole design and no slip.
+Of a deferred queue and its chain: `small_drainer`, `drainer_landing`, `drainer_ending`,
+`drainer_rules`, `chain_miniatures`, and `drainer_miniatures` for all of them;
+`deferred_audit_v07` is the whole v0.7 design.
+
+Of a job queue: `small_job_queue`, and the modules `job_queue_*`.
 """

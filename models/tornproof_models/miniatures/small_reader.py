@@ -1,0 +1,141 @@
+"""
+A small reader, correct.
+
+The miniatures of readers each change one step of it.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from enum import StrEnum
+from typing import ClassVar
+
+from crc32c import crc32c
+from tornproof.errors import Corrupt, Trimmed
+from tornproof.filesystem import File, Filesystem
+
+from tornproof_models.contract.journal import Record
+from tornproof_models.crash.subject import DIRECTORY, Options
+from tornproof_models.miniatures.small_frames import HEADER_BYTES, Damage, SmallFrames
+
+
+class Miss(StrEnum):
+    """Why a record cannot be shown, other than what is wrong with its frame."""
+
+    NOTHING = "nothing may be shown there"
+    GONE = "its file is gone"
+
+
+class SmallReader(SmallFrames):
+    """
+    A correct reader of format v2, from one boundary to the next.
+
+    Steps: `refresh`, `learn`, `resume`, `conclude`; `try_record`, `locate`,
+    `extent`, `may_show`, `after`.
+    """
+
+    breaks: ClassVar[frozenset[str]] = frozenset()
+    """The requirements that a miniature may be found to violate."""
+
+    def __init__(self, filesystem: Filesystem, *, durable_only: bool) -> None:
+        super().__init__(Options())
+        self.filesystem = filesystem
+        self.durable_only = durable_only
+        self.bases: list[int] = []
+        self.watermark: int | None = None
+        self.refresh()
+
+    def scan(self, start: int) -> Iterator[Record]:
+        """Yield records up to the tail; a miss counts if there is nothing new to know."""
+        at = start
+        while True:
+            found = self.try_record(at)
+            if isinstance(found, bytes):
+                yield at, found
+                at = self.after(at, found)
+            elif self.learn():
+                at = self.resume(at)
+            else:
+                self.conclude(at, found)
+                return
+
+    # What is known
+
+    def refresh(self) -> None:
+        """Read the watermark, then the names, which then cover it."""
+        watermark = self.read_watermark()
+        names = self.filesystem.list_directory(DIRECTORY)
+        if watermark is None and "watermark" in names:
+            watermark = self.read_watermark()
+        self.watermark = (
+            watermark if self.watermark is None else max(watermark or 0, self.watermark)
+        )
+        self.bases = sorted(int(name[:16], 16) for name in names if name.endswith(".wal"))
+
+    def learn(self) -> bool:
+        """Look at the directory again, and tell whether anything has changed."""
+        known = (self.bases, self.watermark)
+        self.refresh()
+        return known != (self.bases, self.watermark)
+
+    def resume(self, at: int) -> int:
+        """Return where to go on after something has changed: where one was."""
+        return at
+
+    def read_watermark(self) -> int | None:
+        """Return the higher of the two slots that are whole."""
+        try:
+            file = self.filesystem.open_for_reading(f"{DIRECTORY}/watermark")
+        except FileNotFoundError:
+            return None
+        with closing(file):
+            slots = [file.read_at(position, 16) for position in (0, 512)]
+        whole = [slot for slot in slots if slot[12:] == crc32c(slot[:12]).to_bytes(4, "little")]
+        return max((int.from_bytes(slot[4:12], "little") for slot in whole), default=0)
+
+    # One record
+
+    def try_record(self, at: int) -> bytes | Damage | Miss:
+        """Return the record at an offset, as far as one knows, or why there is none."""
+        base = self.locate(at)
+        if base is None or not self.may_show(at + HEADER_BYTES):
+            return Miss.NOTHING
+        try:
+            file = self.filesystem.open_for_reading(f"{DIRECTORY}/{base:016x}.wal")
+        except FileNotFoundError:
+            return Miss.GONE
+        with closing(file):
+            found = self.read_frame(file, at - base, self.extent(file, base) - (at - base))
+        if isinstance(found, bytes) and not self.may_show(self.after(at, found)):
+            return Miss.NOTHING
+        return found
+
+    def read_frame(self, file: File, position: int, remaining: int) -> bytes | Damage:
+        """Read a frame of a file that may be cut while one reads it."""
+        if len(file.read_at(position, HEADER_BYTES)) < HEADER_BYTES:
+            return Damage.CUT_SHORT
+        return super().read_frame(file, position, remaining)
+
+    def locate(self, at: int) -> int | None:
+        """Return the base of the segment that holds an offset."""
+        return max((base for base in self.bases if base <= at), default=None)
+
+    def extent(self, file: File, base: int) -> int:
+        """Return how many bytes of a file are the segment: all, or up to the next one."""
+        following = [each for each in self.bases if each > base]
+        return min(following) - base if following else file.size()
+
+    def may_show(self, end: int) -> bool:
+        """Tell whether a record that ends at an offset may be shown."""
+        return not self.durable_only or self.watermark is None or end <= self.watermark
+
+    def after(self, at: int, payload: bytes) -> int:
+        """Return the offset just past a record."""
+        return at + HEADER_BYTES + len(payload)
+
+    def conclude(self, at: int, found: Damage | Miss) -> None:
+        """Say what a miss means now that nothing is new: the tail, unless it is not."""
+        if self.bases and at < self.bases[0]:
+            raise Trimmed(f"offset {at} was removed: the first one kept is {self.bases[0]}")
+        is_tail = self.locate(at) == max(self.bases, default=None) and at >= (self.watermark or 0)
+        if found is not Miss.NOTHING and not is_tail:
+            raise Corrupt(f"offset {at}: {found}")
