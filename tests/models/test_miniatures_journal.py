@@ -11,6 +11,7 @@ from itertools import product
 
 import pytest
 from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
 from tornproof_models.crash.run import run
@@ -58,6 +59,12 @@ PADDED = bytes(-len(frame(A)) % 8) + frame(B)
 SEALED_DAMAGE = {name(0): frame(A)[:-1] + b"?" + frame(B), name(98): frames(C)}
 TWO_SEGMENTS = {name(0): frames(A, B), name(98): frames(C)}
 MISSING = {name(0): frames(A), name(45 + 53): frames(C)}
+
+
+def put_into(scenario: str) -> Probe:
+    """Judge by a scenario of the suite."""
+    return lambda subject: {each.requirement for each in SCENARIOS[scenario].judge(subject)}
+
 
 CAUGHT: tuple[tuple[str, str, Probe], ...] = (
     # frames and checksums
@@ -196,6 +203,8 @@ CAUGHT: tuple[tuple[str, str, Probe], ...] = (
             segment_bytes=4096,
         ),
     ),
+    ("interruption-forgotten", "JRN-12", put_into("an-interrupted-append-is-the-last")),
+    ("failed-close-keeps-the-lock", "JRN-14", put_into("closing-lets-go")),
     # names, offsets, sizes, locks
     ("offsets-per-segment", "JRN-1", runs(Append(5), Rotate(), Append(5))),
     ("newest-segment-first", "JRN-2", runs(Append(5), Rotate(), Append(5))),
@@ -252,6 +261,10 @@ def test_every_miniature_is_in_the_table() -> None:
 def test_every_requirement_has_a_miniature() -> None:
     """Each MUST on frames, journals, recovery and segments is violated by some miniature."""
     musts = [f"FRM-{n}" for n in range(1, 10)] + [f"JRN-{n}" for n in range(1, 12)]
+    musts += [
+        "JRN-12",
+        "JRN-14",
+    ]  # a fork, JRN-13, and a link, REC-13, are none of a simulated disk
     musts += [f"REC-{n}" for n in range(1, 13)] + [f"SEG-{n}" for n in (1, 2, 3, 4, 5, 6, 8, 9)]
 
     broken = set().union(*(miniature.breaks for miniature in MINIATURES.values()))

@@ -3,6 +3,9 @@ Scenarios about a writer: its lock, and its behaviour after an error.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import product
+from typing import Any
 
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.explorer import Explorer
@@ -126,6 +129,72 @@ def a_failed_append_is_there_once_at_most(subject: Subject) -> Iterator[Violatio
                 message = f"disk operation {nth} had a fault ({fault.value}); then it holds {found}"
                 yield Violation("JRN-6", message)
                 return
+
+
+@scenario("JRN-12", simulated=True)
+def an_interrupted_append_is_the_last(subject: Subject) -> Iterator[Violation]:
+    """After Ctrl-C behind a write or sync of an append, nothing is lost and nothing invented."""
+    phantom = Situation(subject)
+    journal = phantom.open()
+    journal.append(b"nobody appended this")
+    [hidden] = phantom.segments.values()
+    following = ((b"12345",), (b"after", grow_payload(400, 3)))
+    for name, payloads in product(("write_inode", "sync_inode"), following):
+        situation = Situation(subject)
+        journal = situation.open(Options(segment_bytes=512))
+        kept, interrupted = [b"before"], b"....." + hidden + bytes(200)
+        journal.append(kept[0])
+        _interrupt_after(situation, name)
+        with suppress(KeyboardInterrupt):
+            journal.append(interrupted)
+        for payload in payloads:
+            if error_code(journal.append, payload).startswith("success"):
+                kept.append(payload)
+        error_code(journal.close)
+        situation.filesystem.release_locks()
+        shown: list[bytes] = []
+        code = error_code(_collect, situation, shown)
+        where = f"after an interruption behind a {name.removesuffix('_inode')} of an append"
+        if not code.startswith("success"):
+            yield Violation("JRN-12", f"{where}, opening again gives {code}")
+        elif [payload for payload in shown if payload != interrupted] != kept:
+            message = f"{where}, {kept} were acknowledged, and it holds {shown}"
+            yield Violation("JRN-12", message)
+
+
+def _collect(situation: Situation, shown: list[bytes]) -> None:
+    shown += [payload for _, payload in situation.open().scan()]
+
+
+def _interrupt_after(situation: Situation, name: str) -> None:
+    """Let Ctrl-C strike once, when the next operation of this name has had its effect."""
+    operation = getattr(situation.filesystem, name)
+
+    def strike(*arguments: Any) -> None:
+        setattr(situation.filesystem, name, operation)
+        operation(*arguments)
+        raise KeyboardInterrupt
+
+    setattr(situation.filesystem, name, strike)
+
+
+@scenario("JRN-14", simulated=True)
+def closing_lets_go(subject: Subject) -> Iterator[Violation]:
+    """A close that fails, or comes after a failure, lets go of the lock all the same."""
+    for moment in ("before it", "in it"):
+        situation = Situation(subject)
+        journal = situation.open(Options(durability="eventual"))
+        journal.append(b"first")
+        nth = _operations_until(subject, Options(durability="eventual"), Kind.SYNC)
+        situation.filesystem.fail(nth if moment == "before it" else 1, Fault.ERROR)
+        if moment == "before it":
+            error_code(journal.append, b"second")
+            error_code(journal.sync)
+        error_code(journal.close)
+        situation.filesystem.disarm()
+        code = error_code(situation.open)
+        if not code.startswith("success"):
+            yield Violation("JRN-14", f"a sync failed {moment}; opening after close gives {code}")
 
 
 @scenario("JRN-11")

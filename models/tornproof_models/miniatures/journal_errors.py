@@ -7,11 +7,12 @@ the lines that are wrong here.
 
 # ruff: noqa: ARG002 (a step gone wrong may ignore what it is given)
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from tornproof.filesystem import File
 
-from tornproof_models.miniatures.small_journal import SmallJournal
+from tornproof_models.miniatures.small_journal import SmallJournal, reporting
 from tornproof_models.miniatures.small_recovery import write_all
 
 # A failed fsync
@@ -121,3 +122,41 @@ class GoesOnAfterARollback(SmallJournal):
         """Keep the segment in use."""
         super().roll_back(file, position)
         self.finished = False
+
+
+# An interrupted call
+
+
+class InterruptionForgotten(SmallJournal):
+    """
+    Takes the next append after one that was interrupted.
+
+    Ctrl-C between a write and its bookkeeping → the next record is written over the
+    last one, and what stands behind it is taken for a record.
+    """
+
+    breaks = frozenset({"JRN-12"})
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Note nothing."""
+        yield
+
+
+class FailedCloseKeepsTheLock(SmallJournal):
+    """
+    Lets go only if everything that it had to do before succeeded.
+
+    I/O error in the last sync → nobody can open the journal before the process ends.
+    """
+
+    breaks = frozenset({"JRN-14"})
+
+    def close(self) -> None:
+        """Sync, then let go."""
+        if self.closed:
+            return
+        with reporting("close"):
+            self.check_open()
+            self.barrier()
+            self.let_go()

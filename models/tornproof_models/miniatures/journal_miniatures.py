@@ -22,10 +22,12 @@ from tornproof_models.miniatures.journal_damage import (
 )
 from tornproof_models.miniatures.journal_errors import (
     AppendRetried,
+    FailedCloseKeepsTheLock,
     FragmentStays,
     FsyncResultIgnored,
     FsyncRetried,
     GoesOnAfterARollback,
+    InterruptionForgotten,
     PoisonForgotten,
 )
 from tornproof_models.miniatures.journal_framing import (
@@ -136,6 +138,8 @@ MINIATURES: Mapping[str, type[SmallJournal]] = {
     "fragment-stays": FragmentStays,
     "append-retried": AppendRetried,
     "goes-on-after-a-rollback": GoesOnAfterARollback,
+    "interruption-forgotten": InterruptionForgotten,
+    "failed-close-keeps-the-lock": FailedCloseKeepsTheLock,
     # names, offsets, sizes, locks
     "offsets-per-segment": OffsetsPerSegment,
     "newest-segment-first": NewestSegmentFirst,

@@ -55,7 +55,7 @@ class SmallJournal(SmallRecovery):
     """
     A correct journal of format v2.
 
-    Steps: `lock`, `check_payload`, `fits`, `write_frame`, `roll_back`,
+    Steps: `lock`, `check_payload`, `changing`, `fits`, `write_frame`, `roll_back`,
     `acknowledge`, `barrier`, `close`; for segments `start_segment`, `seal`,
     `next_base`, `create`, `publish`; for reading `read`, `search`, `read_in`,
     `scan`, `records`, `offset_of`.
@@ -76,6 +76,8 @@ class SmallJournal(SmallRecovery):
         self.finished = False
         """Whether the active segment takes no more, because a write to it failed."""
         self.poisoned = False
+        self.interrupted = False
+        """Whether a change began and did not end."""
         self.closed = False
         with reporting("open the journal"), ExitStack() as resources:
             self.make_directory()
@@ -95,26 +97,40 @@ class SmallJournal(SmallRecovery):
         self.check_open()
         self.check_payload(payload)
         frame = self.encode(payload)
-        if self.active is None or self.finished or not self.fits(frame):
-            self.start_segment()
-        offset = self.offset_of(self.last, self.sizes[self.last])
-        self.write_frame(frame)
-        self.acknowledge()
+        with self.changing():
+            if self.active is None or self.finished or not self.fits(frame):
+                self.start_segment()
+            offset = self.offset_of(self.last, self.sizes[self.last])
+            self.write_frame(frame)
+            self.acknowledge()
         return offset
 
     @reporting("sync")
     def sync(self) -> None:
         """Make everything appended durable."""
         self.check_open()
-        self.barrier()
+        with self.changing():
+            self.barrier()
 
     @reporting("rotate")
     def rotate(self) -> int:
         """Start a new segment, unless the active one is empty, and return its base."""
         self.check_open()
-        if self.active is None or self.finished or self.sizes[self.last] > 0:
-            self.start_segment()
+        with self.changing():
+            if self.active is None or self.finished or self.sizes[self.last] > 0:
+                self.start_segment()
         return self.last
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Note that a change has begun, until it ends, or fails in good order."""
+        self.interrupted = True
+        try:
+            yield
+        except Exception:
+            self.interrupted = False
+            raise
+        self.interrupted = False
 
     @reporting("close")
     def close(self) -> None:
@@ -137,7 +153,7 @@ class SmallJournal(SmallRecovery):
     def check_open(self) -> None:
         """Refuse to write after a close or a failure."""
         self.check_not_closed()
-        if self.poisoned:
+        if self.poisoned or self.interrupted:
             raise Poisoned("an earlier failure left the disk in doubt; open the journal again")
 
     def check_not_closed(self) -> None:
