@@ -12,6 +12,7 @@ here holds in every version.
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dis import opname
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -28,6 +29,10 @@ OURS = (str(Path(tornproof.__file__).parent), "contextlib.py")
 """Whose instructions count: the reference's, and those of the contexts that it uses."""
 
 
+LOOKING = ("CALL", "JUMP_BACKWARD", "RESUME")
+"""Instructions behind which CPython looks whether a signal has arrived."""
+
+
 class Interruption(KeyboardInterrupt):
     """What strikes: like Ctrl-C, it is no `Exception`."""
 
@@ -38,6 +43,14 @@ class Striker:
 
     at: int = 0
     """Which one, counted from 1; none for 0."""
+
+    where_looked: bool = False
+    """
+    Whether only those count before which CPython looks for what has arrived.
+
+    A lock of `threading` is let go of by a `with` statement whose last few
+    instructions no signal can come between; before those, only this test strikes.
+    """
 
     count: int = 0
     place: str = ""
@@ -68,16 +81,24 @@ class Striker:
             return None
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
-        return self._step
+        looked = True
 
-    def _step(self, frame: FrameType, event: str, _argument: object) -> Any:
-        if event == "opcode":
-            self.count += 1
-            if self.count == self.at:
-                code = frame.f_code
-                self.place = f"{Path(code.co_filename).name}:{frame.f_lineno} {code.co_name}"
-                raise Interruption
-        return self._step
+        def step(frame: FrameType, event: str, _argument: object) -> Any:
+            nonlocal looked
+            if event == "opcode":
+                if looked or not self.where_looked:
+                    self._count(frame)
+                looked = opname[frame.f_code.co_code[frame.f_lasti]].startswith(LOOKING)
+            return step
+
+        return step
+
+    def _count(self, frame: FrameType) -> None:
+        self.count += 1
+        if self.count == self.at:
+            code = frame.f_code
+            self.place = f"{Path(code.co_filename).name}:{frame.f_lineno} {code.co_name}"
+            raise Interruption
 
 
 class Unsynced(OsFilesystem):
