@@ -1,14 +1,17 @@
 """
-Reproducers of version 0.1, whose keys had other names.
+Reproducers of version 0.1.
 
-`tornproof-reproducer/2` called the crash model a profile and the subject a target.  Nothing
-else differs, so such a file is read like a new one.
+`tornproof-reproducer/2` called the crash model a profile and the subject a target, its traces
+are of an older format, and its model of ext4 was called `ext4-ordered`.  Such a file is read
+like a new one, without its trace; what it crashes is crashed in today's model of ext4.
 """
 
 from typing import Any
 
 FORMAT_2 = "tornproof-reproducer/2"
 FORMAT_3 = "tornproof-reproducer/3"
+
+FORMER_MODELS = {"ext4-ordered": "ext4"}
 
 RENAMED = {"profile": "crash_model", "target": "subject"}
 
@@ -17,8 +20,17 @@ def from_format_2(document: Any) -> Any:
     """Return a document with the keys of format 3; a document that is not of format 2 as it is."""
     if not isinstance(document, dict) or document.get("format") != FORMAT_2:
         return document
-    renamed = {RENAMED.get(key, key): value for key, value in document.items()}
-    return {**renamed, "format": FORMAT_3, "case": _case(document.get("case"))}
+    renamed: dict[str, Any] = {RENAMED.get(key, key): each for key, each in document.items()}
+    renamed |= {"format": FORMAT_3, "case": _case(document.get("case")), "trace": None}
+    return _with_models_of_today(renamed)
+
+
+def _with_models_of_today(document: dict[str, Any]) -> dict[str, Any]:
+    """Name the crash models of a reproducer as they are called now."""
+    for place in (document, document["case"]):
+        if isinstance(place, dict) and isinstance(model := place.get("crash_model"), str):
+            place["crash_model"] = FORMER_MODELS.get(model, model)
+    return document
 
 
 def _case(case: Any) -> Any:

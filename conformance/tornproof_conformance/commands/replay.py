@@ -47,7 +47,7 @@ HARM = (CONFORMS, INCONCLUSIVE, USAGE, BROKEN_ADAPTER, DOES_NOT_CONFORM)
 
 
 @click.command("replay")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, and no story.")
 @click.option(
     "--all",
@@ -92,7 +92,10 @@ def _replay_all(directory: Path, adapter: Sequence[str]) -> int:
     worst = CONFORMS
     files = sorted(directory.glob("*.json"))
     if not files:
-        raise Invalid(f"there is no reproducer in {directory}: it has no file *.json")
+        raise Invalid(
+            f"there is no reproducer in {directory}: name the directory before `--`, as in "
+            "`tornproof replay --all .tornproof -- COMMAND`"
+        )
     for file in files:
         try:
             saved = reproducer.load(file)
@@ -127,7 +130,7 @@ def _play(
             for event in events:
                 console.print(f"    {event}", markup=False)
         running = run(saved.case.program, subject, saved.case.options)
-        if saved.trace != running.filesystem.trace:
+        if saved.trace not in (None, running.filesystem.trace):
             differs = "the implementation now does other disk operations than for this file"
             console.print(f"  {differs}")
         if not is_reached(saved, running):
