@@ -20,7 +20,7 @@ def from_format_2(document: Any) -> Any:
     """Return a document with the keys of format 3; a document that is not of format 2 as it is."""
     if not isinstance(document, dict) or document.get("format") != FORMAT_2:
         return document
-    renamed: dict[str, Any] = {RENAMED.get(key, key): each for key, each in document.items()}
+    renamed = {str(RENAMED.get(key, key)): value for key, value in document.items()}
     renamed |= {"format": FORMAT_3, "case": _case(document.get("case")), "trace": None}
     return _with_models_of_today(renamed)
 
