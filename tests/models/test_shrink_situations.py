@@ -68,6 +68,9 @@ BY_SITUATION = (
     "no-lock",
     # by a level of durability that programs do not use
     "batched-is-eventual",
+    # by what an interruption or a failed close leaves
+    "failed-close-keeps-the-lock",
+    "interruption-forgotten",
     # by the names and sizes of segments
     "decimal-names",
     "bases-rounded-up",

@@ -26,9 +26,7 @@ MOST_REPETITIONS = 1 << 10
 
 
 def parse_program(text: str) -> Program:
-    """Read a program.  Raises `Invalid`, naming the step that is none, and for no steps at all."""
-    if not text.split():
-        raise Invalid(f"the program has no steps: there are {SYNTAX}")
+    """Read a program.  Raises `Invalid`, naming the step that is none."""
     return tuple(step for word in text.split() for step in _steps(word))
 
 

@@ -148,6 +148,8 @@ def command(
         raise Invalid("--program is judged alone: leave out what to check, or --program")
     given = None
     if program is not None:
+        if not program.split():
+            raise Invalid(f"--program has no steps: there are {SYNTAX}")
         given = GivenProgram(parse_program(program), Options(segment_bytes, durability)).check()
     if adapter:
         stream = check_adapter(

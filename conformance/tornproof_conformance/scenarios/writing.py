@@ -2,7 +2,7 @@
 Scenarios about a writer: its lock, and its behaviour after an error.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import product
 from typing import Any
@@ -144,9 +144,10 @@ def an_interrupted_append_is_the_last(subject: Subject) -> Iterator[Violation]:
         journal = situation.open(Options(segment_bytes=512))
         kept, interrupted = [b"before"], b"....." + hidden + bytes(200)
         journal.append(kept[0])
-        _interrupt_after(situation, name)
+        undo = _interrupt_after(situation, name)
         with suppress(KeyboardInterrupt):
             journal.append(interrupted)
+        undo()  # an append that neither writes nor syncs was not interrupted
         for payload in payloads:
             if error_code(journal.append, payload).startswith("success"):
                 kept.append(payload)
@@ -166,16 +167,24 @@ def _collect(situation: Situation, shown: list[bytes]) -> None:
     shown += [payload for _, payload in situation.open().scan()]
 
 
-def _interrupt_after(situation: Situation, name: str) -> None:
-    """Let Ctrl-C strike once, when the next operation of this name has had its effect."""
+def _interrupt_after(situation: Situation, name: str) -> Callable[[], None]:
+    """
+    Let Ctrl-C strike once, when the next operation of this name has had its effect.
+
+    Returns what takes that back.
+    """
     operation = getattr(situation.filesystem, name)
 
-    def strike(*arguments: Any) -> None:
+    def undo() -> None:
         setattr(situation.filesystem, name, operation)
+
+    def strike(*arguments: Any) -> None:
+        undo()
         operation(*arguments)
         raise KeyboardInterrupt
 
     setattr(situation.filesystem, name, strike)
+    return undo
 
 
 @scenario("JRN-14", simulated=True)
