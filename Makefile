@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help check test coverage test-adapters variants survey lint format docs prove mutants bench exhaustive soak kernels lock clean
+.PHONY: help check test coverage test-adapters variants survey lint format docs prove mutants fuzz bench exhaustive soak kernels lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,10 @@ prove: $(STAMP) ## let CrossHair prove the contracts of tests/proofs, for two mi
 MUTANTS ?= --share 1/100
 mutants: $(STAMP) ## put small faults into reference/, a hundredth of all (MUTANTS=... for others), and see which the suite notices
 	$(BIN)/python -m tests.mutants $(MUTANTS)
+
+SECONDS ?= 600
+fuzz: $(STAMP) ## spoil every kind of file that a command reads, for SECONDS=600
+	$(BIN)/python -m tests.spoilt_inputs $(SECONDS) $$(date +%s)
 
 exhaustive: $(STAMP) ## every program of up to 5 operations, image, crash model and schedule; 1,008 traces in three ways
 	$(BIN)/tornproof campaign --operations 5

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tornproof_conformance.adapter.left_behind import read_tree
 from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.recorders import (
     Recorder,
@@ -20,7 +21,7 @@ from tornproof_conformance.recorder.recorders import (
     record,
     why_not_ptrace,
 )
-from tornproof_conformance.recorder.result import Recorded, RecordingDiffers, read_tree, replayed
+from tornproof_conformance.recorder.result import Recorded, RecordingDiffers, replayed
 from tornproof_conformance.recorder.strace import CannotRecord, find_strace
 from tornproof_models.disk.trace import (
     ROOT,

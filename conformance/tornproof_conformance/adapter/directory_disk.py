@@ -9,7 +9,6 @@ adapter, or is asked with a recorder around it.
 Each disk is a fresh directory, and is removed when nobody needs it any more.
 """
 
-import shutil
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,9 @@ from tornproof.errors import Invalid
 from tornproof_models.crash.subject import DIRECTORY
 from tornproof_models.disk.faults import Fault, Kind
 from tornproof_models.disk.trace import Event, Image, Trace
+from tornproof_models.documents.words import printable
 
+from tornproof_conformance.adapter.left_behind import read_tree, remove
 from tornproof_conformance.adapter.speaking.diagnosis import WritesOutside
 
 
@@ -42,7 +43,7 @@ class DirectoryDisk:
         root.mkdir()
         place(self.initial, root)
         self.directory.mkdir(exist_ok=True)
-        weakref.finalize(self, shutil.rmtree, root, ignore_errors=True)
+        weakref.finalize(self, remove, root)
 
     @property
     def directory(self) -> Path:
@@ -57,19 +58,13 @@ class DirectoryDisk:
         Empty files that were not there at the beginning are left out: they hold
         nothing, and are what a lock looks like.
         """
-        files, directories = {}, set()
-        for path in sorted(self._root.rglob("*")):
-            name = f"/{path.relative_to(self._root)}"
-            if path.is_dir():
-                directories.add(name)
-                continue
-            try:
-                content = path.read_bytes()
-            except OSError:
-                continue  # a socket, or gone since
-            if content or name in self.initial.files:
-                files[name] = content
-        return Image(files, frozenset(directories))
+        found = read_tree(self._root)
+        kept = {
+            name: content
+            for name, content in found.files.items()
+            if content or name in self.initial.files
+        }
+        return Image(kept, found.directories)
 
     @property
     def trace(self) -> Trace:
@@ -85,7 +80,9 @@ class DirectoryDisk:
         known = {path.split("/")[1] for path in (*self.initial.files, DIRECTORY)}
         for path in sorted(self._root.iterdir()):
             if path.name not in known:
-                raise WritesOutside(f"was given …{DIRECTORY}, and made {path.name} beside it")
+                raise WritesOutside(
+                    f"was given …{DIRECTORY}, and made {printable(path.name)} beside it"
+                )
 
     # What only a simulated disk can do
 

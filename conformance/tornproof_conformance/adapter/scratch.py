@@ -10,11 +10,14 @@ by now, but by a lock that the kernel takes from it when it ends, however it end
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 import weakref
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+
+from tornproof_conformance.adapter.left_behind import remove
 
 MEMORY = Path("/dev/shm")
 
@@ -41,20 +44,32 @@ def claim(owner: object) -> Path:
 
 
 def sweep(place: Path) -> None:
-    """Remove the directories of this user whose owners are gone."""
-    for root in place.glob(f"{PREFIX}*"):
-        with suppress(OSError):  # it is another user's, or has gone since
-            lock = os.open(root / OWNER, os.O_RDWR | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(lock)  # its owner lives
-            else:
-                _remove(root, lock)
+    """
+    Remove the directories of this user whose owners are gone.
+
+    As far as that goes: what cannot be removed stays, and no run fails for what another left.
+    """
+    with suppress(Exception):
+        for root in place.glob(f"{PREFIX}*"):
+            with suppress(Exception):
+                _sweep_one(root)
+
+
+def _sweep_one(root: Path) -> None:
+    status = root.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        return
+    lock = os.open(root / OWNER, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)  # its owner lives
+    else:
+        _remove(root, lock)
 
 
 def _remove(root: Path, lock: int) -> None:
-    shutil.rmtree(root, ignore_errors=True)
+    remove(root)
     os.close(lock)
 
 
@@ -64,8 +79,8 @@ def roomy_place() -> Path:
 
     Some logs allocate tens of megabytes for each file ahead.
     """
-    if os.access(MEMORY, os.W_OK):
+    with suppress(OSError):
         room = shutil.disk_usage(MEMORY)
-        if room.free > room.total / 2:
+        if os.access(MEMORY, os.W_OK) and room.free > room.total / 2:
             return MEMORY
     return Path(tempfile.gettempdir())

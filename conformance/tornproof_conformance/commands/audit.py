@@ -7,7 +7,6 @@ shown with its control characters escaped, so that evidence cannot talk to the
 terminal.
 """
 
-import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,14 +15,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from tornproof.audit import AuditStore, QueryAudit, audit_to_fields
 from tornproof.keys import AGENT_PREFIX, IDENTIFIER_BYTES, MAX_TIMESTAMP, RECORD_PREFIX
 from tornproof.kv import KeyValueStore, SqliteKeyValueStore
 
-from tornproof_conformance.report.printable import printable
+from tornproof_conformance.report.printable import printable, say, terminal, to_json
 
 RECENT = 20
 """Audits shown if nothing particular is asked for: a screenful."""
@@ -113,7 +111,7 @@ def _identifier(store: KeyValueStore, prefix: bytes, digits: str, option: str) -
     ]
     first, last = (key and key[len(prefix) : len(prefix) + IDENTIFIER_BYTES] for key in ends)
     if first is None or last is None:
-        click.echo(f"tornproof: no audits with {option} {digits}", err=True)
+        say(f"tornproof: no audits with {option} {digits}", error=True)
         sys.exit(1)
     if first != last:
         raise click.UsageError(
@@ -131,9 +129,9 @@ def _show_many(
     """Show a list, and whether there would have been more."""
     shown = audits[:count]
     if as_json:
-        click.echo(json.dumps([_plain(audit_to_fields(audit)) for audit in shown], indent=2))
+        say(to_json([_plain(audit_to_fields(audit)) for audit in shown], indent=2))
     elif shown:
-        console = Console(highlight=False)
+        console = terminal()
         table = Table(box=None, pad_edge=False)
         for name in ("time", "agent", "id"):
             table.add_column(name, no_wrap=True)
@@ -146,7 +144,7 @@ def _show_many(
         if len(audits) > count:
             console.print(f"… and more: {advice}")
     if not shown:
-        click.echo("tornproof: no audits", err=True)
+        say("tornproof: no audits", error=True)
         sys.exit(1)
 
 
@@ -162,9 +160,9 @@ def _row(audit: QueryAudit, unit: str | None) -> Iterator[Text]:
 def _show_one(audit: QueryAudit, unit: str | None, *, as_json: bool) -> None:
     """Show everything that an audit says."""
     if as_json:
-        click.echo(json.dumps(_plain(audit_to_fields(audit)), indent=2))
+        say(to_json(_plain(audit_to_fields(audit)), indent=2))
         return
-    console = Console(highlight=False)
+    console = terminal()
     fields = Table.grid(padding=(0, 2))
     for name, value in (
         ("id", audit.query_id.hex()),

@@ -2,7 +2,6 @@
 `tornproof barriers`: find the fsyncs that are needed.
 """
 
-import json
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -26,6 +25,7 @@ from tornproof_conformance.commands.options import (
     subject_option,
 )
 from tornproof_conformance.power.recorded_subject import RecordedSubject
+from tornproof_conformance.report.printable import say, terminal, to_json
 from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM
 from tornproof_conformance.subjects.reference import find_subject
 
@@ -122,7 +122,7 @@ def stories_of(subject: AdapterSubject) -> tuple[Story, ...]:
 
 
 def _report(subject: Subject, stories: tuple[Story, ...], *, as_json: bool) -> NoReturn:
-    console = Console(highlight=False)
+    console = terminal()
     outcomes = []
     for story in stories:
         with console.status(escape(story.program)):
@@ -130,7 +130,7 @@ def _report(subject: Subject, stories: tuple[Story, ...], *, as_json: bool) -> N
         if not as_json:
             _show(console, outcomes[-1])
     if as_json:
-        click.echo(json.dumps(_document(subject.name, outcomes), indent=2, sort_keys=True))
+        say(to_json(_document(subject.name, outcomes), indent=2, sort=True))
     else:
         _sum_up(console, outcomes)
     broken = any(outcome.broken for outcome in outcomes)

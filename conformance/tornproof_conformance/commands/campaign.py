@@ -17,6 +17,7 @@ from tornproof_conformance.commands.options import (
     subject_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
+from tornproof_conformance.report.printable import say
 from tornproof_conformance.run.runner import check_subject
 from tornproof_conformance.stream.exit_codes import INCONCLUSIVE
 from tornproof_conformance.stream.run_events import RunEvent, RunFinished
@@ -102,5 +103,5 @@ def command(
     if interrupted:
         kept = f"the finished shards are in {archive}" if archive else "nothing is kept"
         advice = "the same command goes on" if archive else "--resume DIRECTORY keeps what is done"
-        click.echo(f"interrupted: {kept}; {advice}", err=True)
+        say(f"interrupted: {kept}; {advice}", error=True)
     raise SystemExit(code)

@@ -9,7 +9,6 @@ shows against a head that was saved where the database's writer cannot reach it:
     tornproof chain verify audit.db --head @head.txt
 """
 
-import json
 import re
 import sqlite3
 import time
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from tornproof.chain import GENESIS, Head, connect, verify
@@ -32,8 +30,9 @@ from tornproof.chain.signatures import KEY_BYTES
 from tornproof.chain.verify import Break
 from tornproof.drainer.timestamp import format_timestamp
 from tornproof.errors import Invalid, WrongSchema
+from tornproof_models.documents.files import read_file
 
-from tornproof_conformance.report.printable import printable
+from tornproof_conformance.report.printable import printable, say, terminal, to_json
 
 SHOWN = 100
 """Breaks shown in a table; after one edit in a large chain there may be one for every row."""
@@ -59,10 +58,10 @@ def print_head(database: str, pairwise: bool) -> None:
     """
     with read_only(database) as connection, translated(f"read {database}"):
         if pairwise:
-            click.echo(written(verify_pairwise(connection).head))
+            say(written(verify_pairwise(connection).head))
             return
         require_table(connection, database, "signed_events")
-        click.echo(written(read_head(connection)))
+        say(written(read_head(connection)))
 
 
 @command.command("verify")
@@ -108,15 +107,15 @@ def verify_chain(
         document = _document(database, rows, last, breaks)
         if pairwise:
             document |= {"links": _told(links), "cannot_see": BLIND_SPOTS}
-        click.echo(json.dumps(document, indent=2))
+        say(to_json(document, indent=2))
     else:
         _show(database, rows, last, breaks, saved)
         for each in links:
-            click.echo(f"rows {each.first} to {each.last}: {each.encoding} links")
+            say(f"rows {each.first} to {each.last}: {each.encoding} links")
         if pairwise and not breaks:
-            click.echo("Such a chain cannot show:")
+            say("Such a chain cannot show:")
             for spot in BLIND_SPOTS:
-                click.echo(f"- {spot}")
+                say(f"- {spot}")
     raise SystemExit(1 if breaks else 0)
 
 
@@ -140,8 +139,8 @@ def migrate_chain(database: str, yes: bool) -> None:
         moment = format_timestamp(time.time_ns())
         old, head = migrate_pairwise(connection, database, timestamp=moment)
     found = f", {len(old.breaks):,} breaks" if old.breaks else ""
-    click.echo(f"{old.rows:,} rows{found} are in signed_events_pairwise now")
-    click.echo(f"head {written(head)}")
+    say(f"{old.rows:,} rows{found} are in signed_events_pairwise now")
+    say(f"head {written(head)}")
 
 
 # Databases
@@ -200,9 +199,9 @@ def parse_head(text: str) -> Head:
     """
     if text.startswith("@"):
         try:
-            text = Path(text[1:]).read_text(encoding="ascii")
-        except OSError as error:
-            raise click.UsageError(f"--head {text}: {error.strerror}") from None
+            text = read_file(Path(text[1:]), "saved head").decode("ascii")
+        except Invalid as error:
+            raise click.UsageError(f"--head {text}: {error}") from None
         except ValueError:
             raise click.UsageError(f"--head {text}: the file holds no head") from None
     number, _, digits = text.strip().rpartition(":")
@@ -223,7 +222,7 @@ def _digits(option: str, text: str, size: int) -> bytes:
 def _show(
     database: str, rows: int, last: Head, breaks: Sequence[Break], saved: Head | None
 ) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     count = f"{rows:,} row{'' if rows == 1 else 's'}"
     if not breaks:
         console.print(Text(f"✓ {database}: {count} hold", style="green"), soft_wrap=True)

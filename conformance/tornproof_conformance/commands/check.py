@@ -26,6 +26,7 @@ from tornproof_conformance.commands.options import (
     timeout_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options, show_run
+from tornproof_conformance.report.printable import say
 from tornproof_conformance.report.run_record import record_run
 from tornproof_conformance.run.adapter_run import check_adapter
 from tornproof_conformance.run.runner import check_subject, checks_of
@@ -198,6 +199,6 @@ def finish(
         record = record_run(seen) if seen else None
         ids = [each.requirement for each in record.violations] if record else []
         found = ", ".join(dict.fromkeys(ids))
-        click.echo(f"interrupted; violated so far: {found or 'nothing'}", err=True)
+        say(f"interrupted; violated so far: {found or 'nothing'}", error=True)
         code = record.exit_code if record else INCONCLUSIVE
     raise SystemExit(code)

@@ -2,7 +2,6 @@
 `tornproof diff`: compare two runs.
 """
 
-import json
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tornproof_conformance.report.difference import Difference, compare
+from tornproof_conformance.report.printable import say, terminal, to_json
 from tornproof_conformance.report.run_record import record_run
 from tornproof_conformance.report.words import headline
 from tornproof_conformance.stream.event_file import read_events
@@ -31,9 +31,9 @@ def command(before: Path, after: Path, as_json: bool) -> None:
     found = compare(old, new)
     if as_json:
         document = {**asdict(found), "worse": found.worse}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        say(to_json(document, indent=2))
     else:
-        console = Console(highlight=False)
+        console = terminal()
         console.print(f"before  {escape(headline(old))}")
         console.print(f"after   {escape(headline(new))}\n")
         _show(found, console)

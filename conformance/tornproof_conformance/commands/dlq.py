@@ -17,7 +17,7 @@ from tornproof.drainer import DeadLetter, dead_letters, dlq_size, replay_dlq
 from tornproof.errors import Invalid
 
 from tornproof_conformance.commands.chain import DATABASE, read_only, require_table
-from tornproof_conformance.report.printable import printable
+from tornproof_conformance.report.printable import printable, say, to_json
 
 LIMIT = 100
 
@@ -44,9 +44,9 @@ def list_letters(database: str, limit: int, as_json: bool) -> None:
         found = [each for _, each in zip(range(limit), dead_letters(connection), strict=False)]
         count = dlq_size(connection)
     if as_json:
-        click.echo(json.dumps([_fields(each) for each in found], indent=2))
+        say(to_json([_fields(each) for each in found], indent=2))
     elif not count:
-        click.echo("no dead letters")
+        say("no dead letters")
     else:
         _show(found, count)
 
@@ -81,12 +81,12 @@ def replay_letters(database: str, event_ids: tuple[str, ...], yes: bool, as_json
         done = replay_dlq(connection, only=chosen)
     if as_json:
         failed = [{"event_id": name, "reason": reason} for name, reason in done.failed]
-        click.echo(json.dumps({"replayed": list(done.replayed), "failed": failed}, indent=2))
+        say(to_json({"replayed": list(done.replayed), "failed": failed}, indent=2))
     else:
         count = len(done.replayed)
-        click.echo(f"replayed {count} dead letter{'' if count == 1 else 's'}")
+        say(f"replayed {count} dead letter{'' if count == 1 else 's'}")
         for name, reason in done.failed:
-            click.echo(f"{printable(name)} stays: {printable(reason)}", err=True)
+            say(f"{printable(name)} stays: {printable(reason)}", error=True)
     raise SystemExit(1 if done.failed else 0)
 
 
@@ -108,10 +108,10 @@ def _ask(count: int, database: str) -> None:
     try:
         agreed = click.confirm(question)
     except click.Abort:
-        click.echo()
+        say()
         raise click.UsageError("nobody answered, so nothing was replayed: --yes answers") from None
     if not agreed:
-        click.echo("nothing was replayed")
+        say("nothing was replayed")
         raise SystemExit(2)
 
 
@@ -121,10 +121,10 @@ def _ask(count: int, database: str) -> None:
 def _show(found: list[DeadLetter], count: int) -> None:
     for each in found:
         moment = str(each.failed_at).partition(".")[0].rstrip("Z") + "Z"
-        click.echo(printable(f"{moment}  {each.event_id}  {each.agent_id}"))
-        click.echo(f"  {printable(str(each.failure_reason))}")
+        say(printable(f"{moment}  {each.event_id}  {each.agent_id}"))
+        say(f"  {printable(str(each.failure_reason))}")
     if count > len(found):
-        click.echo(f"… and {count - len(found):,} more: raise --limit")
+        say(f"… and {count - len(found):,} more: raise --limit")
 
 
 def _fields(letter: DeadLetter) -> dict[str, Any]:

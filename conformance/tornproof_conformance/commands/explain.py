@@ -5,7 +5,6 @@ Finding what looks at a requirement imports every check, which takes a second.  
 is printed first.
 """
 
-import json
 import re
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,6 +16,7 @@ from tornproof.errors import Invalid
 from tornproof_models.disk.crash_models import CRASH_MODELS, CrashModel
 from tornproof_models.disk.measurements import describe_measurement
 
+from tornproof_conformance.report.printable import say, to_json
 from tornproof_conformance.specification.claims import CLAIMS, Claim
 from tornproof_conformance.specification.requirements import Requirement, requirement, requirements
 
@@ -55,26 +55,26 @@ def command(subject: str, events: Path | None, as_json: bool) -> None:
         return
     else:
         raise Invalid(f"nothing is called {subject!r}: {_meant(subject)}")
-    click.echo(_json(found) if as_json else "\n\n".join(parts))
+    say(_json(found) if as_json else "\n\n".join(parts))
 
 
 def _explain(stated: Requirement, events: Path | None, *, as_json: bool) -> None:
     """Print a requirement, its text at once, then what looks at it."""
     status = _status(stated.id, events) if events else None
     if not as_json:
-        click.echo(_text(stated))
+        say(_text(stated))
     from tornproof_conformance.run.traceability import who_looks
 
     looking = who_looks(stated.id)
     if as_json:
         run = {"run": status} if status else {}
-        click.echo(_json({**_requirement(stated), **looking, **run}))
+        say(_json({**_requirement(stated), **looking, **run}))
         return
     if status:
-        click.echo(f"\n{status['of']}: {status['verdict']} ({status['rests on']})")
+        say(f"\n{status['of']}: {status['verdict']} ({status['rests on']})")
     for label, names in looking.items():
         if names:
-            click.echo("\n".join(["", f"{label}:", *(f"  {name}" for name in names)]))
+            say("\n".join(["", f"{label}:", *(f"  {name}" for name in names)]))
 
 
 def _meant(subject: str) -> str:
@@ -91,7 +91,7 @@ def _meant(subject: str) -> str:
 
 
 def _json(found: dict[str, Any]) -> str:
-    return json.dumps(found, indent=2, ensure_ascii=False)
+    return to_json(found, indent=2)
 
 
 # As JSON

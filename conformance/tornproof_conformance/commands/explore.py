@@ -2,13 +2,11 @@
 `tornproof explore`: count what a crash may leave of a trace.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 from attrs import frozen
-from rich.console import Console
 from rich.table import Table
 from tornproof_models.crash.crash_points import is_crash_point
 from tornproof_models.crash.explorer import Explorer
@@ -27,6 +25,7 @@ from tornproof_conformance.commands.options import (
     segment_bytes_option,
 )
 from tornproof_conformance.power.recorded_subject import RecordedSubject
+from tornproof_conformance.report.printable import say, terminal, to_json
 from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM
 
 SHOWN = 12
@@ -113,7 +112,7 @@ def command(
         with AdapterSubject.running(adapter) as plain, RecordedSubject.of(plain) as subject:
             found = _judge(trace, subject, options, sector_bytes)
     if as_json:
-        click.echo(json.dumps(_document(surveys, found, judged=bool(adapter)), indent=2))
+        say(to_json(_document(surveys, found, judged=bool(adapter)), indent=2))
     else:
         _show(trace, surveys)
         if adapter:
@@ -137,7 +136,7 @@ def _judge(
 
 
 def _show(trace: Trace, surveys: list[Survey]) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     operations = sum(not isinstance(event, MARKS) for event in trace.events)
     console.print(f"{operations:,} operations, {len(trace.events) - operations:,} marks\n")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -167,7 +166,7 @@ def _show(trace: Trace, surveys: list[Survey]) -> None:
 
 
 def _show_verdict(found: tuple[str, Finding] | None) -> None:
-    console = Console(highlight=False)
+    console = terminal()
     if found is None:
         console.print("\n[bold green]every promise is kept[/], in every crash model")
         return

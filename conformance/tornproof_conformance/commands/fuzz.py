@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 from attrs import evolve
-from rich.console import Console
 from tornproof.errors import Invalid
 from tornproof_models.campaigns.engine import Engine
 
@@ -24,6 +23,7 @@ from tornproof_conformance.fuzzing.examples import DIRECTORY
 from tornproof_conformance.fuzzing.fuzz_events import FuzzEvent
 from tornproof_conformance.fuzzing.fuzzer import Fuzzing, fuzz
 from tornproof_conformance.report.fuzz import FuzzReport, consume, exit_code
+from tornproof_conformance.report.printable import say, terminal
 from tornproof_conformance.stream.run_events import encode_event
 
 
@@ -126,9 +126,9 @@ def command(
         taken: list[FuzzEvent] = []
 
         def take(event: FuzzEvent) -> None:
-            click.echo(encode_event(event))
+            say(encode_event(event))
             taken.append(event)
 
         consume(stream, take)
         raise SystemExit(exit_code(taken))
-    raise SystemExit(exit_code(FuzzReport(Console(highlight=False)).show(stream)))
+    raise SystemExit(exit_code(FuzzReport(terminal()).show(stream)))

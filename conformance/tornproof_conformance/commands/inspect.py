@@ -28,6 +28,7 @@ from tornproof_conformance.commands.inspection import (
     find_watermark,
     is_sound,
 )
+from tornproof_conformance.report.printable import printable, say
 
 SHOWN = 20
 """Frames that are shown unless all are asked for."""
@@ -53,12 +54,12 @@ def command(directory: str, show_all: bool, as_json: bool) -> None:
     conclusion = conclude(directory)
     cursors = list(find_cursors(directory, names, conclusion, segments))
     if as_json:
-        click.echo(_document(directory, names, segments, watermark, cursors, conclusion))
+        say(_document(directory, names, segments, watermark, cursors, conclusion))
     else:
         _show_segments(segments)
         _show_frames(directory, segments, show_all=show_all)
         if watermark is not None:
-            click.echo(f"durable watermark: offset {watermark}")
+            say(f"durable watermark: offset {watermark}")
         for cursor in cursors:
             click.secho(str(cursor), fg="red" if cursor.wrong else None)
         _show_others(names)
@@ -72,7 +73,7 @@ def command(directory: str, show_all: bool, as_json: bool) -> None:
 def _show_segments(segments: Sequence[FoundSegment]) -> None:
     if not segments:
         return
-    click.echo(f"{'segment':<20}  {'offsets':>25}  {'bytes':>12}  {'records':>9}")
+    say(f"{'segment':<20}  {'offsets':>25}  {'bytes':>12}  {'records':>9}")
     end = segments[0].base
     for segment in segments:
         if segment.base != end:
@@ -89,34 +90,34 @@ def _show_segments(segments: Sequence[FoundSegment]) -> None:
         elif segment.damage:
             what = f"{segment.damage.damage} at offset {segment.damage.offset}"
             state += click.style(f", {what}", fg="red")
-        click.echo(line + state)
-    click.echo()
+        click.echo(printable(line) + state)
+    say()
 
 
 def _show_frames(directory: str, segments: Sequence[FoundSegment], *, show_all: bool) -> None:
     total = sum(segment.records for segment in segments)
     if not total and not any(segment.damage for segment in segments):
         return
-    click.echo(f"{'offset':>12}  {'bytes':>8}  payload")
+    say(f"{'offset':>12}  {'bytes':>8}  payload")
     shown = 0
     for segment in segments:
         for frame in all_frames(directory, segment) if show_all else segment.frames:
-            click.echo(str(frame))
+            say(str(frame))
             shown += 1
         if segment.damage:
             click.secho(str(segment.damage), fg="red")
     if shown < total:
-        click.echo(f"… and {total - shown} more valid records (--all shows them)")
-    click.echo()
+        say(f"… and {total - shown} more valid records (--all shows them)")
+    say()
 
 
 def _show_others(names: Sequence[str]) -> None:
     unfinished, others = find_others(names)
     if unfinished:
-        click.echo(f"unfinished, of no consequence: {', '.join(unfinished)}")
+        say(f"unfinished, of no consequence: {', '.join(unfinished)}")
     if others:
         more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
-        click.echo(f"other files, left alone: {', '.join(others[:NAMED])}{more}")
+        say(f"other files, left alone: {', '.join(others[:NAMED])}{more}")
 
 
 # What it comes to
@@ -170,12 +171,12 @@ def _show_conclusion(
     """Say in a line or two what it all means."""
     if isinstance(conclusion, Corrupt):
         click.secho(f"damaged: {conclusion}", fg="red")
-        click.echo(f"`tornproof recover {directory} --salvage-to NEW` copies what can be read")
+        say(f"`tornproof recover {directory} --salvage-to NEW` copies what can be read")
         return
     if isinstance(conclusion, TornproofError):
         raise conclusion
     if not segments:
-        click.echo(f"{directory} holds no segments: an empty journal, or none")
+        say(f"{directory} holds no segments: an empty journal, or none")
         return
     if conclusion.cut:
         cut = conclusion.cut
@@ -185,6 +186,4 @@ def _show_conclusion(
             f"on ({cut.damage}); `tornproof recover {directory}` cuts it when no writer is at work",
             fg="yellow",
         )
-    click.echo(
-        f"sound: {conclusion.records} records, offsets {conclusion.first} to {conclusion.end}"
-    )
+    say(f"sound: {conclusion.records} records, offsets {conclusion.first} to {conclusion.end}")

@@ -2,7 +2,6 @@
 `tornproof list`: the names that the other commands take.
 """
 
-import json
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
@@ -11,6 +10,7 @@ import click
 from tornproof_models.disk.crash_models import CRASH_MODELS
 
 from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS, CHECKS
+from tornproof_conformance.report.printable import say, to_json
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.specification.claims import CLAIMS
 from tornproof_conformance.specification.requirements import FAMILIES, requirements
@@ -46,14 +46,14 @@ def command(kind: str, requirement: str | None, as_json: bool) -> None:
         if requirement is None or requirement.upper() in entry.get("requirements", [entry["name"]])
     ]
     if as_json:
-        click.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        say(to_json(entries, indent=2))
         return
     width = max((len(entry["name"]) for entry in entries), default=0)
     for group, members in groupby(entries, lambda entry: str(entry.get("group", ""))):
         if group:
             click.secho(group, bold=True)
         for entry in members:
-            click.echo(f"{entry['name']:<{width}}  {entry['text']}")
+            say(f"{entry['name']:<{width}}  {entry['text']}")
 
 
 def entries_of(kind: str) -> Iterator[dict[str, Any]]:

@@ -2,16 +2,15 @@
 `tornproof matrix`: show the runs of several implementations side by side.
 """
 
-import json
 from pathlib import Path
 
 import click
 from attrs import asdict
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from tornproof_conformance.report.matrix import Matrix, make_matrix, matrix_markdown, sign
+from tornproof_conformance.report.printable import say, terminal, to_json
 from tornproof_conformance.report.run_record import record_run
 from tornproof_conformance.stream.event_file import read_events
 
@@ -28,11 +27,11 @@ def command(events: tuple[Path, ...], as_markdown: bool, as_json: bool) -> None:
     """Show the runs of several files of EVENTS side by side."""
     matrix = make_matrix([(path, record_run(read_events(path))) for path in events])
     if as_json:
-        click.echo(json.dumps(asdict(matrix), indent=2, ensure_ascii=False))
+        say(to_json(asdict(matrix), indent=2))
     elif as_markdown:
-        click.echo(matrix_markdown(matrix), nl=False)
+        say(matrix_markdown(matrix), end=False)
     else:
-        Console(highlight=False).print(_table(matrix))
+        terminal().print(_table(matrix))
 
 
 def _table(matrix: Matrix) -> Table:

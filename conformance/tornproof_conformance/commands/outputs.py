@@ -12,13 +12,13 @@ from typing import Any
 
 import click
 from attrs import define
-from rich.console import Console
 from tornproof.errors import Invalid
 
 from tornproof_conformance.report.badge import render_badge
 from tornproof_conformance.report.junit import render_junit
 from tornproof_conformance.report.markdown import render_markdown
 from tornproof_conformance.report.page import render_page
+from tornproof_conformance.report.printable import say, terminal
 from tornproof_conformance.report.run_record import RunRecord, record_run
 from tornproof_conformance.report.terminal import TerminalReport
 from tornproof_conformance.stream.event_file import write_events
@@ -131,10 +131,10 @@ def show_run(stream: Iterable[RunEvent], *, as_json: bool, details: bool = False
     """
     if as_json:
         return record_run(_printed(stream)).exit_code
-    return TerminalReport(Console(highlight=False), details=details).show(stream).exit_code
+    return TerminalReport(terminal(), details=details).show(stream).exit_code
 
 
 def _printed(stream: Iterable[RunEvent]) -> Iterator[RunEvent]:
     for event in stream:
-        click.echo(encode_event(event))
+        say(encode_event(event))
         yield event

@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 
 import click
-from rich.console import Console
 from tornproof.errors import Invalid
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
@@ -23,6 +22,7 @@ from tornproof_conformance.power.recorded_session import CannotTrace
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.recorder.marks import mark
 from tornproof_conformance.recorder.recorders import record
+from tornproof_conformance.report.printable import terminal
 
 
 @click.command("record")
@@ -86,7 +86,7 @@ def _watch(adapter: tuple[str, ...], directory: Path) -> tuple[Trace, tuple[str,
 
 
 def _show(trace: Trace, warnings: tuple[str, ...], output: Path) -> None:
-    console = Console(highlight=False, stderr=True)
+    console = terminal(error=True)
     operations = [event for event in trace.events if not isinstance(event, MARKS)]
     written = sum(len(event.data) for event in operations if isinstance(event, Write))
     syncs = sum(isinstance(event, SYNCS) for event in operations)

@@ -2,8 +2,6 @@
 `tornproof recover`: run the reference's recovery on a real journal.
 """
 
-import json
-
 import click
 from attrs import asdict
 from tornproof.errors import Corrupt
@@ -13,6 +11,8 @@ from tornproof.journal import recover as recover_journal
 from tornproof.journal.recovery import require_directory
 from tornproof.journal.segments import segment_bases, segment_name, temporary_names
 from tornproof.journal.watermark import WATERMARK_NAME
+
+from tornproof_conformance.report.printable import say, to_json
 
 
 @click.command("recover")
@@ -43,21 +43,21 @@ def command(directory: str, dry_run: bool, salvage_to: str | None, as_json: bool
         raise SystemExit(1 if salvaged.holes else 0)
     if not is_journal(directory):
         words = f"{directory} holds no segments: an empty journal, or none; nothing was done"
-        click.echo("null" if as_json else words)
+        say("null" if as_json else words)
         return
     try:
         report = recover_journal(directory, dry_run=dry_run)
     except Corrupt as error:
-        click.echo(f"tornproof: {error}", err=True)
+        say(f"tornproof: {error}", error=True)
         hint = f"`tornproof recover {directory} --salvage-to NEW` copies what can be read"
-        click.echo(hint, err=True)
+        say(hint, error=True)
         raise SystemExit(1) from None
     _show(report, describe_report(report, dry_run=dry_run), as_json=as_json)
 
 
 def _show(report: RecoveryReport | SalvageReport, lines: list[str], *, as_json: bool) -> None:
-    text = json.dumps(asdict(report), indent=2) if as_json else "\n".join(lines)
-    click.echo(text)
+    text = to_json(asdict(report), indent=2) if as_json else "\n".join(lines)
+    say(text)
 
 
 def is_journal(directory: str) -> bool:

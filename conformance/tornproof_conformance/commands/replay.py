@@ -2,7 +2,6 @@
 `tornproof replay`: run a reproducer again.
 """
 
-import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +24,7 @@ from tornproof_conformance.cases.case import MachineCase, ProgramCase
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.reproducer import Reproducer
 from tornproof_conformance.cases.shrinking import repeat
+from tornproof_conformance.report.printable import say, terminal, to_json
 from tornproof_conformance.report.violation import render_violation
 from tornproof_conformance.story.narration import describe_recovery, narrate
 from tornproof_conformance.story.stories import tell
@@ -70,7 +70,7 @@ def command(file: Path, as_json: bool, every: bool, adapter: tuple[str, ...]) ->
     """
     if every:
         raise SystemExit(_replay_all(file, adapter))
-    console = Console(highlight=False, quiet=as_json)
+    console = terminal(quiet=as_json)
     try:
         saved = reproducer.load(file)
         with ExitStack() as stack:
@@ -83,7 +83,7 @@ def command(file: Path, as_json: bool, every: bool, adapter: tuple[str, ...]) ->
     if as_json:
         told = asdict(violation) if violation else None
         document = {"verdict": verdict, "requirement": saved.requirement, "violation": told}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        say(to_json(document, indent=2))
     raise SystemExit(CODES[verdict])
 
 
@@ -104,7 +104,7 @@ def _replay_all(directory: Path, adapter: Sequence[str]) -> int:
                 verdict, _ = _play(saved, subject, file, Console(quiet=True))
         except Invalid as error:
             verdict = f"ERROR {error}"
-        click.echo(f"{file}: {verdict}")
+        say(f"{file}: {verdict}")
         worst = max(worst, CODES.get(verdict, USAGE), key=HARM.index)
     return worst
 
@@ -113,7 +113,7 @@ def _refuse(reason: str, console: Console, code: int) -> NoReturn:
     """Say why nothing can be replayed, and exit."""
     console.print(f"[bold yellow]ERROR[/] {escape(reason)}", soft_wrap=True)
     if console.quiet:
-        click.echo(json.dumps({"verdict": "ERROR", "reason": reason}, ensure_ascii=False))
+        say(to_json({"verdict": "ERROR", "reason": reason}))
     raise SystemExit(code)
 
 

@@ -2,7 +2,6 @@
 `tornproof survey`: foreign software at pinned versions, and what power loss does to it.
 """
 
-import json
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from tornproof_conformance.recorder.recorders import require_recorder
+from tornproof_conformance.report.printable import printable, say, to_json
 from tornproof_conformance.survey.entries import (
     NO_CRASH,
     Entry,
@@ -58,7 +58,7 @@ def command(names: tuple[str, ...], only_build: bool, as_json: bool) -> None:
         require_tools(entry)
     for entry in chosen:
         if not is_built(entry):
-            click.echo(f"{entry.name}: building", err=True)
+            say(f"{entry.name}: building", error=True)
         build(entry)
         if not only_build:
             _tell(entry, as_json=as_json)
@@ -67,22 +67,22 @@ def command(names: tuple[str, ...], only_build: bool, as_json: bool) -> None:
 def _list(*, as_json: bool) -> None:
     for entry in entries().values():
         if as_json:
-            click.echo(json.dumps(_fields(entry), ensure_ascii=False))
+            say(to_json(_fields(entry)))
             continue
-        click.echo(f"{click.style(f'{entry.name:<24}', bold=True)} {_title(entry)}")
-        click.echo(f"{'':<24} {_promise(entry)}")
+        click.echo(f"{click.style(f'{entry.name:<24}', bold=True)} {printable(_title(entry))}")
+        say(f"{'':<24} {_promise(entry)}")
         if entry.bug:
             fixed = f", fixed in {entry.fixed_in}" if entry.fixed_in else ""
-            click.echo(f"{'':<24} has {entry.bug}{fixed}")
+            say(f"{'':<24} has {entry.bug}{fixed}")
         if missing := missing_tools(entry):
-            click.echo(f"{'':<24} needs {' and '.join(missing)} to be built")
+            say(f"{'':<24} needs {' and '.join(missing)} to be built")
     for name, reason in unavailable().items():
         if as_json:
-            click.echo(json.dumps({"name": name, "unavailable": reason}, ensure_ascii=False))
+            say(to_json({"name": name, "unavailable": reason}))
         else:
-            click.echo(f"Not available: {name}; {reason}.")
+            say(f"Not available: {name}; {reason}.")
     if not as_json:
-        click.echo("`tornproof survey NAME` cuts its power; spec/survey.md says what came of it.")
+        say("`tornproof survey NAME` cuts its power; spec/survey.md says what came of it.")
 
 
 def _title(entry: Entry) -> str:
@@ -116,35 +116,35 @@ def _fields(entry: Entry) -> dict[str, Any]:
 def _tell(entry: Entry, *, as_json: bool) -> None:
     if not as_json:
         click.secho(_title(entry), bold=True)
-        click.echo(f"  it {_promise(entry)}")
+        say(f"  it {_promise(entry)}")
     for step in examine(entry):
         if not isinstance(step, Examined):
-            click.echo(f"  running    {'; '.join(map(str, step))}", err=True)
+            say(f"  running    {'; '.join(map(str, step))}", error=True)
         elif as_json:
             harms = [_harm_fields(entry, harm) for harm in step.harms]
             more = {"found": step.version, "times": step.times, "harms": harms}
-            click.echo(json.dumps({**_fields(entry), **more}, ensure_ascii=False))
+            say(to_json({**_fields(entry), **more}))
         else:
             _tell_findings(entry, step)
 
 
 def _tell_findings(entry: Entry, examined: Examined) -> None:
-    click.echo(f"  version    {examined.version}, as it calls itself")
-    click.echo(f"  covered    {examined.coverage}")
+    say(f"  version    {examined.version}, as it calls itself")
+    say(f"  covered    {examined.coverage}")
     for time in (CREATED, LATER, FAILED):
         harms = [harm for harm in examined.harms if harm.time == time]
         if time not in examined.times:
-            click.echo(f"  {time}: an append has no sync that could fail")
+            say(f"  {time}: an append has no sync that could fail")
         elif not harms:
             click.secho(f"  {time}: no harm in any crash model", fg="green")
         for harm in harms:
             _tell_harm(entry, harm)
-    click.echo(f"  weakest    {_weakest(entry, examined)}")
+    say(f"  weakest    {_weakest(entry, examined)}")
     if entry.expected is not None:
         found = examined.mildest
         agree = "as expected" if found == entry.expected else "another than expected"
-        click.echo(f"  the list   has {_times(entry.expected)}: {agree}")
-    click.echo(f"  check it   tornproof check -- {shlex.join(entry.runnable)}")
+        say(f"  the list   has {_times(entry.expected)}: {agree}")
+    say(f"  check it   tornproof check -- {shlex.join(entry.runnable)}")
 
 
 def _tell_harm(entry: Entry, harm: Harm) -> None:
@@ -154,11 +154,11 @@ def _tell_harm(entry: Entry, harm: Harm) -> None:
         f"{'' if promised else ' (no promise)'}",
         fg="red" if promised else "yellow",
     )
-    click.echo(f"    {harm.violation.message}")
-    click.echo(f"    program    {'; '.join(map(str, harm.program))}")
+    say(f"    {harm.violation.message}")
+    say(f"    program    {'; '.join(map(str, harm.program))}")
     if harm.last:
-        click.echo(f"    the crash  after {harm.last}")
-        click.echo(f"    the disk   {_losses(harm.lost)}")
+        say(f"    the crash  after {harm.last}")
+        say(f"    the disk   {_losses(harm.lost)}")
 
 
 def _place(crash_model: str) -> str:

@@ -9,6 +9,7 @@ from tornproof.errors import Invalid
 
 from tornproof_conformance.cases import reproducer
 from tornproof_conformance.cases.promotion import make_case
+from tornproof_conformance.report.printable import say
 from tornproof_conformance.specification.places import specification_directory
 from tornproof_conformance.subjects.reference import find_subject
 from tornproof_conformance.vectors.judging import judge_vector
@@ -35,10 +36,10 @@ def lint_command(directory: Path | None) -> None:
         raise Invalid(f"no directory {directory}")
     complaints = list(lint(directory))
     for complaint in complaints:
-        click.echo(complaint)
+        say(complaint)
     if complaints:
         raise SystemExit(1)
-    click.echo(f"{directory} is in order")
+    say(f"{directory} is in order")
 
 
 @command.command("promote")
@@ -70,10 +71,10 @@ def promote_command(
     case = make_case(saved, identifier, comment, flags, source)
     append_case(case, path)
     expect = case["expect"]
-    click.echo(
+    say(
         f"{identifier} added to {path}: {len(expect['records'])} records must be shown, "
         f"{expect['discarded_bytes']} bytes cut"
     )
     for name in dict.fromkeys((saved.subject, "reference")):
         fails = judge_vector(image_vector(case), find_subject(name))
-        click.echo(f"{name} {'fails' if fails else 'passes'} it")
+        say(f"{name} {'fails' if fails else 'passes'} it")

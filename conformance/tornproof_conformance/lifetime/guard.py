@@ -11,8 +11,8 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 import click
 from tornproof_models.documents.words import printable, printable_lines
 
+from tornproof_conformance.lifetime.orphans import end_orphans
 from tornproof_conformance.lifetime.signals import interruptible
 from tornproof_conformance.stream.exit_codes import FAULT, INCONCLUSIVE
 
@@ -34,7 +35,7 @@ def run_guarded(command: Callable[[], Any]) -> int:
 
     Interrupted, by a signal or because nobody reads its output any more, it is inconclusive.
     """
-    with interruptible():
+    with interruptible(), leaving_nobody():
         try:
             _prepare_output()
             _require_surroundings()
@@ -59,6 +60,15 @@ def run_guarded(command: Callable[[], Any]) -> int:
         except BaseException as error:
             return _end(f"tornproof: {_report(error)}", FAULT)
         return result if isinstance(result, int) else 0
+
+
+@contextmanager
+def leaving_nobody() -> Iterator[None]:
+    """End whoever is left of what was started, at the end of a command."""
+    try:
+        yield
+    finally:
+        end_orphans(unmarked=True)
 
 
 def _exit_code(ended: SystemExit) -> int:

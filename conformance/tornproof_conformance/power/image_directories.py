@@ -3,8 +3,11 @@ Write images as directories and remove them, thousands of times a second.
 """
 
 import os
+from pathlib import Path
 
 from tornproof_models.disk.trace import Image
+
+from tornproof_conformance.adapter.left_behind import remove
 
 SPARSE_FROM = 1 << 16
 """Bytes from which on a file is written without its zeros: most were preallocated."""
@@ -36,11 +39,18 @@ def _write_sparsely(descriptor: int, content: bytes) -> None:
 
 
 def clear_away(root: str) -> None:
-    """Remove a directory with all that is in it."""
+    """Remove a directory with all that is in it, as far as that goes."""
+    try:
+        _clear(root)
+    except (OSError, RecursionError):  # something strange is in it, which takes longer
+        remove(Path(root))
+
+
+def _clear(root: str) -> None:
     with os.scandir(root) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                clear_away(entry.path)
+                _clear(entry.path)
             else:
                 os.unlink(entry.path)  # noqa: PTH108
     os.rmdir(root)  # noqa: PTH106

@@ -21,6 +21,7 @@ from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.trace import Image, Trace
 
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.left_behind import read_tree
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, WritesOutside
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience, Patience
 from tornproof_conformance.adapter.speaking.process import LineProcess
@@ -30,7 +31,7 @@ from tornproof_conformance.recorder.lines import Unreadable
 from tornproof_conformance.recorder.observations import Observations, Said
 from tornproof_conformance.recorder.ptrace.injection import CallFault, CallMade, Effect, Injector
 from tornproof_conformance.recorder.recorders import Recorder, TracingRecorder, new_recorder
-from tornproof_conformance.recorder.result import RecordingDiffers, read_tree, verify
+from tornproof_conformance.recorder.result import RecordingDiffers, verify
 from tornproof_conformance.recorder.strace import CannotRecord
 from tornproof_conformance.recorder.tree import Tree
 

@@ -16,6 +16,7 @@ from typing import IO, Protocol
 
 from attrs import define, field
 
+from tornproof_conformance.adapter.left_behind import read_tree
 from tornproof_conformance.adapter.speaking.process import Started
 from tornproof_conformance.recorder.observations import Observations
 from tornproof_conformance.recorder.ptrace import calls, kernel
@@ -24,7 +25,7 @@ from tornproof_conformance.recorder.ptrace.paths import judge_links
 from tornproof_conformance.recorder.ptrace.stepping import Stepping
 from tornproof_conformance.recorder.ptrace.tracing import HANDLERS, TracedProcess
 from tornproof_conformance.recorder.recording import Recording
-from tornproof_conformance.recorder.result import Recorded, finish, read_tree, verify
+from tornproof_conformance.recorder.result import Recorded, finish, verify
 from tornproof_conformance.recorder.strace import (
     HANDLERS as STRACE_HANDLERS,
 )

@@ -7,9 +7,7 @@ beginning, by other code than the recorder's, it must give what the process has 
 every name, and every byte.
 """
 
-import os
 from collections.abc import Collection
-from pathlib import Path
 
 from attrs import frozen
 from tornproof.errors import TornproofError
@@ -66,21 +64,6 @@ def replayed(trace: Trace) -> Image:
         if not isinstance(event, MARKS):
             disk.apply(event)
     return disk.image
-
-
-def read_tree(root: Path) -> Image:
-    """Read what is below a directory: regular files, and directories."""
-    files: dict[str, bytes] = {}
-    directories: set[str] = set()
-    for parent, names, leaves in os.walk(root):
-        prefix = Path(parent).relative_to(root).as_posix()
-        prefix = "" if prefix == "." else f"/{prefix}"
-        directories |= {f"{prefix}/{name}" for name in names if not Path(parent, name).is_symlink()}
-        for name in leaves:
-            path = Path(parent, name)
-            if path.is_file() and not path.is_symlink():
-                files[f"{prefix}/{name}"] = path.read_bytes()
-    return Image(files, frozenset(directories))
 
 
 def verify(trace: Trace, left: Image, *, unseen: Collection[str] = ()) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from itertools import groupby
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from tornproof_models.documents.words import printable_lines
+
 from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.report.words import (
     diagnosis_lines,
@@ -114,4 +116,4 @@ def _count(parent: Element) -> None:
 
 
 def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("�", text)
+    return _FORBIDDEN.sub("�", printable_lines(text))

@@ -8,6 +8,8 @@ markup, so everything from outside goes through `plain`, `code` or `block`.
 import re
 from collections.abc import Iterator
 
+from tornproof_models.documents.words import printable, printable_lines
+
 from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.report.words import (
     SIGNS,
@@ -106,20 +108,21 @@ def _versions(record: RunRecord) -> str:
 
 def plain(text: str) -> str:
     """Escape text so that it reads as it stands, on one line, also in a table."""
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKUP.sub(r"\\\g<0>", line)
 
 
 def code(text: str) -> str:
     """Put text on one line between as many backticks as it takes."""
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     ticks = "`" * (_longest_run(line) + 1)
     return f"{ticks} {line} {ticks}" if "`" in line else f"{ticks}{line}{ticks}"
 
 
 def block(text: str) -> Iterator[str]:
     """Put text into a fence that is longer than any in it."""
+    text = printable_lines(text)
     fence = "`" * max(3, _longest_run(text) + 1)
     yield fence
     yield text

@@ -17,6 +17,7 @@ from itertools import groupby
 from attrs import frozen
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
+from tornproof_models.documents.words import printable_lines
 
 from tornproof_conformance.report.dissection import Piece, dissect
 from tornproof_conformance.report.run_record import RunRecord
@@ -71,11 +72,19 @@ def _by_family(record: RunRecord) -> Iterator[tuple[str, Iterator[RequirementJud
         yield FAMILIES.get(family, family), verdicts
 
 
+def _printable(value: object) -> object:
+    """Let nothing into the page that a reader would not see as it is; markup is ours."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return printable_lines(value)
+    return value
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("tornproof_conformance", "report/templates"),
         autoescape=True,
+        finalize=_printable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

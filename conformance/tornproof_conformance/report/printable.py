@@ -7,44 +7,21 @@ a document; all of them let nothing out that a terminal would act on.  The one f
 such words are shown is that of `tornproof_models.documents.words.printable`.
 """
 
-import json
-import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from tornproof_models.documents.words import printable, printable_lines
+from tornproof_models.documents.words import printable, printable_lines, to_json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["printable", "printable_lines", "say", "terminal", "to_json"]
 
-_ESCAPES = re.compile(r"[^\x20-\x7e]")
-
 
 def say(text: str = "", *, error: bool = False, end: bool = True) -> None:
     """Print lines, on standard error if it is an `error`."""
     click.echo(printable_lines(text), err=error, nl=end)
-
-
-def to_json(document: Any, *, indent: int | None = None, sort: bool = False) -> str:
-    """
-    Write a document as JSON that can be printed.
-
-    Characters that are not printable are written as escapes, so that the document says what
-    it said.
-    """
-    text = json.dumps(document, ensure_ascii=False, indent=indent, sort_keys=sort)
-    return text if text.isprintable() else "\n".join(map(_escape, text.split("\n")))
-
-
-def _escape(line: str) -> str:
-    return _ESCAPES.sub(lambda found: _escaped(found.group()), line)
-
-
-def _escaped(character: str) -> str:
-    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def terminal(*, error: bool = False, quiet: bool = False) -> "Console":

@@ -7,7 +7,6 @@ without an end is the torn tail of a file, and is left out.  Any other line that
 is not as `spec/schema/events.schema.json` has it is refused, with its number.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO, get_args
@@ -15,9 +14,19 @@ from typing import Any, TextIO, get_args
 from cattrs import Converter
 from cattrs.errors import BaseValidationError, StructureHandlerNotFoundError
 from tornproof.errors import Invalid
+from tornproof_models.documents.files import parse_json, read_file
+from tornproof_models.documents.words import printable, shown
 
 from tornproof_conformance.specification.schemas import complaint
-from tornproof_conformance.stream.run_events import FORMAT, RunEvent, RunStarted, encode_event
+from tornproof_conformance.stream.run_events import (
+    FORMAT,
+    CheckFinished,
+    CheckStarted,
+    Progress,
+    RunEvent,
+    RunStarted,
+    encode_event,
+)
 
 KINDS: Mapping[str, type[RunEvent]] = {kind.__name__: kind for kind in get_args(RunEvent)}
 
@@ -38,35 +47,39 @@ def read_events(path: Path) -> tuple[RunEvent, ...]:
     another format or has a line that is no event.  Events that this version does
     not know are passed over.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise Invalid(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise Invalid(f"{path} is no file of events: {error}") from None
-    lines = text.split("\n")[:-1]  # what follows the last line's end was being written
-    events = tuple(_events(path, lines))
+    lines = read_file(path, "events").split(b"\n")[:-1]  # the last was being written
+    place = shown(path)
+    events = tuple(_events(place, lines))
     if not events or not isinstance(events[0], RunStarted):
         raise Invalid(
-            f"{path} does not begin with RunStarted: it is no file of `tornproof check --events`"
+            f"{place} does not begin with RunStarted: it is no file of `tornproof check --events`"
         )
+    _require_order(events, place)
     return events
 
 
-def _events(path: Path, lines: list[str]) -> Iterator[RunEvent]:
+def _events(file: str, lines: list[bytes]) -> Iterator[RunEvent]:
     for number, line in enumerate(lines, start=1):
-        place = f"{path}:{number}"
-        try:
-            document: Any = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise Invalid(f"{place} is not JSON: {error}") from None
+        place = f"{file}:{number}"
+        document = parse_json(line, "event", place)
         found = document.get("format", FORMAT) if isinstance(document, dict) else FORMAT
         if found != FORMAT:
-            raise Invalid(f"{place}: the file is of {found!r}; this version reads {FORMAT!r}")
+            raise Invalid(f"{place}: the file is of {shown(found)}; this version reads {FORMAT!r}")
         if reason := complaint(document, "events.schema.json"):
-            raise Invalid(f"{place} is no event: {reason}")
+            raise Invalid(f"{place} is no event: {printable(reason)}")
         if kind := KINDS.get(document["event"]):
             yield decode_event(kind, document)
+
+
+def _require_order(events: tuple[RunEvent, ...], place: str) -> None:
+    """Raise `Invalid` for a check that goes on or ends, and has not begun."""
+    begun: set[str] = set()
+    for event in events:
+        if isinstance(event, CheckStarted):
+            begun.add(event.check)
+        elif isinstance(event, CheckFinished | Progress) and event.check not in begun:
+            kind = type(event).__name__
+            raise Invalid(f"{place} has a {kind} of {shown(event.check)}, which has not begun")
 
 
 def decode_event(kind: type[RunEvent], document: Mapping[str, Any]) -> RunEvent:

@@ -30,6 +30,8 @@ from typing import Any
 
 from attrs import evolve, frozen
 from tornproof.errors import Invalid
+from tornproof_models.documents.files import read_file
+from tornproof_models.documents.words import printable, shown
 
 from tornproof_conformance.specification import requirements
 from tornproof_conformance.specification.schemas import complaint
@@ -66,13 +68,11 @@ def read_known(path: Path) -> Mapping[str, KnownFailure]:
     for an id that no chapter states.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Invalid(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"{path} is not TOML: {error}") from None
+        document = tomllib.loads(read_file(path, "known failures").decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(f"{shown(path)} is not TOML: {printable(str(error))}") from None
     if reason := complaint(_with_plain_dates(document), "known-failures.schema.json"):
-        raise Invalid(f"{path}: {reason}")
+        raise Invalid(f"{shown(path)}: {printable(reason)}")
     known: dict[str, KnownFailure] = {}
     for entry in document["known"]:
         requirements.requirement(entry["id"])

@@ -11,11 +11,11 @@ A stream begins with `RunStarted`.  One that does not end with `RunFinished` is 
 a run that was cut off, and says nothing about whether anything conforms.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from attrs import AttrsInstance, asdict, field, frozen
+from tornproof_models.documents.words import to_json
 
 from tornproof_conformance.stream.versions import Versions
 
@@ -280,4 +280,4 @@ RunEvent: TypeAlias = (
 def encode_event(event: AttrsInstance) -> str:
     """Write an event as one line of JSON."""
     fields: dict[str, Any] = {"event": type(event).__name__, **asdict(event)}
-    return json.dumps(fields, ensure_ascii=False)
+    return to_json(fields)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from tornproof.errors import Invalid
+from tornproof_models.documents.files import read_file, read_json
+from tornproof_models.documents.words import shown
 
 from tornproof_conformance.specification.places import specification_directory
 from tornproof_conformance.specification.requirements import UnknownRequirement, requirement
@@ -153,14 +155,9 @@ def _reading_complaints(case: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Invalid(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise Invalid(f"{path} is not JSON: {error}") from None
+    document = read_json(path, "vectors")
     if not isinstance(document, dict):
-        raise Invalid(f"{path} is not a file of vectors")
+        raise Invalid(f"{shown(path)} is not a file of vectors")
     return document
 
 
@@ -182,5 +179,5 @@ def _published(directory: Path) -> dict[str, str]:
     path = directory / CHECKSUMS
     if not path.exists():
         return {}
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = read_file(path, "vectors").decode("utf-8", "backslashreplace").split("\n")
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines if line)}

@@ -24,6 +24,7 @@ from tornproof.errors import Invalid
 
 from tornproof_models.campaigns.campaign import Campaign, Discovery, Explored, Plan
 from tornproof_models.crash.findings import Coverage
+from tornproof_models.documents.files import read_json
 
 FORMAT = "tornproof-campaign/1"
 SETTINGS = "campaign.json"
@@ -124,8 +125,8 @@ def _decode(path: Path) -> tuple[int, Explored]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        document = read_json(path, "state of a campaign")
+    except Invalid as error:
         raise _damaged(path, error) from None
     if not isinstance(document, dict):
         raise _damaged(path, TypeError("not an object"))

@@ -6,7 +6,9 @@ acts on some characters, and an editor turns the direction of others round, so t
 reads what is not there.  `printable` is the one form in which such words leave.
 """
 
+import json
 import os
+import re
 from typing import Any
 
 LONGEST = 120
@@ -32,6 +34,26 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """Do the same to text of several lines; their ends stay."""
     return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+
+
+def to_json(document: Any, *, indent: int | None = None, sort: bool = False) -> str:
+    """
+    Write a document as JSON that can be printed.
+
+    Characters that are not printable are written as escapes, so that the document says what
+    it said.
+    """
+    text = json.dumps(document, ensure_ascii=False, indent=indent, sort_keys=sort)
+    if text.isprintable():
+        return text
+    return _STRANGE.sub(lambda found: _escaped(found.group()), text)
+
+
+_STRANGE = re.compile(r"[^\x20-\x7e\n]")
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def shown(value: Any) -> str:

@@ -168,6 +168,16 @@ class WritesOutside(AdapterBroken):
     )
 
 
+class LeavesTooMuch(AdapterBroken):
+    """Something was left in the directory that no image of a disk can hold."""
+
+    kind = "leaves too much"
+    hint = (
+        "Keep files, names and levels in `dir` within what a log needs: the suite reads all of "
+        "it, over and over."
+    )
+
+
 def quote(line: bytes) -> str:
     """Show a line as text, at a readable length."""
     text = line.decode("utf-8", "backslashreplace").rstrip("\n")

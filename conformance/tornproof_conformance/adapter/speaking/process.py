@@ -24,6 +24,7 @@ from typing import IO, Protocol
 from attrs import define, field
 
 from tornproof_conformance.adapter.speaking.diagnosis import CannotStart, PartialLine
+from tornproof_conformance.lifetime import orphans
 
 LOG_BYTES = 8 << 10
 """Bytes of standard error that are looked at, from the end."""
@@ -77,6 +78,10 @@ class LineProcess:
     command: tuple[str, ...]
     _process: Started
     _log: IO[bytes]
+    _mark: str
+    """What it and its descendants have in their environment."""
+
+    _is_recorded: bool
     _buffer: bytearray = field(factory=bytearray)
 
     @classmethod
@@ -94,15 +99,19 @@ class LineProcess:
         Raises `CannotStart` if there is no such command, or it may not be run.
         """
         log = tempfile.TemporaryFile()  # noqa: SIM115
+        orphans.adopt()
+        mark = orphans.new_mark()
         try:
-            process = (spawn or _spawn)(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                cwd=directory,
-                env=environment,
-            )
+            with orphans.STARTING:
+                process = (spawn or _spawn)(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    cwd=directory,
+                    env=orphans.marked(environment, mark),
+                )
+                orphans.know(process.pid)
         except OSError as error:
             log.close()
             message = f"cannot run {command[0]}: {error.strerror}{_remedy(error, command[0])}"
@@ -111,7 +120,7 @@ class LineProcess:
         assert process.stdout is not None
         os.set_blocking(process.stdin.fileno(), False)
         os.set_blocking(process.stdout.fileno(), False)
-        return cls(tuple(command), process, log)
+        return cls(tuple(command), process, log, mark, spawn is not None)
 
     # Lines
 
@@ -234,6 +243,19 @@ class LineProcess:
         deadline = time.monotonic() + DYING
         while has_living(self.pid) and time.monotonic() < deadline:
             time.sleep(0.0005)
+        orphans.forget(self.pid)
+        if not self._is_recorded:  # a recorder waits for what it traces
+            orphans.bury(self.pid)
+        orphans.end_orphans(self._mark)
+
+    def wait_for_descendants(self, seconds: float) -> bool:
+        """Wait until what it has started has ended too; say whether it has."""
+        deadline = time.monotonic() + seconds
+        while has_living(self.pid) or orphans.has_orphans(self._mark):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        return True
 
     def release(self) -> None:
         """Let go of the pipes and the log, once it has ended."""

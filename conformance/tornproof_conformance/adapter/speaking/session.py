@@ -212,6 +212,11 @@ class Session:
                 if self.process.wait(parting) is None:
                     message = f"still runs {parting:g} s after the end of its input"
                     raise self._broken(Lingers, message)
+                if not self.process.wait_for_descendants(parting):
+                    message = (
+                        f"has ended, and a process that it started still runs {parting:g} s later"
+                    )
+                    raise self._broken(Lingers, message)
         finally:
             self.kill()
 

@@ -1,0 +1,48 @@
+"""A spoilt file is refused, or read: one documented exit code, printable lines, nothing left."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tornproof.errors import Invalid
+from tornproof_models.disk.trace_file import decode_trace, encode_trace
+
+from tests.mutations import spoilt
+from tests.spoilt_inputs import BY_NAME, DOCUMENTED, FORMATS, Format, run, spoil
+
+SHARE = 12
+"""Files of each format; `make fuzz` goes on from there."""
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+def test_the_good_file_is_read(form: Format, tmp_path: Path) -> None:
+    """What is spoilt must have been good, or all are refused for the same reason."""
+    for number, good in enumerate(form.corpus):
+        place = tmp_path / str(number)
+        place.mkdir()
+        assert run(form, good, form.commands[0], place) in DOCUMENTED - {2}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_no_spoilt_file_is_a_fault_of_the_suite(name: str) -> None:
+    """Whichever command reads it."""
+    count = Counter[str]()
+    spoil(BY_NAME[name], 1, SHARE, count)
+    assert count.total() >= SHARE / 2
+
+
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_a_spoilt_trace_is_a_trace_or_an_invalid(data: st.DataObject) -> None:
+    """The reader alone, which is quick: what it takes it writes again as the same trace."""
+    (good,) = BY_NAME["trace"].corpus
+    refusal, trace = "", None
+    try:
+        trace = decode_trace(data.draw(spoilt(good)))
+    except Invalid as error:
+        refusal = str(error)
+    assert refusal.isprintable()
+    assert len(refusal) < 2000
+    assert trace is None or decode_trace(encode_trace(trace)) == trace
