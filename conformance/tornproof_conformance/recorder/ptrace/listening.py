@@ -149,7 +149,10 @@ class TracedRecording(Observations):
         path = {number: path for path, number in self.tree.paths()}.get(inode)
         if path is None:
             return
-        now = Path(f"{self.tree.root}{path}").read_bytes()
+        try:
+            now = Path(f"{self.tree.root}{path}").read_bytes()
+        except FileNotFoundError:
+            return  # the process that came after has removed it, and what it held is gone
         content = self.tree.contents[inode]
         if len(now) != len(content):
             self.tree.resize(inode, len(now))
