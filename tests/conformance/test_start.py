@@ -70,7 +70,7 @@ def test_a_requirement_is_told_before_everything_is_imported() -> None:
     modules = imported_by(
         "import click, sys\n"
         "told = []\n"
-        "click.echo = lambda text: told.append((text, set(sys.modules)))\n"
+        "click.echo = lambda text, **_: told.append((text, set(sys.modules)))\n"
         "from tornproof_conformance.commands.explain import command\n"
         "command(['REC-2'], standalone_mode=False)\n"
         "assert told[0][0].startswith('REC-2 (MUST)')\n"
