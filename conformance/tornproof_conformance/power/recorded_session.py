@@ -137,11 +137,21 @@ class RecordedSession(Session):
         """End the adapter; what it had done until then stays recorded."""
         if not self.process.is_released:
             super().kill()
-            try:
-                self.recorder.close()
-            except Unreadable as unknown:
-                self.recorder.recording.give_up("strace", str(unknown))
-            self._deliver(replies=None)
+            self._take_the_end()
+
+    def kill_and_listen(self) -> list[bytes]:
+        """End the adapter, return the lines that nobody had read, and take in what it had done."""
+        lines = super().kill_and_listen()
+        self._take_the_end()
+        return lines
+
+    def _take_the_end(self) -> None:
+        """Wait until the recorder has seen everything end, and take in what was done."""
+        try:
+            self.recorder.close()
+        except Unreadable as unknown:
+            self.recorder.recording.give_up("strace", str(unknown))
+        self._deliver(replies=None)
 
 
 class RecordedDisk(DirectoryDisk):

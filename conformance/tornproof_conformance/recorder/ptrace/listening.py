@@ -39,6 +39,9 @@ Handler: TypeAlias = "Callable[[TracedRecording, Call], None]"
 NAMES = -1
 """Stands for all names, where one call at a time may pass."""
 
+CUT = -1
+"""The result of a call in which its thread was killed."""
+
 FOREIGN = "a call of another architecture (32 bits or x32) is not understood"
 
 TELLING_ERRORS = frozenset({"fsync", "fdatasync", "msync", "sync_file_range"})
@@ -121,11 +124,18 @@ class TracedRecording(Observations):
         self._free(call.task)
 
     def is_cut(self, call: Call) -> None:
-        """Take a call in which its thread was killed: look at what it has written, if anything."""
+        """
+        Take a call in which its thread was killed: look at what it has done, if anything.
+
+        A call that the kernel had begun may have had its effect before the thread died.
+        """
         self._clock += 1
-        call.ended = self._clock
+        call.ended, call.result = self._clock, CUT
+        handling = self.handlers[call.name]
         if call.concerns and KINDS.get(call.name) is Kind.WRITE and call.inode is not None:
             self._reconcile(call, call.inode)
+        elif call.concerns and handling.has_happened(self, call):
+            handling.ends(self, call)
         self._free(call.task)
 
     def is_foreign(self, number: int) -> None:
@@ -152,7 +162,7 @@ class TracedRecording(Observations):
         try:
             now = Path(f"{self.tree.root}{path}").read_bytes()
         except FileNotFoundError:
-            return  # the process that came after has removed it, and what it held is gone
+            return  # another thread was killed in a call that renamed or removed it
         content = self.tree.contents[inode]
         if len(now) != len(content):
             self.tree.resize(inode, len(now))
@@ -241,6 +251,11 @@ class TracedRecording(Observations):
         return self._paths.get(call.inode, "a deleted file")
 
 
+def _never(rec: TracedRecording, call: Call) -> bool:
+    del rec, call
+    return False
+
+
 @define
 class Handling:
     """What is done at the two stops of a call."""
@@ -250,3 +265,6 @@ class Handling:
 
     ends: Handler
     """Notes what it has done."""
+
+    has_happened: "Callable[[TracedRecording, Call], bool]" = _never
+    """Tells from the disk whether a call that changes names had its effect when it was cut."""

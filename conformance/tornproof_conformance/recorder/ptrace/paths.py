@@ -59,18 +59,42 @@ def _begin_open(rec: TracedRecording, call: Call) -> None:
 
 
 def _open(rec: TracedRecording, call: Call) -> None:
-    path, key = call.paths[0], key_of(call.task, call.result)
-    if not rec.tree.holds(path) or key is None:
+    path, key = call.paths[0], key_of(call.task, call.result)  # none of a thread that was killed
+    if not rec.tree.holds(path):
         return
     if not call.concerns:
         named = rec.tree.find(path)
-        if named is not None and rec.tree.is_directory(named) and key not in rec.inodes:
+        is_new = named is not None and rec.tree.is_directory(named) and key not in rec.inodes
+        if key is not None and is_new:
             rec.nameless.add(key)  # O_TMPFILE names the directory in which it is made
         return
     if call.inode is not None:
         rec.resized(call, call.inode, 0)
     else:
         _made(rec, call, path, key, is_directory=False)
+
+
+def _has_opened(rec: TracedRecording, call: Call) -> bool:
+    if call.inode is not None:
+        return _is_there(call.paths[0]) and not Path(call.paths[0]).stat().st_size
+    return _appeared(rec, call)
+
+
+def _is_there(path: str) -> bool:
+    return os.path.lexists(path)
+
+
+def _appeared(rec: TracedRecording, call: Call) -> bool:
+    """Tell whether a name is there that was not: the last that a call names."""
+    place = rec.tree.place(call.paths[-1])
+    is_known = place in rec.links or rec.tree.find(call.paths[-1]) is not None
+    return not is_known and _is_there(call.paths[-1])
+
+
+def _vanished(rec: TracedRecording, call: Call) -> bool:
+    """Tell whether a name is gone: the first that a call names."""
+    del rec
+    return not _is_there(call.paths[0])
 
 
 def _made(
@@ -257,13 +281,15 @@ _BY_PATH = (
 )
 
 HANDLERS: Mapping[str, Handling] = {
-    **dict.fromkeys(("open", "openat", "openat2", "creat"), Handling(_begin_open, _open)),
-    **dict.fromkeys(("mkdir", "mkdirat"), Handling(_begin_one, _mkdir)),
-    **dict.fromkeys(("mknod", "mknodat"), Handling(_begin_one, _mknod)),
-    **dict.fromkeys(("unlink", "unlinkat", "rmdir"), Handling(_begin_one, _unlink)),
-    **dict.fromkeys(("rename", "renameat", "renameat2"), Handling(_begin_two, _rename)),
-    **dict.fromkeys(("link", "linkat"), Handling(_begin_two, _link)),
-    **dict.fromkeys(("symlink", "symlinkat"), Handling(_begin_symlink, _symlink)),
+    **dict.fromkeys(
+        ("open", "openat", "openat2", "creat"), Handling(_begin_open, _open, _has_opened)
+    ),
+    **dict.fromkeys(("mkdir", "mkdirat"), Handling(_begin_one, _mkdir, _appeared)),
+    **dict.fromkeys(("mknod", "mknodat"), Handling(_begin_one, _mknod, _appeared)),
+    **dict.fromkeys(("unlink", "unlinkat", "rmdir"), Handling(_begin_one, _unlink, _vanished)),
+    **dict.fromkeys(("rename", "renameat", "renameat2"), Handling(_begin_two, _rename, _vanished)),
+    **dict.fromkeys(("link", "linkat"), Handling(_begin_two, _link, _appeared)),
+    **dict.fromkeys(("symlink", "symlinkat"), Handling(_begin_symlink, _symlink, _appeared)),
     **dict.fromkeys(_BY_FILE, Handling(_begin_file_attribute, _attribute)),
     **dict.fromkeys(_BY_PATH, Handling(_begin_path_attribute, _attribute)),
 }

@@ -249,17 +249,24 @@ class Tracer:
             length -= words[n + 1]
 
     def _ends(self, task: int) -> tuple[int, int] | None:
-        call = self._calls.pop(task, None)
+        call = self._calls.get(task)
         if call is None:
             return kernel.CONT, 0
+        # a thread that is killed now has not ended its call: its end will tell that it was cut
         call.result = kernel.call_result(task)
-        if call.restore:
-            kernel.change_registers(task, **call.restore)
-        if call.mend is not None:
-            kernel.write_memory(task, call.mend[0], call.mend[1].to_bytes(8, "little"))
-        self.listener.ends(call)
-        if self._waiting:
-            self._begin_waiting()
+        del self._calls[task]
+        try:
+            if call.restore:
+                kernel.change_registers(task, **call.restore)
+            if call.mend is not None:
+                kernel.write_memory(task, call.mend[0], call.mend[1].to_bytes(8, "little"))
+        finally:
+            try:
+                self.listener.ends(call)
+            except kernel.Gone:  # killed now: what it has written must be read from the file
+                self.listener.is_cut(call)
+            if self._waiting:
+                self._begin_waiting()
         if call.order is not None and call.order.error_after:
             kernel.change_registers(task, rax=-call.order.error_after)
         if call.order is not None and call.order.is_last:

@@ -34,10 +34,14 @@ def _read(rec: TracedRecording, call: Call) -> None:
 
 
 def _data(call: Call, *, is_vector: bool) -> bytes:
-    """Read what passed between a process and a file."""
+    """Read what passed between a process and a file.  Raises `Gone` if the process has ended."""
     if is_vector:
-        return kernel.read_vector(call.task, call.args[1], call.args[2], call.result)
-    return kernel.read_memory(call.task, call.args[1], call.result)
+        data = kernel.read_vector(call.task, call.args[1], call.args[2], call.result)
+    else:
+        data = kernel.read_memory(call.task, call.args[1], call.result)
+    if len(data) < call.result:
+        raise kernel.Gone(f"{call.task} has ended, and its memory with it")
+    return data
 
 
 def _begin_write(rec: TracedRecording, call: Call) -> None:
@@ -92,7 +96,10 @@ def _pwrite(rec: TracedRecording, call: Call) -> None:
 
 def _take(rec: TracedRecording, call: Call, target: int, offset: int, count: int) -> None:
     assert call.inode is not None
-    file = os.open(procfs.file_at(call.task, target), os.O_RDONLY)
+    try:
+        file = os.open(procfs.file_at(call.task, target), os.O_RDONLY)
+    except OSError as error:
+        raise kernel.Gone(f"{call.task} has ended: {error.strerror}") from None
     data = os.pread(file, count, offset)
     os.close(file)
     rec.written(call, call.inode, offset, data)
