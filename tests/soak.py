@@ -34,7 +34,7 @@ def instructions(root: Path) -> Iterator[str]:
 
 
 def queue(root: Path) -> Iterator[str]:
-    """Interrupt every step of a queue wherever CPython looks."""
+    """Interrupt every step of a queue at every call and return."""
     yield from _broken(interrupted_queue.everywhere(root))
 
 

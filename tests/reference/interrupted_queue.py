@@ -1,8 +1,8 @@
 """
 Let an exception strike in the middle of a submit or of a drainer's step, and look what lands.
 
-A queue holds locks of `threading`, so an exception strikes where CPython lets one
-strike, and not before every instruction.
+A queue holds locks of `threading`, so an exception strikes where a function is
+entered or left, and not before every instruction.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from tests.reference.drainer_world import event
 from tests.reference.interruptions import Interruption, Striker
 
 STEPS = ("submit a", "submit b", "step", "step", "step", "submit c", "drain", "close")
-"""What is done with a queue; each is interrupted before each of its instructions."""
+"""What is done with a queue; each is interrupted at each of its calls and returns."""
 
 Run = Callable[[Callable[[], object]], object]
 
@@ -42,20 +42,20 @@ def _do(queue: DeferredAuditQueue, step: str, admitted: set[str], run: Run) -> N
 
 
 def points(directory: Path) -> list[int]:
-    """Count the instructions of each step."""
+    """Count the calls and returns of each step."""
     directory.mkdir()
     queue, found = _open(directory), []
     for step in STEPS:
-        striker = Striker(where_looked=True)
+        striker = Striker(between_calls=True)
         _do(queue, step, set(), striker.run)
         found.append(striker.count)
     return found
 
 
 def interrupt(directory: Path, number: int, at: int) -> tuple[str, list[str]]:
-    """Interrupt one step before one instruction; return where, and what broke."""
+    """Interrupt one step at one call or return; say where, and what broke."""
     directory.mkdir()
-    queue, striker, admitted = _open(directory), Striker(at, where_looked=True), set[str]()
+    queue, striker, admitted = _open(directory), Striker(at, between_calls=True), set[str]()
     wrong: list[str] = []
     for index, step in enumerate(STEPS):
         try:
@@ -92,13 +92,13 @@ def _judge(directory: Path, admitted: set[str]) -> list[str]:
 
 
 def everywhere(root: Path, share: int = 1) -> Iterator[tuple[str, str, list[str]]]:
-    """Interrupt before every instruction of every step, or before one in `share`."""
+    """Interrupt at every call and return of every step, or at one in `share`."""
     number = 0
     for index, instructions in enumerate(points(root / "count")):
         for at in range(1 + number % share, instructions + 1, share):
             number += 1
             place, wrong = interrupt(root / str(number), index, at)
-            yield f"{STEPS[index]}, instruction {at}", place, wrong
+            yield f"{STEPS[index]}, call or return {at}", place, wrong
 
 
 def _plain(action: Callable[[], object]) -> object:

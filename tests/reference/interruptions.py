@@ -12,7 +12,6 @@ here holds in every version.
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dis import opname
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -29,10 +28,6 @@ OURS = (str(Path(tornproof.__file__).parent), "contextlib.py")
 """Whose instructions count: the reference's, and those of the contexts that it uses."""
 
 
-LOOKING = ("CALL", "JUMP_BACKWARD", "RESUME")
-"""Instructions behind which CPython looks whether a signal has arrived."""
-
-
 class Interruption(KeyboardInterrupt):
     """What strikes: like Ctrl-C, it is no `Exception`."""
 
@@ -44,12 +39,13 @@ class Striker:
     at: int = 0
     """Which one, counted from 1; none for 0."""
 
-    where_looked: bool = False
+    between_calls: bool = False
     """
-    Whether only those count before which CPython looks for what has arrived.
+    Whether it strikes only where a function is entered or left.
 
-    A lock of `threading` is let go of by a `with` statement whose last few
-    instructions no signal can come between; before those, only this test strikes.
+    There CPython looks for what has arrived.  A `with` statement that holds a lock
+    of `threading` lets go of it in instructions that no signal can come between;
+    before those, only this test strikes.
     """
 
     count: int = 0
@@ -79,19 +75,16 @@ class Striker:
             self._known[code] = ours and code.co_name != "__del__"  # whose exceptions go nowhere
         if not self._known[code]:
             return None
-        frame.f_trace_opcodes = True
         frame.f_trace_lines = False
-        looked = True
+        frame.f_trace_opcodes = not self.between_calls
+        if self.between_calls:
+            self._count(frame)
+        return self._step
 
-        def step(frame: FrameType, event: str, _argument: object) -> Any:
-            nonlocal looked
-            if event == "opcode":
-                if looked or not self.where_looked:
-                    self._count(frame)
-                looked = opname[frame.f_code.co_code[frame.f_lasti]].startswith(LOOKING)
-            return step
-
-        return step
+    def _step(self, frame: FrameType, event: str, _argument: object) -> Any:
+        if event == ("return" if self.between_calls else "opcode"):
+            self._count(frame)
+        return self._step
 
     def _count(self, frame: FrameType) -> None:
         self.count += 1

@@ -22,6 +22,7 @@ from contextlib import closing, contextmanager
 from threading import Condition
 from types import TracebackType
 from typing import Self
+from weakref import WeakSet
 
 from attrs import evolve
 
@@ -60,6 +61,10 @@ STOP_TIMEOUT = 5.0
 log = logging.getLogger("tornproof.drainer")
 
 
+class _Submit:
+    """A submit under way; one that was interrupted is forgotten with the frame that held it."""
+
+
 class DeferredAuditQueue:
     """
     A queue of refusals, drained into a chain.
@@ -90,7 +95,7 @@ class DeferredAuditQueue:
         self._mint = mint
         self._clock = clock
         self._gate = Condition()
-        self._admitting = 0
+        self._admitting: WeakSet[_Submit] = WeakSet()
         self._closing = False
         self._ended: Drained | None = None
         self._driver = Driver(supervisor, lambda: source.end, self._abandon, sleep, paused=paused)
@@ -237,13 +242,14 @@ class DeferredAuditQueue:
         with self._gate:
             if self._closing:
                 raise Closed("the queue has been closed")
-            self._admitting += 1
+            submit = _Submit()
+            self._admitting.add(submit)
         try:
             yield
         finally:
             with self._gate:
-                self._admitting -= 1
-                if self._admitting == 0:
+                self._admitting.discard(submit)
+                if not self._admitting:
                     self._gate.notify_all()
             self._driver.wake()
 
@@ -284,7 +290,7 @@ class DeferredAuditQueue:
         end = None if timeout is None else time.monotonic() + timeout
         with self._gate:
             self._closing = True
-            self._gate.wait_for(lambda: self._admitting == 0, timeout)
+            self._gate.wait_for(lambda: not self._admitting, timeout)
         stopped = False
         try:
             drained = self.drain_pending(_until(end))
