@@ -96,8 +96,9 @@ class ImageSpace:
         sector is one as well.  Most bugs need very few.
         """
         seen: set[Choice] = set()
-        drops = [(self.above[i], filling) for i, filling in self._moves()]
-        keeps = [(self.below[i], ()) for i in range(len(self.versions))]
+        # versions that imply each other are one move
+        drops = list(dict.fromkeys((self.above[i], filling) for i, filling in self._moves()))
+        keeps = list(dict.fromkeys((self.below[i], ()) for i in range(len(self.versions))))
         fills = [(0, filling) for _, filling in self._moves() if filling]
         for number in range(deviations + 1):
             for moves in combinations(drops, number):
