@@ -154,7 +154,7 @@ def dead_letters_are_counted_or_it_is_an_error(delivery: Delivery, faults: Fault
         return
     with closing(sqlite3.connect(delivery.database, isolation_level=None)) as somebody:
         somebody.execute("DELETE FROM signed_events_dlq")
-        _expect_count(delivery, 0, "somebody has removed all dead letters")
+        _expect_count(delivery, 0, "all dead letters were removed")
         somebody.execute("ALTER TABLE signed_events_dlq RENAME TO elsewhere")
         with suppress(Refusal):
             count = delivery.ask("drainer.metrics")["dlq_size"]

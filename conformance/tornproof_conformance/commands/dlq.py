@@ -109,7 +109,9 @@ def _ask(count: int, database: str) -> None:
         agreed = click.confirm(question)
     except click.Abort:
         say()
-        raise click.UsageError("nobody answered, so nothing was replayed: --yes answers") from None
+        raise click.UsageError(
+            "no answer, so nothing was replayed; --yes replays without a question"
+        ) from None
     if not agreed:
         say("nothing was replayed")
         raise SystemExit(2)

@@ -91,7 +91,7 @@ class Recording(Observations):
 
     def _cut(self, cut: Cut) -> None:
         if cut.name in CHANGES and self._concerns(cut):
-            self.give_up(cut.name, "the process was killed in it, so nobody knows what it did")
+            self.give_up(cut.name, "the process was killed in it, so it is not known what it did")
 
     def _concerns(self, cut: Cut) -> bool:
         """Tell whether a call may have changed the tree."""

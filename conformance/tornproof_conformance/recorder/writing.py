@@ -13,7 +13,7 @@ from tornproof_conformance.recorder.processes import Description, Stream, Task
 from tornproof_conformance.recorder.recording import Handler, Recording
 
 FOREIGN_SOURCE = "copies bytes into a data file that never pass through the process"
-UNKNOWN_REQUEST = "{request} was asked of {name}, and nobody here knows what that changes"
+UNKNOWN_REQUEST = "{request} was asked of {name}, and what that changes is not known"
 EXTENTS = "moves parts of a file against each other, which a trace cannot hold"
 
 RANGE = ("src_offset", "src_length", "dest_offset")

@@ -84,7 +84,7 @@ def every_row_is_as_the_rows_before_make_it(subject: Subject) -> Iterator[Violat
         breaks = chain.verify(head=chain.head())
         if breaks:
             found = "; ".join(map(str, breaks))
-            yield Violation("CHN-5", f"a chain that nobody touched is said to be broken: {found}")
+            yield Violation("CHN-5", f"an unchanged chain is said to be broken: {found}")
 
 
 @scenario("CHN-1", "CHN-8", claim="chain/v1", where=is_in_this_process)

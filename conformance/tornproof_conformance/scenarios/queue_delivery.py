@@ -247,7 +247,7 @@ def dead_letters_are_counted_or_it_is_an_error(subject: Subject) -> Iterator[Vio
             yield Violation("DRN-14", f"one dead letter counts as {queue.count_dead_letters()}")
         queue.database.anchor.execute("DELETE FROM signed_events_dlq")
         if queue.count_dead_letters() != 0:
-            yield Violation("DRN-14", "a dead letter that somebody removed is still counted")
+            yield Violation("DRN-14", "a dead letter that was removed is still counted")
         queue.database.anchor.execute("ALTER TABLE signed_events_dlq RENAME TO elsewhere")
         code = error_code(queue.count_dead_letters)
         if code.startswith("success"):

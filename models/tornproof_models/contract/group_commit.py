@@ -253,7 +253,9 @@ class Ledger:
     def _commit(self, numbers: tuple[int, ...]) -> Iterator[Violation]:
         # the right moment
         if self.failed:
-            message = "a batch is committed after a failed sync, whose success nobody may believe"
+            message = (
+                "a batch is committed after a failed sync; a later sync's success proves nothing"
+            )
             yield Violation("GRP-3", message)
         if self.committing is not None:
             message = "a batch is committed while another's sync has not returned"
@@ -287,7 +289,7 @@ class Ledger:
     def _resolve(self, number: int) -> Iterator[Violation]:
         here = [*self.waiting, *(self.committing or ()), *self.covered, *self.struck]
         if not any(entry.number == number for entry in here):
-            yield Violation("GRP-1", f"record {number} is resolved, and nobody waits for it")
+            yield Violation("GRP-1", f"record {number} is resolved, and has no waiter")
         elif not any(entry.number == number for entry in self.covered):
             self.early += (number,)
         self._release(number)

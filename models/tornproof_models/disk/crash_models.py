@@ -139,7 +139,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "stores in one batch",
         "What was found stored through a mapping at one moment is on disk as a whole or not at "
-        "all: in which order it was stored, nobody knows.",
+        "all: the order of the stores is not known.",
         "of the recorder; under harsher models each sector is free, as it is of a write",
         _ORDERED,
         stores_atomic,

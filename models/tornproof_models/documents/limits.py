@@ -72,7 +72,7 @@ NUMBERS: Mapping[str, Span] = {
     "point": Span(0, 10_000_000, "no trace has so many events"),
     "image": Span(0, LARGEST_IMAGE_NUMBER, "2^1300: the pending versions of 600 KiB unsynced"),
     "answers": Span(0, 1_000_000, "no program appends so often"),
-    "microseconds": Span(0, 60_000_000, "a minute: nobody waits longer for a kill"),
+    "microseconds": Span(0, 60_000_000, "a minute: no kill needs longer"),
     "events": Span(1, 3, "the schedules of four events take hours (`check --queue-events`)"),
     "falls": Span(0, 3, "schedules grow with each panic as with each event"),
     "faults": Span(0, 3, "schedules grow with each fault as with each event"),

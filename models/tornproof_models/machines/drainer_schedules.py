@@ -195,7 +195,7 @@ class DrainerWorld:
         violations = judge(self._history(), state)
         if now.panics != self._past.panics:
             reason = self._supervisor.life.reason
-            violations += (Violation("DRN-8", f"a panic that nobody caused: {reason}"),)
+            violations += (Violation("DRN-8", f"a panic that no fault caused: {reason}"),)
         return violations
 
     # What happens

@@ -103,7 +103,7 @@ class GroupRun:
             self.committer.step()
         lost = [call for call, future in self.waiters.items() if not future.done()]
         if lost:
-            message = f"closed, and nobody has told the waiters of calls {lost}"
+            message = f"closed, and the waiters of calls {lost} got no answer"
             self.run.violations.append(Violation("GRP-7", message))
         self.run.close()
         self.run.open()

@@ -85,7 +85,7 @@ def _replay(connection: sqlite3.Connection, letter: DeadLetter, signer: Signer |
     """Move one dead letter; say whether it was still there to move."""
     event = decode(letter.payload)
     if event.payload_hash != letter.payload_hash:
-        raise Corrupt("its bytes do not have its hash: somebody edited it; it was left alone")
+        raise Corrupt("its bytes do not match its hash: it was edited; it was not replayed")
     with immediate(connection):
         removed = connection.execute(
             "DELETE FROM signed_events_dlq WHERE dlq_id = ?", (letter.dlq_id,)

@@ -210,7 +210,7 @@ class Spool:
         if not found:
             raise Corrupt(
                 f"{self._directory}: nothing valid at offset {position}, and events up to {end} "
-                "were acknowledged: somebody else changed the files; restore them from a copy"
+                "were acknowledged: another program changed the files; restore them from a copy"
             )
         return found
 

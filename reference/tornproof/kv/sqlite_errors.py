@@ -47,7 +47,7 @@ def from_sqlite_error(error: sqlite3.Error, action: str) -> TornproofError:
     `action` says what was being done to which file ("write /var/audit.db").
     """
     if not hasattr(error, "sqlite_errorcode"):  # the module's own complaint: text that is none
-        return Corrupt(f"cannot {action}: {error}: somebody else wrote to the file")
+        return Corrupt(f"cannot {action}: {error}: another program wrote to the file")
     kind, advice = KINDS.get(
         error.sqlite_errorcode & _PRIMARY, (InputOutput, "what was being written may be there")
     )

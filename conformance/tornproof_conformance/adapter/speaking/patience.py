@@ -102,7 +102,7 @@ class Patience:
         self._silences += 1
         self._silent += seconds
         if not waited_out:
-            raise OutOfPatience(f"the adapter keeps silent: {silence}, once more")
+            raise OutOfPatience(f"the adapter did not reply again: {silence}")
 
     def greet(self) -> None:
         """Note that a process has said hello."""

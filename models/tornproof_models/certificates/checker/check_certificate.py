@@ -224,7 +224,7 @@ class Debt:
             )
             last = next(fitting, -1)
             if last < 0 or self.attempts[last].promise == "refused":
-                return f"nobody appended what is at offset {offset}"
+                return f"the record at offset {offset} was never appended"
             kept.add(last)
         for n, attempt in enumerate(self.attempts):
             owed = attempt.promise == "durable" or (attempt.promise == "accepted" and n < last)

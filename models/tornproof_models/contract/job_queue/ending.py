@@ -122,7 +122,7 @@ def _missing(
     place = (
         "is pending for ever"
         if name in seen.pending
-        else "is running for ever, with nobody"
+        else "is running for ever, without a worker"
         if name in seen.running
         else "is nowhere"
     )
