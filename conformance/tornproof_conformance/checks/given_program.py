@@ -19,7 +19,7 @@ from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
-from tornproof_conformance.checks.power_loss import NO_TRACE
+from tornproof_conformance.checks.recorded import NO_TRACE
 from tornproof_conformance.stream.run_events import Progress
 
 NAME = "program"

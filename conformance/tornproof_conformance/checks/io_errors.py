@@ -45,9 +45,10 @@ from tornproof_conformance.checks import (
     count_images,
     counted,
 )
+from tornproof_conformance.checks.crash_search import BOUND, can_take
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.checks.faults import FAULTS
-from tornproof_conformance.checks.power_loss import BOUND, NO_TRACE, can_take
+from tornproof_conformance.checks.recorded import NO_TRACE
 from tornproof_conformance.power.injection import faults_of
 from tornproof_conformance.power.recorded_session import RecordedDisk
 from tornproof_conformance.power.recorded_subject import RecordedSubject

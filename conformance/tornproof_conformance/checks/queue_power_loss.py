@@ -36,7 +36,7 @@ from tornproof_conformance.cases.case import ExerciseCase, Problem
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
 from tornproof_conformance.checks.deliveries import Delivery
-from tornproof_conformance.checks.power_loss import NO_TRACE
+from tornproof_conformance.checks.recorded import NO_TRACE
 from tornproof_conformance.power.recorded_session import RecordedDisk
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 

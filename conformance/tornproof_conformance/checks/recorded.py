@@ -1,5 +1,5 @@
 """
-Exercises of adapters that are recorded.
+Put an adapter through exercises while it is recorded.
 """
 
 from collections.abc import Sequence
@@ -9,8 +9,14 @@ from tornproof_models.crash.subject import Subject
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import ExerciseCase, try_case
 from tornproof_conformance.checks import Covered, Findings
-from tornproof_conformance.checks.power_loss import NO_TRACE
+from tornproof_conformance.power.recorded_session import CannotTrace
 from tornproof_conformance.power.recorded_subject import RecordedSubject
+from tornproof_conformance.recorder.lines import Unreadable
+from tornproof_conformance.recorder.result import RecordingDiffers
+from tornproof_conformance.recorder.strace import CannotRecord
+
+NO_TRACE = (CannotRecord, CannotTrace, RecordingDiffers, Unreadable)
+"""Why an implementation cannot be judged by what it does on a disk."""
 
 
 def try_recorded(subject: Subject, exercises: Sequence[str], covered: Covered) -> Findings:

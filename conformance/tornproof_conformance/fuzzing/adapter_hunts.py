@@ -45,8 +45,9 @@ from tornproof_conformance.cases.case import ExerciseCase, Problem, try_case
 from tornproof_conformance.cases.hypothesis_search import Order
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import repeat, shrink_problem
-from tornproof_conformance.checks import Clock, io_errors, kills, power_loss
+from tornproof_conformance.checks import Clock, crash_search, io_errors, kills
 from tornproof_conformance.checks.exploration import DURABILITIES
+from tornproof_conformance.checks.recorded import NO_TRACE
 from tornproof_conformance.power.recorded_subject import REPEATING, RecordedSubject
 from tornproof_conformance.search.hunts import Catch, Hunt
 from tornproof_conformance.specification.claims import claims_with
@@ -85,7 +86,7 @@ class PowerLossHunt:
 
     def _search(self, order: Order, subject: RecordedSubject, catch: Catch) -> None:
         source = Random(order.seed)
-        search = power_loss.Search(subject, UNHURRIED, bound=BOUND)
+        search = crash_search.Search(subject, UNHURRIED, bound=BOUND)
         for _ in range(rounds_of(self.adapter)):
             catch.count()
             search.run(make_program(source, subject), make_options(source))
@@ -124,7 +125,7 @@ def _record(adapter: AdapterSubject, search: Callable[[RecordedSubject, Catch], 
             search(subject, catch)
             for recovered in subject.outcomes:
                 catch.note(_outcome(recovered))
-    except power_loss.NO_TRACE as reason:
+    except NO_TRACE as reason:
         catch.gave_up = str(reason)
     return catch
 
@@ -223,7 +224,7 @@ def make_program(source: Random, subject: AdapterSubject) -> Program:
         return Submit(tuple(source.choices(SIZES, k=source.randint(2, 4))))
 
     makers: list[tuple[Callable[[], Step], int]] = [(append, 6), (Sync, 2), (Reopen, 1), (Kill, 1)]
-    if power_loss.can_take(subject, Rotate()):
+    if crash_search.can_take(subject, Rotate()):
         makers.append((Rotate, 1))
     if subject.takes_many:
         makers.append((submit, 2))

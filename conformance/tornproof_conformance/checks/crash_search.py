@@ -1,0 +1,208 @@
+"""
+Crash the programs of an adapter, and keep what was found and covered.
+
+A program runs once, recorded.  Then it is crashed at every point and in every crash model, and
+the adapter recovers what is left.  `power_loss` says in which order programs are tried.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from attrs import define, evolve, field
+from tornproof_models.crash.explorer import Explorer
+from tornproof_models.crash.findings import Coverage
+from tornproof_models.crash.program import Append, Program, Rotate, Settle, Step, Submit
+from tornproof_models.crash.run import run
+from tornproof_models.crash.stakes import Stakes
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
+from tornproof_models.disk.trace import Stored, SyncFilesystem, Trace
+
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
+from tornproof_conformance.cases.case import Problem, ProgramCase
+from tornproof_conformance.cases.phases import harshness_of, phase_of
+from tornproof_conformance.checks import Clock
+from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES, ROOMY
+from tornproof_conformance.power.recorded_subject import RecordedSubject
+
+BOUND = 1 << 12
+"""Images of one crash point up to which all are judged: 4,096, as each takes a process's time."""
+
+TOGETHER: tuple[tuple[Program, ...], ...] = (
+    ((Submit((5, 24)),), (Submit((472, 24, 5)),)),
+    ((Append(5), Submit((24, 472))), (Submit((5, 24)), Submit((24, 472, 5)))),
+)
+"""Programs of one and of two operations for those who have group commit."""
+
+LARGE: tuple[Program, ...] = (
+    (Append(4096 - 100), Append(256)),
+    (Append(20_000), Append(256)),
+    (Append(32_768 - 100), Append(256)),
+)
+"""
+Programs that reach the ends of pages and blocks, and exceed buffers, whatever the format.
+
+A record that ends shortly before 4 KiB or 32 KiB lets the next one cross the boundary: a torn
+last record of prometheus/tsdb went unnoticed only there (tsdb#451).  20,000 random bytes exceed
+the buffers of most writers, and cannot be compressed into them (fjall-rs/fjall#308).
+"""
+
+LARGE_SHARE = 0.04
+"""Part of the check's time for each of them: a large record has many sectors to lose."""
+
+LEAST_OPERATIONS = 2
+"""
+A verdict needs every program of up to so many operations.
+
+Most published bugs of logs need two: one operation to leave something behind, and one to
+meet it (`spec/checks.md`).
+"""
+
+IN_ORDER = ("process-kill", "prefix")
+"""Crash models in which it matters in which order something was stored."""
+
+
+def programs_of(subject: AdapterSubject, length: int) -> Iterator[tuple[Options, Program]]:
+    """Yield the programs of a length that an adapter can run, with what to open it with."""
+    for segment_bytes, alphabet in ((512, ALPHABET), (4096, ROOMY)):
+        steps = [step for step in alphabet if can_take(subject, step)]
+        for program in product(steps, repeat=length):
+            for durability in DURABILITIES:
+                if any(isinstance(step, Append) for step in program):
+                    yield Options(segment_bytes, durability), program
+    if subject.takes_many and length <= len(TOGETHER):
+        yield from ((Options(4096), program) for program in TOGETHER[length - 1])
+
+
+def can_take(subject: AdapterSubject, step: Step) -> bool:
+    """Tell whether a step is among what an adapter claims."""
+    return not isinstance(step, Rotate) or "journal/segments" in subject.claims
+
+
+@define
+class Search:
+    """What was found and covered so far."""
+
+    subject: RecordedSubject
+    clock: Clock
+
+    bound: int = BOUND
+    """Images of one crash point up to which all are judged."""
+
+    found: list[Problem] = field(factory=list)
+    """Problems that have not been told: new ones, and those in a milder crash model than before."""
+
+    _mildest: dict[tuple[str, str], int] = field(factory=dict)
+    """How harsh the mildest crash model was, by requirement and phase."""
+
+    programs: int = 0
+    least_planned: int = 0
+    """Searches of one program in one crash model that a verdict needs: up to two operations."""
+
+    least_done: int = 0
+    """How many of them were made, each within two deviations at every crash point."""
+
+    batches: int = 0
+    """Batches of stores through mappings, in whose traces nobody knows the order of stores."""
+
+    stores: int = 0
+    """Programs of which every store through a mapping was seen by itself."""
+
+    _explorers: dict[tuple[Options, str], Explorer] = field(factory=dict)
+
+    @property
+    def coverage(self) -> Coverage:
+        """What was tried, over all crash models."""
+        total = Coverage()
+        for explorer in self._explorers.values():
+            total.add(explorer.coverage)
+        return total
+
+    @property
+    def stakes(self) -> Stakes:
+        """What was at stake, over all crash models."""
+        total = Stakes()
+        for explorer in self._explorers.values():
+            total.add(explorer.stakes)
+        return total
+
+    def create(self, options: Options) -> None:
+        """Crash a store while it is created, and while it takes its first record."""
+        self._run((Append(5),), options, needed=False)
+
+    def run(self, program: Program, options: Options) -> None:
+        """
+        Run a program on a store that is durable, and crash it in every crash model.
+
+        What all programs begin with, the creation of a store, is judged by itself.
+        """
+        needed = len(program) <= LEAST_OPERATIONS and program not in LARGE
+        self._run((Settle(), *program), options, needed=needed)
+
+    def _run(self, program: Program, options: Options, *, needed: bool) -> None:
+        self.programs += 1
+        case = ProgramCase(program, options)
+        running = run(program, self.subject, options)
+        trace = running.filesystem.trace
+        self.batches += sum(isinstance(event, Stored) for event in trace.events)
+        for violation in running.violations:
+            self._keep(Problem(violation, case, None, trace))
+        if running.violations:
+            self.least_done += len(CLAIMED) * needed  # nothing of it is left to be crashed
+        else:
+            self.least_done += needed * self._crash(case, trace, CLAIMED)
+
+    def step(self, stepping: RecordedSubject, program: Program, options: Options) -> None:
+        """Run a program again, see every store by itself, and crash it where order matters."""
+        case = ProgramCase((Settle(), *program), options, every_store=True)
+        running = run(case.program, stepping, options)
+        self.stores += 1
+        if not running.violations:
+            self._crash(case, running.filesystem.trace, IN_ORDER)
+
+    def _crash(self, case: ProgramCase, trace: Trace, crash_models: Sequence[str]) -> int:
+        """Crash a trace in some crash models; return in how many it was searched well enough."""
+        options, done = case.options, 0
+        is_large = case.program[1:] in LARGE
+        until = self.clock.part(LARGE_SHARE) if is_large else self.clock.grace
+        since = _settled(trace) if isinstance(case.program[0], Settle) else 0
+        for crash_model in crash_models:
+            explorer = self._explorer(options, crash_model)
+            explorer.until = until
+            disagreed = len(self.subject.disagreements)
+            shallow = explorer.stakes.shallow
+            findings = explorer.explore(trace, since=since)
+            done += explorer.stakes.shallow == shallow
+            crashed = evolve(case, crash_model=crash_model)
+            for violation in self.subject.disagreements[disagreed:]:
+                self._keep(Problem(violation, crashed, None, trace))
+            for finding in findings:
+                self._keep(Problem(finding.violation, crashed, finding, trace))
+            self.subject.require_patience()
+        return done
+
+    def _keep(self, problem: Problem) -> None:
+        key = problem.violation.requirement, phase_of(problem)
+        harshness = harshness_of(problem)
+        if key not in self._mildest or harshness < self._mildest[key]:
+            self._mildest[key] = harshness
+            self.found.append(problem)
+
+    def tell(self) -> Iterator[Problem]:
+        """Yield the problems that have not been told."""
+        while self.found:
+            yield self.found.pop(0)
+
+    def _explorer(self, options: Options, crash_model: str) -> Explorer:
+        key = options, crash_model
+        if key not in self._explorers:
+            self._explorers[key] = Explorer(
+                self.subject, options, CRASH_MODELS[crash_model], bound=self.bound
+            )
+        return self._explorers[key]
+
+
+def _settled(trace: Trace) -> int:
+    """Return the first moment of a trace at which the store had been created for good."""
+    events = enumerate(trace.events, start=1)
+    return next(number for number, event in events if isinstance(event, SyncFilesystem))
