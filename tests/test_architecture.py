@@ -31,6 +31,7 @@ ORDERS = {
         "documents",
         "disk",
         "database_faults",
+        "faulty_database",
         "crash",
         "readers",
         "queues",
@@ -73,8 +74,8 @@ The folders and modules at the top of a package; each imports only those before 
 `ARCHITECTURE.md` shows the same order, and says what each is for.
 """
 
-LONGEST_MODULE = 390
-"""The aim is 350; lower it as soon as the longest modules are split."""
+LONGEST_MODULE = 350
+"""Lines: about what a reader takes in at a sitting."""
 
 
 def _imports(path: Path) -> Iterator[str]:

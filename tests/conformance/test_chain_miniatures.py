@@ -5,7 +5,8 @@ from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.subjects.gallery import breakers
 from tornproof_conformance.subjects.reference import ChainMiniature
-from tornproof_models.miniatures.chain_miniatures import MINIATURES, SmallChain
+from tornproof_models.miniatures.chain_miniatures import MINIATURES
+from tornproof_models.miniatures.small_chain import SmallChain
 
 MUSTS = [f"CHN-{number}" for number in range(1, 9)]
 

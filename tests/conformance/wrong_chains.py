@@ -21,7 +21,8 @@ from tornproof.chain import connect
 from tornproof.chain.database import configure
 from tornproof.chain.pairwise import Encoding, verify_pairwise
 from tornproof_models.contract.hash_chain import COLUMNS, GENESIS, Row, sealed
-from tornproof_models.database_faults import FaultyConnection, Plan
+from tornproof_models.database_faults import Plan
+from tornproof_models.faulty_database import FaultyConnection
 
 
 def connected(

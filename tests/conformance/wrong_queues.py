@@ -24,7 +24,8 @@ from tornproof.chain import Entry, append, connect
 from tornproof.drainer.event import encode, from_json
 from tornproof.errors import Closed, TornproofError
 from tornproof_conformance.kit import Adapter
-from tornproof_models.database_faults import FaultyConnection, point_of
+from tornproof_models.database_faults import point_of
+from tornproof_models.faulty_database import FaultyConnection
 
 from tests.conformance.wrong_chains import connected
 

@@ -5,17 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_models.database_faults import (
-    CODES,
-    FaultyConnection,
-    Kind,
-    MemoryDatabase,
-    Panic,
-    ProcessDied,
-    Strike,
-    When,
-    point_of,
-)
+from tornproof_models.database_faults import CODES, Kind, Panic, ProcessDied, Strike, When, point_of
+from tornproof_models.faulty_database import FaultyConnection, MemoryDatabase
 
 TABLES = """
 CREATE TABLE signed_events (id TEXT PRIMARY KEY, sequence INTEGER UNIQUE);

@@ -9,7 +9,8 @@ from tornproof.chain.database import configure, prepare
 from tornproof.drainer import Bash, DeferredAuditQueue, Event, Refuse, encode
 from tornproof.drainer.event import Encoded
 from tornproof.drainer.sink import Admitted, ChainSink
-from tornproof_models.database_faults import MemoryDatabase, Strike
+from tornproof_models.database_faults import Strike
+from tornproof_models.faulty_database import MemoryDatabase
 
 SPOOL = "the-spool"
 

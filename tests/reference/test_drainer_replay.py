@@ -11,14 +11,8 @@ from tornproof.chain.database import prepare
 from tornproof.drainer import DeferredAuditQueue, replay_dlq
 from tornproof.drainer.sink import Admitted, ChainSink
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_models.database_faults import (
-    Kind,
-    MemoryDatabase,
-    Panic,
-    ProcessDied,
-    Strike,
-    When,
-)
+from tornproof_models.database_faults import Kind, Panic, ProcessDied, Strike, When
+from tornproof_models.faulty_database import MemoryDatabase
 
 from tests.reference.drainer_world import chain, database, dead_letters, encoded, event, volatile
 

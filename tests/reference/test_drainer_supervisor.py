@@ -9,7 +9,8 @@ from tornproof.drainer.metrics import Counters
 from tornproof.drainer.sink import ChainSink
 from tornproof.drainer.supervisor import MAX_RESTARTS, State, Supervisor
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_models.database_faults import Kind, MemoryDatabase, Panic, Strike, When
+from tornproof_models.database_faults import Kind, Panic, Strike, When
+from tornproof_models.faulty_database import MemoryDatabase
 
 from tests.reference.drainer_world import (
     chain,

@@ -44,7 +44,8 @@ from tornproof.drainer.sink import ChainSink
 from tornproof.drainer.supervisor import State
 from tornproof.errors import InputOutput, UnsequencedRow
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_models.database_faults import Kind, MemoryDatabase, Strike
+from tornproof_models.database_faults import Kind, Strike
+from tornproof_models.faulty_database import MemoryDatabase
 
 from tests.reference.drainer_world import (
     chain,

@@ -21,7 +21,8 @@ from tornproof.drainer.event import from_json
 from tornproof.drainer.supervisor import MAX_RESTARTS
 from tornproof.errors import Closed
 from tornproof_conformance.kit import Adapter, die, refusal
-from tornproof_models.database_faults import FaultyConnection, Kind, Plan, Strike, When
+from tornproof_models.database_faults import Kind, Plan, Strike, When
+from tornproof_models.faulty_database import FaultyConnection
 
 CRASH_MODELS = ("drainer/durable", "drainer/volatile", "chain/v1", "chain/pairwise")
 

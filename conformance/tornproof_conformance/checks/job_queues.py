@@ -15,7 +15,8 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
-from tornproof_conformance.adapter.opened_job_queue import JobQueueRun, QueueNotOpened
+from tornproof_conformance.adapter.job_queue_processes import QueueNotOpened
+from tornproof_conformance.adapter.opened_job_queue import JobQueueRun
 from tornproof_conformance.cases.case import ExerciseCase, Problem, try_case
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted

@@ -35,14 +35,8 @@ from tornproof_models.contract.delivery import (
     judge,
 )
 from tornproof_models.contract.journal import Violation
-from tornproof_models.database_faults import (
-    FaultyConnection,
-    Kind,
-    MemoryDatabase,
-    ProcessDied,
-    Strike,
-    When,
-)
+from tornproof_models.database_faults import Kind, ProcessDied, Strike, When
+from tornproof_models.faulty_database import FaultyConnection, MemoryDatabase
 from tornproof_models.machines.drainer_steps import Move, Past, Restart, Rows, Saved, Submit
 from tornproof_models.queues.delivery_program import event_id, payload_of
 from tornproof_models.queues.delivery_run import FAULTS

@@ -12,7 +12,7 @@ from tornproof.chain import Break, Ed25519Signer, Entry, append, connect, prepar
 from tornproof.chain.append import read_head
 from tornproof.chain.pairwise import BLIND_SPOTS, verify_pairwise
 
-from tornproof_models.database_faults import MemoryDatabase
+from tornproof_models.faulty_database import MemoryDatabase
 
 OldVerification: TypeAlias = tuple[Sequence[Break], Sequence[str]]
 """The breaks of a chain of v0.7, and what its verification cannot see."""

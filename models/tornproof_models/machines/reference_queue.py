@@ -30,12 +30,12 @@ from tornproof_models.contract.delivery import (
     Outcome,
     State,
 )
-from tornproof_models.database_faults import MemoryDatabase
 from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.faults import Fault as DiskFault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import Image
+from tornproof_models.faulty_database import MemoryDatabase
 from tornproof_models.queues.delivery_run import Look
 
 SPOOL = "/spool"

@@ -31,8 +31,9 @@ from tornproof_models.contract import journal as journal_contract
 from tornproof_models.contract.audit_fold import Applied, judge_caught_up, judge_index
 from tornproof_models.contract.audit_index import Audit
 from tornproof_models.contract.delivery import Mode
-from tornproof_models.database_faults import Kind, MemoryDatabase
+from tornproof_models.database_faults import Kind
 from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.faulty_database import MemoryDatabase
 from tornproof_models.machines.audit_machine import ReferenceStore
 from tornproof_models.machines.drainer_machine import strikes
 from tornproof_models.machines.indexer_machine import IndexerUnderTest

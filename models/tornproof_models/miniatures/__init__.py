@@ -24,8 +24,8 @@ Of an audit index: `small_audit`, `audit_queries`, `audit_writes`, `indexer_mini
 `audit_miniatures` for all of them.
 
 Of a deferred queue and its chain: `small_drainer`, `drainer_landing`, `drainer_ending`,
-`drainer_rules`, `chain_miniatures`, and `drainer_miniatures` for all of them;
-`deferred_audit_v07` is the whole v0.7 design.
+`drainer_rules`, `drainer_events`, and `drainer_miniatures` for most of them; `small_chain` and
+`chain_miniatures`; `deferred_audit_v07` is the whole v0.7 design.
 
 Of a job queue: `small_job_queue`, and the modules `job_queue_*`.
 """

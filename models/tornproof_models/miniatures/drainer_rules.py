@@ -1,9 +1,9 @@
 """
-Drainers that decide wrongly, or count wrongly.
+Drainers that decide or count wrongly, with one bug each.
 
-A search that lets statements fail finds events that are lost or doubled.  These lose
-nothing and double nothing in most of its programs; each is wrong at one bound, for one
-number, or in what it says.
+The fault sweep finds drainers that lose or double events.  Most programs of the sweep do not
+show these bugs: each is at one bound, for one error code, or in what the drainer reports.
+Scenarios find them.
 """
 
 import sqlite3
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tornproof_models.contract.delivery import Outcome
+from tornproof_models.miniatures.drainer_events import EVENTS
 from tornproof_models.miniatures.small_drainer import TRANSIENT, Error, Queued, SmallDrainer
-from tornproof_models.miniatures.small_events import spell_plainly
 
 
 class LooksForTheIdAlone(SmallDrainer):
@@ -261,116 +261,26 @@ class BeginsWithTheNewest(SmallDrainer):
         self.spool.insert(max(len(self.spool) - self.left, self.position), queued)
 
 
-class EscalatesUnseen(SmallDrainer):
-    """
-    Makes no event of what is escalated.
-
-    Source: the v0.7 queue, whose decisions did not have it yet.
-    """
-
-    name = "escalates-unseen"
-    breaks = frozenset({"EVT-1"})
-    blocking = frozenset({"refuse"})
-
-
-class RecordsEveryDecision(SmallDrainer):
-    """
-    Makes an event of every decision.
-
-    Source: of this project; a log of permissions drowns the evidence.
-    """
-
-    name = "records-every-decision"
-    breaks = frozenset({"EVT-1"})
-    blocking = frozenset({"refuse", "escalate", "warn", "allow"})
-
-
-class SortsKeysByCodePoint(SmallDrainer):
-    """
-    Writes JSON with sorted keys, and not RFC 8785.
-
-    1e21, -0.0, keys beyond the BMP → two implementations hash one event differently.
-    Source: the v0.7 queue's compact JSON.
-    """
-
-    name = "sorts-keys-by-code-point"
-    breaks = frozenset({"EVT-2"})
-
-    def spell(self, event: Mapping[str, Any]) -> bytes:
-        """Let the json module do it."""
-        return spell_plainly(event)
-
-
-class KeepsTheTimeAsGiven(SmallDrainer):
-    """
-    Keeps a timestamp in the words in which it came.
-
-    Source: the v0.7 queue left the digits to its time library.
-    """
-
-    name = "keeps-the-time-as-given"
-    breaks = frozenset({"EVT-2", "EVT-5"})
-
-    @staticmethod
-    def moment(timestamp: str) -> str:
-        """Leave it."""
-        return timestamp
-
-
-class HashesTheHash(SmallDrainer):
-    """
-    Names a payload by the hash of its hash.
-
-    Source: of this project; double hashing, as Bitcoin does it, where single is specified.
-    """
-
-    name = "hashes-the-hash"
-    breaks = frozenset({"EVT-3"})
-
-    def hash(self, payload: bytes) -> bytes:
-        """Hash twice."""
-        return super().hash(super().hash(payload))
-
-
-class ShortensTheReason(SmallDrainer):
-    """
-    Cuts a reason after a hundred characters.
-
-    Source: of this project; a column of fixed width.
-    """
-
-    name = "shortens-the-reason"
-    breaks = frozenset({"EVT-4", "EVT-2"})
-
-    def spell(self, event: Mapping[str, Any]) -> bytes:
-        """Keep what fits."""
-        decision = {name: text[:100] for name, text in event["decision"].items()}
-        return super().spell({**event, "decision": decision})
-
-
 RULES: Mapping[str, type[SmallDrainer]] = {
-    kind.name: kind
-    for kind in (
-        LooksForTheIdAlone,
-        RaisesAtSubmit,
-        CountsNoRetry,
-        SharesItsRetries,
-        GivesUpOneTooEarly,
-        KnowsPlainCodesAlone,
-        TakesTheKeyForARace,
-        AddsPanicsUp,
-        NeverGivesUp,
-        DropsWhatTheDeadLettersForbid,
-        RemembersTheCount,
-        NoneIfUnknown,
-        StopsAtTheFirstThatStays,
-        BeginsWithTheNewest,
-        EscalatesUnseen,
-        RecordsEveryDecision,
-        SortsKeysByCodePoint,
-        KeepsTheTimeAsGiven,
-        HashesTheHash,
-        ShortensTheReason,
-    )
+    **{
+        kind.name: kind
+        for kind in (
+            LooksForTheIdAlone,
+            RaisesAtSubmit,
+            CountsNoRetry,
+            SharesItsRetries,
+            GivesUpOneTooEarly,
+            KnowsPlainCodesAlone,
+            TakesTheKeyForARace,
+            AddsPanicsUp,
+            NeverGivesUp,
+            DropsWhatTheDeadLettersForbid,
+            RemembersTheCount,
+            NoneIfUnknown,
+            StopsAtTheFirstThatStays,
+            BeginsWithTheNewest,
+        )
+    },
+    **EVENTS,
 }
 """Those that scenarios find, by name."""

@@ -25,7 +25,8 @@ from tornproof_models.contract.delivery import (
     Outcome,
     State,
 )
-from tornproof_models.database_faults import FaultyConnection, Panic
+from tornproof_models.database_faults import Panic
+from tornproof_models.faulty_database import FaultyConnection
 from tornproof_models.miniatures.small_events import spell_moment, spell_plainly
 from tornproof_models.miniatures.surroundings import Surroundings
 from tornproof_models.queues.delivery_run import MAX_MOVES, Look

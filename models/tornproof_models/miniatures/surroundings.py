@@ -6,8 +6,8 @@ The database alone outlives a process here.  A miniature that keeps more says so
 
 from functools import cache
 
-from tornproof_models.database_faults import MemoryDatabase
 from tornproof_models.disk.faults import Fault as DiskFault
+from tornproof_models.faulty_database import MemoryDatabase
 
 
 @cache

@@ -31,8 +31,9 @@ from tornproof_models.contract.delivery import (
     judge_drain,
 )
 from tornproof_models.contract.journal import Violation
-from tornproof_models.database_faults import Kind, MemoryDatabase, Panic, ProcessDied, Strike
+from tornproof_models.database_faults import Kind, Panic, ProcessDied, Strike
 from tornproof_models.disk.faults import Fault as DiskFault
+from tornproof_models.faulty_database import MemoryDatabase
 from tornproof_models.queues.delivery_program import (
     Arm,
     AskDrain,

@@ -1,21 +1,22 @@
 """
-The deferred audit drainer: exactly once, or in the dead-letter queue.
+The deferred audit queue: each admitted event lands once in the chain, or in the dead letters.
 
 The modules, in the order in which to read them:
 
-- `event`: what is queued, as bytes that say it in exactly one way
-- `failure`: a lost race, a passing failure or a lasting one, told by number
+- `event`: what is queued, in canonical bytes
+- `failure`: which errors of SQLite are a lost race, which pass, and which last
 - `sink`: one transaction that lands events and moves the cursor
-- `core`: what happens to the events in flight, as a table
+- `core`: the states of the events in flight, as a table
 - `dead_letter`: what is kept of an event that could not be appended
-- `supervisor`: a drainer that outlives its panics, as another
+- `supervisor`: restarts the drainer after a panic, and gives up after too many
 - `source`, `buffer`, `spool`: where admitted events wait, in memory or in a journal
 - `admission`, `small_files`: how a spool is written
-- `spool_identity`, `spool_owner`, `quota`: whose it is, and how large it may become
-- `driver`: a thread that makes the moves
-- `queue`, `answers`: submit, drain, close
-- `replay`: dead letters, counted, read and replayed
-- `metrics`: counters that partition
+- `spool_identity`, `spool_owner`, `quota`: which database a spool belongs to, which user, and
+  how large it may become
+- `driver`: a thread that makes the supervisor's moves
+- `gate`, `queue_source`, `queue`, `answers`: submit, drain, close
+- `replay`: count, read and replay dead letters
+- `metrics`: counters, of which each event moves one
 """
 
 import logging

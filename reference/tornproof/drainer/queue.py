@@ -19,10 +19,8 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
-from threading import Condition
 from types import TracebackType
 from typing import Self
-from weakref import WeakSet
 
 from attrs import evolve
 
@@ -32,18 +30,19 @@ from tornproof.chain.database import Connect, translated
 from tornproof.drainer import replay
 from tornproof.drainer.action import Action, Decision
 from tornproof.drainer.answers import NAMED, Drained, Receipt
-from tornproof.drainer.buffer import CAPACITY, Buffer
+from tornproof.drainer.buffer import CAPACITY
 from tornproof.drainer.driver import Driver
 from tornproof.drainer.event import Event, encode, mint_id
+from tornproof.drainer.gate import Gate
 from tornproof.drainer.metrics import Counters, Metrics
+from tornproof.drainer.queue_source import open_source
 from tornproof.drainer.quota import TurnedAway
 from tornproof.drainer.sink import ChainSink, Sink
 from tornproof.drainer.source import Waiting
 from tornproof.drainer.spool import SEGMENT_BYTES, Spool
-from tornproof.drainer.spool_owner import require_own
 from tornproof.drainer.supervisor import MAX_RESTARTS, State, Supervisor
 from tornproof.errors import Closed, Invalid, TornproofError
-from tornproof.filesystem import Filesystem, OsFilesystem
+from tornproof.filesystem import Filesystem
 from tornproof.process import Owner
 
 DRAIN_TIMEOUT = 5.0
@@ -59,10 +58,6 @@ STOP_TIMEOUT = 5.0
 """Seconds more for the transaction under way, whose statements wait a quarter of one for a lock."""
 
 log = logging.getLogger("tornproof.drainer")
-
-
-class _Submit:
-    """A submit under way; one that was interrupted is forgotten with the frame that held it."""
 
 
 class DeferredAuditQueue:
@@ -94,9 +89,7 @@ class DeferredAuditQueue:
         self._signer = signer
         self._mint = mint
         self._clock = clock
-        self._gate = Condition()
-        self._admitting: WeakSet[_Submit] = WeakSet()
-        self._closing = False
+        self._gate = Gate()
         self._ended: Drained | None = None
         self._driver = Driver(supervisor, lambda: source.end, self._abandon, sleep, paused=paused)
 
@@ -134,7 +127,6 @@ class DeferredAuditQueue:
         Raises `NotADatabase`, `WrongSchema`, `ForeignSpool`, `Locked`, `Busy`,
         `Corrupt` and the errors of a disk; nothing is lost by that.
         """
-        # the database
         path = os.fspath(database)
         if connect is None:
             chain_database.require_sqlite(path)
@@ -142,36 +134,18 @@ class DeferredAuditQueue:
             def connect() -> sqlite3.Connection:
                 return chain_database.connect(path)
 
-        with translated(f"open {path}"):
-            connection = connect()
-        with closing(connection):
-            identity = chain_database.prepare(connection, path)
+        source, position, recovered = open_source(
+            path,
+            connect,
+            None if spool is None else os.fspath(spool),
+            filesystem,
+            capacity=capacity,
+            segment_bytes=spool_segment_bytes,
+            quota_bytes=spool_quota_bytes,
+            threads=not paused,
+            clock=clock,
+        )
 
-            # what waits for it
-            source: Spool | Buffer
-            position = recovered = 0
-            if spool is None:
-                source = Buffer(capacity)
-            else:
-                if filesystem is None:
-                    require_own(os.fspath(spool))
-                source = Spool.open(
-                    os.fspath(spool),
-                    identity,
-                    filesystem or OsFilesystem(),
-                    segment_bytes=spool_segment_bytes,
-                    quota_bytes=spool_quota_bytes,
-                    threads=not paused,
-                    clock=clock,
-                )
-                try:
-                    position = source.bind(connection)
-                    recovered = source.backlog(position)
-                except BaseException:
-                    source.close()
-                    raise
-
-        # the drainer
         def open_sink() -> Sink:
             spool_id = source.identity.spool if isinstance(source, Spool) else None
             if make_sink is not None:
@@ -239,18 +213,10 @@ class DeferredAuditQueue:
         """Keep the queue from closing while an event is being admitted, and wake the drainer."""
         if self.state is State.FAILED:
             raise Closed(f"the drainer gave up: {self.last_panic}")
-        with self._gate:
-            if self._closing:
-                raise Closed("the queue has been closed")
-            submit = _Submit()
-            self._admitting.add(submit)
         try:
-            yield
+            with self._gate.entered():
+                yield
         finally:
-            with self._gate:
-                self._admitting.discard(submit)
-                if not self._admitting:
-                    self._gate.notify_all()
             self._driver.wake()
 
     # Waiting
@@ -288,9 +254,7 @@ class DeferredAuditQueue:
                 self._source.close()
             return Drained(drained=False, reason="the queue belongs to another process")
         end = None if timeout is None else time.monotonic() + timeout
-        with self._gate:
-            self._closing = True
-            self._gate.wait_for(lambda: not self._admitting, timeout)
+        self._gate.close(timeout)
         stopped = False
         try:
             drained = self.drain_pending(_until(end))
