@@ -157,6 +157,7 @@ def play(jobs: list[Job], where: Where) -> None:
     )
     for problem in dict.fromkeys(found.problems):
         click.echo(f"problem: {problem}")
+    raise SystemExit(bool(found.problems))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ from tornproof_kernels.mounting import mount_images
 from tornproof_kernels.partitions import MOST, lay_out
 from tornproof_kernels.vectors import Observed, Vector
 
+BOOT_SECONDS, RUN_SECONDS = 300, 30
+"""How long a guest may take, on a machine that has other things to do as well."""
+
 
 @frozen
 class Job:
@@ -146,7 +149,8 @@ def _play(setting: Setting, batch: Sequence[Job], found: Recorded) -> tuple[list
         copy_sparse(empty, path, offset)
         script.append(f"test {job.name} {number} {filesystem.name} {setting.options}")
         script += [*job.litmus.before, "start", *job.lines, "end"]
-    done = run(setting.kernel, filesystem, "\n".join(script) + "\n", FileDisk(path), work)
+    text, limit = "\n".join(script) + "\n", BOOT_SECONDS + RUN_SECONDS * len(batch)
+    done = run(setting.kernel, filesystem, text, FileDisk(path), work, timeout=limit)
     path.unlink()
     found.problems += done.problems
     found.waited += done.waited

@@ -7,6 +7,7 @@ as /init, the modules that the filesystem needs, and the script.
 
 import gzip
 import lzma
+import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -79,13 +80,15 @@ def compile_guest(work: Path) -> Path:
     program = work / "guest"
     if program.exists() and program.stat().st_mtime > SOURCE.stat().st_mtime:
         return program
-    command = ["cc", "-O2", "-Wall", "-Werror", "-static", "-o", str(program), str(SOURCE)]
+    half_done = work / f"guest-{os.getpid()}"
+    command = ["cc", "-O2", "-Wall", "-Werror", "-static", "-o", str(half_done), str(SOURCE)]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
     except FileNotFoundError:
         raise NotPrepared("no C compiler `cc`; apt-get install gcc libc6-dev") from None
     except subprocess.CalledProcessError as error:
         raise NotPrepared(f"{SOURCE} does not compile: {error.stderr}") from None
+    half_done.rename(program)
     return program
 
 

@@ -119,7 +119,7 @@ def run(
     disk: FileDisk | ImageDisk,
     work: Path,
     *,
-    timeout: float = 900,
+    timeout: float,
 ) -> Run:
     """Boot, play a script, power off.  Raises `NotPrepared` without QEMU."""
     socket, ramdisk = work / f"nbd-{os.getpid()}.sock", work / f"initramfs-{os.getpid()}"

@@ -34,9 +34,11 @@ def mount_images(
     kernel: Kernel, filesystem: Filesystem, images: Sequence[Blocks], work: Path
 ) -> list[Seen | None]:
     """Mount images; return what was seen of each, or nothing where the guest came to no end."""
+    if not images:
+        return []
     script = f"images {len(images)} {filesystem.name} {filesystem.after_crash}\n"
     disk = ImageDisk(iter(images), filesystem.size)
-    done = run(kernel, filesystem, script, disk, work, timeout=60 + len(images))
+    done = run(kernel, filesystem, script, disk, work, timeout=300 + 5 * len(images))
     seen = dict(parse_console(done.console))
     return [seen.get(number) for number in range(len(images))]
 
