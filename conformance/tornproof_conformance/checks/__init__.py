@@ -34,6 +34,7 @@ from typing import TypeAlias
 from attrs import evolve, field, frozen
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.subject import Subject
+from tornproof_models.disk.crash_models import CLAIMED
 
 from tornproof_conformance.cases.case import Problem
 from tornproof_conformance.stream.run_events import Progress
@@ -60,6 +61,9 @@ class Budget:
 
     queue_events: int = 2
     """Events in every schedule of a drainer; with three, everything else is tried too."""
+
+    crash_models: tuple[str, ...] = CLAIMED
+    """In which crash models a search crashes what it runs, from mild to harsh."""
 
     def left(self, spent: float, shares: float) -> "Budget":
         """

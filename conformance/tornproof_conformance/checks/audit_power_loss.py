@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 from tornproof_models.contract.audit_index import JUDGES_ANSWERS, Audit, Audits
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
-from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import SYNCS, Image, Trace
@@ -24,9 +24,9 @@ from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.blame import NO_ANSWER, blame
 from tornproof_conformance.adapter.opened_index import AdapterAudits, completed
 from tornproof_conformance.cases.exercises import exercise
-from tornproof_conformance.checks import Budget, Check, Covered, Findings
+from tornproof_conformance.checks import Budget, Check, Findings
 from tornproof_conformance.checks.conversation import AUDIT
-from tornproof_conformance.checks.recorded import try_recorded
+from tornproof_conformance.checks.recorded import crash_models_of, try_recorded
 from tornproof_conformance.stream.run_events import Progress
 
 AGENT = b"a" * 32
@@ -79,18 +79,20 @@ class Seen:
 
 
 @exercise("audit-power", recorded=True)
-def cut_power_of_index(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
+def cut_power_of_index(
+    subject: AdapterSubject, arguments: Sequence[str] = ()
+) -> Iterator[Violation]:
     """Put some audits, and crash that in each crash model until something is wrong."""
-    yield from blame("AUD-13", _crash(subject))
+    yield from blame("AUD-13", _crash(subject, crash_models_of(arguments)))
 
 
-def _crash(subject: AdapterSubject) -> Iterator[Violation]:
+def _crash(subject: AdapterSubject, crash_models: Sequence[str]) -> Iterator[Violation]:
     trace, puts = _record(subject)
     with AdapterSubject.running(
         subject.command, timeout=subject.timeout, patience=subject.patience
     ) as plain:
         recovering = _Recovering(plain)
-        for crash_model in CLAIMED:
+        for crash_model in crash_models:
             for point, image in _images(trace, puts, crash_model):
                 if found := recovering.judge(image, puts, point):
                     message = f"{crash_model}, after {point} operations: {found[0].message}"
@@ -173,10 +175,10 @@ class _Recovering:
 POWER = "audit-power"
 
 
-def _power(subject: Subject, _: Budget) -> Findings:
+def _power(subject: Subject, budget: Budget) -> Findings:
     yield Progress(POWER, 0, 1, "puts, and then the power")
     words = f"{len(AUDITS)} puts, and a loss of power before every sync and after every answer"
-    return (yield from try_recorded(subject, [POWER], Covered(words, crash_models=CLAIMED)))
+    return (yield from try_recorded(subject, [POWER], words, budget))
 
 
 AUDIT_POWER = Check(

@@ -85,6 +85,8 @@ class Search:
 
     subject: RecordedSubject
     clock: Clock
+    crash_models: tuple[str, ...] = CLAIMED
+    """Where power is lost, from mild to harsh."""
 
     bound: int = BOUND
     """Images of one crash point up to which all are judged."""
@@ -148,9 +150,10 @@ class Search:
         for violation in running.violations:
             self._keep(Problem(violation, case, None, trace))
         if running.violations:
-            self.least_done += len(CLAIMED) * needed  # nothing of it is left to be crashed
+            # nothing of it is left to be crashed
+            self.least_done += len(self.crash_models) * needed
         else:
-            self.least_done += needed * self._crash(case, trace, CLAIMED)
+            self.least_done += needed * self._crash(case, trace, self.crash_models)
 
     def step(self, stepping: RecordedSubject, program: Program, options: Options) -> None:
         """Run a program again, see every store by itself, and crash it where order matters."""
@@ -158,7 +161,8 @@ class Search:
         running = run(case.program, stepping, options)
         self.stores += 1
         if not running.violations:
-            self._crash(case, running.filesystem.trace, IN_ORDER)
+            in_order = [name for name in self.crash_models if name in IN_ORDER]
+            self._crash(case, running.filesystem.trace, in_order)
 
     def _crash(self, case: ProgramCase, trace: Trace, crash_models: Sequence[str]) -> int:
         """Crash a trace in some crash models; return in how many it was searched well enough."""

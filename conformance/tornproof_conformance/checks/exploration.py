@@ -20,7 +20,7 @@ from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 
 from tornproof_conformance.cases.case import Problem, ProgramCase
-from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
+from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images, counted
 from tornproof_conformance.stream.run_events import Progress
 
 ALPHABET: tuple[Step, ...] = (Append(5), Append(600), Sync(), Rotate(), Reopen())
@@ -50,13 +50,13 @@ class Round:
     programs: tuple[Program, ...]
 
 
-def rounds(operations: int) -> list[Round]:
+def rounds(operations: int, crash_models: Sequence[str] = CLAIMED) -> list[Round]:
     """List what is explored, from the mildest crash model to the harshest."""
     small = tuple(programs(ALPHABET, operations))
     roomy = tuple(programs(ROOMY, max(operations - 1, 1)))
     return [
         Round(crash_model, Options(segment_bytes, durability), workload)
-        for crash_model in CLAIMED
+        for crash_model in crash_models
         for durability in DURABILITIES
         for segment_bytes, workload in ((512, small), (4096, roomy))
     ]
@@ -70,7 +70,7 @@ def programs(alphabet: Sequence[Step], operations: int) -> Iterator[Program]:
 
 def _explore(subject: Subject, budget: Budget) -> Findings:
     covered, done = Coverage(), 0
-    todo = rounds(budget.operations)
+    todo = rounds(budget.operations, budget.crash_models)
     total = sum(len(each.programs) for each in todo)
     known: set[str] = set()
     for each in todo:
@@ -87,10 +87,11 @@ def _explore(subject: Subject, budget: Budget) -> Findings:
                     yield problem
         covered.add(explorer.coverage)
     words = (
-        f"{covered}, of every program of up to {budget.operations} operations, in {len(CLAIMED)} "
-        f"crash models, two crashes deep; {covered.recovered:,} distinct recoveries"
+        f"{covered}, of every program of up to {budget.operations} operations, in "
+        f"{counted(len(budget.crash_models), 'crash model')}, two crashes deep; "
+        f"{covered.recovered:,} distinct recoveries"
     )
-    return Covered(words, {"programs": total, **count_images(covered)}, CLAIMED)
+    return Covered(words, {"programs": total, **count_images(covered)}, budget.crash_models)
 
 
 def _explore_program(subject: Subject, program: Program, explorer: Explorer) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Rotate, Step, Sync
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options, Subject
-from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 
 from tornproof_conformance.cases.case import Problem, ProgramCase
@@ -83,14 +83,14 @@ def _inject(subject: Subject, budget: Budget) -> Findings:
                     *injection.struck,
                     *injection.after,
                 )
-                for problem in _try(subject, program, injection.options, explorers):
+                for problem in _try(subject, program, injection.options, explorers, budget):
                     if problem.violation.requirement not in known:
                         known.add(problem.violation.requirement)
                         yield problem
     for explorer in explorers.values():
         covered.add(explorer.coverage)
     words = f"{injected:,} faults, each followed by a crash: {covered}"
-    return Covered(words, {"faults": injected, **count_images(covered)}, CLAIMED)
+    return Covered(words, {"faults": injected, **count_images(covered)}, budget.crash_models)
 
 
 def _try(
@@ -98,6 +98,7 @@ def _try(
     program: Program,
     options: Options,
     explorers: dict[tuple[Options, str], Explorer],
+    budget: Budget,
 ) -> Iterator[Problem]:
     running = run(program, subject, options)
     case = ProgramCase(program, options)
@@ -105,7 +106,7 @@ def _try(
         yield Problem(violation, case)
     if running.violations:
         return
-    for crash_model in CLAIMED:
+    for crash_model in budget.crash_models:
         explorer = explorers.setdefault(
             (options, crash_model), Explorer(subject, options, CRASH_MODELS[crash_model], depth=1)
         )

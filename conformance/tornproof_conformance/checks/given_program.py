@@ -13,12 +13,12 @@ from tornproof_models.crash.program import Program
 from tornproof_models.crash.run import run
 from tornproof_models.crash.stakes import COUNTED, Stakes
 from tornproof_models.crash.subject import Options, Subject
-from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
+from tornproof_models.disk.crash_models import CRASH_MODELS
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.recorded_cases import for_case
-from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
+from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images, counted
 from tornproof_conformance.checks.recorded import NO_TRACE
 from tornproof_conformance.stream.run_events import Progress
 
@@ -39,16 +39,17 @@ class GivenProgram:
         return Check(NAME, title, COUNTED, self._judge, self._not_at_stake)
 
     def _judge(self, subject: Subject, budget: Budget) -> Findings:
-        del budget
-        yield Progress(NAME, 0, len(CLAIMED), "running the program")
-        case = ProgramCase(self.program, self.options, CLAIMED[-1])
+        yield Progress(NAME, 0, len(budget.crash_models), "running the program")
+        case = ProgramCase(self.program, self.options, budget.crash_models[-1])
         try:
             with for_case(subject, case) as judged:
-                return (yield from self._crash(judged, case))
+                return (yield from self._crash(judged, case, budget.crash_models))
         except NO_TRACE as reason:
             return Covered(f"nothing: {reason}", is_conclusive=False)
 
-    def _crash(self, subject: Subject, case: ProgramCase) -> Findings:
+    def _crash(
+        self, subject: Subject, case: ProgramCase, crash_models: tuple[str, ...]
+    ) -> Findings:
         running = run(case.program, subject, case.options)
         trace = running.filesystem.trace
         alive = evolve(case, crash_model=None)
@@ -56,8 +57,8 @@ class GivenProgram:
             yield Problem(violation, alive, None, trace)
         coverage = Coverage()
         self.stakes.meet(running.history.at_stake)
-        for number, crash_model in enumerate(CLAIMED):
-            yield Progress(NAME, number, len(CLAIMED), crash_model, coverage.judged)
+        for number, crash_model in enumerate(crash_models):
+            yield Progress(NAME, number, len(crash_models), crash_model, coverage.judged)
             explorer = Explorer(
                 subject,
                 case.options,
@@ -70,12 +71,12 @@ class GivenProgram:
                 yield Problem(
                     finding.violation, evolve(case, crash_model=crash_model), finding, trace
                 )
-        words = f"{coverage}, in {len(CLAIMED)} crash models"
+        words = f"{coverage}, in {counted(len(crash_models), 'crash model')}"
         missing = "all images within two deviations" if self.stakes.shallow else ""
         return Covered(
             words,
             count_images(coverage),
-            CLAIMED,
+            crash_models,
             missing=missing,
             at_stake=self.stakes.counts,
         )

@@ -18,7 +18,7 @@ from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Submit
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options, Subject
-from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.faults import Fault, Kind
 from tornproof_models.disk.trace import SYNCS, Acked, Event, Invoked, Trace
 from tornproof_models.machines.batching_situations import SITUATIONS
@@ -29,7 +29,7 @@ from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.cases.hypothesis_search import Order
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.checks.deferred_queues import ALL_EVENTS
-from tornproof_conformance.checks.recorded import try_recorded
+from tornproof_conformance.checks.recorded import crash_models_of, try_recorded
 from tornproof_conformance.power.recorded_session import CannotTrace
 from tornproof_conformance.recorder.ptrace.injection import CallMade
 from tornproof_conformance.search.hunts import MachineHunt
@@ -60,7 +60,7 @@ class Recorded(Protocol):
 
 
 @exercise("shared-syncs", recorded=True)
-def share_syncs(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
+def share_syncs(subject: AdapterSubject, arguments: Sequence[str] = ()) -> Iterator[Violation]:
     """Count the syncs of a crowd, and cut the power while it waits."""
     for _attempt in range(TRIES):
         running = run((Append(5), CROWD), subject, OPTIONS)
@@ -75,18 +75,18 @@ def share_syncs(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Viol
         message = f"{len(CROWD.sizes)} records that were handed over together took {syncs} syncs"
         yield Violation("GRP-2", message)
     trace = run((Append(5), FEW), subject, OPTIONS).filesystem.trace
-    yield from _cut_power(subject, trace, OPTIONS, PROMISED["append"], "GRP-1")
+    yield from _cut_power(subject, trace, OPTIONS, "GRP-1", crash_models_of(arguments))
 
 
 @exercise("close-together", recorded=True)
-def close_together(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
+def close_together(subject: AdapterSubject, arguments: Sequence[str] = ()) -> Iterator[Violation]:
     """Close behind a crowd and somebody who did not ask for durability, and cut the power."""
     options = Options(OPTIONS.segment_bytes, "eventual")
     running = run((FEW, Append(5), Reopen()), subject, options)
     yield from running.violations
     if not running.violations:
         trace = running.filesystem.trace
-        yield from _cut_power(subject, trace, options, PROMISED["close"], "GRP-7")
+        yield from _cut_power(subject, trace, options, "GRP-7", crash_models_of(arguments))
 
 
 @exercise("fail-together", recorded=True)
@@ -132,14 +132,22 @@ def _syncs(events: Sequence[Event]) -> int:
     return sum(isinstance(event, SYNCS) for event in events[began:])
 
 
+SHOWN_BY = {"GRP-1": PROMISED["append"], "GRP-7": PROMISED["close"]}
+"""Which requirement of a journal a crash finds violated where one of a group commit is."""
+
+
 def _cut_power(
-    subject: AdapterSubject, trace: Trace, options: Options, shows: str, requirement: str
+    subject: AdapterSubject,
+    trace: Trace,
+    options: Options,
+    requirement: str,
+    crash_models: Sequence[str],
 ) -> Iterator[Violation]:
     """Crash a trace in each crash model until a promise is broken, from mild to harsh."""
-    for crash_model in CLAIMED:
+    for crash_model in crash_models:
         explorer = Explorer(subject, options, CRASH_MODELS[crash_model], depth=1, bound=BOUND)
         for finding in explorer.explore(trace):
-            if finding.violation.requirement == shows:
+            if finding.violation.requirement == SHOWN_BY[requirement]:
                 message = f"{crash_model}: {finding.violation.message}"
                 yield Violation(requirement, message)
                 return
@@ -199,10 +207,10 @@ GROUP_COMMIT = Check(
 CROWDS = ("shared-syncs", "close-together", "fail-together")
 
 
-def _crowds(subject: Subject, _: Budget) -> Findings:
+def _crowds(subject: Subject, budget: Budget) -> Findings:
     yield Progress(NAME, 0, len(CROWDS), "crowds that share a sync")
     words = f"{len(CROWDS)} crowds: their syncs counted, failing, and with the power cut"
-    return (yield from try_recorded(subject, CROWDS, Covered(words, crash_models=CLAIMED)))
+    return (yield from try_recorded(subject, CROWDS, words, budget))
 
 
 ADAPTER_GROUP_COMMIT = Check(

@@ -92,6 +92,8 @@ class Search:
 
     subject: RecordedSubject
     clock: Clock
+    crash_models: tuple[str, ...] = CLAIMED
+    """Where power is lost, from mild to harsh."""
 
     bound: int = BOUND
     """Images of one crash point up to which all are judged."""
@@ -163,7 +165,7 @@ class Search:
             yield from self._first(Problem(violation, case, None, trace))
         if running.violations:
             return
-        for crash_model in CLAIMED:
+        for crash_model in self.crash_models:
             explorer = self._explorer(case.options, crash_model)
             explorer.until = self.clock.part(ONE_FAULT)
             findings = explorer.explore(trace, since=running.armed_after)
@@ -199,14 +201,20 @@ def _io_errors(subject: Subject, budget: Budget) -> Findings:
             RecordedSubject.of(subject) as recorded,
             RecordedSubject.of(subject, late=LATE) as late,
         ):
-            return (yield from _search(recorded, late, Clock.start(budget, SHARE)))
+            clock = Clock.start(budget, SHARE)
+            return (yield from _search(recorded, late, clock, budget.crash_models))
     except NO_TRACE as reason:
         return Covered(f"nothing: {reason}", is_conclusive=False)
 
 
-def _search(subject: RecordedSubject, late: RecordedSubject, clock: Clock) -> Findings:
+def _search(
+    subject: RecordedSubject,
+    late: RecordedSubject,
+    clock: Clock,
+    crash_models: tuple[str, ...],
+) -> Findings:
     rest, waited = "", 0
-    search = Search(subject, clock)
+    search = Search(subject, clock, crash_models)
     for program, durability in product(WAITING, DURABILITIES):
         if waited and not clock.has_time:
             break
@@ -233,7 +241,7 @@ def _search(subject: RecordedSubject, late: RecordedSubject, clock: Clock) -> Fi
     return Covered(
         words,
         counts,
-        CLAIMED,
+        search.crash_models,
         done=search.done,
         planned=search.planned,
         missing=missing if search.done < search.planned else "",

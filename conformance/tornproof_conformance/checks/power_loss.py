@@ -15,7 +15,6 @@ from itertools import product
 
 from tornproof_models.crash.program import Program
 from tornproof_models.crash.subject import Options, Subject
-from tornproof_models.disk.crash_models import CLAIMED
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
@@ -54,18 +53,18 @@ def _power_loss(subject: Subject, budget: Budget) -> Findings:
     try:
         with RecordedSubject.of(subject) as recorded:
             clock = Clock.start(budget, SHARE)
-            return (yield from _search(recorded, budget.operations, clock, subject))
+            return (yield from _search(recorded, budget, clock, subject))
     except NO_TRACE as reason:
         return Covered(f"nothing: {reason}", is_conclusive=False)
 
 
 def _search(
-    subject: RecordedSubject, operations: int, clock: Clock, adapter: AdapterSubject
+    subject: RecordedSubject, budget: Budget, clock: Clock, adapter: AdapterSubject
 ) -> Findings:
-    search = Search(subject, clock)
+    search = Search(subject, clock, budget.crash_models)
     subject.recordings = int(clock.seconds * RECORDINGS)
     try:
-        programs = yield from _try_programs(search, operations, clock)
+        programs = yield from _try_programs(search, budget.operations, clock)
         if search.batches:
             yield from _see_every_store(search, clock, adapter)
     except OutOfPatience:
@@ -94,7 +93,7 @@ def _try_programs(
     parts: list[str] = []
     least = range(1, LEAST_OPERATIONS + 1)
     counts = (sum(1 for _ in programs_of(search.subject, length)) for length in least)
-    search.least_planned = sum(counts) * len(CLAIMED)
+    search.least_planned = sum(counts) * len(search.crash_models)
     yield clock.progress(NAME, "creating a store")
     for segment_bytes, durability in product((512, 4096), DURABILITIES):
         search.create(Options(segment_bytes, durability))
@@ -129,7 +128,8 @@ def _try_programs(
 def _covered(search: Search, programs: str) -> Covered:
     coverage, subject = search.coverage, search.subject
     words = (
-        f"{coverage}, of {programs}, in {len(CLAIMED)} crash models; "
+        f"{coverage}, of {programs}, in "
+        f"{counted(len(search.crash_models), 'crash model')}; "
         f"{subject.recovered:,} distinct images recovered, {subject.watched:,} of them "
         "twice, recorded and crashed again"
     )
@@ -156,7 +156,7 @@ def _covered(search: Search, programs: str) -> Covered:
     return Covered(
         words,
         counts,
-        CLAIMED,
+        search.crash_models,
         done=done,
         planned=planned,
         missing=missing if done < planned else "",

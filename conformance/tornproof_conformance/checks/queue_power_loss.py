@@ -19,8 +19,7 @@ from tornproof_models.contract.delivery import Fact, Mode, Outcome, Seen, Submit
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.crash_points import is_crash_point
 from tornproof_models.crash.subject import Subject
-from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
-from tornproof_models.disk.crash_models import CrashModel as CrashModel
+from tornproof_models.disk.crash_models import CRASH_MODELS, CrashModel
 from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
@@ -36,7 +35,7 @@ from tornproof_conformance.cases.case import ExerciseCase, Problem
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
 from tornproof_conformance.checks.deliveries import Delivery
-from tornproof_conformance.checks.recorded import NO_TRACE
+from tornproof_conformance.checks.recorded import NO_TRACE, arguments_of, crash_models_of
 from tornproof_conformance.power.recorded_session import RecordedDisk
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 
@@ -212,15 +211,18 @@ def _words(owed: Sequence[Fact]) -> str:
 
 
 @exercise("queue-power-loss")
-def lose_power(subject: AdapterSubject, _: Sequence[str]) -> Iterator[Violation]:
+def lose_power(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Violation]:
     """Do it again, as an exercise."""
-    found, _tried = cut_power(subject, time.monotonic() + AGAIN)
+    until = time.monotonic() + AGAIN
+    found, _tried = cut_power(subject, until, crash_models_of(arguments))
     yield from found
 
 
-def cut_power(adapter: AdapterSubject, until: float) -> tuple[list[Violation], PowerCuts]:
+def cut_power(
+    adapter: AdapterSubject, until: float, crash_models: Sequence[str]
+) -> tuple[list[Violation], PowerCuts]:
     """
-    Record a drainer, and crash it in the harshest crash model.
+    Record a drainer, and crash it in the last of some crash models, which is the harshest.
 
     Returns a violation for each requirement, in the mildest crash model that shows any, and
     what was tried.
@@ -229,10 +231,10 @@ def cut_power(adapter: AdapterSubject, until: float) -> tuple[list[Violation], P
     for images in PASSES:
         first: dict[str, Violation] = {}
         try:
-            for found in cuts.violations(CLAIMED[-1], images):
+            for found in cuts.violations(crash_models[-1], images):
                 first.setdefault(found.requirement, found)
             if first:
-                return list((first | _milder(cuts, images)).values()), cuts
+                return list((first | _milder(cuts, images, crash_models[:-1])).values()), cuts
         except OutOfPatience:
             if first:
                 return list(first.values()), cuts
@@ -240,9 +242,9 @@ def cut_power(adapter: AdapterSubject, until: float) -> tuple[list[Violation], P
     return [], cuts
 
 
-def _milder(cuts: PowerCuts, images: int) -> dict[str, Violation]:
+def _milder(cuts: PowerCuts, images: int, crash_models: Sequence[str]) -> dict[str, Violation]:
     """Find the mildest crash model in which anything is violated, and the first that is."""
-    for crash_model in CLAIMED[:-1]:
+    for crash_model in crash_models:
         mild = PowerCuts(cuts.adapter, cuts.recording, time.monotonic() + MILDER)
         if found := next(mild.violations(crash_model, images), None):
             return {found.requirement: found}
@@ -260,17 +262,17 @@ def _power_loss(subject: Subject, budget: Budget) -> Findings:
     clock = Clock.start(budget, SHARE)
     yield clock.progress(NAME, "recording a drainer")
     try:
-        found, tried = cut_power(subject, clock.until)
+        found, tried = cut_power(subject, clock.until, budget.crash_models)
     except (*NO_TRACE, Refusal, Unsupported, ProcessFailed) as reason:
         return Covered(f"nothing: {reason}", is_conclusive=False)
     for violation in found:
-        yield Problem(violation, ExerciseCase(NAME))
+        yield Problem(violation, ExerciseCase(NAME, arguments_of(budget.crash_models)))
     words = (
         f"{tried.images:,} distinct images of {len(tried.crash_points):,} crashes of a drainer, "
-        f"in the crash model {CLAIMED[-1]}"
+        f"in the crash model {budget.crash_models[-1]}"
     )
     counts = {"crash_points": len(tried.crash_points), "images": tried.images}
-    return Covered(words, counts, CLAIMED)
+    return Covered(words, counts, budget.crash_models)
 
 
 QUEUE_POWER_LOSS = Check(

@@ -14,7 +14,7 @@ from tornproof_models.contract.journal import Record, Violation, describe
 from tornproof_models.crash.program import grow_payload
 from tornproof_models.crash.recovery import Recovered
 from tornproof_models.crash.subject import Options, Subject
-from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import Image, Trace
 
@@ -22,7 +22,7 @@ from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.blame import blame
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
-from tornproof_conformance.checks.recorded import try_recorded
+from tornproof_conformance.checks.recorded import crash_models_of, try_recorded
 from tornproof_conformance.scenarios.scenario import READER, claims
 from tornproof_conformance.stream.run_events import Progress
 
@@ -44,12 +44,12 @@ class Recovering(Protocol):
 
 
 @exercise("show-what-lasts", recorded=True)
-def show_what_lasts(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
+def show_what_lasts(subject: AdapterSubject, arguments: Sequence[str] = ()) -> Iterator[Violation]:
     """Look at a journal before and after something durable, and cut the power each time."""
-    yield from blame(DURABLE_ONLY, _look(subject))
+    yield from blame(DURABLE_ONLY, _look(subject, crash_models_of(arguments)))
 
 
-def _look(subject: AdapterSubject) -> Iterator[Violation]:
+def _look(subject: AdapterSubject, crash_models: Sequence[str]) -> Iterator[Violation]:
     disk = subject.new_disk()
     journal = subject.open(disk, OPTIONS)
     reader = subject.open_reader(disk, durable_only=True)
@@ -57,14 +57,16 @@ def _look(subject: AdapterSubject) -> Iterator[Violation]:
         journal.options = Options(OPTIONS.segment_bytes, durability)
         journal.append(grow_payload(30, number))
         shown = list(reader.scan())
-        for found in _taken(subject, disk.trace, shown):
+        for found in _taken(subject, disk.trace, shown, crash_models):
             yield found
             return
 
 
-def _taken(subject: AdapterSubject, trace: Trace, shown: Sequence[Record]) -> Iterator[Violation]:
+def _taken(
+    subject: AdapterSubject, trace: Trace, shown: Sequence[Record], crash_models: Sequence[str]
+) -> Iterator[Violation]:
     """Yield which of the records that were shown a crash at the end of a trace can take."""
-    for name in CLAIMED:
+    for name in crash_models:
         space = ImageSpace.after(trace.initial, trace.events, CRASH_MODELS[name])
         images = [space.builder.build(choice) for choice in islice(space.choices(), IMAGES)]
         for outcome in cast("Recovering", subject).recover_images(images, OPTIONS):
@@ -86,14 +88,12 @@ def _taken(subject: AdapterSubject, trace: Trace, shown: Sequence[Record]) -> It
 NAME = "reading"
 
 
-def _reading(subject: Subject, _: Budget) -> Findings:
+def _reading(subject: Subject, budget: Budget) -> Findings:
     if not claims(subject, READER):
         return Covered(f"nothing: {READER} is not claimed")
     yield Progress(NAME, 0, 1, "what a reader shows, and then the power")
     words = "three looks of a reader, each followed by a loss of power"
-    return (
-        yield from try_recorded(subject, ["show-what-lasts"], Covered(words, crash_models=CLAIMED))
-    )
+    return (yield from try_recorded(subject, ["show-what-lasts"], words, budget))
 
 
 READING = Check(

@@ -3,7 +3,7 @@
 """
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import click
@@ -16,16 +16,20 @@ from tornproof_models.crash.explorer import BOUND
 from tornproof_models.crash.findings import Coverage, Finding
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import DIRECTORY, Options, Subject
+from tornproof_models.disk.crash_models import CLAIMED
+from tornproof_models.disk.measurements import measurements_of
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.programs import SYNTAX, parse_program
 from tornproof_conformance.commands.options import (
+    crash_model_option,
     durability_option,
     segment_bytes_option,
     subject_option,
 )
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.report.printable import say, terminal, to_json
+from tornproof_conformance.report.words import measured_words
 from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM
 from tornproof_conformance.subjects.reference import find_subject
 
@@ -84,6 +88,7 @@ class Outcome:
 @click.command("barriers")
 @subject_option("look at")
 @click.option("--program", help=f"Look at this program instead; its steps: {SYNTAX}.")
+@crash_model_option
 @durability_option("For --program: when an append is acknowledged as durable.")
 @segment_bytes_option(512, "For --program: the size of a segment.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -91,6 +96,7 @@ class Outcome:
 def command(
     name: str,
     program: str | None,
+    crash_models: tuple[str, ...],
     durability: str,
     segment_bytes: int,
     as_json: bool,
@@ -105,9 +111,9 @@ def command(
     """
     given = None if program is None else (Story(program, durability, segment_bytes),)
     if not adapter:
-        _report(find_subject(name), given or STORIES, as_json=as_json)
+        _report(find_subject(name), given or STORIES, crash_models, as_json=as_json)
     with AdapterSubject.running(adapter) as plain, RecordedSubject.of(plain) as subject:
-        _report(subject, given or stories_of(subject), as_json=as_json)
+        _report(subject, given or stories_of(subject), crash_models, as_json=as_json)
 
 
 def stories_of(subject: AdapterSubject) -> tuple[Story, ...]:
@@ -121,23 +127,31 @@ def stories_of(subject: AdapterSubject) -> tuple[Story, ...]:
     )
 
 
-def _report(subject: Subject, stories: tuple[Story, ...], *, as_json: bool) -> NoReturn:
+def _report(
+    subject: Subject,
+    stories: tuple[Story, ...],
+    crash_models: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> NoReturn:
     console = terminal()
     outcomes = []
     for story in stories:
         with console.status(escape(story.program)):
-            outcomes.append(search(subject, story))
+            outcomes.append(search(subject, story, crash_models))
         if not as_json:
             _show(console, outcomes[-1])
     if as_json:
-        say(to_json(_document(subject.name, outcomes), indent=2, sort=True))
+        say(to_json(_document(subject.name, outcomes, crash_models), indent=2, sort=True))
     else:
         _sum_up(console, outcomes)
+        if measured := measurements_of(crash_models):
+            say(f"\n{measured_words(measured)}")
     broken = any(outcome.broken for outcome in outcomes)
     raise SystemExit(DOES_NOT_CONFORM if broken else CONFORMS)
 
 
-def search(subject: Subject, story: Story) -> Outcome:
+def search(subject: Subject, story: Story, crash_models: Sequence[str] = CLAIMED) -> Outcome:
     """Run a program once, and take away its syncs one by one."""
     options = Options(story.segment_bytes, story.durability)
     running = run(parse_program(story.program), subject, options)
@@ -145,7 +159,8 @@ def search(subject: Subject, story: Story) -> Outcome:
         violation = running.violations[0]
         return Outcome(story, (), f"{violation.requirement} even without a crash")
     bound = ADAPTER_BOUND if isinstance(subject, RecordedSubject) else BOUND
-    finder, trace = BarrierSearch(subject, options, bound=bound), running.filesystem.trace
+    finder = BarrierSearch(subject, options, crash_models, bound=bound)
+    trace = running.filesystem.trace
     broken = finder.broken(trace)
     if broken:
         crash_model, finding = broken
@@ -170,7 +185,7 @@ def _show(console: Console, outcome: Outcome) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("#", justify="right")
     table.add_column("syncs", overflow="fold")
-    for heading in ("for", "verdict", "crash_model", "violates"):
+    for heading in ("for", "verdict", "crash model", "violates"):
         table.add_column(heading, no_wrap=True)
     for barrier in barriers:
         colour = COLOURS[barrier.verdict]
@@ -215,10 +230,14 @@ def _kind(barrier: Barrier) -> str:
 # For programs
 
 
-def _document(subject: str, outcomes: list[Outcome]) -> dict[str, Any]:
+def _document(
+    subject: str, outcomes: list[Outcome], crash_models: tuple[str, ...]
+) -> dict[str, Any]:
     return {
         "format": "tornproof-barriers/2",
         "subject": subject,
+        "crash_models": list(crash_models),
+        "measurements": list(measurements_of(crash_models)),
         "score": score([barrier for outcome in outcomes for barrier in outcome.barriers]),
         "programs": [
             {

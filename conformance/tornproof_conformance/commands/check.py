@@ -16,6 +16,7 @@ from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS
 from tornproof_conformance.checks.given_program import GivenProgram
 from tornproof_conformance.commands.options import (
     budget_option,
+    crash_model_option,
     details_option,
     durability_option,
     events_json_option,
@@ -94,6 +95,7 @@ class WithCommand(click.Command):
 )
 @durability_option("For --program: when an append is acknowledged as durable.")
 @segment_bytes_option(4096, "For --program: the size of a segment.")
+@crash_model_option
 @budget_option
 @seed_option
 @timeout_option
@@ -111,6 +113,7 @@ def command(
     program: str | None,
     durability: str,
     segment_bytes: int,
+    crash_models: tuple[str, ...],
     seconds: int,
     seed: int,
     timeout: float,
@@ -142,6 +145,7 @@ def command(
         seconds=seconds,
         seed=seed,
         queue_events=queue_events,
+        crash_models=crash_models,
     )
     if adapter and name != "reference":
         raise Invalid("--miniature and a command were both given: give one of them")

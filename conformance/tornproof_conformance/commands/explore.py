@@ -2,6 +2,7 @@
 `tornproof explore`: count what a crash may leave of a trace.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from tornproof_models.crash.crash_points import is_crash_point
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Finding
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS, CrashModel
+from tornproof_models.disk.crash_models import CRASH_MODELS, CrashModel
 from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.measurements import measurements_of
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import MARKS, Trace
 from tornproof_models.disk.trace_file import load_trace
@@ -21,11 +23,13 @@ from tornproof_models.disk.versions import SECTOR_BYTES
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.commands.options import (
+    crash_model_option,
     durability_option,
     segment_bytes_option,
 )
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.report.printable import say, terminal, to_json
+from tornproof_conformance.report.words import measured_words
 from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM
 
 SHOWN = 12
@@ -86,6 +90,7 @@ def survey(trace: Trace, crash_model: CrashModel, sector_bytes: int) -> Survey:
     type=click.IntRange(1, 4096),
     help="How many bytes a disk writes atomically.",
 )
+@crash_model_option
 @durability_option("For a command: when an append is acknowledged as durable.")
 @segment_bytes_option(512, "For a command: the size of a segment.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -93,38 +98,46 @@ def survey(trace: Trace, crash_model: CrashModel, sector_bytes: int) -> Survey:
 def command(
     path: Path,
     sector_bytes: int,
+    crash_models: tuple[str, ...],
     durability: str,
     segment_bytes: int,
     as_json: bool,
     adapter: tuple[str, ...],
 ) -> None:
     """
-    Count the images that a crash may leave of a trace, in every crash model.
+    Count the images that a crash may leave of a trace, in each crash model.
 
     With the COMMAND of an adapter, the adapter recovers every image, and each result is
     compared with what the trace acknowledged.
     """
     trace = load_trace(path)
-    surveys = [survey(trace, CRASH_MODELS[name], sector_bytes) for name in CLAIMED]
+    measured = measurements_of(crash_models)
+    surveys = [survey(trace, CRASH_MODELS[name], sector_bytes) for name in crash_models]
     found: tuple[str, Finding] | None = None
     if adapter:
         options = Options(segment_bytes, durability)
         with AdapterSubject.running(adapter) as plain, RecordedSubject.of(plain) as subject:
-            found = _judge(trace, subject, options, sector_bytes)
+            found = _judge(trace, subject, crash_models, options, sector_bytes)
     if as_json:
         say(to_json(_document(surveys, found, judged=bool(adapter)), indent=2))
     else:
         _show(trace, surveys)
         if adapter:
             _show_verdict(found)
+        if measured:
+            say(f"\n{measured_words(measured)}")
     raise SystemExit(DOES_NOT_CONFORM if found else CONFORMS)
 
 
 def _judge(
-    trace: Trace, subject: RecordedSubject, options: Options, sector_bytes: int
+    trace: Trace,
+    subject: RecordedSubject,
+    crash_models: Sequence[str],
+    options: Options,
+    sector_bytes: int,
 ) -> tuple[str, Finding] | None:
     """Return the mildest crash model in which a promise is broken, and the smallest way."""
-    for name in CLAIMED:
+    for name in crash_models:
         crash_model = CRASH_MODELS[name]
         explorer = Explorer(subject, options, crash_model, bound=BOUND, sector_bytes=sector_bytes)
         if findings := explorer.explore(trace):
@@ -140,7 +153,7 @@ def _show(trace: Trace, surveys: list[Survey]) -> None:
     operations = sum(not isinstance(event, MARKS) for event in trace.events)
     console.print(f"{operations:,} operations, {len(trace.events) - operations:,} marks\n")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("crash_model")
+    table.add_column("crash model")
     for heading in ("crash points", "images", "most at one", "after event", "at the end"):
         table.add_column(heading, justify="right")
     for each in surveys:
@@ -162,13 +175,13 @@ def _show(trace: Trace, surveys: list[Survey]) -> None:
                 console.print(f"  and {len(each.may_lose) - SHOWN:,} more")
             break
     else:
-        console.print("\nat the end, nothing is lost in any crash model: everything was synced")
+        console.print("\nat the end, nothing is lost in any of these: everything was synced")
 
 
 def _show_verdict(found: tuple[str, Finding] | None) -> None:
     console = terminal()
     if found is None:
-        console.print("\n[bold green]every promise is kept[/], in every crash model")
+        console.print("\n[bold green]every promise is kept[/], in each of these crash models")
         return
     crash_model, finding = found
     violation = finding.violation
@@ -199,6 +212,7 @@ def _document(
             }
             for each in surveys
         ],
+        "measurements": list(measurements_of(each.crash_model for each in surveys)),
     }
     if judged:
         document["violation"] = found and {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import click
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 
 from tornproof_conformance.adapter.speaking.session import TIMEOUT
 
@@ -45,6 +46,24 @@ def segment_bytes_option(default: int, help_text: str) -> Decorator:
         help=help_text,
     )
 
+
+def _from_mild_to_harsh(
+    _context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Order the crash models that were named, each once; without any take the default set."""
+    return tuple(name for name in CRASH_MODELS if name in names) or CLAIMED
+
+
+crash_model_option = click.option(
+    "--crash-model",
+    "crash_models",
+    multiple=True,
+    metavar="NAME",
+    type=click.Choice(list(CRASH_MODELS)),
+    callback=_from_mild_to_harsh,
+    help=f"Crash in this crash model instead of {', '.join(CLAIMED)}; may be given more than "
+    "once.  `tornproof explain` describes each by name.",
+)
 
 budget_option = click.option(
     "--budget",

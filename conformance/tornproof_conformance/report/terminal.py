@@ -22,7 +22,14 @@ from rich.text import Text
 from tornproof_conformance.adapter.speaking.messages import claims
 from tornproof_conformance.report.run_record import RunRecord, record_run
 from tornproof_conformance.report.violation import render_diagnosis, render_violation
-from tornproof_conformance.report.words import SIGNS, covered_words, outcome, rests_on, stake_words
+from tornproof_conformance.report.words import (
+    SIGNS,
+    covered_words,
+    measured_words,
+    outcome,
+    rests_on,
+    stake_words,
+)
 from tornproof_conformance.stream import run_events
 from tornproof_conformance.stream.run_events import RequirementJudged, RunEvent, ViolationFound
 
@@ -199,8 +206,7 @@ def _sum_up(record: RunRecord) -> str:
         f"({finished.seconds:.0f} s)"
     )
     if record.measurements:
-        rests = "\n".join(f"  {escape(each)}" for each in record.measurements)
-        line = f"\ncrash models, as measured (spec/kernels.md):\n{rests}\n{line}"
+        line = f"\n{escape(measured_words(record.measurements))}\n{line}"
     states = [each.excuse.state for each in record.verdicts if each.excuse]
     if not states:
         return line

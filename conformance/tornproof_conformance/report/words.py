@@ -2,6 +2,8 @@
 The wording of verdicts that all reports share.
 """
 
+from collections.abc import Iterable
+
 from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.stream.run_events import (
     CheckFinished,
@@ -65,6 +67,12 @@ def rests_on(verdict: RequirementJudged) -> str:
         words += ", ".join(verdict.checks)
         words += f"; {verdict.reason}" if verdict.reason else ""
     return f"{words}; {excuse_words(verdict)}" if verdict.excuse else words
+
+
+def measured_words(measurements: Iterable[str]) -> str:
+    """Say what crash models were held against, in some lines; empty if none was measured."""
+    lines = "".join(f"\n  {each}" for each in measurements)
+    return f"crash models, as measured (spec/kernels.md):{lines}" if lines else ""
 
 
 def covered_words(check: CheckFinished) -> str:
