@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from tornproof.errors import Invalid
+from tornproof_conformance.checks.recorded import arguments_of, crash_models_of
 from tornproof_conformance.cli import main
 from tornproof_conformance.commands.listing import KINDS
 from tornproof_conformance.subjects.reference import find_subject
+from tornproof_models.disk.crash_models import CLAIMED
 
 from tests.conformance.report_runs import FAILING
 
@@ -42,6 +45,36 @@ def test_check_passes_the_reference(tmp_path: Path) -> None:
     assert "✓ JRN-3 " in result.output
     assert "conforms" in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_check_crashes_where_it_is_told_to(tmp_path: Path) -> None:
+    """In `ext4-journal` a sync covers what came before it; the run says what that rests on."""
+    result = CliRunner().invoke(
+        main,
+        [
+            *("check", "exploration", "--operations", "1", "--json"),
+            *("--miniature", "acknowledged-before-fsync", "--reproducers", str(tmp_path)),
+            *("--crash-model", "ext4-journal"),
+        ],
+    )
+    events = [json.loads(line) for line in result.output.splitlines()]
+    assert result.exit_code == 1
+    checks = [each for each in events if each["event"] == "CheckFinished"]
+    assert {tuple(each["crash_models"]) for each in checks} == {("ext4-journal",)}
+    assert {line.partition(":")[0] for each in checks for line in each["measurements"]} == {
+        "ext4-journal"
+    }
+    first = next(each for each in events if each["event"] == "ViolationFound")
+    assert first["crash_model"] == "ext4-journal"
+
+
+def test_an_exercise_keeps_the_crash_models_that_it_was_given() -> None:
+    """A reproducer names them; without any they are those of every check, and one must exist."""
+    assert crash_models_of(()) == CLAIMED
+    assert crash_models_of(arguments_of(("btrfs", "xfs"))) == ("btrfs", "xfs")
+    assert arguments_of(CLAIMED) == ()
+    with pytest.raises(Invalid, match="no crash model 'ntfs': there are process-kill"):
+        crash_models_of(["ntfs"])
 
 
 def test_check_fails_a_lossy_journal(lossy: tuple[Result, Path]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tornproof.errors import Invalid
 from tornproof_conformance.cases.programs import parse_program
-from tornproof_conformance.commands import barriers, certificates
+from tornproof_conformance.commands import barriers, certificates, explore
 from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.crash.program import Append, Fail, Kill, Reopen, Rotate, Sync
 from tornproof_models.crash.run import run as run_program
@@ -97,6 +97,33 @@ def test_barriers_as_json_holds_the_image() -> None:
     assert record["crashes"][0]["lost"]
     assert record["crashes"][0]["image"]["/journal/0000000000000000.wal"] == ""
     assert program["syncs"][1]["crashes"] == []
+
+
+def test_barriers_looks_where_it_is_told_to() -> None:
+    """In btrfs a sync of a new file covers its own name: neither directory needs its sync."""
+    names = ("--crash-model", "btrfs", "--crash-model", "process-kill")
+    document = json.loads(run(barriers.command, "--program", "append:5", "--json", *names).output)
+    assert document["crash_models"] == ["process-kill", "btrfs"]
+    assert [line.partition(":")[0] for line in document["measurements"]] == ["btrfs"]
+    (program,) = document["programs"]
+    needed = [sync["path"] for sync in program["syncs"] if sync["crash_model"] == "btrfs"]
+    assert needed == ["/journal/0000000000000000.wal"]
+    assert (
+        "\n  btrfs: held against Linux"
+        in run(barriers.command, "--program", "append:5", *names).output
+    )
+
+
+def test_explore_counts_where_it_is_told_to(tmp_path: Path) -> None:
+    """The crash models that were named, from mild to harsh, each once."""
+    path = tmp_path / "trace.json"
+    subject = find_subject("reference")
+    save_trace(run_program([Append(5)], subject, Options()).filesystem.trace, path)
+    names = ("--crash-model", "xfs", "--crash-model", "ext4-journal", "--crash-model", "xfs")
+    document = json.loads(run(explore.command, str(path), "--json", *names).output)
+    assert [each["crash_model"] for each in document["crash_models"]] == ["ext4-journal", "xfs"]
+    assert len(document["measurements"]) == 2
+    assert "\n  xfs: held against Linux" in run(explore.command, str(path), *names).output
 
 
 def test_barriers_of_a_broken_journal_prove_nothing() -> None:

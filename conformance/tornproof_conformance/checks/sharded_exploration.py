@@ -59,7 +59,12 @@ def campaign_check(course: Course) -> Check:
 
 def _run(course: Course, subject: Subject, budget: Budget) -> Findings:
     campaign = Campaign(
-        subject, ALPHABET, budget.operations, durabilities=DURABILITIES, shards=course.shards
+        subject,
+        ALPHABET,
+        budget.operations,
+        durabilities=DURABILITIES,
+        crash_models=budget.crash_models,
+        shards=course.shards,
     )
     with course.engine.workers() as workers:
         # survey

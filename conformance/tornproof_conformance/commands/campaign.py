@@ -12,6 +12,7 @@ from tornproof_models.campaigns.engine import Engine
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.sharded_exploration import Course, campaign_check
 from tornproof_conformance.commands.options import (
+    crash_model_option,
     events_json_option,
     reproducers_option,
     subject_option,
@@ -61,6 +62,7 @@ from tornproof_conformance.subjects.reference import find_subject
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep finished shards in this directory, and continue from those in it.",
 )
+@crash_model_option
 @reproducers_option
 @output_options()
 @events_json_option
@@ -71,6 +73,7 @@ def command(
     jobs: int,
     engine: str,
     archive: Path | None,
+    crash_models: tuple[str, ...],
     reproducers: Path,
     outputs: Outputs,
     as_json: bool,
@@ -84,7 +87,7 @@ def command(
     course = Course(shards, Engine.parse(engine, jobs), archive)
     stream = check_subject(
         find_subject(name),
-        budget=Budget(operations=operations),
+        budget=Budget(operations=operations, crash_models=crash_models),
         reproducers=reproducers,
         checks=(campaign_check(course),),
     )
