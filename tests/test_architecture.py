@@ -52,6 +52,7 @@ ORDERS = {
         "recorder",
         "subjects",
         "power",
+        "workload",
         "scenarios",
         "cases",
         "search",

@@ -36,15 +36,29 @@ def read_tree(root: Path) -> Image:
     directories: set[str] = set()
     room = FILE_BYTES.most
     with Directory.open(str(root), listing=True) as top:
-        for name, is_directory in _walk(root):
-            if is_directory:
+        for name, mode in _walk(root):
+            if stat.S_ISDIR(mode):
                 directories.add(f"/{name}")
-                continue
-            with suppress(FileNotFoundError, PermissionError):
-                content = _read(top, name, room)
-                room -= len(content)
-                files[f"/{name}"] = content
+            elif stat.S_ISREG(mode):
+                with suppress(FileNotFoundError, PermissionError):
+                    content = _read(top, name, room)
+                    room -= len(content)
+                    files[f"/{name}"] = content
     return Image(files, frozenset(directories))
+
+
+def read_with_links(root: Path) -> tuple[Image, dict[str, str]]:
+    """
+    Read the same, with an empty file for each symbolic link; return where each of those leads.
+
+    Raises `LeavesTooMuch`.
+    """
+    image, links = read_tree(root), {}
+    for name, mode in _walk(root):
+        if stat.S_ISLNK(mode):
+            with suppress(OSError):
+                links[f"/{name}"] = str((root / name).readlink())
+    return Image({**image.files, **dict.fromkeys(links, b"")}, image.directories), links
 
 
 def _read(top: Directory, name: str, room: int) -> bytes:
@@ -59,8 +73,8 @@ def _read(top: Directory, name: str, room: int) -> bytes:
     )
 
 
-def _walk(root: Path) -> Iterator[tuple[str, bool]]:
-    """Yield the names of regular files and directories, sorted, without recursion."""
+def _walk(root: Path) -> Iterator[tuple[str, int]]:
+    """Yield every name with its mode, sorted, without recursion; links are not followed."""
     pending, seen = [""], 0
     while pending:
         above = pending.pop()
@@ -73,11 +87,9 @@ def _walk(root: Path) -> Iterator[tuple[str, bool]]:
             name = f"{above}/{entry.name}" if above else entry.name
             with suppress(OSError):
                 mode = entry.stat(follow_symlinks=False).st_mode
+                yield name, mode
                 if stat.S_ISDIR(mode):
-                    yield name, True
                     pending.append(name)
-                elif stat.S_ISREG(mode):
-                    yield name, False
 
 
 def _entries(directory: Path) -> list["os.DirEntry[str]"]:

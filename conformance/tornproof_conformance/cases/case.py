@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import hypothesis
 from attrs import asdict, evolve, frozen
+from tornproof.errors import Invalid
 from tornproof_models.contract.delivery import Mode as DeliveryMode
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash import program as steps
@@ -25,6 +26,7 @@ from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.trace import Trace
 from tornproof_models.machines.batching_situations import SITUATIONS
 from tornproof_models.queues import delivery_program
@@ -112,6 +114,21 @@ class BatchCase:
 
 
 @frozen
+class WorkloadCase:
+    """Crash a recorded workload at a point, and let commands look at what is left."""
+
+    symptom: str
+    """What violations of the same mistake have in common."""
+
+    crash_model: str
+    point: int
+    """How many events of the trace had happened."""
+
+    choice: Choice
+    """What the crash keeps of the versions that are pending at this point."""
+
+
+@frozen
 class ScheduleCase:
     """Walk every schedule of a drainer within these bounds again."""
 
@@ -131,6 +148,7 @@ Case: TypeAlias = (
     | DeliveryCase
     | ScheduleCase
     | BatchCase
+    | WorkloadCase
 )
 
 
@@ -162,6 +180,8 @@ def try_case(case: Case, subject: Subject) -> list[Problem]:
             found = judge_schedules(subject, events, falls, faults)
         case BatchCase(situation):
             found = judge_batches(subject, situation)
+        case WorkloadCase():
+            raise Invalid("the crash of a workload is looked at again by `crash --replay`")
         case MachineCase(machine, _, choices):
             caught = repeat_machine(make_machine(machine, subject.name), b64decode(choices))
             found = list(caught.violations) if caught else []
@@ -234,6 +254,15 @@ def encode_case(case: Case) -> dict[str, Any]:
             return {"kind": "schedule", **asdict(case)}
         case BatchCase():
             return {"kind": "batch", **asdict(case)}
+        case WorkloadCase():
+            return {
+                "kind": "workload",
+                "symptom": case.symptom,
+                "crash_model": case.crash_model,
+                "point": case.point,
+                "kept": f"{case.choice.kept:x}",
+                "fillings": [list(pair) for pair in case.choice.fillings],
+            }
         case ExerciseCase():
             return {"kind": "exercise", **asdict(case)}
 
@@ -268,6 +297,12 @@ def decode_case(data: Mapping[str, Any]) -> Case:
             if data["situation"] not in SITUATIONS:
                 raise ValueError(f"no situation {data['situation']!r}")
             return BatchCase(data["situation"], tuple(data["steps"]))
+        case "workload":
+            pairs = tuple((int(one), int(other)) for one, other in data["fillings"])
+            choice = Choice(int(data["kept"], 16), pairs)
+            return WorkloadCase(
+                data["symptom"], _known(data["crash_model"]), int(data["point"]), choice
+            )
         case "machine":
             if data["hypothesis"] != hypothesis.__version__:
                 raise ValueError(

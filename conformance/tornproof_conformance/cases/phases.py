@@ -6,7 +6,7 @@ from tornproof_models.crash.program import Fail
 from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.trace import Image, Observed, Trace
 
-from tornproof_conformance.cases.case import Problem, ProgramCase
+from tornproof_conformance.cases.case import Problem, ProgramCase, WorkloadCase
 
 CREATED = "created"
 """The store was being made: until it was opened for the first time."""
@@ -40,7 +40,13 @@ def _created(trace: Trace) -> int:
     return next((number for number, each in events if isinstance(each, Observed)), 0)
 
 
+def symptom_of(problem: Problem) -> str:
+    """Return what tells findings of one requirement apart; empty where the phase is enough."""
+    return problem.case.symptom if isinstance(problem.case, WorkloadCase) else ""
+
+
 def harshness_of(problem: Problem) -> int:
     """Return how harsh the crash model of a problem is; without a crash it is the mildest."""
-    crash_model = problem.case.crash_model if isinstance(problem.case, ProgramCase) else None
+    case = problem.case
+    crash_model = case.crash_model if isinstance(case, ProgramCase | WorkloadCase) else None
     return -1 if crash_model is None else CRASH_MODELS[crash_model].harshness

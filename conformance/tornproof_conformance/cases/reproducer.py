@@ -74,6 +74,11 @@ class Reproducer:
     recovered: tuple[Record, ...] | None
     error: str
 
+    @property
+    def digest(self) -> str:
+        """A short hash of the file's content, for its name."""
+        return blake2b(self.encode().encode(), digest_size=4).hexdigest()
+
     def encode(self) -> str:
         """Write the file's content."""
         document = {
@@ -113,11 +118,10 @@ def reproducer_of(problem: Problem, subject: str) -> Reproducer:
 
 def save(problem: Problem, subject: str, directory: Path) -> Path:
     """Write a problem's reproducer below a directory and return its path."""
-    content = reproducer_of(problem, subject).encode()
-    digest = blake2b(content.encode(), digest_size=4).hexdigest()
+    saved = reproducer_of(problem, subject)
     directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{problem.violation.requirement}-{digest}.json"
-    path.write_text(content, encoding="utf-8")
+    path = directory / f"{problem.violation.requirement}-{saved.digest}.json"
+    path.write_text(saved.encode(), encoding="utf-8")
     return path
 
 

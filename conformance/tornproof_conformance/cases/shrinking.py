@@ -18,7 +18,9 @@ from tornproof_models.shrinking.counterexample import (
     witness,
 )
 
-from tornproof_conformance.cases.case import Case, Problem, ProgramCase, try_case
+from tornproof_conformance.cases.case import Case, Problem, ProgramCase, WorkloadCase, try_case
+from tornproof_conformance.cases.workload_cases import shrink_workload
+from tornproof_conformance.workload.workload_subject import WorkloadSubject
 
 
 def shrink_problem(
@@ -33,6 +35,8 @@ def shrink_problem(
     """
     if attempts is None:
         attempts = getattr(subject, "attempts", ATTEMPTS)
+    if isinstance(problem.case, WorkloadCase) and isinstance(subject, WorkloadSubject):
+        return shrink_workload(problem, subject, seconds)
     if not isinstance(problem.case, ProgramCase):
         return problem
     found = _counterexample(problem.case, problem.violation.requirement)
@@ -56,6 +60,8 @@ def repeat(case: Case, requirement: str, subject: Subject) -> Problem | None:
 
 def crash_model_of(case: Case) -> str | None:
     """Return the mildest crash model that allows every crash of a case; none if nothing crashes."""
+    if isinstance(case, WorkloadCase):
+        return case.crash_model
     if isinstance(case, ProgramCase):
         return mildest_crash_model(case.program, case.crash_model)
     return None

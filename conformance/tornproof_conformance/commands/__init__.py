@@ -46,6 +46,7 @@ TABLE: Mapping[str, Listed] = {
     "check": Listed(
         "check", "Judge an implementation: run the checks and print a verdict for each requirement."
     ),
+    "crash": Listed("crash", "Crash a workload everywhere, and run a check on what is left."),
     "diff": Listed("diff", "Compare two runs by their files of events, BEFORE and AFTER."),
     "dlq": Listed("dlq", "List dead letters, and replay them."),
     "explain": Listed(

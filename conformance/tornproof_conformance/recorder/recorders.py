@@ -6,15 +6,18 @@ lets chosen calls fail.  strace knows more machines; beside that it is there to 
 with.
 """
 
+import os
 import platform
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, Protocol
 
 from attrs import define, field
+from tornproof_models.disk.trace import Image
 
 from tornproof_conformance.adapter.left_behind import read_tree
 from tornproof_conformance.adapter.speaking.process import Started
@@ -70,6 +73,9 @@ class Recorder(Protocol):
 
     def catch_up(self) -> None:
         """Note everything that has happened so far."""
+
+    def end_all(self, seconds: float) -> bool:
+        """Kill what runs on after so many seconds; say whether all had ended by itself."""
 
     def close(self) -> None:
         """Note what there was to the end of a process that was killed, and let go of it."""
@@ -136,6 +142,13 @@ class TracingRecorder:
             self.recording.compare()
             judge_links(self.recording)
 
+    def end_all(self, seconds: float) -> bool:
+        """Kill everything that is traced and runs on after so many seconds."""
+        if self._process is None or self._process.wait_for_all(seconds):
+            return True
+        self._process.kill_all()
+        return False
+
     def close(self) -> None:
         """Wait for the end of everything that was traced."""
         if self._process is not None:
@@ -150,6 +163,7 @@ class StraceRecorder:
     log: Path
     recording: Recording = field(init=False)
     _tap: Tap = field(init=False)
+    _process: "subprocess.Popen[bytes] | None" = None
 
     def __attrs_post_init__(self) -> None:
         here = str(Path.cwd().resolve())
@@ -172,7 +186,7 @@ class StraceRecorder:
         env: Mapping[str, str] | None = None,
     ) -> "subprocess.Popen[bytes]":
         """Start the process under strace.  Raises `OSError` and `CannotRecord`."""
-        return subprocess.Popen(
+        self._process = subprocess.Popen(
             [*prefix(self.log), *command],
             stdin=stdin,
             stdout=stdout,
@@ -182,6 +196,19 @@ class StraceRecorder:
             env=env,
             start_new_session=True,
         )
+        return self._process
+
+    def end_all(self, seconds: float) -> bool:
+        """Kill the process group; strace itself ends when nothing is left of it."""
+        if self._process is None:
+            return True
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+            return True
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        return False
 
     def follow(self, replies: int) -> None:
         """Read the log until it tells of a reply."""
@@ -275,8 +302,17 @@ def record(
         process.stdin.write(standard_input or b"")
         process.stdin.close()
     process.wait()
+    return conclude(recorder, initial, lambda: read_tree(directory))
+
+
+def conclude(recorder: Recorder, initial: Image, left: Callable[[], Image]) -> Recorded:
+    """
+    End a recording, and check that it gives what was left.
+
+    Raises `RecordingDiffers` and `Unreadable`.
+    """
     recorder.close()
-    recorded = finish(recording, initial)
+    recorded = finish(recorder.recording, initial)
     if not recorded.untraceable:
-        verify(recorded.trace, read_tree(directory), unseen=recording.tree.unseen)
+        verify(recorded.trace, left(), unseen=recorder.recording.tree.unseen)
     return recorded

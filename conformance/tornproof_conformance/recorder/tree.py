@@ -6,10 +6,16 @@ between them: it knows which inode a path leads to at the moment, numbers new on
 and holds what is in them, for calls that copy from file to file.
 """
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import TypeAlias
 
 from attrs import define, field
 from tornproof_models.disk.trace import ROOT, Image, number_inodes
+
+Attributes: TypeAlias = tuple[int, int, int]
+"""Mode, user and group of a file."""
 
 
 @define
@@ -30,6 +36,16 @@ class Tree:
 
     harmless: set[int] = field(factory=set)
     """Inodes of files whose mapped memory nobody needs after a crash."""
+
+    links: dict[int, str] | None = None
+    """
+    Where each symbolic link leads, if links are kept: as files without bytes.
+
+    A link gets its name and its target in one step, as a file gets its name.
+    """
+
+    attributes: dict[int, Attributes] = field(factory=dict)
+    """Of each file and directory, as they were last looked at."""
 
     _inodes: int = 0
 
@@ -79,6 +95,18 @@ class Tree:
     def is_directory(self, inode: int) -> bool:
         """Tell a directory from a file."""
         return inode in self.names
+
+    def take_attributes(self) -> None:
+        """Look at the attributes of everything that is there."""
+        for path, inode in [("", ROOT), *self.paths()]:
+            with suppress(OSError):
+                self.take_attributes_of(f"{self.root}{path}", inode)
+
+    def take_attributes_of(self, path: str, inode: int) -> os.stat_result:
+        """Look at one file, by its absolute path.  Raises `OSError`."""
+        found = os.lstat(path)
+        self.attributes[inode] = found.st_mode & 0o7777, found.st_uid, found.st_gid
+        return found
 
     def name_of(self, inode: int) -> str:
         """Return a name of an inode, for people; one that has lost all is called so."""

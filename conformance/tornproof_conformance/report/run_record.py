@@ -7,7 +7,7 @@ Every report that is not written as the run goes is a function of a `RunRecord`.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from attrs import frozen
+from attrs import evolve, frozen
 from tornproof.errors import Invalid
 from tornproof_models.disk.crash_models import CRASH_MODELS
 
@@ -143,6 +143,17 @@ def record_run(stream: Iterable[RunEvent]) -> RunRecord:
 
 
 def _latest(violations: Iterable[ViolationFound]) -> Iterable[ViolationFound]:
-    """Keep the last that was told of each finding: it is the smallest."""
-    latest = {(each.requirement, each.phase): each for each in violations}
-    return latest.values()
+    """
+    Keep the last that was told of each finding: it is the smallest.
+
+    Of findings with the same cause the first is told, with what the others say.
+    """
+    latest = {(each.requirement, each.phase, each.symptom): each for each in violations}
+    causes: dict[str, ViolationFound] = {}
+    for key, each in latest.items():
+        first = causes.get(each.cause) if each.cause else None
+        if first is None:
+            causes[each.cause or repr(key)] = each
+        else:
+            causes[each.cause] = evolve(first, also_said=(*first.also_said, each.message))
+    return causes.values()

@@ -73,7 +73,7 @@ class TerminalReport:
             disable=not console.is_terminal,
         )
         self._task = TaskID(0)
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[tuple[str, str, str]] = set()
 
     def show(self, stream: Iterable[RunEvent]) -> RunRecord:
         """Consume a run's events, show them, and return them taken together."""
@@ -107,8 +107,8 @@ class TerminalReport:
                 detail += self._rate(event)
                 self._progress.update(self._task, completed=done, total=total, detail=detail)
                 self._log_progress(f"{check:<12} {done * 100 // max(total, 1)} %, {detail}")
-            case ViolationFound() if (event.requirement, event.phase) not in self._told:
-                self._told.add((event.requirement, event.phase))
+            case ViolationFound() if _key(event) not in self._told:
+                self._told.add(_key(event))
                 self._console.print(f"  [bold red]✗ {event.requirement}[/] {escape(event.message)}")
             case run_events.CheckFinished(check, _, seconds):
                 self._progress.remove_task(self._task)
@@ -129,6 +129,10 @@ class TerminalReport:
             return
         self._spoke = self._clock()
         self._console.print(line, markup=False)
+
+
+def _key(found: ViolationFound) -> tuple[str, str, str]:
+    return found.requirement, found.phase, found.symptom
 
 
 def _opening(event: run_events.RunStarted) -> str:

@@ -50,14 +50,17 @@ def render_violation(found: ViolationFound) -> RenderableType:
         _labelled("what", found.message),
         _labelled("program", "\n".join(found.program)),
     ]
+    if found.also_said:
+        parts.append(_labelled("same loss", "\n".join(found.also_said)))
     if found.crash_model:
         parts.append(_labelled("crash model", found.crash_model))
     for number, crash in enumerate(found.crashes, start=1):
-        parts += _crash(crash, number)
+        parts += _crash(crash, number, is_kill=found.crash_model == "process-kill")
     if found.afterwards:
         name = "recovery" if found.crashes else "what happens"
+        name = "then" if found.symptom else name
         parts.append(_labelled(name, _moments(found.afterwards)))
-    if found.crashes:
+    if found.crashes and not found.symptom:
         expected = records_words(found.expected, "nothing in particular")
         parts.append(_labelled("expected", expected))
         if recovered := recovered_words(found):
@@ -66,11 +69,12 @@ def render_violation(found: ViolationFound) -> RenderableType:
     return Group(*parts)
 
 
-def _crash(crash: CrashStory, number: int) -> Iterator[RenderableType]:
+def _crash(crash: CrashStory, number: int, *, is_kill: bool) -> Iterator[RenderableType]:
     if crash.after:
         story = _moments(crash.after)
         losses = crash.lost or ("nothing that was written is lost",)
-        story.append("\n✂ power is lost\n" + "\n".join(f"✂ {loss}" for loss in losses), "red")
+        struck = "the process is killed" if is_kill else "power is lost"
+        story.append(f"\n✂ {struck}\n" + "\n".join(f"✂ {loss}" for loss in losses), "red")
         yield _labelled("crash" if number == 1 else "in its recovery", story)
     leaves = Text("\n").join(map(_file, crash.files)) if crash.files else "an empty disk"
     yield _labelled("leaves" if crash.after else "image", leaves)

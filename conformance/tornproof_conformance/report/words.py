@@ -128,6 +128,8 @@ def settings_words(record: RunRecord) -> str:
 
 def replay_command(found: ViolationFound) -> str:
     """Return the command that plays a violation again."""
+    if found.replay:
+        return found.replay
     replay = f"tornproof replay {found.reproducer}"
     return f"{replay} -- {found.command}" if found.command else replay
 

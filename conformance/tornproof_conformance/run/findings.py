@@ -9,15 +9,19 @@ was met is told; the others are listed with it.
 
 import re
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from attrs import define, field
 
 from tornproof_conformance.cases.case import Problem
-from tornproof_conformance.cases.phases import harshness_of, phase_of
+from tornproof_conformance.cases.phases import harshness_of, phase_of, symptom_of
 
 _NAMED_ERROR = re.compile(r"\b(\w+(?:Error|Exception|Failed|Exited|NoReply)): (.{12,})$", re.DOTALL)
 _CHANGING = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+|(?:/[^\s/:'\"]+)+|@\w+")
 """What differs between two reports of one error: addresses, digests, numbers, paths."""
+
+Key: TypeAlias = tuple[str, str, str]
+"""Requirement, phase and symptom."""
 
 
 def cause_of(problem: Problem) -> str:
@@ -29,6 +33,14 @@ def cause_of(problem: Problem) -> str:
     return " ".join(_CHANGING.sub("#", text).split())
 
 
+def _rank(problem: Problem) -> tuple[int, ...]:
+    """Say how mild the crash is that shows a problem, and of a workload how simple."""
+    harshness = harshness_of(problem)
+    if problem.finding is None or not symptom_of(problem):
+        return (harshness,)
+    return (harshness, *problem.finding.size)
+
+
 @define
 class Found:
     """One finding: a problem, and the other requirements that its cause violates."""
@@ -36,6 +48,7 @@ class Found:
     problem: Problem
     check: str
     phase: str
+    symptom: str = ""
     also: list[str] = field(factory=list)
 
     @property
@@ -43,12 +56,17 @@ class Found:
         """The requirement under which it is told."""
         return self.problem.violation.requirement
 
+    @property
+    def key(self) -> Key:
+        """What tells it from others."""
+        return self.requirement, self.phase, self.symptom
+
 
 @define
 class Findings:
     """What a run has found so far."""
 
-    _found: dict[tuple[str, str], Found] = field(factory=dict)
+    _found: dict[Key, Found] = field(factory=dict)
     _causes: dict[str, Found] = field(factory=dict)
 
     def __iter__(self) -> Iterator[Found]:
@@ -57,8 +75,9 @@ class Findings:
     def add(self, problem: Problem, check: str) -> Found | None:
         """Take in a problem; return its finding if it is new, or met in a milder crash model."""
         requirement, phase = problem.violation.requirement, phase_of(problem)
-        if before := self._found.get((requirement, phase)):
-            if harshness_of(problem) < harshness_of(before.problem):
+        key = requirement, phase, symptom_of(problem)
+        if before := self._found.get(key):
+            if _rank(problem) < _rank(before.problem):
                 before.problem, before.check = problem, check
                 return before
             return None
@@ -67,8 +86,8 @@ class Findings:
             if requirement not in known.also:
                 known.also.append(requirement)
             return None
-        found = Found(problem, check, phase)
-        self._found[requirement, phase] = found
+        found = Found(problem, check, phase, key[2])
+        self._found[key] = found
         if cause:
             self._causes.setdefault(cause, found)
         return found

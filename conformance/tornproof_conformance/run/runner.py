@@ -21,7 +21,7 @@ from tornproof_models.disk.measurements import measurements_of
 
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
-from tornproof_conformance.cases import reproducer
+from tornproof_conformance.cases.kept_images import discard, save
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import shrink_problem
 from tornproof_conformance.checks import Budget, Check, Covered
@@ -30,7 +30,7 @@ from tornproof_conformance.checks.catalogue import JOURNAL_CHECKS
 from tornproof_conformance.checks.deferred_queues import queue_checks_of
 from tornproof_conformance.checks.group_commits import GROUP_COMMIT
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
-from tornproof_conformance.run.findings import Findings, Found
+from tornproof_conformance.run.findings import Findings, Found, Key
 from tornproof_conformance.run.traceability import why_not_covered
 from tornproof_conformance.run.verdicts import Tally, finish, judge
 from tornproof_conformance.specification.claims import listed_families
@@ -90,7 +90,7 @@ def check_subject(
         now().isoformat(timespec="seconds"),
     )
     findings, tally, interrupted = Findings(), Tally(), False
-    told: dict[tuple[str, str], ViolationFound] = {}
+    told: dict[Key, ViolationFound] = {}
     ahead = dict.fromkeys(checks)
     try:
         for check in checks:
@@ -130,7 +130,7 @@ def _run_check(
     subject: Subject,
     budget: Budget,
     findings: Findings,
-    told: dict[tuple[str, str], ViolationFound],
+    told: dict[Key, ViolationFound],
     reproducers: Path,
     is_late: Callable[[], bool],
 ) -> Generator[RunEvent, None, Covered]:
@@ -149,7 +149,9 @@ def _run_check(
             yield event
         elif found := findings.add(event, check.name):
             violation = _tell(found, subject, reproducers)
-            told[found.requirement, found.phase] = violation
+            if (before := told.get(found.key)) and before.reproducer != violation.reproducer:
+                discard(Path(before.reproducer))
+            told[found.key] = violation
             yield violation
 
 
@@ -170,7 +172,7 @@ def _finished(check: Check, tried: Covered, seconds: float) -> CheckFinished:
 
 def _shrink(
     findings: Findings,
-    told: Mapping[tuple[str, str], ViolationFound],
+    told: Mapping[Key, ViolationFound],
     subject: Subject,
     reproducers: Path,
     until: float,
@@ -181,10 +183,10 @@ def _shrink(
     for number, found in enumerate(every):
         left = until - clock()
         share = inf if left == inf else left / (len(every) - number)
-        before = told[found.requirement, found.phase]
+        before = told[found.key]
         smallest = _shrunk(found, subject, reproducers, share) if share > 0 else None
         if smallest is not None and smallest.reproducer != before.reproducer:
-            Path(before.reproducer).unlink(missing_ok=True)
+            discard(Path(before.reproducer))
         latest = smallest or before
         if latest is not before or found.also:
             yield evolve(latest, also=tuple(found.also), shrunk=smallest is not None)
@@ -197,17 +199,18 @@ def _shrunk(
     try:
         with for_case(subject, found.problem.case) as judged:
             smallest = shrink_problem(found.problem, judged, seconds=seconds)
-            path = reproducer.save(smallest, subject.name, reproducers)
-            return evolve(tell(smallest, judged, str(path)), phase=found.phase)
+            path = save(smallest, judged, reproducers)
+            told = tell(smallest, judged, str(path))
+            return evolve(told, phase=found.phase, symptom=found.symptom)
     except (Diagnosis, OutOfPatience, TornproofError):
         return None
 
 
 def _tell(found: Found, subject: Subject, reproducers: Path) -> ViolationFound:
     """Tell a finding as it is, with its reproducer, before anything else is tried."""
-    path = reproducer.save(found.problem, subject.name, reproducers)
+    path = save(found.problem, subject, reproducers)
     violation = mention(found.problem, subject, str(path))
-    return evolve(violation, phase=found.phase, shrunk=False)
+    return evolve(violation, phase=found.phase, symptom=found.symptom, shrunk=False)
 
 
 def checks_of(subject: Subject) -> tuple[Check, ...]:

@@ -47,6 +47,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
         "CHN": "Chain",
         "DRN": "Drainer",
         "QUE": "Job queues",
+        "WRK": "Workloads",
         "SYS": "System",
         "ADP": "Adapter",
     }

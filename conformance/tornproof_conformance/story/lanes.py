@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from tornproof_models.disk import trace
 from tornproof_models.disk.trace import Event, Trace, number_inodes
+from tornproof_models.documents.words import printable
 
 from tornproof_conformance.stream.run_events import Moment
 
@@ -90,6 +91,8 @@ def _call(event: Event) -> Moment:
             return Moment(CALLS, f"◂ call {_number(call)} fails", "failure")
         case trace.Flushed(operation):
             return Moment(CALLS, f"◂ {operation} returns", "promise")
+        case trace.Printed(line):
+            return Moment(CALLS, f"◂ prints {printable(line.decode(errors='replace'))}", "promise")
         case trace.Observed(records):
             shown = f"{len(records)} record{'s'[: len(records) != 1]} shown"
             return Moment(CALLS, f"◂ open returns: {shown}", "promise" if records else "")

@@ -9,12 +9,14 @@ from hashlib import blake2b
 
 from attrs import frozen
 from tornproof_models.contract.journal import Record
+from tornproof_models.contract.workload import cause
 from tornproof_models.crash.findings import Finding
 from tornproof_models.crash.recovery import recover
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import DIRECTORY, Subject, new_disk
 from tornproof_models.disk.shared_disk import Replay
 from tornproof_models.disk.trace import Image, Observed, Trace
+from tornproof_models.documents.words import printable
 
 from tornproof_conformance.cases.case import (
     BatchCase,
@@ -26,10 +28,11 @@ from tornproof_conformance.cases.case import (
     ScenarioCase,
     ScheduleCase,
     VectorCase,
+    WorkloadCase,
 )
 from tornproof_conformance.cases.shrinking import crash_model_of
 from tornproof_conformance.specification.requirements import requirement
-from tornproof_conformance.story.lanes import moments_of
+from tornproof_conformance.story.lanes import CALLS, moments_of
 from tornproof_conformance.stream.run_events import (
     CrashStory,
     FileStory,
@@ -40,9 +43,16 @@ from tornproof_conformance.stream.run_events import (
 from tornproof_conformance.vectors.frames import SEGMENT, read_frames
 from tornproof_conformance.vectors.judging import show_vector
 from tornproof_conformance.vectors.vector import ImageVector, Recovers, image_vectors
+from tornproof_conformance.workload.workload_subject import WorkloadSubject
 
 MOST_MOMENTS = 60
 """How many events before a crash a story tells; what came before is in the program."""
+
+MOST_SAID = 10
+"""Last lines of what a command said of an image."""
+
+MOST_FILES = 8
+"""Files of a workload that a story shows, of those that are not as they had been written."""
 
 CONTENT_BYTES = 4096
 """How much of a file a story holds: eight sectors, more than a shrunk program writes."""
@@ -63,7 +73,7 @@ def _found(problem: Problem, told: "_Told", subject: Subject, reproducer: str) -
         requirement=problem.violation.requirement,
         message=problem.violation.message,
         sentence=requirement(problem.violation.requirement).sentence,
-        program=_program(problem),
+        program=_program(problem, subject),
         crash_model=crash_model_of(problem.case),
         crashes=told.crashes,
         afterwards=told.afterwards,
@@ -72,10 +82,28 @@ def _found(problem: Problem, told: "_Told", subject: Subject, reproducer: str) -
         error=told.error,
         reproducer=reproducer,
         command=shlex.join(getattr(subject, "command", ())),
+        cause=_cause(problem),
+        replay=_replay(problem, subject, reproducer),
     )
 
 
-def _program(problem: Problem) -> tuple[str, ...]:
+def _cause(problem: Problem) -> str:
+    """Name what findings of a workload have in common: the loss that shows them."""
+    if problem.finding is None or not isinstance(problem.case, WorkloadCase):
+        return ""
+    return cause(problem.violation.requirement, problem.finding.lost)
+
+
+def _replay(problem: Problem, subject: Subject, reproducer: str) -> str:
+    """Return the command that looks at a crash of a workload again."""
+    if not isinstance(problem.case, WorkloadCase) or not isinstance(subject, WorkloadSubject):
+        return ""
+    return shlex.join(
+        ["tornproof", "crash", *subject.given.questions.options, "--replay", reproducer]
+    )
+
+
+def _program(problem: Problem, subject: Subject) -> tuple[str, ...]:
     match problem.case:
         case ProgramCase(program, options):
             opening = f"open({options.durability}, segments of {options.segment_bytes} bytes)"
@@ -92,6 +120,9 @@ def _program(problem: Problem) -> tuple[str, ...]:
             return (f"open a queue ({crash_model.value})", *map(str, steps))
         case ScheduleCase() | BatchCase():
             return problem.case.steps
+        case WorkloadCase():
+            assert isinstance(subject, WorkloadSubject)
+            return subject.given.words
 
 
 # What happened
@@ -110,6 +141,8 @@ def _tell_case(problem: Problem, subject: Subject) -> _Told:
     match problem.case:
         case ProgramCase():
             return _tell_program(problem, problem.case, subject)
+        case WorkloadCase():
+            return _tell_workload(problem)
         case VectorCase(name):
             images = {vector.id: vector for vector in image_vectors()}
             return _tell_vector(images[name], subject) if name in images else _Told()
@@ -151,6 +184,22 @@ def _tell_program(problem: Problem, case: ProgramCase, subject: Subject) -> _Tol
         None if recovered is None else tell_records(recovered),
         problem.finding.error,
     )
+
+
+def _tell_workload(problem: Problem) -> _Told:
+    """Tell the crash of a workload, and what the commands say of the files that it changed."""
+    finding, trace = problem.finding, problem.trace
+    assert finding is not None
+    assert trace is not None
+    written = written_image(trace, finding.crash_point).files
+    files = tuple(
+        tell_file(path.removeprefix("/"), finding.image.files.get(path, b""), written.get(path))
+        for path in sorted({*finding.image.files, *written})
+        if finding.image.files.get(path) != written.get(path)
+    )
+    moments = tuple(moments_of(trace, finding.crash_point))[-MOST_MOMENTS:]
+    said = [Moment(CALLS, printable(line)) for line in finding.error.splitlines()[-MOST_SAID:]]
+    return _Told((CrashStory(moments, finding.lost, files[:MOST_FILES]),), tuple(said))
 
 
 def _shown(trace: Trace) -> int | None:

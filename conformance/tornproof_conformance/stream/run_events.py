@@ -155,6 +155,18 @@ class ViolationFound:
     also: tuple[str, ...] = ()
     """Other requirements that the same cause violates."""
 
+    symptom: str = ""
+    """What tells it from other findings of the requirement in this phase; empty if nothing does."""
+
+    cause: str = ""
+    """The smallest loss that shows it, without numbers: findings with the same are one."""
+
+    also_said: tuple[str, ...] = ()
+    """What the findings with the same cause say, one message each."""
+
+    replay: str = ""
+    """The command that plays it again, if that is not `tornproof replay`."""
+
     shrunk: bool = True
     """Whether it is as small as it gets; the same violation is told again when it is."""
 

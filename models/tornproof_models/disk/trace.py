@@ -314,10 +314,17 @@ class Observed:
     records: tuple[tuple[int, bytes], ...]
 
 
-Mark: TypeAlias = Invoked | Acked | Failed | Flushed | Observed
+@frozen
+class Printed:
+    """A workload began to print a whole line: whoever reads it may hold it to that."""
+
+    line: bytes
+
+
+Mark: TypeAlias = Invoked | Acked | Failed | Flushed | Observed | Printed
 Event: TypeAlias = Operation | Mark
 
-MARKS = (Invoked, Acked, Failed, Flushed, Observed)
+MARKS = (Invoked, Acked, Failed, Flushed, Observed, Printed)
 
 
 @frozen

@@ -57,6 +57,7 @@ KINDS: Mapping[str, type[Event]] = {
     "failed": t.Failed,
     "flushed": t.Flushed,
     "observed": t.Observed,
+    "printed": t.Printed,
 }
 """What each kind of event is called in a document; its fields keep their names."""
 

@@ -113,7 +113,7 @@ class TracedRecording(Observations):
         call.began = self._clock
         if not call.concerns or kind is None:
             return None
-        return self.injector.decide(call.name, kind, self._path_of(call), call.length)
+        return self.injector.decide(call.name, kind, self.path_below(call), call.length)
 
     def ends(self, call: Call) -> None:
         """Take a call that has returned."""
@@ -202,7 +202,7 @@ class TracedRecording(Observations):
 
     def learn(self, path: str, inode: int) -> None:
         """Find out what a file of the tree is to the kernel."""
-        found = Path(path).lstat()
+        found = self.tree.take_attributes_of(path, inode)
         self.inodes[found.st_dev, found.st_ino] = inode
 
     def inode(self, task: int, descriptor: int) -> int | None:
@@ -240,7 +240,7 @@ class TracedRecording(Observations):
         """Note that names are not what they were."""
         self._paths = None
 
-    def _path_of(self, call: Call) -> str:
+    def path_below(self, call: Call) -> str:
         """Name the file that a call concerns, below the directory."""
         if call.paths:
             return call.paths[0].removeprefix(self.tree.root)

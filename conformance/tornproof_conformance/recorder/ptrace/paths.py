@@ -5,6 +5,7 @@ Calls that create, change and remove names.
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tornproof_models.disk.trace import Create, Link, MakeDirectory, Rename, Unlink
@@ -115,6 +116,8 @@ def _made(
         rec.learn(path, inode)
     else:
         rec.inodes[key] = inode
+        with suppress(OSError):
+            rec.tree.take_attributes_of(path, inode)
     rec.renamed()
 
 
@@ -237,8 +240,14 @@ def _begin_symlink(rec: TracedRecording, call: Call) -> None:
 def _symlink(rec: TracedRecording, call: Call) -> None:
     path = call.paths[0]
     place = rec.tree.place(path)
-    if place is not None:
+    if place is None:
+        return
+    if rec.tree.links is None:
         rec.links.add(place)
+        return
+    target = str(Path(path).readlink())
+    _made(rec, call, path, None, is_directory=False)
+    rec.tree.links[rec.tree.names[place[0]][place[1]]] = target
 
 
 def judge_links(rec: TracedRecording) -> None:
@@ -258,20 +267,27 @@ def judge_links(rec: TracedRecording) -> None:
 def _begin_path_attribute(rec: TracedRecording, call: Call) -> None:
     is_at = call.name in ("fchmodat", "fchmodat2", "fchownat", "utimensat", "futimesat")
     if is_at and not call.args[1]:  # utimensat of a descriptor
-        call.concerns = rec.inode(call.task, call.args[0]) is not None
+        _begin_file_attribute(rec, call)
         return
     directory = call.args[0] if is_at else AT_FDCWD
     path = path_of(call.task, directory, call.args[int(is_at)], follows=True)
-    call.concerns = rec.tree.find(path) is not None
+    call.paths, call.concerns = (path,), rec.tree.find(path) is not None
 
 
 def _begin_file_attribute(rec: TracedRecording, call: Call) -> None:
-    call.concerns = rec.inode(call.task, call.args[0]) is not None
+    call.inode = rec.inode(call.task, call.args[0])
+    call.concerns = call.inode is not None
 
 
 def _attribute(rec: TracedRecording, call: Call) -> None:
-    if call.concerns:
-        rec.warn(ATTRIBUTES.format(call=call.name))
+    if not call.concerns:
+        return
+    rec.warn(ATTRIBUTES.format(call=call.name))
+    path = f"{rec.tree.root}{rec.path_below(call)}"
+    inode = rec.tree.find(path)
+    if inode is not None:
+        with suppress(OSError):
+            rec.tree.take_attributes_of(path, inode)
 
 
 _BY_FILE = ("fchmod", "fchown", "fsetxattr")

@@ -150,9 +150,7 @@ class Tracer:
 
     def kill(self) -> None:
         """Kill everything that is traced, and wait for its end."""
-        for task in self._known:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(task, signal.SIGKILL)
+        self.signal_all()
         while not self.is_done:
             try:
                 task, status = os.waitpid(-1, kernel.WAITING)
@@ -162,6 +160,12 @@ class Tracer:
                 self._known.discard(task)
                 if task == self.root:
                     self.code = os.waitstatus_to_exitcode(status)
+
+    def signal_all(self) -> None:
+        """Kill everything that is traced; any thread may ask for that."""
+        for task in self._known:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(task, signal.SIGKILL)
 
     def release(self) -> None:
         """Let calls return that have been held long enough."""

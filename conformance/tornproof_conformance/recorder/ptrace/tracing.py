@@ -48,6 +48,7 @@ class TracedProcess:
     """Set when nothing of it is left, children included."""
 
     _failure: BaseException | None = None
+    _tracer: Tracer | None = None
 
     @classmethod
     def start(
@@ -92,7 +93,7 @@ class TracedProcess:
         return process
 
     def _follow(self, started: "subprocess.Popen[bytes]", ready: threading.Event) -> None:
-        tracer = Tracer(self.recording)
+        tracer = self._tracer = Tracer(self.recording)
         ends = (started.stdin or sys.__stdin__, started.stdout or sys.__stdout__)
         for end, stream in zip(ends, (Stream.REQUESTS, Stream.REPLIES), strict=True):
             if end is not None:
@@ -153,6 +154,13 @@ class TracedProcess:
     def wait_for_all(self, seconds: float | None = None) -> bool:
         """Wait until nothing of it is left; say whether that is so."""
         return self._ended.wait(seconds)
+
+    def kill_all(self) -> None:
+        """Kill everything that is traced, and wait for its end."""
+        while not self.wait_for_all(0.01):
+            with self._changed:
+                if self._tracer is not None:
+                    self._tracer.signal_all()
 
     def require_sound(self) -> None:
         """Raise what has gone wrong in the thread, if anything."""

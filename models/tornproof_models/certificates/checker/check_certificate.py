@@ -167,7 +167,7 @@ def matters(crash_model: str, event: t.Event) -> bool:
     """Could a crash just before this event show what no other does?"""
     if crash_model == "process-kill":  # whatever is written is durable: syncs change nothing
         return not isinstance(event, (*t.SYNCS, *t.PROMISE_NOTHING, t.Invoked, t.Failed))
-    return isinstance(event, (*t.SYNCS, t.Acked, t.Flushed, t.Observed))
+    return isinstance(event, (*t.SYNCS, t.Acked, t.Flushed, t.Observed, t.Printed))
 
 
 @define

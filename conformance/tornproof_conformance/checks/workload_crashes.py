@@ -1,0 +1,291 @@
+"""
+Crash a recorded workload everywhere, and let the user's commands look at what is left.
+
+What two mild crash models allow is little: all of it comes first.  Then come the rounds of
+`crash.rounds`, each in every harsher model, over all crash points.  Of what a round has in one
+crash model as much is looked at as its share of the time allows, evenly spread.
+
+An image that is met again in a milder crash model costs nothing and makes the finding milder.
+"""
+
+import time
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future
+
+from attrs import define, field, frozen
+from tornproof_models.contract.journal import Violation
+from tornproof_models.contract.workload import JUDGES, Answer
+from tornproof_models.contract.workload import symptom as symptom_of
+from tornproof_models.crash.crash_points import spaces
+from tornproof_models.crash.findings import Finding
+from tornproof_models.crash.rounds import (
+    IN_ORDER,
+    PER_POINT,
+    ROUNDS,
+    SIMPLE,
+    candidates,
+    losses,
+    spread,
+)
+from tornproof_models.crash.subject import Subject
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS, CrashModel
+from tornproof_models.disk.image_builder import Choice
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.trace import Image, Trace
+
+from tornproof_conformance.cases.case import Problem, WorkloadCase
+from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
+from tornproof_conformance.workload.workload_subject import WorkloadSubject
+
+NAME = "workload"
+
+SHARE = 0.85
+"""Part of the budget's time; shrinking takes the rest."""
+
+MILD = 2
+"""So many crash models, from the mildest, order everything and are exhausted."""
+
+AHEAD = 2
+"""Images that wait at each place, so that it is never idle."""
+
+FIRST_GUESS = 0.05
+"""Seconds that an image takes, before one was looked at."""
+
+LEAST = 2
+"""Images of a round that are looked at in any case."""
+
+
+@frozen
+class Candidate:
+    """An image that was not looked at, and where it comes from."""
+
+    point: int
+    choice: Choice
+    key: tuple[int, int]
+    """Its digest, and how many lines had been printed: what a command says depends on these."""
+
+
+@frozen
+class Loss:
+    """What a choice keeps and loses, as it is told."""
+
+    point: int
+    choice: Choice
+    deviations: int
+    versions: int
+    """How many versions of sectors, sizes and names are lost."""
+
+    words: tuple[str, ...]
+    image: Image
+
+    @classmethod
+    def of(cls, space: ImageSpace, point: int, choice: Choice) -> "Loss":
+        """Describe a choice at its crash point."""
+        return cls(
+            point,
+            choice,
+            space.deviations(choice),
+            (space.everything & ~choice.kept).bit_count(),
+            tuple(losses(space, choice)),
+            space.builder.build(choice),
+        )
+
+    def finding(self, violation: Violation, output: str) -> Finding:
+        """Return the finding that this crash shows, given what a command said."""
+        return Finding(
+            violation,
+            self.point,
+            self.deviations,
+            self.versions,
+            self.image,
+            self.words,
+            (),
+            None,
+            output,
+        )
+
+
+@frozen
+class Round:
+    """One round in one crash model."""
+
+    crash_model: CrashModel
+    number: int
+
+    @property
+    def is_mild(self) -> bool:
+        """Whether everything is ordered in its crash model."""
+        return self.crash_model.harshness < MILD
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether a verdict needs all of it."""
+        return self.is_mild or self.number < SIMPLE
+
+
+@define
+class Search:
+    """What was looked at, and what came of it."""
+
+    subject: WorkloadSubject
+    clock: Clock
+    known: dict[tuple[int, int], Violation | None] = field(factory=dict)
+    seconds: float = 0.0
+    """Time spent in looking."""
+
+    crash_points: int = 0
+    left: dict[Round, int] = field(factory=dict)
+    """Images that each round had to offer, and that were not looked at."""
+
+    _ranks: dict[str, tuple[int, int, int, int]] = field(factory=dict)
+    """For each symptom, how mild and simple the crash is that shows it."""
+
+    _outputs: dict[str, str] = field(factory=dict)
+    """For each symptom, what a command has said."""
+
+    @property
+    def pace(self) -> float:
+        """Seconds for an image."""
+        return self.seconds / len(self.known) if self.known else FIRST_GUESS
+
+    def run(self, each: Round, until: float) -> Iterator[Problem]:
+        """Go once over all crash points, and look at as much as there is time for."""
+        found: dict[tuple[int, int], Candidate] = {}
+        for point, space in self._spaces(each.crash_model):
+            printed = len(self.subject.recorded.lines_before(point))
+            self.crash_points += each.number == 0
+            for choice in candidates(space, each.number, None if each.is_mild else PER_POINT):
+                key = space.builder.digest(choice), printed
+                if key not in self.known:
+                    found.setdefault(key, Candidate(point, choice, key))
+                elif (violation := self.known[key]) is not None:
+                    yield from self._note(violation, each, Loss.of(space, point, choice), "")
+        most = max(int((until - time.monotonic()) / self.pace), LEAST)
+        chosen = spread(list(found.values()), most)
+        began = time.monotonic()
+        looked = yield from self._look(each, chosen, until)
+        self.seconds += time.monotonic() - began
+        self.left[each] = len(found) - looked
+
+    def _look(
+        self, each: Round, chosen: Sequence[Candidate], until: float
+    ) -> Generator[Problem, None, int]:
+        """Look at images until the time is over; return how many were looked at."""
+        waiting: dict[int, list[Candidate]] = {}
+        for candidate in chosen:
+            waiting.setdefault(candidate.point, []).append(candidate)
+        running: deque[tuple[Candidate, Loss, Future[tuple[Answer, ...]]]] = deque()
+        looked = 0
+        for point, space in self._spaces(each.crash_model) if waiting else ():
+            for candidate in waiting.get(point, ()):
+                if time.monotonic() > until and looked >= LEAST:
+                    break
+                loss = Loss.of(space, point, candidate.choice)
+                running.append((candidate, loss, self.subject.ask(space, loss.choice, point)))
+                looked += 1
+                if len(running) >= AHEAD * self.subject.places.jobs:
+                    yield from self._take(each, *running.popleft())
+        while running:
+            yield from self._take(each, *running.popleft())
+        return looked
+
+    def _take(
+        self, each: Round, candidate: Candidate, loss: Loss, future: "Future[tuple[Answer, ...]]"
+    ) -> Iterator[Problem]:
+        answers = future.result()
+        violation = next(self.subject.violations(answers, candidate.key[1]), None)
+        self.known[candidate.key] = violation
+        if violation is not None:
+            yield from self._note(violation, each, loss, answers[-1].output)
+
+    def _note(
+        self, violation: Violation, each: Round, loss: Loss, output: str
+    ) -> Iterator[Problem]:
+        """Yield a violation that is new, or shows in a milder or simpler crash than before."""
+        symptom = symptom_of(violation)
+        rank = each.crash_model.harshness, loss.deviations, loss.versions, loss.point
+        if symptom in self._ranks and self._ranks[symptom] <= rank:
+            return
+        self._ranks[symptom] = rank
+        output = output or self._outputs.get(symptom, "")
+        self._outputs[symptom] = output
+        case = WorkloadCase(symptom, each.crash_model.name, loss.point, loss.choice)
+        yield Problem(violation, case, loss.finding(violation, output), self.trace)
+
+    @property
+    def trace(self) -> Trace:
+        """What the workload did."""
+        return self.subject.recorded.trace
+
+    def _spaces(self, crash_model: CrashModel) -> Iterator[tuple[int, ImageSpace]]:
+        sector_bytes = self.subject.given.sector_bytes
+        return spaces(self.trace, crash_model, sector_bytes=sector_bytes)
+
+
+def rounds() -> list[Round]:
+    """Return every round in its order."""
+    models = [CRASH_MODELS[name] for name in CLAIMED]
+    every = [
+        Round(model, number)
+        for number in range(len(ROUNDS))
+        for model in models
+        if number < IN_ORDER or model.harshness >= MILD
+    ]
+    return sorted(every, key=lambda each: (not each.is_mild, each.number))
+
+
+def _workload(subject: Subject, budget: Budget) -> Findings:
+    assert isinstance(subject, WorkloadSubject)
+    clock = Clock.start(budget, SHARE)
+    search, every = Search(subject, clock), rounds()
+    for number, each in enumerate(every):
+        detail = f"{ROUNDS[each.number]}, {each.crash_model.name}: {len(search.known):,} images"
+        yield clock.progress(NAME, detail, len(search.known))
+        left = max(clock.until - time.monotonic(), 0) / (len(every) - number)
+        yield from search.run(each, time.monotonic() + 1.5 * left)
+    return _covered(search, every)
+
+
+def _covered(search: Search, every: list[Round]) -> Covered:
+    subject = search.subject
+    needed = sum(search.left[each] for each in every if each.is_needed)
+    other = sum(search.left[each] for each in every if not each.is_needed)
+    words = (
+        f"{len(search.known):,} distinct images, {1000 * search.pace:.0f} ms each, at "
+        f"{search.crash_points:,} crash points in {len(CLAIMED)} crash models, of "
+        f"{len(subject.recorded.trace.events):,} operations and lines"
+    )
+    if other:
+        words += f"; {other:,} more of the rounds after {ROUNDS[SIMPLE - 1]!r} were not looked at"
+    for note in subject.recorded.notes:
+        words += f"; note: {note}"
+    missing = (
+        f"every image of the first {SIMPLE} rounds, and of {' and '.join(CLAIMED[:MILD])} "
+        f"({needed:,} were not looked at)"
+    )
+    return Covered(
+        words,
+        {"crash_points": search.crash_points, "images": len(search.known)},
+        CLAIMED,
+        done=len(search.known),
+        planned=len(search.known) + needed,
+        missing=missing if needed else "",
+    )
+
+
+def _not_asked(subject: Subject) -> frozenset[str]:
+    """Leave out what no command was given for."""
+    assert isinstance(subject, WorkloadSubject)
+    asked = subject.given.questions
+    given = {"WRK-1": asked.checks, "WRK-2": asked.state, "WRK-3": asked.recover}
+    return frozenset(name for name, commands in given.items() if not commands)
+
+
+WORKLOAD = Check(
+    NAME,
+    "crashes a workload everywhere, and lets commands look at what is left",
+    JUDGES,
+    _workload,
+    _not_asked,
+)

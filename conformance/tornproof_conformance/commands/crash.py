@@ -1,0 +1,126 @@
+"""
+`tornproof crash`: judge a workload by what a check says after a crash.
+"""
+
+import os
+import shlex
+from pathlib import Path
+
+import click
+from tornproof_models.disk.versions import SECTOR_BYTES
+
+from tornproof_conformance.checks import Budget
+from tornproof_conformance.checks.workload_crashes import WORKLOAD
+from tornproof_conformance.commands.check import finish
+from tornproof_conformance.commands.options import (
+    budget_option,
+    details_option,
+    events_json_option,
+    reproducers_option,
+)
+from tornproof_conformance.commands.outputs import Outputs, output_options
+from tornproof_conformance.run.runner import check_subject
+from tornproof_conformance.workload.controls import learn_states, require_controls
+from tornproof_conformance.workload.places import Questions
+from tornproof_conformance.workload.workload_subject import Given, WorkloadSubject
+
+
+@click.command("crash")
+@click.option("--setup", help="Prepare the directory of the workload by this command.")
+@click.option("--check", "checks", multiple=True, help="Exit code 0 means that all is well.")
+@click.option("--state", help="Without a check: what this command prints is the state.")
+@click.option(
+    "--only-lines",
+    is_flag=True,
+    help="For --state: states are right at printed lines, not between two operations.",
+)
+@click.option("--recover", help="Run this command first in every image.")
+@click.option(
+    "--timeout",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0.01),
+    help="Seconds that the workload, or a check, may take.",
+)
+@click.option(
+    "--sector-bytes",
+    default=SECTOR_BYTES,
+    show_default=True,
+    type=click.IntRange(1),
+    help="What the disk writes as a whole: 512, or 4096.",
+)
+@click.option(
+    "--jobs",
+    default=os.cpu_count() or 1,
+    show_default="the number of processors",
+    type=click.IntRange(1),
+    help="Images that are looked at at the same time.",
+)
+@budget_option
+@reproducers_option
+@details_option
+@events_json_option
+@output_options()
+@click.argument("workload", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(
+    setup: str | None,
+    checks: tuple[str, ...],
+    state: str | None,
+    only_lines: bool,
+    recover: str | None,
+    timeout: float,
+    sector_bytes: int,
+    jobs: int,
+    seconds: int,
+    reproducers: Path,
+    details: bool,
+    as_json: bool,
+    outputs: Outputs,
+    workload: tuple[str, ...],
+) -> None:
+    """
+    Crash a workload everywhere, and run a check on what is left.
+
+    The WORKLOAD runs once, recorded, in a directory of its own.  Each line that it prints is a
+    promise: a check finds those printed before the crash in the file $TORNPROOF_PRINTED, their
+    number in $TORNPROOF_LINES, and the last in $TORNPROOF_LAST.
+    """
+    if not checks and state is None:
+        state = shlex.join(workload)
+    given = Given(
+        (here(workload[0]), *workload[1:]),
+        Questions(optional(recover), tuple(map(located, checks)), optional(state)),
+        optional(setup),
+        timeout,
+        sector_bytes,
+        jobs,
+    )
+    with WorkloadSubject.prepared(given) as subject:
+        require_controls(subject)
+        if state is not None:
+            learn_states(subject, only_lines=only_lines)
+        stream = check_subject(
+            subject,
+            budget=Budget(seconds=seconds),
+            reproducers=reproducers,
+            checks=[WORKLOAD],
+            selected=True,
+            deadline=seconds,
+        )
+        finish(stream, outputs, as_json=as_json, details=details)
+
+
+def located(command: str) -> str:
+    """Let the first word of a command of the shell mean the file that it means here."""
+    word, space, rest = command.strip().partition(" ")
+    return f"{here(word)}{space}{rest}"
+
+
+def optional(command: str | None) -> str | None:
+    """Do the same to a command that may not be given."""
+    return None if command is None else located(command)
+
+
+def here(word: str) -> str:
+    """Make the path of a program absolute: commands run in another directory."""
+    return str(Path(word).absolute()) if "/" in word and Path(word).exists() else word

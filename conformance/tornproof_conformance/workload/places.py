@@ -1,0 +1,161 @@
+"""
+Places where images are laid out, all at the path at which the workload ran.
+
+Absolute paths inside files hold only there.  Several images are looked at at the same time by
+workers in mount namespaces of their own: each sees its own directory at that path.  Where no
+namespace is to be had there is one place, and the images come one after the other.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import define, field, frozen
+from tornproof_models.contract.workload import Answer
+
+from tornproof_conformance.power.image_directories import clear_away
+from tornproof_conformance.workload.asking import Promises, ask
+from tornproof_conformance.workload.laid_out import LaidOut
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+
+BOX, WORK = "box", "work"
+"""The directory that each worker has for itself, and the one of the workload in it."""
+
+
+@frozen
+class Questions:
+    """The commands that are run in each image, in this order."""
+
+    recover: str | None = None
+    """A command that must succeed before the others run."""
+
+    checks: tuple[str, ...] = ()
+    state: str | None = None
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(filter(None, (self.recover, *self.checks, self.state)))
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of the command line that ask them."""
+        pairs = [("--check", each) for each in self.checks]
+        pairs += [("--recover", self.recover)] if self.recover else []
+        pairs += [("--state", self.state)] if self.state else []
+        return tuple(word for pair in pairs for word in pair)
+
+
+@frozen
+class Visit:
+    """One image, and what is asked of it."""
+
+    laid_out: LaidOut
+    lines: tuple[bytes, ...]
+    """What the workload had printed."""
+
+    emptied: bool = False
+    """Whether every file that was written is cut to nothing first."""
+
+
+@define
+class Places:
+    """Where images are laid out and looked at."""
+
+    scratch: Path
+    questions: Questions
+    timeout: float
+    """Seconds that a command may take."""
+
+    jobs: int = 1
+    _pool: ProcessPoolExecutor | None = field(default=None, init=False)
+
+    @property
+    def root(self) -> Path:
+        """The path of every image."""
+        return self.scratch / BOX / WORK
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Start the workers; without namespaces there are none, and `jobs` is 1 from then on."""
+        (self.scratch / BOX).mkdir(exist_ok=True)
+        if self.jobs > 1:
+            self._pool = ProcessPoolExecutor(
+                self.jobs,
+                multiprocessing.get_context("spawn"),
+                _enter,
+                (str(self.scratch),),
+            )
+            try:
+                self._pool.submit(os.getpid).result()
+            except BrokenProcessPool:
+                self.become_one()
+        try:
+            yield
+        finally:
+            self.become_one()
+
+    def become_one(self) -> None:
+        """Go on without workers."""
+        self.jobs = 1
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def ask(self, visit: Visit) -> "Future[tuple[Answer, ...]]":
+        """Lay an image out and run the commands in it, now or soon."""
+        arguments = str(self.scratch), visit, self.questions, self.timeout
+        if self._pool is not None:
+            return self._pool.submit(look, *arguments)
+        future: Future[tuple[Answer, ...]] = Future()
+        future.set_result(look(*arguments))
+        return future
+
+
+def look(scratch: str, visit: Visit, questions: Questions, timeout: float) -> tuple[Answer, ...]:
+    """Lay an image out, run the commands in it, and clear it away; return what they said."""
+    root = Path(scratch, BOX, WORK)
+    visit.laid_out.write(str(root))
+    if visit.emptied:
+        visit.laid_out.empty(str(root))
+    promises = Promises(visit.lines, Path(scratch, f"printed-{os.getpid()}"))
+    environment = promises.environment()
+    answers: list[Answer] = []
+    try:
+        for command in questions.commands:
+            answers.append(ask(command, root, environment, timeout))
+            if command == questions.recover and not answers[-1].passes:
+                break
+    finally:
+        clear_away(str(root))
+        promises.file.unlink(missing_ok=True)
+    return tuple(answers)
+
+
+# A worker's own view of the filesystem
+
+
+def _enter(scratch: str) -> None:
+    """Give this process a directory of its own in place of the box.  Raises `OSError`."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, group = os.getuid(), os.getgid()
+    if libc.unshare(CLONE_NEWNS):
+        if libc.unshare(CLONE_NEWNS | CLONE_NEWUSER):
+            raise OSError(ctypes.get_errno(), "no mount namespace")
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    own = tempfile.mkdtemp(prefix="place-", dir=scratch)
+    Path(own).chmod(0o755)
+    box = str(Path(scratch, BOX))
+    for source, target, flags in (("none", "/", MS_REC | MS_PRIVATE), (own, box, MS_BIND)):
+        if libc.mount(source.encode(), target.encode(), None, flags, None):
+            raise OSError(ctypes.get_errno(), f"cannot mount {target}")

@@ -1,0 +1,201 @@
+"""
+Run a workload once, recorded, and keep what its crash images need.
+
+Files that are never written stay out of the disk model: of PostgreSQL's 981 files the workload of
+the survey writes 15.  They stand in the trace with a few bytes in place of their content, and are
+copied into each image.
+"""
+
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from attrs import field, frozen
+from tornproof.errors import TornproofError
+from tornproof_models.disk.trace import (
+    Event,
+    Image,
+    Printed,
+    Stored,
+    Trace,
+    Truncate,
+    Write,
+)
+
+from tornproof_conformance.adapter.left_behind import read_with_links
+from tornproof_conformance.recorder.processes import Stream
+from tornproof_conformance.recorder.recorders import Recorder, conclude, new_recorder
+from tornproof_conformance.recorder.result import Recorded
+from tornproof_conformance.recorder.tree import Attributes, Tree
+
+GRACE = 1.0
+"""Seconds that processes get to end after the workload has, before they are killed."""
+
+BUFFERED = (
+    "{count} lines were printed in one piece, so the output is buffered and promises come late: "
+    "flush each line, or run the workload with `stdbuf -oL` or --terminal"
+)
+LEFT_RUNNING = "processes of the workload ran on after it had ended, and were killed"
+ATTRIBUTES_LAST = "modes and owners are those that each file had last, at every crash point"
+
+
+class WorkloadFails(TornproofError):
+    """The workload, or its setup, does not do what it should without any crash."""
+
+
+class CannotFollow(TornproofError):
+    """The workload does to its files what the recorder cannot follow."""
+
+    code = "untraceable"
+
+
+@frozen
+class RecordedWorkload:
+    """What a workload did to the files of its directory, and what they are besides bytes."""
+
+    trace: Trace
+    """Operations, and `Printed` for every whole line."""
+
+    still: Mapping[int, bytes]
+    """The files that are never written, by inode."""
+
+    attributes: Mapping[int, Attributes]
+    links: Mapping[int, str]
+    """Targets of symbolic links, which stand in the trace as empty files."""
+
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    printed: tuple[bytes, ...] = field(init=False)
+    """Every whole line, in order."""
+
+    @printed.default
+    def _printed(self) -> tuple[bytes, ...]:
+        return tuple(each.line for each in self.trace.events if isinstance(each, Printed))
+
+    def lines_before(self, point: int) -> tuple[bytes, ...]:
+        """Return the lines that had been printed after so many events."""
+        return tuple(each.line for each in self.trace.events[:point] if isinstance(each, Printed))
+
+
+def record_workload(
+    command: Sequence[str],
+    directory: Path,
+    log: Path,
+    *,
+    environment: Mapping[str, str],
+    timeout: float,
+) -> RecordedWorkload:
+    """
+    Run a command in a directory that is set up already, and record it.
+
+    What it has started is killed when it has ended.  Raises `WorkloadFails` if it ends with
+    another exit code than 0 or runs longer than `timeout` seconds, `CannotFollow` if there is
+    something in it that the recorder does not see, and what `recorders.record` raises.
+    """
+    initial, links = read_with_links(directory)
+    tree = Tree.of(str(directory.resolve()), initial)
+    inodes = dict(tree.paths())
+    tree.links = {inodes[path]: target for path, target in links.items()}
+    recorder = new_recorder(log)
+    recorder.recording.turn_to(tree)
+    tree.take_attributes()
+    code = _run(recorder, command, directory, environment, timeout)
+    recorded = conclude(recorder, initial, lambda: read_with_links(directory)[0])
+    if recorded.untraceable:
+        reasons = "; ".join(dict.fromkeys(map(str, recorded.untraceable)))
+        raise CannotFollow(f"the workload cannot be recorded: {reasons}")
+    if code != 0:
+        raise WorkloadFails(
+            f"the workload ends with exit code {code}, without any crash; it must end with 0"
+        )
+    tree.take_attributes()
+    events = _with_lines(recorded)
+    written = {each.inode for each in events if isinstance(each, Write | Truncate | Stored)}
+    still = {
+        inodes[path]: content
+        for path, content in initial.files.items()
+        if path not in links and inodes[path] not in written
+    }
+    modelled = {
+        path: b"still %d" % inodes[path] if inodes[path] in still else content
+        for path, content in initial.files.items()
+    }
+    return RecordedWorkload(
+        Trace(Image(modelled, initial.directories), events),
+        still,
+        dict(tree.attributes),
+        dict(tree.links),
+        tuple(_notes(recorder, recorded)),
+    )
+
+
+def _run(
+    recorder: Recorder,
+    command: Sequence[str],
+    directory: Path,
+    environment: Mapping[str, str],
+    timeout: float,
+) -> int:
+    """Run a command to its end, and end what it leaves; return its exit code."""
+    try:
+        process = recorder.spawn(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            cwd=directory,
+            env=environment,
+        )
+    except OSError as error:
+        raise WorkloadFails(f"cannot run {command[0]}: {error.strerror}") from None
+    assert process.stdout is not None
+    reader = threading.Thread(target=_drain, args=(process.stdout,), daemon=True)
+    reader.start()
+    try:
+        code = process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        recorder.end_all(0)
+        raise WorkloadFails(
+            f"the workload has not ended after {timeout:g} s; a longer time is given by --timeout"
+        ) from None
+    if not recorder.end_all(GRACE):
+        recorder.recording.warn(LEFT_RUNNING)
+    reader.join(GRACE)
+    return code
+
+
+def _drain(output: IO[bytes]) -> None:
+    """Read what is printed, so that nobody waits for it to be read."""
+    with output:
+        while output.read(1 << 16):
+            pass
+
+
+def _with_lines(recorded: Recorded) -> tuple[Event, ...]:
+    """Put a mark between the operations for every whole line that was printed."""
+    events: list[Event] = []
+    taken, partial = 0, b""
+    for place, said in recorded.said:
+        if said.stream is Stream.REPLIES:
+            *lines, partial = (partial + said.data).split(b"\n")
+            events += [*recorded.trace.events[taken:place], *map(Printed, lines)]
+            taken = place
+    return (*events, *recorded.trace.events[taken:])
+
+
+def _notes(recorder: Recorder, recorded: Recorded) -> Sequence[str]:
+    """Say what is worth knowing of a recording."""
+    most = max(
+        (said.data.count(b"\n") for _, said in recorded.said if said.stream is Stream.REPLIES),
+        default=0,
+    )
+    outside = [path for path in recorder.recording.outside if Path(path).is_file()]
+    notes = [each for each in recorded.warnings if "modes, owners" not in each]
+    if most > 1:
+        notes.append(BUFFERED.format(count=most))
+    if len(notes) < len(recorded.warnings):
+        notes.append(ATTRIBUTES_LAST)
+    notes += [f"{path} was written, outside the directory: no crash touches it" for path in outside]
+    return notes

@@ -1,0 +1,155 @@
+"""
+A workload as a subject of the runner: recorded once, and looked at after each crash.
+"""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from attrs import define, field, frozen
+from tornproof.errors import Invalid
+from tornproof_models.contract import workload as contract
+from tornproof_models.contract.journal import Violation
+from tornproof_models.contract.workload import Answer, States
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.image_builder import Choice
+from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.versions import SECTOR_BYTES
+
+from tornproof_conformance.adapter import scratch
+from tornproof_conformance.power.image_directories import clear_away
+from tornproof_conformance.workload.asking import HERE
+from tornproof_conformance.workload.laid_out import laid_out
+from tornproof_conformance.workload.places import Places, Questions, Visit
+from tornproof_conformance.workload.recorded_workload import (
+    RecordedWorkload,
+    WorkloadFails,
+    record_workload,
+)
+
+ERROR_STREAM = 2
+"""What the setup prints goes to standard error; standard output is for the report."""
+
+KEPT = "kept"
+"""Where the files lie that are never written."""
+
+
+@frozen
+class Given:
+    """What the user has given."""
+
+    workload: tuple[str, ...]
+    questions: Questions
+    setup: str | None = None
+    timeout: float = 60.0
+    sector_bytes: int = SECTOR_BYTES
+    jobs: int = 1
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What is run, in order, for people."""
+        asked = self.questions
+        named = [
+            ("setup", self.setup),
+            ("workload", shlex.join(self.workload)),
+            ("crash, then recover", asked.recover),
+            *(("check", each) for each in asked.checks),
+            ("state", asked.state),
+        ]
+        return tuple(f"{name}: {command}" for name, command in named if command)
+
+
+@define(eq=False)
+class WorkloadSubject:
+    """A workload, its recording, and the commands that look at images."""
+
+    given: Given
+    recorded: RecordedWorkload
+    places: Places
+    states: States | None = None
+    """The states that were there without a crash, if states are told apart."""
+
+    looked: int = field(default=0, init=False)
+    """How many images were looked at."""
+
+    @property
+    def name(self) -> str:
+        """The command."""
+        return shlex.join(self.given.workload)
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> NoReturn:
+        """Raise `Invalid`."""
+        del filesystem, options
+        raise Invalid(f"{self.name} is no journal")
+
+    @classmethod
+    @contextmanager
+    def prepared(cls, given: Given) -> "Iterator[WorkloadSubject]":
+        """
+        Set a directory up, record the workload in it, and open places for its images.
+
+        Raises what `record_workload` raises, and `WorkloadFails` for a setup that fails.
+        """
+        owner = _Owner()
+        root = scratch.claim(owner)
+        root.chmod(0o755)
+        places = Places(root, given.questions, given.timeout, given.jobs)
+        places.root.mkdir(parents=True)
+        if given.setup is not None:
+            _set_up(given.setup, places.root)
+        recorded = record_workload(
+            given.workload,
+            places.root,
+            root / "log",
+            environment={**os.environ, HERE: str(Path.cwd()), "PYTHONUNBUFFERED": "1"},
+            timeout=given.timeout,
+        )
+        clear_away(str(places.root))
+        (root / KEPT).mkdir()
+        for inode, content in recorded.still.items():
+            (root / KEPT / str(inode)).write_bytes(content)
+        with places.opened():
+            yield cls(given, recorded, places)
+        del owner
+
+    def ask(
+        self, space: ImageSpace, choice: Choice, point: int, *, emptied: bool = False
+    ) -> "Future[tuple[Answer, ...]]":
+        """Lay an image of a crash point out, and ask all commands about it."""
+        self.looked += 1
+        image = laid_out(space, choice, self.recorded, self.places.scratch / KEPT)
+        return self.places.ask(Visit(image, self.recorded.lines_before(point), emptied))
+
+    def violations(self, answers: Sequence[Answer], printed: int) -> Iterator[Violation]:
+        """Judge what the commands have said, when so many lines had been printed."""
+        for answer in answers:
+            if answer.command == self.given.questions.state:
+                assert self.states is not None
+                found = self.states.violation(answer, printed)
+            else:
+                found = contract.judge_check(answer)
+            if found is not None:
+                yield found
+
+
+class _Owner:
+    """Lives as long as a scratch directory is needed."""
+
+
+def _set_up(command: str, directory: Path) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=ERROR_STREAM,
+        env={**os.environ, HERE: str(Path.cwd())},
+        check=False,
+    )
+    if done.returncode:
+        raise WorkloadFails(f"the setup ends with exit code {done.returncode}: {command}")
