@@ -18,11 +18,11 @@ from typing import Any
 
 MISTAKES = set(sys.argv[1:])
 SYNC, RENAME, OUTSIDE, CHATTERS = "no-sync", "no-rename", "outside", "chatters"
-UNLINKS = "unlinks"
+UNLINKS, PROTECTS = "unlinks", "protects"
 """
 Appends are acknowledged before they are durable; recovery cuts the file where it lies; a
-temporary file lies in a place of its own; the third record is announced.  The last is none: the
-temporary file is removed.
+temporary file lies in a place of its own; the third record is announced.  The last two are
+none: the temporary file is removed; the log is only for its owner.
 """
 
 
@@ -78,6 +78,8 @@ class Log:
             os.unlink(new)
         self.file = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND)
         os.write(self.file, kept)
+        if PROTECTS in MISTAKES:
+            os.fchmod(self.file, 0o600)
         os.fsync(self.file)
         os.rename(new, self.path)
         names = os.open(directory, os.O_RDONLY)

@@ -280,6 +280,16 @@ def test_warns_of_what_only_looks_like_a_sync(recorded: Record) -> None:
     assert warning.startswith("sync_file_range was called")
 
 
+def test_notes_what_it_does_not_follow(recorded: Record) -> None:
+    """A mode, an owner or a time that was changed; not of a file elsewhere, nor in vain."""
+    found = recorded("attributes")
+
+    assert [note.partition(" was called: modes,")[0] for note in found.warnings] == [
+        *("fchmod", "chmod", "utimensat", "lchown")
+    ]
+    assert found.trace.events == (Create(ROOT, "a", A),)
+
+
 def test_hears_what_is_said_between_the_operations(recorded: Record) -> None:
     """Requests and replies stand where they took effect: after the write, and after the sync."""
     found = recorded("talk", b"first\n")

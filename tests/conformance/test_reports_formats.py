@@ -88,6 +88,24 @@ def test_junit_of_a_run_that_was_cut_off_has_an_error() -> None:
     assert "It said nothing for 5 s." in (error.text or "")
 
 
+def test_what_a_verdict_rests_on_and_leaves_out_is_said() -> None:
+    """On the terminal, on the page and in Markdown, each line once under its heading."""
+    measured, note = "ext4: held against Linux 6.1", "fchmod was called: modes are left out"
+    printed = StringIO()
+    record = TerminalReport(Console(file=printed, width=200)).show(
+        evolve(event, measurements=(measured,), notes=(note,))
+        if isinstance(event, CheckFinished)
+        else event
+        for event in events_of(PASSING)
+    )
+
+    for text in (printed.getvalue(), render_page(record), render_markdown(record)):
+        assert text.count(measured) == text.count(note) == 1
+        lines = text.splitlines()
+        assert any("crash models, as measured (spec/kernels.md):" in line for line in lines)
+        assert any("seen while recording, not followed:" in line for line in lines)
+
+
 def test_what_is_inconclusive_is_said() -> None:
     """A check that could not say anything is named with its reason, and the verdict qualified."""
     record = inconclusive(record_of(PASSING))

@@ -7,15 +7,25 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
+from tornproof_conformance.cases.programs import parse_program
 from tornproof_conformance.checks import Budget, Check
 from tornproof_conformance.checks.conversation import CONVERSATION
+from tornproof_conformance.checks.given_program import GivenProgram
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
 from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_conformance.recorder.attributes import NOT_FOLLOWED
 from tornproof_conformance.run.adapter_run import check_adapter
 from tornproof_conformance.run.runner import check_subject
 from tornproof_conformance.run.selection import select
-from tornproof_conformance.stream.run_events import Diagnosed, RunEvent, RunFinished, ViolationFound
+from tornproof_conformance.stream.run_events import (
+    CheckFinished,
+    Diagnosed,
+    RunEvent,
+    RunFinished,
+    ViolationFound,
+)
+from tornproof_models.crash.subject import Options
 from tornproof_models.miniatures.journal_miniatures import MINIATURES
 
 from tests.conformance.named_adapter import NamedAdapter
@@ -84,6 +94,17 @@ def test_a_file_in_another_place_is_seen_by_the_recorder(
     diagnosed = [event for event in events if isinstance(event, Diagnosed)]
     assert [event.kind for event in diagnosed] == kinds
     assert all("/plain-scratch" in event.message for event in diagnosed)
+
+
+def test_a_mode_that_is_not_followed_is_told(tmp_path: Path) -> None:
+    """Every check that recorded the adapter has a note of the call that changed it."""
+    command = [sys.executable, "-I", "-S", str(HERE / "plain_adapter.py"), "protects"]
+    given = GivenProgram(parse_program("append:5"), Options()).check()
+
+    events = list(check_adapter(command, budget=Budget(), reproducers=tmp_path, checks=[given]))
+
+    [notes] = [event.notes for event in events if isinstance(event, CheckFinished)]
+    assert notes == (NOT_FOLLOWED.format(call="fchmod"),)
 
 
 @requirement("ADP-1", "ADP-4", "ADP-5")

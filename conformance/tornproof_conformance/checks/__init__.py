@@ -100,6 +100,9 @@ class Covered:
     missing: str = ""
     """What would be needed for a verdict, if less than the least was done; else empty."""
 
+    notes: tuple[str, ...] = ()
+    """What the recorder saw and does not follow, such as modes of files."""
+
     at_stake: Mapping[str, int] | None = None
     """How often each requirement could have been violated; none if the check does not count."""
 

@@ -20,6 +20,7 @@ from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images, counted
 from tornproof_conformance.checks.recorded import NO_TRACE
+from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.stream.run_events import Progress
 
 NAME = "program"
@@ -78,6 +79,7 @@ class GivenProgram:
             count_images(coverage),
             crash_models,
             missing=missing,
+            notes=tuple(subject.warnings) if isinstance(subject, RecordedSubject) else (),
             at_stake=self.stakes.counts,
         )
 

@@ -245,6 +245,7 @@ def _search(
         done=search.done,
         planned=search.planned,
         missing=missing if search.done < search.planned else "",
+        notes=tuple({**subject.warnings, **late.warnings}),
     )
 
 

@@ -139,8 +139,6 @@ def _covered(search: Search, programs: str) -> Covered:
             "mappings, order unknown, and a sector stored into twice between two calls shows its "
             f"last content only; {counted(search.stores, 'program')} also store by store"
         )
-    for warning in subject.warnings:
-        words += f"; note: {warning}"
     counts = {
         "programs": search.programs,
         **count_images(coverage),
@@ -160,6 +158,7 @@ def _covered(search: Search, programs: str) -> Covered:
         done=done,
         planned=planned,
         missing=missing if done < planned else "",
+        notes=tuple(subject.warnings),
         at_stake=search.stakes.counts,
     )
 

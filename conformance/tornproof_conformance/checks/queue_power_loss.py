@@ -76,6 +76,8 @@ class DrainerRecording:
 
     trace: Trace
     marks: tuple[Mark, ...]
+    notes: tuple[str, ...]
+    """What the recorder saw and does not follow."""
 
     def owed(self, position: int) -> tuple[Fact, ...]:
         """Return what was known when so many events of the trace had happened."""
@@ -118,7 +120,7 @@ def record(adapter: AdapterSubject) -> DrainerRecording:
                 dead = tuple(row["event_id"] for row in letters)
                 history = (*history, Seen(chain, dead))
             marks.append(Mark(len(disk.events), history))
-        return DrainerRecording(disk.trace, tuple(marks))
+        return DrainerRecording(disk.trace, tuple(marks), tuple(subject.warnings))
 
 
 @define
@@ -272,7 +274,7 @@ def _power_loss(subject: Subject, budget: Budget) -> Findings:
         f"in the crash model {budget.crash_models[-1]}"
     )
     counts = {"crash_points": len(tried.crash_points), "images": tried.images}
-    return Covered(words, counts, budget.crash_models)
+    return Covered(words, counts, budget.crash_models, notes=tried.recording.notes)
 
 
 QUEUE_POWER_LOSS = Check(

@@ -33,7 +33,7 @@ def try_recorded(
                 yield from try_case(ExerciseCase(name, arguments), recorded)
     except NO_TRACE as reason:
         return Covered(f"nothing: {reason}", is_conclusive=False)
-    return Covered(words, crash_models=budget.crash_models)
+    return Covered(words, crash_models=budget.crash_models, notes=tuple(recorded.warnings))
 
 
 def arguments_of(crash_models: tuple[str, ...]) -> tuple[str, ...]:

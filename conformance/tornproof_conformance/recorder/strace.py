@@ -17,7 +17,7 @@ from typing import IO
 from attrs import define
 from tornproof.errors import TornproofError
 
-from tornproof_conformance.recorder import memory, naming, opening, syncing, writing
+from tornproof_conformance.recorder import attributes, memory, naming, opening, syncing, writing
 from tornproof_conformance.recorder.kinds import CLONES
 from tornproof_conformance.recorder.recording import Handler, Recording
 
@@ -33,6 +33,7 @@ HANDLERS: Mapping[str, Handler] = {
     **naming.HANDLERS,
     **syncing.HANDLERS,
     **memory.HANDLERS,
+    **attributes.HANDLERS,
 }
 """Every call that matters, and what it does."""
 

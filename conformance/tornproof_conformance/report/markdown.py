@@ -15,6 +15,7 @@ from tornproof_conformance.report.words import (
     SIGNS,
     covered_words,
     diagnosis_lines,
+    grounds,
     headline,
     numbers,
     records_words,
@@ -72,6 +73,11 @@ def _lines(record: RunRecord) -> Iterator[str]:
     for check in record.checks:
         yield f"| {plain(check.check)} | {plain(covered_words(check))} | {check.seconds:.1f} |"
     yield ""
+    for heading, lines in grounds(record).items():
+        yield f"{heading}:"
+        yield ""
+        yield from (f"- {plain(line)}" for line in lines)
+        yield ""
     yield "</details>"
     yield ""
     yield f"<sub>{plain(_versions(record))}</sub>"

@@ -121,6 +121,11 @@ class RunRecord:
         """What the crash models were held against, each told once."""
         return tuple(dict.fromkeys(line for check in self.checks for line in check.measurements))
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was seen and not followed, each told once."""
+        return tuple(dict.fromkeys(line for check in self.checks for line in check.notes))
+
     def verdict(self, requirement: str) -> RequirementJudged | None:
         """Return the verdict on a requirement; none if the run did not get there."""
         return next((each for each in self.verdicts if each.requirement == requirement), None)

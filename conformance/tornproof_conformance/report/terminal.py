@@ -25,7 +25,7 @@ from tornproof_conformance.report.violation import render_diagnosis, render_viol
 from tornproof_conformance.report.words import (
     SIGNS,
     covered_words,
-    measured_words,
+    grounds,
     outcome,
     rests_on,
     stake_words,
@@ -209,8 +209,8 @@ def _sum_up(record: RunRecord) -> str:
         f"{finished.not_covered} not covered "
         f"({finished.seconds:.0f} s)"
     )
-    if record.measurements:
-        line = f"\n{escape(measured_words(record.measurements))}\n{line}"
+    for heading, lines in reversed(grounds(record).items()):
+        line = "\n".join((f"\n{heading}:", *(f"  {escape(each)}" for each in lines), line))
     states = [each.excuse.state for each in record.verdicts if each.excuse]
     if not states:
         return line

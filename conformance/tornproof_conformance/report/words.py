@@ -69,10 +69,19 @@ def rests_on(verdict: RequirementJudged) -> str:
     return f"{words}; {excuse_words(verdict)}" if verdict.excuse else words
 
 
+MEASURED = "crash models, as measured (spec/kernels.md)"
+
+
 def measured_words(measurements: Iterable[str]) -> str:
     """Say what crash models were held against, in some lines; empty if none was measured."""
     lines = "".join(f"\n  {each}" for each in measurements)
-    return f"crash models, as measured (spec/kernels.md):{lines}" if lines else ""
+    return f"{MEASURED}:{lines}" if lines else ""
+
+
+def grounds(record: RunRecord) -> dict[str, tuple[str, ...]]:
+    """List, below headings, what a verdict rests on and what it leaves out; none that is empty."""
+    every = {MEASURED: record.measurements, "seen while recording, not followed": record.notes}
+    return {heading: lines for heading, lines in every.items() if lines}
 
 
 def covered_words(check: CheckFinished) -> str:

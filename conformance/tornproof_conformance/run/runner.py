@@ -167,6 +167,7 @@ def _finished(check: Check, tried: Covered, seconds: float) -> CheckFinished:
         tried.planned,
         tried.missing,
         measurements_of(tried.crash_models),
+        tried.notes,
     )
 
 

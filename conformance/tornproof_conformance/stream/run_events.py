@@ -197,6 +197,9 @@ class CheckFinished:
     measurements: tuple[str, ...] = ()
     """What its crash models were held against, in the order of `crash_models`; none for ideals."""
 
+    notes: tuple[str, ...] = ()
+    """What the recorder saw and does not follow, such as modes of files."""
+
 
 @frozen
 class Excuse:

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static long must(long result, int line) {
@@ -155,6 +156,19 @@ static void syncs(void) {
     sync();
 }
 
+static void attributes(void) {
+    char name[] = "../outside-XXXXXX";
+    struct timespec times[2] = {{1, 0}, {2, 0}};
+    int fd = make("a", 0), other = MUST(mkstemp(name));
+    MUST(fchmod(fd, 0400));
+    MUST(chmod("a", 0600));
+    MUST(futimens(fd, times));
+    MUST(lchown("a", getuid(), -1));
+    MUST(fchown(other, getuid(), -1));
+    MUST(unlink(name));
+    fremovexattr(fd, "user.a"); /* there is none, or there can be none: it fails */
+}
+
 static void exec(char *self) {
     MUST(fcntl(make("a", O_CLOEXEC), F_SETFD, 0));
     int closed = make("b", O_CLOEXEC);
@@ -255,7 +269,7 @@ int main(int argc, char **argv) {
     if (strcmp(argv[1], "exec") == 0) exec(argv[0]);
     if (strcmp(argv[1], "executed") == 0) { executed(argv[2]); return 0; }
     RUN(positions) RUN(appending) RUN(vectors) RUN(synced) RUN(paths) RUN(names)
-    RUN(duplicates) RUN(copies) RUN(sizes) RUN(syncs) RUN(forked) RUN(threads) RUN(talk)
+    RUN(duplicates) RUN(copies) RUN(sizes) RUN(syncs) RUN(attributes) RUN(forked) RUN(threads) RUN(talk)
     RUN(mapped) RUN(mapped_later) RUN(mapped_harmless) RUN(mapped_reading)
     RUN(moved_in) RUN(unnamed) RUN(exchanged) RUN(killed)
     return argc + 100;

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tornproof_models.disk.trace import Create, Link, MakeDirectory, Rename, Unlink
 
+from tornproof_conformance.recorder import attributes
 from tornproof_conformance.recorder.ptrace import kernel
 from tornproof_conformance.recorder.ptrace.calls import O_CREAT, O_TRUNC
 from tornproof_conformance.recorder.ptrace.listening import Handling, TracedRecording
@@ -28,10 +29,6 @@ POINTS_INSIDE = (
 )
 LEFT_OUT = "{path} is a symbolic link; links are left out of what a crash leaves"
 NAMED = "a file that was made without a name (O_TMPFILE) gets one, which a trace cannot hold"
-ATTRIBUTES = (
-    "{call} was called: modes, owners, times and extended attributes are left out of what a "
-    "crash leaves"
-)
 
 
 # Opening
@@ -265,7 +262,7 @@ def judge_links(rec: TracedRecording) -> None:
 
 
 def _begin_path_attribute(rec: TracedRecording, call: Call) -> None:
-    is_at = call.name in ("fchmodat", "fchmodat2", "fchownat", "utimensat", "futimesat")
+    is_at = call.name in attributes.BY_DIRECTORY
     if is_at and not call.args[1]:  # utimensat of a descriptor
         _begin_file_attribute(rec, call)
         return
@@ -282,19 +279,13 @@ def _begin_file_attribute(rec: TracedRecording, call: Call) -> None:
 def _attribute(rec: TracedRecording, call: Call) -> None:
     if not call.concerns:
         return
-    rec.warn(ATTRIBUTES.format(call=call.name))
+    rec.warn(attributes.NOT_FOLLOWED.format(call=call.name))
     path = f"{rec.tree.root}{rec.path_below(call)}"
     inode = rec.tree.find(path)
     if inode is not None:
         with suppress(OSError):
             rec.tree.take_attributes_of(path, inode)
 
-
-_BY_FILE = ("fchmod", "fchown", "fsetxattr")
-_BY_PATH = (
-    *("chmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchownat"),
-    *("utime", "utimes", "utimensat", "futimesat", "setxattr", "lsetxattr"),
-)
 
 HANDLERS: Mapping[str, Handling] = {
     **dict.fromkeys(
@@ -306,6 +297,9 @@ HANDLERS: Mapping[str, Handling] = {
     **dict.fromkeys(("rename", "renameat", "renameat2"), Handling(_begin_two, _rename, _vanished)),
     **dict.fromkeys(("link", "linkat"), Handling(_begin_two, _link, _appeared)),
     **dict.fromkeys(("symlink", "symlinkat"), Handling(_begin_symlink, _symlink, _appeared)),
-    **dict.fromkeys(_BY_FILE, Handling(_begin_file_attribute, _attribute)),
-    **dict.fromkeys(_BY_PATH, Handling(_begin_path_attribute, _attribute)),
+    **dict.fromkeys(attributes.BY_FILE, Handling(_begin_file_attribute, _attribute)),
+    **dict.fromkeys(
+        (*attributes.BY_PATH, *attributes.BY_DIRECTORY),
+        Handling(_begin_path_attribute, _attribute),
+    ),
 }
