@@ -29,13 +29,13 @@ from tornproof_models.crash.rounds import (
     spread,
 )
 from tornproof_models.crash.subject import Subject
-from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS, CrashModel
+from tornproof_models.disk.crash_models import CRASH_MODELS, CrashModel
 from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import Image, Trace
 
 from tornproof_conformance.cases.case import Problem, WorkloadCase
-from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
+from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
 from tornproof_conformance.workload.workload_subject import WorkloadSubject
 
 NAME = "workload"
@@ -223,9 +223,9 @@ class Search:
         return spaces(self.trace, crash_model, sector_bytes=sector_bytes)
 
 
-def rounds() -> list[Round]:
+def rounds(crash_models: Sequence[str]) -> list[Round]:
     """Return every round in its order."""
-    models = [CRASH_MODELS[name] for name in CLAIMED]
+    models = [CRASH_MODELS[name] for name in crash_models]
     every = [
         Round(model, number)
         for number in range(len(ROUNDS))
@@ -238,39 +238,39 @@ def rounds() -> list[Round]:
 def _workload(subject: Subject, budget: Budget) -> Findings:
     assert isinstance(subject, WorkloadSubject)
     clock = Clock.start(budget, SHARE)
-    search, every = Search(subject, clock), rounds()
+    search, every = Search(subject, clock), rounds(budget.crash_models)
     for number, each in enumerate(every):
         detail = f"{ROUNDS[each.number]}, {each.crash_model.name}: {len(search.known):,} images"
         yield clock.progress(NAME, detail, len(search.known))
         left = max(clock.until - time.monotonic(), 0) / (len(every) - number)
         yield from search.run(each, time.monotonic() + 1.5 * left)
-    return _covered(search, every)
+    return _covered(search, every, budget.crash_models)
 
 
-def _covered(search: Search, every: list[Round]) -> Covered:
+def _covered(search: Search, every: list[Round], crash_models: tuple[str, ...]) -> Covered:
     subject = search.subject
     needed = sum(search.left[each] for each in every if each.is_needed)
     other = sum(search.left[each] for each in every if not each.is_needed)
     words = (
         f"{len(search.known):,} distinct images, {1000 * search.pace:.0f} ms each, at "
-        f"{search.crash_points:,} crash points in {len(CLAIMED)} crash models, of "
+        f"{search.crash_points:,} crash points in "
+        f"{counted(len(crash_models), 'crash model')}, of "
         f"{len(subject.recorded.trace.events):,} operations and lines"
     )
     if other:
         words += f"; {other:,} more of the rounds after {ROUNDS[SIMPLE - 1]!r} were not looked at"
-    for note in subject.recorded.notes:
-        words += f"; note: {note}"
-    missing = (
-        f"every image of the first {SIMPLE} rounds, and of {' and '.join(CLAIMED[:MILD])} "
-        f"({needed:,} were not looked at)"
-    )
+    mild = " and ".join(each.crash_model.name for each in every if each.is_mild and not each.number)
+    missing = f"every image of the first {SIMPLE} rounds"
+    missing += f", and of {mild}" if mild else ""
+    missing += f" ({needed:,} were not looked at)"
     return Covered(
         words,
         {"crash_points": search.crash_points, "images": len(search.known)},
-        CLAIMED,
+        crash_models,
         done=len(search.known),
         planned=len(search.known) + needed,
         missing=missing if needed else "",
+        notes=tuple(subject.recorded.notes),
     )
 
 

@@ -14,6 +14,7 @@ from tornproof_conformance.checks.workload_crashes import WORKLOAD
 from tornproof_conformance.commands.check import finish
 from tornproof_conformance.commands.options import (
     budget_option,
+    crash_model_option,
     details_option,
     events_json_option,
     reproducers_option,
@@ -56,6 +57,7 @@ from tornproof_conformance.workload.workload_subject import Given, WorkloadSubje
     type=click.IntRange(1),
     help="Images that are looked at at the same time.",
 )
+@crash_model_option
 @budget_option
 @reproducers_option
 @details_option
@@ -71,6 +73,7 @@ def command(
     timeout: float,
     sector_bytes: int,
     jobs: int,
+    crash_models: tuple[str, ...],
     seconds: int,
     reproducers: Path,
     details: bool,
@@ -101,7 +104,7 @@ def command(
             learn_states(subject, only_lines=only_lines)
         stream = check_subject(
             subject,
-            budget=Budget(seconds=seconds),
+            budget=Budget(seconds=seconds, crash_models=crash_models),
             reproducers=reproducers,
             checks=[WORKLOAD],
             selected=True,

@@ -193,9 +193,9 @@ def _notes(recorder: Recorder, recorded: Recorded) -> Sequence[str]:
     )
     outside = [path for path in recorder.recording.outside if Path(path).is_file()]
     notes = [each for each in recorded.warnings if "modes, owners" not in each]
-    if most > 1:
-        notes.append(BUFFERED.format(count=most))
     if len(notes) < len(recorded.warnings):
         notes.append(ATTRIBUTES_LAST)
+    if most > 1:
+        notes.append(BUFFERED.format(count=most))
     notes += [f"{path} was written, outside the directory: no crash touches it" for path in outside]
     return notes
