@@ -80,7 +80,7 @@ class Bench:
 
     def prepare(self) -> None:
         """Make distinct images: all that a crash may leave of some appends, and more appends."""
-        seen: set[bytes] = set()
+        seen: set[int] = set()
         for length in range(2, 12):
             program = tuple(Append(480 + 7 * length) for _ in range(length))
             trace = run(program, self.recorded, OPTIONS).filesystem.trace

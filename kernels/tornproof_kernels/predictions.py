@@ -57,13 +57,13 @@ class Predictions:
         """Tell whether a crash may leave an image when so many lines had returned."""
         return any(contains(self.space(n), image) for n in self.played.during(done))
 
-    def states(self, *, at_end: bool = False) -> set[bytes] | None:
+    def states(self, *, at_end: bool = False) -> set[int] | None:
         """
         List the digests of all states that a crash may leave; nothing if there are too many.
 
         `at_end` leaves out crashes before the last line has returned.
         """
-        found: set[bytes] = set()
+        found: set[int] = set()
         last = len(self.played.events)
         for events in range(last if at_end else 0, last + 1):
             space = self.space(events)

@@ -215,7 +215,7 @@ def test_models_say_what_they_were_held_against() -> None:
 # Mistakes in the models
 
 
-def at_end(observed: Observed) -> set[bytes]:
+def at_end(observed: Observed) -> set[int]:
     """Return the states that were seen when every line had returned."""
     last = sum(not is_meanwhile(line) for line in observed.litmus.program)
     return {seen.image.digest for seen in observed.seen if last in seen.after}

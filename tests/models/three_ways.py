@@ -83,7 +83,7 @@ class Remembering:
 
     target: Wanderer
     name: str = "remembering"
-    remembered: dict[bytes, Recovered] = field(factory=dict)
+    remembered: dict[int, Recovered] = field(factory=dict)
 
     def open(self, filesystem: ModelFilesystem, options: Options) -> Wandered:
         """Recover a disk."""

@@ -209,7 +209,7 @@ def valid_end(image: Image) -> int:
 def test_no_crash_leaves_it_above_what_is_there(steps: tuple[str, ...], crash_model: str) -> None:
     """Every image of every crash: the watermark is at most the end, and the journal opens."""
     filesystem = play(steps)
-    ends: dict[bytes, int] = {}
+    ends: dict[int, int] = {}
     watermarks = set()
     for _, image in images(filesystem.initial, filesystem.events, crash_model):
         watermark = decode_slots(image.files.get(FILE, b""))[0]

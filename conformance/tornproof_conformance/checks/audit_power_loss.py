@@ -129,7 +129,7 @@ class _Recovering:
     """Opens images, each distinct one once."""
 
     subject: AdapterSubject
-    _seen: dict[bytes, tuple[Seen, Seen]] = field(factory=dict)
+    _seen: dict[int, tuple[Seen, Seen]] = field(factory=dict)
 
     def judge(self, image: Image, puts: Sequence[Put], point: int) -> list[Violation]:
         """Judge what an image is opened to, given how far the puts had come."""

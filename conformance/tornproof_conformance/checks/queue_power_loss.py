@@ -134,7 +134,7 @@ class PowerCuts:
 
     crash_points: set[int] = field(factory=set)
     images: int = 0
-    _tried: set[tuple[bytes, tuple[Fact, ...]]] = field(factory=set)
+    _tried: set[tuple[int, tuple[Fact, ...]]] = field(factory=set)
 
     def violations(self, crash_model: str, images: int) -> Iterator[Violation]:
         """Crash everywhere in a crash model, up to so many images each; yield violations."""

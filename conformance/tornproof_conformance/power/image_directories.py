@@ -5,14 +5,10 @@ Write images as directories and remove them, thousands of times a second.
 import os
 from pathlib import Path
 
+from tornproof_models.disk.sparse import SparseFiles
 from tornproof_models.disk.trace import Image
 
 from tornproof_conformance.adapter.left_behind import remove
-
-SPARSE_FROM = 1 << 16
-"""Bytes from which on a file is written without its zeros: most were preallocated."""
-
-BLOCK = 1 << 12
 
 
 def lay_out(image: Image, root: str) -> None:
@@ -20,22 +16,16 @@ def lay_out(image: Image, root: str) -> None:
     os.mkdir(root)  # noqa: PTH102
     for path in sorted(image.directories):
         os.mkdir(root + path)  # noqa: PTH102
-    for path, content in image.files.items():
+    sparse = image.files.contents if isinstance(image.files, SparseFiles) else {}
+    for path in image.files:
         descriptor = os.open(root + path, os.O_WRONLY | os.O_CREAT, 0o644)
-        if len(content) < SPARSE_FROM:
-            os.write(descriptor, content)
+        if path in sparse:
+            os.ftruncate(descriptor, sparse[path].size)
+            for offset, data in sparse[path].pieces():
+                os.pwrite(descriptor, data, offset)
         else:
-            _write_sparsely(descriptor, content)
+            os.write(descriptor, image.files[path])
         os.close(descriptor)
-
-
-def _write_sparsely(descriptor: int, content: bytes) -> None:
-    os.ftruncate(descriptor, len(content))
-    view, zeros = memoryview(content), bytes(BLOCK)
-    for start in range(0, len(content), BLOCK):
-        block = view[start : start + BLOCK]
-        if block != zeros[: len(block)]:
-            os.pwrite(descriptor, block, start)
 
 
 def clear_away(root: str) -> None:

@@ -67,7 +67,7 @@ class RecordedSubject(AdapterSubject):
     """How many images were recovered twice."""
 
     _resident: Resident = field(init=False)
-    _outcomes: dict[tuple[bytes, Options], Recovered] = field(factory=dict)
+    _outcomes: dict[tuple[int, Options], Recovered] = field(factory=dict)
     _attended: RecordedDisk | None = None
     _logs: int = 0
 
@@ -242,9 +242,9 @@ class RecordedSubject(AdapterSubject):
             self.disagreements.append(Violation("REC-3", message))
 
 
-def _is_sampled(digest: bytes, outcome: Recovered) -> bool:
+def _is_sampled(digest: int, outcome: Recovered) -> bool:
     """Choose images to look at twice: one in some, more where something was cut."""
-    return digest[0] % (MORE_OFTEN if outcome.cut else SAMPLED) == 0
+    return digest % (MORE_OFTEN if outcome.cut else SAMPLED) == 0
 
 
 def _describe(outcome: Recovered) -> str:

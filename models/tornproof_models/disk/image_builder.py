@@ -9,17 +9,34 @@ file in it.
 import random
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
-from hashlib import blake2b
+from typing import TypeAlias
 
 from attrs import define, field, frozen
 
 from tornproof_models.disk.crash_models import CrashModel
+from tornproof_models.disk.digests import (
+    DIGESTS,
+    WIDTH,
+    digest_directories,
+    digest_sector,
+    digest_size,
+)
 from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.sparse import SparseContent, SparseFiles
 from tornproof_models.disk.trace import ROOT, Image
 from tornproof_models.disk.versions import Data, Name, Register, Size, Version
 
 REMEMBERED = 1 << 10
 """Contents of files that a builder remembers, at most."""
+
+SPARSE_FROM = 1 << 16
+"""Bytes beyond which a file is not put together before somebody wants its bytes."""
+
+Fillings: TypeAlias = tuple[tuple[int, int], ...]
+"""Pairs (first version of a sector, which filling), for sectors that kept no version."""
+
+Part: TypeAlias = tuple[int, int, Fillings]
+"""An inode, and what a choice says of it: the versions that it keeps, and the fillings."""
 
 
 @frozen
@@ -27,7 +44,7 @@ class Choice:
     """One image, as what it keeps: a bit for each pending version, and fillings."""
 
     kept: int
-    fillings: tuple[tuple[int, int], ...] = ()
+    fillings: Fillings = ()
     """Pairs (first version of a sector, which filling), for sectors that kept no version."""
 
 
@@ -45,7 +62,7 @@ class Tree:
     @cached_property
     def digest(self) -> int:
         """What the names contribute to the digest of an image."""
-        return sum(digest_sector(path, -2, b"") for path in self.directories)
+        return digest_directories(self.directories)
 
     @property
     def names(self) -> tuple[frozenset[str], tuple[str, ...]]:
@@ -65,7 +82,14 @@ class Builder:
     _sizes: dict[int, list[int]] = field(factory=dict)
     """The positions of the versions of each file's size."""
 
-    _contents: dict[tuple[int, int, tuple[tuple[int, int], ...]], bytes] = field(factory=dict)
+    _contents: dict[Part, bytes] = field(factory=dict)
+    _digests: dict[tuple[str, Part], int] = field(factory=dict)
+    _floors: dict[int, dict[int, bytes]] = field(factory=dict)
+    """What is durable of each large file: images built later share it."""
+
+    _durable_digests: dict[tuple[str, int, int], int] = field(factory=dict)
+    """What the durable sectors of a file contribute, by its path, inode and size."""
+
     _trees: dict[int, Tree] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -79,21 +103,30 @@ class Builder:
                 self._file_masks[inode] = self._file_masks.get(inode, 0) | 1 << i
 
     def build(self, choice: Choice) -> Image:
-        """Build the image of a choice."""
+        """
+        Build the image of a choice.
+
+        Large files are kept as what they differ in, and put together when they are read.
+        """
         tree = self.tree(choice.kept)
-        files = {path: self._content(inode, choice) for path, inode in tree.files}
-        return Image(files, tree.directories)
+        known = self.digest(choice) if self.registers.sector_bytes == WIDTH else None
+        if any(self.size(inode, choice.kept) > SPARSE_FROM for _, inode in tree.files):
+            sparse = {path: self._sparse(self._part(inode, choice)) for path, inode in tree.files}
+            return Image(SparseFiles(sparse), tree.directories, known_digest=known)
+        files = {path: self._content(self._part(inode, choice)) for path, inode in tree.files}
+        return Image(files, tree.directories, known_digest=known)
 
     def digest(self, choice: Choice) -> int:
         """Return the digest of a choice's image: equal images have equal ones."""
         tree = self.tree(choice.kept)
-        total, size = tree.digest, self.registers.sector_bytes
+        total = tree.digest
         for path, inode in tree.files:
-            content = self._content(inode, choice)
-            total += digest_sector(path, -1, b"%d" % len(content))
-            for sector in range(-(-len(content) // size)):
-                visible = content[sector * size : (sector + 1) * size]
-                total += digest_sector(path, sector, visible)
+            key = path, self._part(inode, choice)
+            if key not in self._digests:
+                if len(self._digests) >= REMEMBERED:
+                    self._digests.clear()
+                self._digests[key] = self._digest(*key)
+            total += self._digests[key]
         return total % DIGESTS
 
     def size(self, inode: int, kept: int) -> int:
@@ -154,20 +187,54 @@ class Builder:
             tuple(inode for _, inode in inodes),
         )
 
-    def _content(self, inode: int, choice: Choice) -> bytes:
-        """Return a file's content."""
+    def _part(self, inode: int, choice: Choice) -> Part:
         mask = self._file_masks.get(inode, 0)
-        fillings = tuple(pair for pair in choice.fillings if mask >> pair[0] & 1)
-        key = (inode, choice.kept & mask, fillings)
-        if key not in self._contents:
+        fillings = choice.fillings
+        if fillings:
+            fillings = tuple(pair for pair in fillings if mask >> pair[0] & 1)
+        return inode, choice.kept & mask, fillings
+
+    def _digest(self, path: str, part: Part) -> int:
+        """Return what a file contributes: what is durable of it, but for what has changed."""
+        (size, changed), width = self._changes(part), self.registers.sector_bytes
+        durable = self.registers.sectors[part[0]]
+        key = path, part[0], size
+        if key not in self._durable_digests:
+            self._durable_digests[key] = digest_size(path, size) + sum(
+                digest_sector(path, sector, content[: max(size - sector * width, 0)])
+                for sector, content in durable.items()
+            )
+        total = self._durable_digests[key]
+        for sector, content in changed.items():
+            visible = max(size - sector * width, 0)
+            total += digest_sector(path, sector, content[:visible])
+            if sector in durable:
+                total -= digest_sector(path, sector, durable[sector][:visible])
+        return total
+
+    def _content(self, part: Part) -> bytes:
+        """Return a file's content."""
+        if part not in self._contents:
             if len(self._contents) >= REMEMBERED:
                 self._contents.clear()
-            self._contents[key] = self._build_content(*key)
-        return self._contents[key]
+            size, changed = self._changes(part)
+            sectors = self.registers.sectors[part[0]] | changed
+            zeros, width = bytes(self.registers.sector_bytes), self.registers.sector_bytes
+            count = -(-size // width)
+            self._contents[part] = b"".join(sectors.get(n, zeros) for n in range(count))[:size]
+        return self._contents[part]
 
-    def _build_content(self, inode: int, kept: int, fillings: tuple[tuple[int, int], ...]) -> bytes:
-        size = self.registers.sizes[inode]
-        sectors = dict(self.registers.sectors[inode])
+    def _sparse(self, part: Part) -> SparseContent:
+        inode, width = part[0], self.registers.sector_bytes
+        if inode not in self._floors:
+            self._floors[inode] = dict(self.registers.sectors[inode])
+        size, changed = self._changes(part)
+        return SparseContent(size, width, self._floors[inode], changed)
+
+    def _changes(self, part: Part) -> tuple[int, dict[int, bytes]]:
+        """Return a file's size, and the sectors that do not hold what is durable."""
+        inode, kept, fillings = part
+        size, changed = self.registers.sizes[inode], dict[int, bytes]()
         for i in bits(kept):
             register, value = self.versions[i].register, self.versions[i].value
             if isinstance(register, Size):
@@ -175,31 +242,12 @@ class Builder:
                 size = value
             elif isinstance(register, Data):
                 assert isinstance(value, bytes)
-                sectors[register.sector] = value
+                changed[register.sector] = value
         for i, number in fillings:
             register = self.versions[i].register
             assert isinstance(register, Data)
-            sectors[register.sector] = self.fillings[i][number]
-        sector_bytes = self.registers.sector_bytes
-        zeros = bytes(sector_bytes)
-        count = -(-size // sector_bytes)
-        return b"".join(sectors.get(n, zeros) for n in range(count))[:size]
-
-
-DIGESTS = 1 << 128
-"""How many digests of images there are."""
-
-
-@lru_cache(1 << 14)
-def digest_sector(path: str, sector: int, content: bytes) -> int:
-    """
-    Return what a sector contributes to the digest of an image, which is the sum of all.
-
-    Sector -1 stands for the size, and -2 for the name of a directory.
-    """
-    state = blake2b(f"{path}\0{sector}\0".encode(), digest_size=16)
-    state.update(content)
-    return int.from_bytes(state.digest(), "big")
+            changed[register.sector] = self.fillings[i][number]
+        return size, changed
 
 
 @lru_cache(1 << 12)

@@ -12,7 +12,8 @@ from itertools import product
 
 from attrs import frozen
 
-from tornproof_models.disk.image_builder import DIGESTS, Choice, Tree, bits, digest_sector
+from tornproof_models.disk.digests import DIGESTS, digest_sector
+from tornproof_models.disk.image_builder import Choice, Tree, bits
 from tornproof_models.disk.images import ImageSpace, join
 from tornproof_models.disk.versions import Data
 

@@ -19,16 +19,18 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, product
 from math import prod
-from typing import TypeAlias
 
 from tornproof_models.disk.crash_models import CrashModel
-from tornproof_models.disk.image_builder import Builder, Choice, bits, unwritten_contents
+from tornproof_models.disk.image_builder import (
+    Builder,
+    Choice,
+    Fillings,
+    bits,
+    unwritten_contents,
+)
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Event, Image
 from tornproof_models.disk.versions import Register, Version
-
-Fillings: TypeAlias = tuple[tuple[int, int], ...]
-"""Pairs (first version of a sector, which filling), for sectors that kept no version."""
 
 
 class ImageSpace:

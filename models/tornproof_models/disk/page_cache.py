@@ -7,6 +7,7 @@ lose, and sector by sector, as a disk will have it.
 """
 
 from tornproof_models.disk.names import Names
+from tornproof_models.disk.sparse import SparseFile
 from tornproof_models.disk.trace import ROOT, Image
 
 
@@ -19,7 +20,7 @@ class LiveTree:
         """The names in each directory, by the directory's inode."""
 
         self.contents = {
-            inode: bytearray(image.files[path])
+            inode: SparseFile.of(image.files[path], sector_bytes)
             for path, inode in names.inodes.items()
             if path in image.files
         }
@@ -27,28 +28,13 @@ class LiveTree:
 
         self._sector_bytes = sector_bytes
 
-    def write(self, inode: int, offset: int, data: bytes) -> None:
-        """Put bytes into a file, behind zeros where it is shorter than `offset`."""
-        content = self.contents[inode]
-        content.extend(bytes(max(offset - len(content), 0)))
-        content[offset : offset + len(data)] = data
-
-    def truncate(self, inode: int, size: int) -> None:
-        """Cut a file off, or let it grow by zeros."""
-        content = self.contents[inode]
-        content.extend(bytes(max(size - len(content), 0)))
-        del content[size:]
-
-    def sector(self, inode: int, number: int) -> bytes:
-        """Return a sector as a disk holds it: whole, with zeros behind the end of the file."""
-        start = number * self._sector_bytes
-        content = bytes(self.contents[inode][start : start + self._sector_bytes])
-        return content.ljust(self._sector_bytes, b"\0")
+    def create(self, inode: int) -> None:
+        """Begin an empty file."""
+        self.contents[inode] = SparseFile(self._sector_bytes)
 
     def sectors(self, inode: int) -> dict[int, bytes]:
-        """Return all sectors of a file, by number."""
-        count = -(-len(self.contents[inode]) // self._sector_bytes)
-        return {number: self.sector(inode, number) for number in range(count)}
+        """Return the sectors of a file that are not all zeros, by number."""
+        return dict(self.contents[inode].sectors)
 
     def set_name(self, directory: int, name: str, inode: int | None) -> int | None:
         """

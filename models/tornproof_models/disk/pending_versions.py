@@ -86,7 +86,7 @@ class PendingVersions:
         inode, end = event.inode, event.offset + len(event.data)
         self._written[inode] = self._step
         size = len(self._live.contents[inode])
-        self._live.write(inode, event.offset, event.data)
+        self._live.contents[inode].write(event.offset, event.data)
         block_end = -(-size // self.block_bytes) * self.block_bytes
         if size < block_end <= event.offset:  # zeros up to the block's end may come by themselves
             size = block_end
@@ -107,7 +107,7 @@ class PendingVersions:
         for offset, data in event.parts:
             end = min(offset + len(data), size)
             if offset < end:
-                self._live.write(event.inode, offset, data[: end - offset])
+                self._live.contents[event.inode].write(offset, data[: end - offset])
                 sectors |= {*range(offset // self.sector_bytes, -(-end // self.sector_bytes))}
         written = [self._write_sector(event.inode, sector) for sector in sorted(sectors)]
         new = [version for version in written if version is not None]
@@ -126,7 +126,7 @@ class PendingVersions:
             cut = self.cut.setdefault(Data(inode, sector), [])
             cut.append(self._sector(inode, sector))
         allocated = self._blocks_of(inode)[0]
-        self._live.truncate(inode, event.size)
+        self._live.contents[inode].truncate(event.size)
         self._touch(inode)
         size = self._add(Size(inode), event.size, namespace=True)
         for sector in range(first, last):
@@ -167,7 +167,7 @@ class PendingVersions:
     # Versions
 
     def _sector(self, inode: int, sector: int) -> bytes:
-        return self._live.sector(inode, sector)
+        return self._live.contents[inode].sector(sector)
 
     def _begin_blocks(self, inode: int, new: list[Version]) -> None:
         """Let each version in a newly allocated block need all that the block began with."""

@@ -85,7 +85,7 @@ class Registers(PendingVersions):
             case Truncate():
                 self._truncate(event)
             case Create():
-                self._live.contents[event.inode] = bytearray()
+                self._live.create(event.inode)
                 self.sizes[event.inode] = 0
                 self.sectors[event.inode] = {}
                 self._touch(event.inode)

@@ -70,7 +70,7 @@ class CleanupExplorer:
     images: int = 0
     """Images judged."""
 
-    _outcomes: dict[bytes, AfterCleanup | Violation] = field(factory=dict)
+    _outcomes: dict[int, AfterCleanup | Violation] = field(factory=dict)
     _crashed: set[int] = field(factory=set)
     """Beginnings of runs, as hashes, that were crashed at their ends."""
 

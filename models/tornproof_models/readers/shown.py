@@ -45,7 +45,7 @@ class ShowingExplorer:
     images: int = 0
     """Images judged."""
 
-    _outcomes: dict[tuple[bytes, int], Resumed | str] = field(factory=dict)
+    _outcomes: dict[tuple[int, int], Resumed | str] = field(factory=dict)
     _crashed: set[int] = field(factory=set)
     """Beginnings of traces, as hashes, that were crashed at their ends."""
 
