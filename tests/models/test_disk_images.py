@@ -218,11 +218,46 @@ def _fewest_drops(space: ImageSpace, choice: Choice) -> int:
     raise AssertionError("no drops lead to this choice")
 
 
+PREALLOCATED = (
+    Create(0, "a", 1),
+    SyncDirectory(0),
+    Write(1, 0, bytes(6 * brute_force.BLOCK)),
+    Write(1, 3 * brute_force.BLOCK, b"record"),
+)
+
+
+@pytest.mark.parametrize("crash_model", [*POWER_LOST[:-2], "process-kill"])
+def test_zeros_between_zeros_are_a_hole(crash_model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a preallocated file fewer images are told apart, each of which may really be left."""
+    trace = Trace(Image(), PREALLOCATED)
+    told_apart = images_of(space_of(trace, crash_model))
+    monkeypatch.setattr(plain_disk.Disk, "inside_zeros", lambda *_: set())
+
+    possible = brute_force.images(trace, crash_model)
+
+    assert told_apart <= possible
+    assert crash_model == "process-kill" or len(told_apart) < len(possible)
+    contents = [dict(key).get("/a") or b"" for key in told_apart]
+    assert any(b"record" in content for content in contents)
+
+
+@pytest.mark.parametrize("size", [1 << 14, 1 << 20])
+@pytest.mark.parametrize("crash_model", POWER_LOST)
+def test_preallocated_space_is_a_few_versions(crash_model: str, size: int) -> None:
+    """Zeros that a file grows by are told apart in the first and the last block alone."""
+    registers = Registers.of(Image(), CRASH_MODELS[crash_model].floors)
+    registers.replay([Create(0, "a", 1), SyncDirectory(0), Write(1, 0, bytes(size))])
+
+    space = ImageSpace(registers, CRASH_MODELS[crash_model])
+
+    assert 16 <= len(space.versions) <= 2 * 16
+
+
 @pytest.mark.parametrize("crash_model", POWER_LOST)
 def test_large_writes_can_be_counted(crash_model: str) -> None:
     """Half a megabyte in one write is thousands of versions, and they are counted all the same."""
     registers = Registers.of(Image(), CRASH_MODELS[crash_model].floors)
-    registers.replay([Create(0, "a", 1), SyncDirectory(0), Write(1, 0, bytes(1 << 19))])
+    registers.replay([Create(0, "a", 1), SyncDirectory(0), Write(1, 0, b"1" * (1 << 19))])
 
     space = ImageSpace(registers, CRASH_MODELS[crash_model])
 

@@ -30,7 +30,7 @@ from tornproof_models.disk.image_builder import (
 )
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Event, Image
-from tornproof_models.disk.versions import Register, Version
+from tornproof_models.disk.versions import Data, Register, Version
 
 
 class ImageSpace:
@@ -42,7 +42,7 @@ class ImageSpace:
     """
 
     def __init__(self, registers: Registers, crash_model: CrashModel) -> None:
-        self.versions: Sequence[Version] = tuple(registers.pending)
+        self.versions: Sequence[Version] = tuple(_telling(registers, crash_model))
         self.everything = (1 << len(self.versions)) - 1
         self.below, self.above = self._closures(crash_model)
         self.fillings = unwritten_contents(registers, crash_model, self.versions)
@@ -278,6 +278,19 @@ class ImageSpace:
             components.append(component)
             remaining &= ~component
         return components
+
+
+def _telling(registers: Registers, crash_model: CrashModel) -> Iterator[Version]:
+    """Leave out zeros where there are zeros already, and can be nothing else."""
+    zeros, seen = bytes(registers.sector_bytes), set[Register]()
+    for version in registers.pending:
+        register = version.register
+        if isinstance(register, Data) and version.value == zeros and register not in seen:
+            exposed = crash_model.unwritten_sectors and registers.is_new(register)
+            if not exposed and registers.floor(register) == zeros:
+                continue
+        seen.add(register)
+        yield version
 
 
 def join(parts: Sequence[Choice]) -> Choice:

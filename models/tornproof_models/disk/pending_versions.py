@@ -20,6 +20,9 @@ from tornproof_models.disk.versions import (
     Version,
 )
 
+AT_THE_ENDS = 2
+"""Blocks of a run of zeros whose sectors are told apart: the first and the last."""
+
 
 @define
 class PendingVersions:
@@ -62,6 +65,9 @@ class PendingVersions:
     _written: dict[int, int] = field(factory=dict)
     """The last operation that put bytes into each file."""
 
+    _zeroed: dict[int, set[int]] = field(factory=dict)
+    """The blocks of each file that have begun with zeros, without a version of their sectors."""
+
     _named: dict[int, set[int]] = field(factory=dict)
     """The operations by which each inode got or lost a name."""
 
@@ -92,12 +98,41 @@ class PendingVersions:
             size = block_end
             self._write_size(inode, size)
         new: list[Version] = []
+        inside = self._inside_zeros(inode, event, size)
         for sector in range(event.offset // self.sector_bytes, -(-end // self.sector_bytes)):
+            if sector in inside:
+                continue
             version = self._write_sector(inode, sector)
             new += [version] if version is not None else []
             size = max(size, min(end, (sector + 1) * self.sector_bytes))
             self._write_size(inode, size)
         self._begin_blocks(inode, new)
+
+    def _inside_zeros(self, inode: int, event: Write, size: int) -> set[int]:
+        """
+        Return the sectors inside a run of blocks of zeros by which a file grows.
+
+        They are taken for a hole, all but the first and the last block of the run: whoever
+        preallocates a file sees whether that has begun and whether it is over, and every block
+        between is like its neighbours.  Such a block has begun with zeros.
+        """
+        width = self.block_bytes
+        first = self._blocks(max(event.offset, size, self.sizes[inode]))
+        blocks = range(first, (event.offset + len(event.data)) // width)
+        if len(blocks) <= AT_THE_ENDS:
+            return set()
+        zeros = bytes(width)
+        starts = {block: block * width - event.offset for block in blocks}
+        empty = {n for n, at in starts.items() if event.data[at : at + width] == zeros}
+        empty -= {
+            self._block_of(each)
+            for each in self.pending
+            if each.register[0] == inode and isinstance(each.register, Data)
+        }
+        inside = {n for n in empty if n - 1 in empty and n + 1 in empty}
+        self._zeroed.setdefault(inode, set()).update(inside)
+        sectors = width // self.sector_bytes
+        return {block * sectors + n for block in inside for n in range(sectors)}
 
     def _store(self, event: Stored) -> None:
         """Give each sector that was stored into one version, and leave the size alone."""
@@ -128,6 +163,8 @@ class PendingVersions:
         allocated = self._blocks_of(inode)[0]
         self._live.contents[inode].truncate(event.size)
         self._touch(inode)
+        left = self._blocks(event.size)
+        self._zeroed[inode] = {block for block in self._zeroed.get(inode, ()) if block < left}
         size = self._add(Size(inode), event.size, namespace=True)
         for sector in range(first, last):
             zeros = self._add(Data(inode, sector), self._sector(inode, sector), namespace=True)
@@ -177,7 +214,7 @@ class PendingVersions:
         fresh: dict[int, list[Version]] = {}
         for version in new:
             block = self._block_of(version)
-            if block >= allocated:
+            if block >= allocated and block not in self._zeroed.get(inode, ()):
                 fresh.setdefault(block, []).append(version)
         for block, versions in fresh.items():
             first = begun.get(block) or versions

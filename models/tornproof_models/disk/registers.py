@@ -112,6 +112,7 @@ class Registers(PendingVersions):
             case PartialSync():
                 self._raise_floors(self._covered_in_part_by(event))
             case SyncFailed():
+                self._zeroed.pop(event.inode, None)
                 for version in self.pending:
                     if _owner(version.register) == event.inode:
                         version.failed = True

@@ -40,7 +40,8 @@ class Crash:
         self.disk, self.floor, pending = disk, disk.floor, disk.pending()
         self.histories: dict[Register, list[Version]] = {}
         for version in pending:
-            self.histories.setdefault(version.register, []).append(version)
+            if not self.is_silent(version):
+                self.histories.setdefault(version.register, []).append(version)
         self.unkept = {register: disk.unkept(register) for register in self.histories}
         self.below = {a: frozenset(b for b in pending if disk.forces(a, b)) for a in pending}
         closed: dict[Version, Versions] = {}
@@ -49,7 +50,16 @@ class Crash:
             self.below = {
                 a: below.union(*map(closed.__getitem__, below)) for a, below in closed.items()
             }
+        told = frozenset(version for each in self.histories.values() for version in each)
+        self.below = {a: self.below[a] & told for a in pending if a in told}
+        pending = [version for version in pending if version in told]
         self.above = {b: frozenset(a for a in pending if b in self.below[a]) for b in pending}
+
+    def is_silent(self, version: Version) -> bool:
+        """Are these zeros where there are zeros already, and can be nothing else?"""
+        zeros = bytes(self.disk.sector)
+        is_first = version.register not in self.histories and version.register[0] == "data"
+        return is_first and version.value == zeros and self.disk.unkept(version.register) == [zeros]
 
     def decide(self, register: Register, part: Part) -> Iterator[tuple[tuple[int, Any], Part]]:
         """Yield how many versions a register may keep, what it holds then, and what that makes."""

@@ -55,6 +55,7 @@ class Disk:
     durable: set[Version] = field(factory=set)
     cut: list[tuple[int, int, bytes]] = field(factory=list)  # inode, sector, what it held
     written: dict[int, int] = field(factory=dict)  # the last operation on a file's bytes
+    zeroed: set[tuple[int, int]] = field(factory=set)  # blocks that began as a hole
     operations: int = 0
 
     def begin(self, image: t.Image) -> None:
@@ -112,6 +113,7 @@ class Disk:
             case t.PartialSync():
                 self.sync(event)
             case t.SyncFailed(inode):
+                self.zeroed = {each for each in self.zeroed if each[0] != inode}
                 for version in self.pending(inode):
                     version.failed = True
         if self.crash_model == "process-kill":
@@ -125,10 +127,31 @@ class Disk:
         size, block_end = len(old), -(-len(old) // self.block) * self.block
         if size < block_end <= offset:
             self.resize(inode, size := block_end)
+        inside = self.inside_zeros(inode, new, range(max(offset, size), end))
         for n, content in self.split(new, offset, end):
+            if n * self.sector // self.block in inside:
+                continue
             self.put(inode, {n: content})
             self.resize(inode, max(size, min(end, (n + 1) * self.sector)))
         self.begin_blocks(inode)
+
+    def inside_zeros(self, inode: int, new: bytes, written: range) -> set[int]:
+        """Return the blocks between others in a run of zeros by which a file grows: a hole."""
+        used = {
+            v.register[2] * self.sector // self.block
+            for v in self.pending(inode)
+            if v.register[0] == "data"
+        }
+        start = max(written.start, self.floor["size", inode])
+        blocks = range(-(-start // self.block), written.stop // self.block)
+        empty = {n for n in blocks if n not in used and not any(self.block_of(new, n))}
+        inside = {n for n in empty if {n - 1, n + 1} <= empty}
+        self.zeroed |= {(inode, n) for n in inside}
+        return inside
+
+    def block_of(self, content: bytes, n: int) -> bytes:
+        """Return a block of a content."""
+        return content[n * self.block : (n + 1) * self.block]
 
     def put(self, inode: int, sectors: dict[int, bytes], *, together: bool = False) -> None:
         """Give sectors what they hold; nobody knows the order of those that are put together."""
@@ -154,6 +177,8 @@ class Disk:
                 new.needs += [("cut", zeros)] if zeros.tail and block < end else []
         for version in self.pending(inode):
             version.block = version.block if version.block * self.block < size else -1
+        freed = {(i, n) for i, n in self.zeroed if i == inode and n * self.block >= size}
+        self.zeroed -= freed
 
     def allocated(self, inode: int) -> int:
         """Return the least that a file has measured since it was last durable."""
@@ -168,7 +193,7 @@ class Disk:
         first = {version.block: version.time[0] for version in reversed(new)}
         begun = [version for version in new if version.time[0] == first[version.block]]
         for version in new:
-            if version.time[0] == self.operations:
+            if version.time[0] == self.operations and (inode, version.block) not in self.zeroed:
                 version.needs = [("block", each) for each in begun if each.block == version.block]
 
     def pending(self, *inodes: int) -> list[Version]:
