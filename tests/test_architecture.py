@@ -173,10 +173,70 @@ _REQUIREMENT = re.compile(r"[A-Z]{3}-[1-9]\d*")
 def _named(path: Path) -> set[str]:
     """Return the ids that a module writes down outside its declarations of what it judges."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    body = [node for node in tree.body if not _declares(node)]
-    constants = (each for node in body for each in ast.walk(node) if isinstance(each, ast.Constant))
-    texts = (each.value for each in constants if isinstance(each.value, str))
-    return {text for text in texts if _REQUIREMENT.fullmatch(text)}
+    return {text for node in tree.body if not _declares(node) for text in _ids_in(node)}
+
+
+LISTS_OF_IDS = ("specification/claims.py", "miniatures/", "contract/")
+"""The table of claims; miniatures, which name what they break; and contracts, tested below."""
+
+
+@pytest.mark.parametrize("package", ["reference", *ORDERS])
+def test_requirements_are_listed_where_they_are_judged(package: str) -> None:
+    """
+    No module lists ids of requirements but in its `JUDGES`.
+
+    A check derives what it covers from the contracts that it calls; a second list would have
+    to be kept up to date.
+    """
+    listed = [
+        f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
+        for path in _modules(package)
+        if not any(each in path.as_posix() for each in LISTS_OF_IDS)
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body
+        if not _declares(statement)
+        for node in ast.walk(statement)
+        if _lists_requirements(node)
+    ]
+
+    assert listed == []
+
+
+def test_a_check_names_no_requirement_itself() -> None:
+    """What it covers is an expression of `JUDGES`, or of the scenarios that it plays."""
+    named = [
+        f"{path.name}:{node.lineno}"
+        for path in _modules("conformance/tornproof_conformance")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if node.func.id == "Check" and _ids_in(node)
+    ]
+
+    assert named == []
+
+
+def _lists_requirements(node: ast.AST) -> bool:
+    """Tell whether an expression is a collection of two ids or more, or of ids that it makes."""
+    if isinstance(node, ast.GeneratorExp | ast.ListComp | ast.SetComp):
+        made = isinstance(node.elt, ast.JoinedStr)
+        return made and any(_REQUIREMENT.fullmatch(f"{text}1") for text in _texts(node.elt))
+    if isinstance(node, ast.Dict):
+        return len([each for each in node.keys if each and _is_id(each)]) > 1
+    if isinstance(node, ast.Set | ast.Tuple | ast.List):
+        return len([each for each in node.elts if _is_id(each)]) > 1
+    return False
+
+
+def _is_id(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and bool(_REQUIREMENT.fullmatch(str(node.value)))
+
+
+def _ids_in(node: ast.AST) -> list[str]:
+    return [text for text in _texts(node) if _REQUIREMENT.fullmatch(text)]
+
+
+def _texts(node: ast.AST) -> list[str]:
+    constants = (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
+    return [value for value in constants if isinstance(value, str)]
 
 
 def _declares(node: ast.stmt) -> bool:
@@ -192,7 +252,9 @@ def test_a_contract_declares_what_it_judges(path: Path) -> None:
         return
     module = ".".join(path.relative_to(ROOT / "models").with_suffix("").parts)
 
-    assert named <= import_module(module).JUDGES, f"{path.name} names what it does not declare"
+    declared = vars(import_module(module)).items()
+    judges = {one for name, ids in declared if name.startswith("JUDGES") for one in ids}
+    assert named <= judges, f"{path.name} names what it does not declare"
 
 
 ARCHITECTURE = ROOT / "ARCHITECTURE.md"

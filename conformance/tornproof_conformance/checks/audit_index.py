@@ -96,7 +96,7 @@ def _search(subject: AdapterSubject, seed: int, programs: int, steps: int) -> It
 NAME = "audits"
 TITLE = "frozen questions, and random ones between deaths"
 
-RECORDS = frozenset({"AUD-16"})
+JUDGES_RECORDS = frozenset({"AUD-16"})
 """What only the bytes of a stored record show; frozen records compare them."""
 
 MACHINES = ("audit-machine", "indexer-machine")
@@ -122,7 +122,7 @@ def _audits(subject: Subject, budget: Budget) -> Findings:
     return Covered(words, counts, ("process-kill",))
 
 
-AUDITS = Check(NAME, TITLE, contract.JUDGES | RECORDS, _audits)
+AUDITS = Check(NAME, TITLE, contract.JUDGES | JUDGES_RECORDS, _audits)
 
 
 # Behind an adapter
@@ -155,9 +155,9 @@ def _adapter_audits(subject: Subject, budget: Budget) -> Findings:
 def _hidden(subject: Subject) -> frozenset[str]:
     """Name what an adapter does not let anybody see."""
     if not claims(subject, "audit/keys"):
-        return contract.JUDGES_KEYS | RECORDS
+        return contract.JUDGES_KEYS | JUDGES_RECORDS
     assert isinstance(subject, AdapterSubject)
-    return frozenset() if shows_records(subject) else RECORDS
+    return frozenset() if shows_records(subject) else JUDGES_RECORDS
 
 
-ADAPTER_AUDITS = Check(NAME, TITLE, contract.JUDGES | RECORDS, _adapter_audits, _hidden)
+ADAPTER_AUDITS = Check(NAME, TITLE, contract.JUDGES | JUDGES_RECORDS, _adapter_audits, _hidden)

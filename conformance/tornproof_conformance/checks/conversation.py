@@ -18,6 +18,7 @@ from tornproof_models.queues.delivery_program import event_of
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject, introduction
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.speaking import diagnosis
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
 from tornproof_conformance.cases.case import ExerciseCase, try_case
 from tornproof_conformance.cases.exercises import exercise
@@ -139,9 +140,11 @@ def _conversation(subject: Subject, _: Budget) -> Findings:
     return Covered(words, {"requests": asked})
 
 
+JUDGES = diagnosis.JUDGES | {"ADP-2"}
+
 CONVERSATION = Check(
     "conversation",
     "every operation that is claimed, once",
-    frozenset({"ADP-1", "ADP-2", "ADP-4", "ADP-5"}),
+    JUDGES,
     _conversation,
 )

@@ -12,8 +12,9 @@ are counted, made to fail, and followed by a loss of power.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, cast
 
-from tornproof_models.contract import group_commit
-from tornproof_models.contract.journal import PROMISED, Violation
+from attrs import evolve
+from tornproof_models.contract import crowd, group_commit
+from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen, Submit
 from tornproof_models.crash.run import run
@@ -62,20 +63,20 @@ class Recorded(Protocol):
 @exercise("shared-syncs", recorded=True)
 def share_syncs(subject: AdapterSubject, arguments: Sequence[str] = ()) -> Iterator[Violation]:
     """Count the syncs of a crowd, and cut the power while it waits."""
+    size = len(CROWD.sizes)
     for _attempt in range(TRIES):
         running = run((Append(5), CROWD), subject, OPTIONS)
         yield from running.violations
-        if not _acknowledged(running.filesystem.events, CROWD):
-            yield Violation("GRP-1", f"{len(CROWD.sizes)} records at the same time are refused")
+        acknowledged = _acknowledged(running.filesystem.events, CROWD)
+        yield from crowd.judge_answers(size, acknowledged)
+        if not acknowledged:
             return
         syncs = _syncs(running.filesystem.trace.events)
-        if syncs < len(CROWD.sizes):
+        if syncs < size:
             break
-    else:
-        message = f"{len(CROWD.sizes)} records that were handed over together took {syncs} syncs"
-        yield Violation("GRP-2", message)
+    yield from crowd.judge_syncs(size, syncs)
     trace = run((Append(5), FEW), subject, OPTIONS).filesystem.trace
-    yield from _cut_power(subject, trace, OPTIONS, "GRP-1", crash_models_of(arguments))
+    yield from _cut_power(subject, trace, OPTIONS, "append", crash_models_of(arguments))
 
 
 @exercise("close-together", recorded=True)
@@ -86,7 +87,7 @@ def close_together(subject: AdapterSubject, arguments: Sequence[str] = ()) -> It
     yield from running.violations
     if not running.violations:
         trace = running.filesystem.trace
-        yield from _cut_power(subject, trace, options, "GRP-7", crash_models_of(arguments))
+        yield from _cut_power(subject, trace, options, "close", crash_models_of(arguments))
 
 
 @exercise("fail-together", recorded=True)
@@ -112,17 +113,14 @@ def fail_together(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Vi
         raise CannotTrace("its threads take another way each time, so no chosen sync can fail")
     yield from running.violations
     events, late = running.filesystem.events, 1 + len(CROWD.sizes)
-    if told := _acknowledged(events, CROWD):
-        message = f"the sync of {len(CROWD.sizes)} records failed, and {told} are acknowledged"
-        yield Violation("GRP-3", message)
-    if any(isinstance(event, Acked) and event.call == late for event in events):
-        message = "the sync of a crowd failed, and a record that came later is acknowledged"
-        yield Violation("GRP-3", message)
+    acknowledged = _acknowledged(events, CROWD)
+    later = any(isinstance(event, Acked) and event.call == late for event in events)
+    yield from crowd.judge_failure(len(CROWD.sizes), acknowledged, later=later)
 
 
-def _acknowledged(events: Sequence[Event], crowd: Submit) -> int:
+def _acknowledged(events: Sequence[Event], together: Submit) -> int:
     """Count those of a crowd, which came second, who were told that their records last."""
-    calls = range(1, 1 + len(crowd.sizes))
+    calls = range(1, 1 + len(together.sizes))
     return sum(isinstance(event, Acked) and event.call in calls for event in events)
 
 
@@ -132,24 +130,19 @@ def _syncs(events: Sequence[Event]) -> int:
     return sum(isinstance(event, SYNCS) for event in events[began:])
 
 
-SHOWN_BY = {"GRP-1": PROMISED["append"], "GRP-7": PROMISED["close"]}
-"""Which requirement of a journal a crash finds violated where one of a group commit is."""
-
-
 def _cut_power(
     subject: AdapterSubject,
     trace: Trace,
     options: Options,
-    requirement: str,
+    promised_by: str,
     crash_models: Sequence[str],
 ) -> Iterator[Violation]:
     """Crash a trace in each crash model until a promise is broken, from mild to harsh."""
     for crash_model in crash_models:
         explorer = Explorer(subject, options, CRASH_MODELS[crash_model], depth=1, bound=BOUND)
         for finding in explorer.explore(trace):
-            if finding.violation.requirement == SHOWN_BY[requirement]:
-                message = f"{crash_model}: {finding.violation.message}"
-                yield Violation(requirement, message)
+            for lost in crowd.judge_loss(finding.violation, promised_by):
+                yield evolve(lost, message=f"{crash_model}: {lost.message}")
                 return
 
 
@@ -216,6 +209,6 @@ def _crowds(subject: Subject, budget: Budget) -> Findings:
 ADAPTER_GROUP_COMMIT = Check(
     NAME,
     "crowds whose syncs are counted and fail, and then the power",
-    frozenset({"GRP-1", "GRP-2", "GRP-3", "GRP-7"}),
+    crowd.JUDGES,
     _crowds,
 )

@@ -15,7 +15,16 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from attrs import define, evolve, field, frozen
-from tornproof_models.contract.delivery import Fact, Mode, Outcome, Seen, Submitted
+from tornproof_models.contract.delivery import (
+    JUDGES_AFTER_POWER_LOSS,
+    Fact,
+    Mode,
+    Outcome,
+    Seen,
+    Submitted,
+    after_power_loss,
+    judge_reopening,
+)
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.crash_points import is_crash_point
 from tornproof_models.crash.subject import Subject
@@ -175,7 +184,7 @@ def recovered(adapter: AdapterSubject, image: Image, owed: Sequence[Fact]) -> li
     try:
         delivery = Delivery(adapter, Mode.DURABLE, history=list(owed), disk=adapter.new_disk(image))
     except (Refusal, ProcessFailed) as failed:
-        return [Violation("DRN-3", f"the drainer does not open what is left: {failed}")]
+        return [judge_reopening(str(failed))]
     try:
         delivery.judge_now()
         delivery.note_death()
@@ -183,18 +192,8 @@ def recovered(adapter: AdapterSubject, image: Image, owed: Sequence[Fact]) -> li
             delivery.settle()
         delivery.close()
     except (Refusal, ProcessFailed) as failed:
-        delivery.report("DRN-3", f"the drainer does not go on from what is left: {failed}")
-    return [_named(each) for each in delivery.violations if each.requirement != "DRN-13"]
-
-
-def _named(found: Violation) -> Violation:
-    """
-    Report an admitted event that is gone as what it is here: not durable when acknowledged.
-
-    What the counters make of that (DRN-13) says no more.
-    """
-    lost = "neither in the chain" in found.message or found.requirement == "DRN-12"
-    return evolve(found, requirement="DRN-3") if lost else found
+        delivery.violations.append(judge_reopening(str(failed)))
+    return [named for each in delivery.violations if (named := after_power_loss(each))]
 
 
 def _lost(space: ImageSpace, choice: Choice) -> str:
@@ -280,6 +279,6 @@ def _power_loss(subject: Subject, budget: Budget) -> Findings:
 QUEUE_POWER_LOSS = Check(
     NAME,
     "events through the drainer, recorded, and the power cut everywhere",
-    frozenset({"DRN-1", "DRN-3", "DRN-17"}),
+    JUDGES_AFTER_POWER_LOSS,
     _power_loss,
 )

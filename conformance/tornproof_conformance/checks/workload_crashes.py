@@ -15,7 +15,7 @@ from concurrent.futures import Future
 
 from attrs import define, field, frozen
 from tornproof_models.contract.journal import Violation
-from tornproof_models.contract.workload import JUDGES, Answer
+from tornproof_models.contract.workload import JUDGES, Answer, judged_by
 from tornproof_models.contract.workload import symptom as symptom_of
 from tornproof_models.crash.crash_points import spaces
 from tornproof_models.crash.findings import Finding
@@ -278,8 +278,9 @@ def _not_asked(subject: Subject) -> frozenset[str]:
     """Leave out what no command was given for."""
     assert isinstance(subject, WorkloadSubject)
     asked = subject.given.questions
-    given = {"WRK-1": asked.checks, "WRK-2": asked.state, "WRK-3": asked.recover}
-    return frozenset(name for name, commands in given.items() if not commands)
+    return JUDGES - judged_by(
+        checks=bool(asked.checks), state=bool(asked.state), recover=bool(asked.recover)
+    )
 
 
 WORKLOAD = Check(

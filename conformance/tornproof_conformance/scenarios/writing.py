@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import product
 from typing import Any
 
-from tornproof_models.contract.journal import Violation
+from tornproof_models.contract.journal import PROMISED, Violation
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Append, grow_payload
 from tornproof_models.crash.run import run
@@ -67,7 +67,7 @@ def a_batched_append_is_durable_when_it_returns(subject: Subject) -> Iterator[Vi
         for finding in Explorer(subject, options, CRASH_MODELS[claim]).explore(
             running.filesystem.trace
         ):
-            if finding.violation.requirement in ("JRN-3", "JRN-10"):
+            if finding.violation.requirement in PROMISED.values():
                 message = f"after an append under batched ({claim}): {finding.violation.message}"
                 yield Violation("JRN-10", message)
 

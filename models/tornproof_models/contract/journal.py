@@ -50,17 +50,10 @@ class Attempt:
 PROMISED = {"append": "JRN-3", "sync": "JRN-10", "close": "JRN-11"}
 """The requirement that is violated when what an operation promised does not last."""
 
+RECOVERED = frozenset({"REC-1", "REC-8"})
+"""The requirements that are violated when a recovery shows other records than it must."""
 
-JUDGES = frozenset(PROMISED.values()) | {
-    "JRN-1",
-    "JRN-2",
-    "JRN-4",
-    "JRN-5",
-    "JRN-6",
-    "REC-1",
-    "REC-8",
-    "SEG-9",
-}
+JUDGES = RECOVERED | {*PROMISED.values(), "JRN-1", "JRN-2", "JRN-4", "JRN-5", "JRN-6", "SEG-9"}
 """
 The requirements that `History.judge` names, and `History.at_stake` counts.
 

@@ -24,6 +24,12 @@ _CHANGING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{7,64}\b|\d+")
 """What differs between two reports of one mistake: addresses, digests and numbers."""
 
 
+def judged_by(*, checks: bool, state: bool, recover: bool) -> frozenset[str]:
+    """Name the requirements that can be shown violated with the kinds of command given."""
+    given = {"WRK-1": checks, "WRK-2": state, "WRK-3": recover}
+    return frozenset(requirement for requirement, is_given in given.items() if is_given)
+
+
 @frozen
 class Answer:
     """What one command said of the files that a crash left."""

@@ -4,7 +4,7 @@ The results of an exploration: violations, and counts of what was tried.
 
 from attrs import asdict, define, frozen
 
-from tornproof_models.contract.journal import PROMISED, Record, Violation
+from tornproof_models.contract.journal import PROMISED, RECOVERED, Record, Violation
 from tornproof_models.disk.trace import Image
 
 
@@ -95,7 +95,7 @@ def relabel(finding: Finding, shown: int, *, cut: bool) -> Violation:
     if finding.crash_point <= shown:
         message = f"a crash inside recovery changes its outcome: {violation.message}"
         return Violation("REC-3", message)
-    if cut and violation.requirement in ("REC-1", "REC-8"):
+    if cut and violation.requirement in RECOVERED:
         return Violation("REC-2", f"the cut comes undone: {violation.message}")
     if violation.requirement in PROMISED.values():
         message = f"after a recovery, {violation.message}"

@@ -18,6 +18,9 @@ from typing import ClassVar
 
 from tornproof.errors import TornproofError
 
+JUDGES = frozenset({"ADP-1", "ADP-4", "ADP-5"})
+"""The requirements of which a breach is a diagnosis and no violation: it ends the run."""
+
 LONGEST_QUOTE = 200
 """Characters of a line that are quoted; a line may have megabytes."""
 

@@ -31,10 +31,16 @@ from tornproof_models.contract.delivery.judge import (
     judge_close,
     judge_drain,
 )
+from tornproof_models.contract.delivery.power_loss import (
+    JUDGES_AFTER_POWER_LOSS,
+    after_power_loss,
+    judge_reopening,
+)
 
 __all__ = [
     "JUDGES",
     "JUDGES_AFTER_FAULTS",
+    "JUDGES_AFTER_POWER_LOSS",
     "JUDGES_DRAIN",
     "JUDGES_STATE",
     "Appended",
@@ -52,7 +58,9 @@ __all__ = [
     "State",
     "Struck",
     "Submitted",
+    "after_power_loss",
     "judge",
     "judge_close",
     "judge_drain",
+    "judge_reopening",
 ]

@@ -34,6 +34,9 @@ JUDGES_STATE = frozenset(
 )
 """The requirements that `judge` names."""
 
+JUDGES_COUNTERS = frozenset({"DRN-13"})
+"""The requirement on counters, one of those that `judge` names."""
+
 JUDGES_DRAIN = frozenset({"DRN-12"})
 """The requirement that `judge_drain` names."""
 
