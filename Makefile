@@ -54,9 +54,9 @@ MUTANTS ?= --share 1/100
 mutants: $(STAMP) ## put small faults into reference/, a hundredth of all (MUTANTS=... for others), and see which the suite notices
 	$(BIN)/python -m tests.mutants $(MUTANTS)
 
-SECONDS ?= 600
-fuzz: $(STAMP) ## spoil every kind of file that a command reads, for SECONDS=600
-	$(BIN)/python -m tests.spoilt_inputs $(SECONDS) $$(date +%s)
+INPUTS ?= 10000
+fuzz: $(STAMP) ## spoil every kind of file that a command reads, INPUTS=10000 times
+	$(BIN)/python -m tests.fuzz $(INPUTS)
 
 exhaustive: $(STAMP) ## every program of up to 5 operations, image, crash model and schedule; 1,008 traces in three ways
 	$(BIN)/tornproof campaign --operations 5

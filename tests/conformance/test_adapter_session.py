@@ -205,6 +205,8 @@ def test_a_request_that_the_protocol_does_not_have_is_not_sent(
         '[{"id": 1, "ok": {"offset": 0}}]',
         '{"id": 1, "ok": {"offset": 0}',
         "\ud800",
+        '{"\\ud800id": 1}',
+        '{"id": 1, "ok": {"offset": ' + "[" * 100_000,
     ],
 )
 def test_a_reply_that_is_none_is_unreadable(line: str) -> None:

@@ -317,7 +317,13 @@ def test_an_id_given_twice_is_named(frozen: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("{", "is not JSON"), ("[]", "is not a file of vectors"), ("{}", "is a required property")],
+    [
+        ('{"$schema": "/etc/passwd"}', "$schema is '/etc/passwd'"),
+        (f'{{"$schema": {"1" * 500}}}', "vector.schema.json was expected"),
+        ("{", "is not JSON"),
+        ("[]", "is not a file of vectors"),
+        ("{}", "is a required property"),
+    ],
 )
 def test_a_file_that_is_none_is_named(text: str, complaint: str, tmp_path: Path) -> None:
     """A file of something else does not end the check."""

@@ -205,3 +205,12 @@ def test_what_is_quoted_is_short(document: Any) -> None:
     """A value may be a whole file; its quotation is part of a line."""
     assert shown(document).isprintable()
     assert len(shown(document)) < 200
+
+
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [(1, "1"), (True, "true"), (0, "0"), (False, "false"), (1.0, "1.0"), (None, "null")],
+)
+def test_a_number_is_not_quoted_as_a_truth_value(value: Any, quoted: str) -> None:
+    """Python takes 1 and True for equal, and JSON does not."""
+    assert shown(value) == quoted

@@ -12,6 +12,7 @@ from tornproof.chain.migration import migrate_pairwise
 from tornproof.chain.pairwise import COLUMNS
 from tornproof.drainer import Bash, DeferredAuditQueue, Refuse
 from tornproof.errors import WrongSchema
+from tornproof_conformance.cli import main
 from tornproof_conformance.commands.chain import command
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.contract.hash_chain import later_pairwise_hash, pairwise_chain
@@ -122,3 +123,19 @@ def test_from_a_terminal_it_asks_first(old: Path) -> None:
     assert done.exit_code == 0
     assert "3 rows are in signed_events_pairwise now" in done.output
     assert "head 1:" in done.output
+
+
+@requirement("AUD-17")
+@pytest.mark.parametrize("content", ["", "CREATE TABLE theirs (a)"])
+def test_a_refusal_leaves_the_file_as_it_was(content: str, tmp_path: Path) -> None:
+    """An empty file stays empty, and nothing appears beside what is somebody else's."""
+    path = tmp_path / "theirs.db"
+    path.touch()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(content)
+    before = path.read_bytes()
+
+    refused = CliRunner().invoke(main, ["chain", "migrate", "--yes", str(path)])
+
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert (path.read_bytes(), [*tmp_path.iterdir()]) == (before, [path])

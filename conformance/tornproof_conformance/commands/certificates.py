@@ -33,6 +33,7 @@ from tornproof_conformance.commands.options import (
     segment_bytes_option,
     subject_option,
 )
+from tornproof_conformance.commands.writable import Writable
 from tornproof_conformance.report.printable import say
 from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM
 from tornproof_conformance.stream.versions import current_versions
@@ -73,7 +74,7 @@ from tornproof_conformance.subjects.reference import find_subject
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Writable(),
     help="Where to write the certificate.",
 )
 def certify(

@@ -23,7 +23,7 @@ from rich.text import Text
 from tornproof.chain import GENESIS, Head, connect, verify
 from tornproof.chain.append import read_head
 from tornproof.chain.database import require_shape, require_sqlite, translated
-from tornproof.chain.migration import migrate_pairwise
+from tornproof.chain.migration import migrate_pairwise, require_pairwise
 from tornproof.chain.pairwise import BLIND_SPOTS, COLUMNS, Links, verify_pairwise
 from tornproof.chain.row import HASH_BYTES
 from tornproof.chain.signatures import KEY_BYTES
@@ -31,6 +31,7 @@ from tornproof.chain.verify import Break
 from tornproof.drainer.timestamp import format_timestamp
 from tornproof.errors import Invalid, WrongSchema
 from tornproof_models.documents.files import read_file
+from tornproof_models.documents.words import shown
 
 from tornproof_conformance.report.printable import printable, say, terminal, to_json
 
@@ -130,7 +131,8 @@ def migrate_chain(database: str, yes: bool) -> None:
     what the old one was.  Software that wrote the old one cannot use the database
     any more.  Exit codes: 0 it was done; 2 nothing was changed.
     """
-    require_file(database)
+    with read_only(database) as connection, translated(f"read {database}"):
+        require_pairwise(connection, database)
     if not yes and not click.confirm(f"Rename the tables of the chain in {database}?"):
         raise click.Abort
     with translated(f"open {database}"):
@@ -205,14 +207,16 @@ def parse_head(text: str) -> Head:
         except ValueError:
             raise click.UsageError(f"--head {text}: the file holds no head") from None
     number, _, digits = text.strip().rpartition(":")
-    if not re.fullmatch("[0-9]*", number):
-        raise click.UsageError(f"--head: {number!r} is not the number of a row")
+    if not re.fullmatch("[0-9]{0,19}", number):  # SQLite counts rows in 63 bits
+        raise click.UsageError(f"--head: {shown(number)} is not the number of a row")
     return Head(int(number or 0), _digits("--head", digits, HASH_BYTES))
 
 
 def _digits(option: str, text: str, size: int) -> bytes:
     if not re.fullmatch(f"[0-9a-fA-F]{{{2 * size}}}", text):
-        raise click.UsageError(f"{option}: {2 * size} hexadecimal digits are needed, not {text!r}")
+        raise click.UsageError(
+            f"{option}: {2 * size} hexadecimal digits are needed, not {shown(text)}"
+        )
     return bytes.fromhex(text)
 
 

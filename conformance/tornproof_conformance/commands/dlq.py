@@ -134,7 +134,7 @@ def _fields(letter: DeadLetter) -> dict[str, Any]:
     event: Any
     try:
         event = json.loads(letter.payload)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         event = None
     return {
         "dlq_id": letter.dlq_id,

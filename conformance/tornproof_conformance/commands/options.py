@@ -10,6 +10,7 @@ import click
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 
 from tornproof_conformance.adapter.speaking.session import TIMEOUT
+from tornproof_conformance.commands.writable import Writable
 
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -94,7 +95,7 @@ reproducers_option = click.option(
     "--reproducers",
     default=Path(".tornproof"),
     show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Writable(directory=True),
     help="Where to save reproducers, for `tornproof replay`.",
 )
 

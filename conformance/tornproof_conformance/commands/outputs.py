@@ -8,12 +8,13 @@ from datetime import date
 from functools import wraps
 from pathlib import Path
 from signal import SIGTERM, default_int_handler, signal
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from attrs import define
 from tornproof.errors import Invalid
 
+from tornproof_conformance.commands.writable import Writable
 from tornproof_conformance.report.badge import render_badge
 from tornproof_conformance.report.junit import render_junit
 from tornproof_conformance.report.markdown import render_markdown
@@ -32,7 +33,7 @@ RENDERERS: Mapping[str, Callable[[RunRecord], str]] = {
     "badge": render_badge,
 }
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE = Writable()
 
 _OPTIONS = (
     click.option("--html", type=_FILE, help="Write a self-contained HTML page."),
@@ -41,7 +42,7 @@ _OPTIONS = (
     click.option("--badge", type=_FILE, help="Write a badge in the endpoint format of shields.io."),
     click.option(
         "--known",
-        type=_FILE,
+        type=click.Path(dir_okay=False, path_type=Path),
         help="Read known failures from this TOML file; they do not fail the run.",
     ),
 )
@@ -75,7 +76,7 @@ class Outputs:
             stack.callback(signal, SIGTERM, signal(SIGTERM, default_int_handler))
             stream = excuse(stream, self.known, self.today) if self.known else stream
             if self.events:
-                file = stack.enter_context(_writable(self.events).open("w", encoding="utf-8"))
+                file = stack.enter_context(_opened(self.events))
                 stream = write_events(stream, file)
             stack.callback(self._report, taken)
             for event in stream:
@@ -87,15 +88,15 @@ class Outputs:
             return
         record = record_run(taken)
         for name, path in self.reports.items():
-            _writable(path).write_text(RENDERERS[name](record), encoding="utf-8")
+            with _opened(path) as file:
+                file.write(RENDERERS[name](record))
 
 
-def _writable(path: Path) -> Path:
-    """Make sure that a file can be written; raise `Invalid` if it cannot."""
+def _opened(path: Path) -> TextIO:
+    """Open a file to be written anew.  Raises `Invalid` if it cannot be any more."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a"):
-            return path
+        return path.open("w", encoding="utf-8")
     except OSError as error:
         raise Invalid(f"cannot write {path}: {error.strerror} ({error.filename})") from None
 
@@ -110,7 +111,7 @@ def output_options(*, events: bool = True) -> Callable[[Callable[..., Any]], Cal
             known = options.pop("known")
             outputs = Outputs(
                 events=options.pop("events") if events else None,
-                reports={name: _writable(path) for name, path in asked.items() if path},
+                reports={name: path for name, path in asked.items() if path},
                 known=read_known(known) if known else {},
                 today=date.today(),
             )

@@ -18,6 +18,7 @@ from tornproof_conformance.commands.options import (
     durability_option,
     segment_bytes_option,
 )
+from tornproof_conformance.commands.writable import Writable
 from tornproof_conformance.power.recorded_session import CannotTrace
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.recorder.marks import mark
@@ -30,7 +31,7 @@ from tornproof_conformance.report.printable import terminal
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Writable(),
     help="Where to write the trace.",
 )
 @click.option(

@@ -93,7 +93,7 @@ class Conversation:
         for line in lines:
             try:
                 said = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue  # it speaks something else
             if not isinstance(said, dict) or "id" not in said:
                 continue

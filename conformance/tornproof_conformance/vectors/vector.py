@@ -17,11 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from tornproof_models.documents.words import shown
 
 from tornproof_conformance.specification import requirements
 from tornproof_conformance.specification.places import specification_directory
 from tornproof_conformance.specification.requirements import Level, SpecificationError
 from tornproof_conformance.specification.schemas import complaint
+
+SCHEMAS = ("../schema/vector.schema.json", "../schema/audit-vector.schema.json")
+"""What a file of vectors may name as its schema; no other file is opened for it."""
 
 
 @frozen
@@ -105,10 +109,17 @@ def vectors_of(identifier: str) -> tuple[str, ...]:
 def _checked(path: Path) -> Mapping[str, Any]:
     """Read a file of vectors that keeps to the schema it names."""
     document: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    schema = path.parent / document.get("$schema", "../schema/vector.schema.json")
-    if reason := complaint(document, schema.resolve()):
+    if reason := schema_complaint(document):
         raise SpecificationError(f"{path}: {reason}")
     return document
+
+
+def schema_complaint(document: Mapping[str, Any]) -> str:
+    """Say where a file of vectors breaks the schema that it names, which is one of this suite's."""
+    name = document.get("$schema", SCHEMAS[0])
+    if name not in SCHEMAS:
+        return f"$schema is {shown(name)}; {' or '.join(SCHEMAS)} was expected"
+    return complaint(document, name.rpartition("/")[2])
 
 
 def image_vector(case: Mapping[str, Any]) -> ImageVector:

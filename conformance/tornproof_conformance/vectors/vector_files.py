@@ -17,11 +17,9 @@ from tornproof.errors import Invalid
 from tornproof_models.documents.files import read_file, read_json
 from tornproof_models.documents.words import shown
 
-from tornproof_conformance.specification.places import specification_directory
 from tornproof_conformance.specification.requirements import UnknownRequirement, requirement
-from tornproof_conformance.specification.schemas import complaint
 from tornproof_conformance.vectors.second_reading import MAXIMUM, read_directory
-from tornproof_conformance.vectors.vector import Recovers, Refused
+from tornproof_conformance.vectors.vector import Recovers, Refused, schema_complaint
 
 Case: TypeAlias = dict[str, Any]
 """A vector as it stands in its file."""
@@ -74,7 +72,7 @@ def append_case(case: Case, path: Path) -> None:
         if known.get("files") == case["files"]:
             raise Invalid(f"the image is that of {known['id']} already")
     document["cases"].append(case)
-    if complaint := _schema_complaint(document):
+    if complaint := schema_complaint(document):
         raise Invalid(f"{case['id']} would break the schema: {complaint}")
     sums = {**_published(path.parent), case["id"]: checksum(case)}
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -117,7 +115,7 @@ def lint(directory: Path) -> Iterator[str]:
         except Invalid as error:
             yield str(error)
             continue
-        if complaint := _schema_complaint(document):
+        if complaint := schema_complaint(document):
             yield f"{path}: {complaint}"
             continue
         for case in document["cases"]:
@@ -164,15 +162,6 @@ def _read(path: Path) -> dict[str, Any]:
 def _cases(directory: Path) -> Iterator[Mapping[str, Any]]:
     for path in sorted(directory.glob("*.json")):
         yield from _read(path)["cases"]
-
-
-def _schema_complaint(document: Mapping[str, Any]) -> str | None:
-    """Say where a file breaks the schema that it names, one of this suite's."""
-    name = Path(str(document.get("$schema", "vector.schema.json"))).name
-    path = specification_directory() / "schema" / name
-    if not path.exists():
-        return f"names a schema that there is not: {name}"
-    return complaint(document, path) or None
 
 
 def _published(directory: Path) -> dict[str, str]:

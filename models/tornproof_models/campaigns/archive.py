@@ -19,15 +19,21 @@ from pathlib import Path
 from typing import Any
 
 import tornproof.errors
-from attrs import asdict, frozen
+from attrs import asdict, fields, frozen
 from tornproof.errors import Invalid
 
 from tornproof_models.campaigns.campaign import Campaign, Discovery, Explored, Plan
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.documents.files import read_json
+from tornproof_models.documents.limits import Span
+from tornproof_models.documents.values import Members, Value
+from tornproof_models.documents.words import shown
 
 FORMAT = "tornproof-campaign/1"
 SETTINGS = "campaign.json"
+KIND = "state of a campaign"
+SHARD = ("shard", "coverage", "discoveries")
+COUNT = Span(0, 10**40, "no campaign covers so much")
 
 
 @frozen
@@ -35,6 +41,7 @@ class Archive:
     """A directory that holds what came of some shards of a campaign."""
 
     directory: Path
+    campaign: Campaign
 
     @classmethod
     def open(cls, directory: Path, campaign: Campaign, plan: Plan) -> "Archive":
@@ -54,7 +61,7 @@ class Archive:
                 _write(path, settings)
         except OSError as error:
             raise Invalid(f"cannot use {directory}: {error.strerror}") from None
-        return cls(directory)
+        return cls(directory, campaign)
 
     def load(self) -> Iterator[tuple[int, Explored]]:
         """
@@ -63,7 +70,7 @@ class Archive:
         Raises `Invalid` for a file that is not what `save` wrote.
         """
         for path in sorted(self.directory.glob("shard-*.json")):
-            yield _decode(path)
+            yield _decode(path, self.campaign)
 
     def save(self, number: int, explored: Explored) -> None:
         """Write what came of a shard: all of it, or nothing."""
@@ -104,39 +111,49 @@ def code_digest() -> str:
 def _compare(path: Path, settings: Mapping[str, Any]) -> None:
     found = _read(path)
     for name, value in settings.items():
-        if found.get(name) != value:
+        there = found[name].data if name in found else None
+        if there != value:
             raise Invalid(
-                f"{path.parent} belongs to another campaign: its {name} is "
-                f"{found.get(name)!r}, not {value!r}; choose another directory"
+                f"{shown(path.parent)} belongs to another campaign: its {name} is "
+                f"{shown(there)}, not {shown(value)}; choose another directory"
             )
 
 
-def _decode(path: Path) -> tuple[int, Explored]:
-    document = _read(path)
+def _decode(path: Path, campaign: Campaign) -> tuple[int, Explored]:
     try:
-        coverage = Coverage(**document["coverage"])
-        discoveries = tuple(
-            Discovery(**{**each, "word": tuple(each["word"])}) for each in document["discoveries"]
-        )
-        return int(document["shard"]), Explored(coverage, discoveries)
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, error) from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = read_json(path, "state of a campaign")
+        found = Value(read_json(path, KIND), shown(path)).members(SHARD)
+        number = found["shard"].whole(Span(0, campaign.shards - 1, "the shards of this campaign"))
+        counts = found["coverage"].members([each.name for each in fields(Coverage)])
+        coverage = Coverage(**{name: count.whole(COUNT) for name, count in counts.items()})
+        discoveries = [_discovery(each, campaign) for each in found["discoveries"].items()]
     except Invalid as error:
         raise _damaged(path, error) from None
-    if not isinstance(document, dict):
-        raise _damaged(path, TypeError("not an object"))
-    return document
+    return number, Explored(coverage, tuple(discoveries))
 
 
-def _damaged(path: Path, error: Exception) -> Invalid:
+def _discovery(value: Value, campaign: Campaign) -> Discovery:
+    found = value.members([each.name for each in fields(Discovery)])
+    step = Span(0, len(campaign.alphabet) - 1, "the alphabet of this campaign")
+    model = found["crash_model"]
+    return Discovery(
+        requirement=found["requirement"].text(),
+        message=found["message"].text(),
+        durability=found["durability"].choice(campaign.durabilities),
+        crash_model=None if model.data is None else model.choice(campaign.crash_models),
+        word=tuple(each.whole(step) for each in found["word"].items()),
+    )
+
+
+def _read(path: Path) -> Members:
+    try:
+        return dict(Value(read_json(path, KIND), shown(path)).entries())
+    except Invalid as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Invalid) -> Invalid:
     return Invalid(
-        f"{path} is damaged ({type(error).__name__}: {error}): remove it, and what it held "
-        "is explored again"
+        f"{shown(path)} is damaged ({error}): remove it, and what it held is explored again"
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from tornproof.errors import Invalid
 
-from tornproof_models.documents.limits import DIGITS, FILES, FileLimit
+from tornproof_models.documents.limits import DIGITS, FILES, MIB, FileLimit
 from tornproof_models.documents.words import shown
 
 _KINDS = (
@@ -40,7 +40,9 @@ def read_file(path: Path, kind: str) -> bytes:
             status = os.fstat(descriptor)  # another file may have taken its place
             _require_regular(path, status, kind)
             if status.st_size <= limit.largest:
-                content = file.read(limit.largest + 1)
+                content = file.read(status.st_size + 1)  # no more memory than it needs
+                while len(content) <= limit.largest and (more := file.read(MIB)):
+                    content += more
                 if len(content) <= limit.largest:
                     return content
     except OSError as error:
@@ -91,7 +93,7 @@ def parse_json(data: bytes, kind: str, place: str) -> Any:
         raise Invalid(f"{place} is not JSON, or cut short, at {where}: {error.msg}") from None
     except RecursionError:
         raise Invalid(f"{place} has lists or mappings too deep in each other") from None
-    if "\\u" in text and not _is_unicode(document):
+    if "\\u" in text and not is_unicode(document):
         raise Invalid(f"{place} holds half of a surrogate pair, which is not Unicode")
     return document
 
@@ -129,7 +131,7 @@ def _no_constant(name: str) -> NoReturn:
     raise _Refused(f"has the number {name}, which JSON does not have")
 
 
-def _is_unicode(document: Any) -> bool:
+def is_unicode(document: Any) -> bool:
     """Tell whether every string can be written as UTF-8; goes through without recursion."""
     pending = [document]
     while pending:

@@ -68,7 +68,9 @@ def shown(value: Any) -> str:
         return f"a mapping of {len(value):,}"
     if isinstance(value, str):
         return _short(printable(repr(value[: LONGEST + 1])), whole=len(value))
-    return _short(printable({None: "null", True: "true", False: "false"}.get(value, repr(value))))
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return _short(printable(repr(value)))
 
 
 def _short(text: str, *, whole: int | None = None) -> str:

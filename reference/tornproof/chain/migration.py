@@ -27,6 +27,15 @@ ASIDE = "_pairwise"
 _TABLES = ("signed_events", "signed_events_dlq")
 
 
+def require_pairwise(connection: sqlite3.Connection, name: str) -> None:
+    """Raise `WrongSchema` where there is no pairwise chain, or where one was moved aside before."""
+    columns = columns_of(connection, "signed_events")
+    if "row_hash" in columns or not set(COLUMNS) <= set(columns):
+        raise WrongSchema(f"{name} has no chain of v0.7 or v1.0: nothing was changed")
+    if columns_of(connection, f"signed_events{ASIDE}"):
+        raise WrongSchema(f"{name} has had a chain moved aside before: nothing was changed")
+
+
 def migrate_pairwise(
     connection: sqlite3.Connection, name: str, *, timestamp: str, signer: Signer | None = None
 ) -> tuple[PairwiseVerification, Head]:
@@ -40,11 +49,7 @@ def migrate_pairwise(
     `from_sqlite_error`.
     """
     with translated(f"migrate {name}"), immediate(connection):
-        columns = columns_of(connection, "signed_events")
-        if "row_hash" in columns or not set(COLUMNS) <= set(columns):
-            raise WrongSchema(f"{name} has no chain of v0.7 or v1.0: nothing was changed")
-        if columns_of(connection, f"signed_events{ASIDE}"):
-            raise WrongSchema(f"{name} has had a chain moved aside before: nothing was changed")
+        require_pairwise(connection, name)
         old = verify_pairwise(connection)
         for table in _TABLES:
             if columns_of(connection, table):

@@ -17,6 +17,7 @@ from typing import Any
 import jsonschema_rs
 from attrs import frozen
 from tornproof.errors import Invalid, TornproofError
+from tornproof_models.documents.files import is_unicode
 
 from tornproof_conformance.adapter.speaking import wire
 from tornproof_conformance.adapter.speaking.diagnosis import AdapterBroken, BreaksSchema, NotJson
@@ -105,6 +106,8 @@ def decode_reply(line: bytes, op: str) -> Reply:
         data = json.loads(line)
     except (ValueError, RecursionError):
         raise Unreadable(NotJson, f"wrote something else than JSON when asked for {op}") from None
+    if b"\\u" in line and not is_unicode(data):
+        raise Unreadable(NotJson, f"wrote half of a surrogate pair when asked for {op}")
     if complaint := _complaint(_validator("reply"), data):
         raise Unreadable(BreaksSchema, f"the reply to {op}: {complaint}")
     if "ok" in data and (complaint := _complaint(_validator(op, "ok"), data["ok"])):
