@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-from tests.mutants.mutation import REFERENCE, ROOT, areas, mutants_of
+from tests.mutants.in_place import is_in_a_function
+from tests.mutants.mutation import REFERENCE, ROOT, areas, lines_of, mutants_of
 
 FAILURE = REFERENCE / "drainer" / "failure.py"
 
@@ -37,15 +38,42 @@ def test_what_is_said_to_people_is_left_alone() -> None:
 JUDGE = """
 from tests.mutants.judging import judge
 from tests.mutants.mutation import REFERENCE, mutants_of
-made = mutants_of(REFERENCE / "drainer" / "failure.py")
+from tests.mutants.parts import small_parts
+made = list(mutants_of(REFERENCE / "drainer" / "failure.py"))
 mutant = next(each for each in made if each.kind == "operator" and "RACE_CODE" in each.before)
-print(judge(mutant, thorough=False).outcome)
+asked = ["scenario every-retry-is-counted"]
+print(judge(mutant, asked, thorough=False).outcome)  # imports the mutant
+small_parts()
+print(judge(mutant, asked, thorough=False).outcome)  # exchanges the code of what is imported
+print(judge(mutant, [], thorough=False).outcome)
 """
 
 
 def test_a_fault_in_the_table_of_codes_is_noticed() -> None:
-    """In a process that has imported nothing of ours before."""
+    """By what looks at it, however the fault was put there, and by nothing else."""
     command = [sys.executable, "-c", JUDGE]
     judged = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
 
-    assert judged.stdout.split() == ["noticed"]
+    assert judged.stdout.split() == ["noticed", "noticed", "survived"]
+
+
+def test_a_fault_in_a_table_is_not_exchanged_in_place() -> None:
+    """Nor one in a class: what was imported keeps both."""
+    made = list(mutants_of(REFERENCE / "drainer" / "action.py"))
+
+    (command,) = (each for each in made if each.before == '"bash"')
+    (check,) = (each for each in made if each.before == "not isinstance(value, Mapping)")
+
+    assert not is_in_a_function(command)
+    assert is_in_a_function(check)
+
+
+def test_the_lines_of_a_mutant_are_those_of_its_statement() -> None:
+    """Of a branch those of the condition alone: the rest runs where the mutant does not."""
+    made = list(mutants_of(FAILURE))
+    source = FAILURE.read_text(encoding="utf-8").splitlines()
+
+    for mutant in made:
+        lines = lines_of(mutant)
+        assert mutant.line in lines
+        assert not any(source[line - 1].startswith("def ") for line in lines[1:])

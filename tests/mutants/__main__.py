@@ -1,6 +1,7 @@
 """
 Judge mutants of the reference: `python -m tests.mutants`.
 
+    python -m tests.mutants --sample 30               thirty of each area, drawn by a seed
     python -m tests.mutants --area drainer            all of one area
     python -m tests.mutants --share 1/20              a twentieth of all
     python -m tests.mutants --score                   what is known so far, by area and kind
@@ -14,10 +15,13 @@ with the reason why it is none.
 
 import difflib
 import json
+import math
 import os
+import sys
 import tomllib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,59 +31,98 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from tests.mutants.in_place import is_in_a_function
 from tests.mutants.judging import CRASHED, SURVIVED, Outcome, judge
-from tests.mutants.mutation import ROOT, Mutant, areas, mutants_of
+from tests.mutants.mutation import ROOT, Mutant, areas, lines_of, mutants_of
+from tests.mutants.parts import measure, read_reach, small_parts, that_run
 
 RESULTS = ROOT / "build" / "mutants.jsonl"
+QUICK_SECONDS = 3.0
+"""CPU seconds of the longest part that a quick judge asks."""
+
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 
 
 @click.command()
-@click.option("--area", help="Only this area.")
+@click.option("--area", multiple=True, help="Only this area; may be given more than once.")
 @click.option("--file", "name", help="Only modules whose path contains this.")
 @click.option("--share", default="1/1", metavar="I/N", help="The I-th of N parts, by name.")
-@click.option("--limit", type=int, help="Judge so many at most.")
-@click.option("--quick", is_flag=True, help="Small bounds alone; a survivor may be noticed yet.")
+@click.option("--sample", type=int, metavar="N", help="N of each area.")
+@click.option("--seed", default=0, help="What the sample is drawn by.")
+@click.option(
+    "--quick", is_flag=True, help="Only parts of up to 3 s; a survivor may be noticed yet."
+)
 @click.option("--again", is_flag=True, help="Judge the survivors once more.")
 @click.option("--score", is_flag=True, help="Judge none; print the score.")
 @click.option("--show", metavar="ID", help="Print one mutant, as a difference.")
 def main(
-    area: str | None,
+    area: tuple[str, ...],
     name: str | None,
     share: str,
-    limit: int | None,
+    sample: int | None,
+    seed: int,
     quick: bool,
     again: bool,
     score: bool,
     show: str | None,
 ) -> None:
     """Make mutants, let the suite judge them, and say which were noticed."""
-    chosen = list(_chosen(area, name, share))
+    chosen = _drawn(_chosen(area, name, share), sample, seed)
     if show:
         click.echo("".join(_difference(each) for each in chosen if each.id.startswith(show)))
         return
     known = _known()
     if not score:
-        todo = [
-            each
-            for each in chosen
-            if each.id not in known or (again and known[each.id]["outcome"] == SURVIVED)
-        ]
-        RESULTS.parent.mkdir(exist_ok=True)
-        for mutant in track(todo[:limit], "judging", transient=True):
-            _note(mutant, judge(mutant, thorough=not quick))
+        _judge_all(
+            [
+                each
+                for each in chosen
+                if each.id not in known or (again and known[each.id]["outcome"] == SURVIVED)
+            ],
+            thorough=not quick,
+        )
         known = _known()
     _print_score(chosen, known)
 
 
-def _chosen(area: str | None, name: str | None, share: str) -> Iterator[Mutant]:
+def _judge_all(todo: list[Mutant], *, thorough: bool) -> None:
+    """Judge mutants and write down what came of each; those that need an import first."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    measure()
+    reach = read_reach()
+    within = math.inf if thorough else QUICK_SECONDS
+    in_functions = [each for each in todo if is_in_a_function(each)]
+    elsewhere = [each for each in todo if each not in in_functions]
+    for mutant in track(elsewhere, "tables and classes", transient=True):
+        names = list(that_run(None, mutant.path, reach, within))
+        _note(mutant, judge(mutant, names, thorough=thorough))
+    if in_functions:
+        small_parts()  # imports everything, once for all of them
+    for mutant in track(in_functions, "functions", transient=True):
+        names = list(that_run(lines_of(mutant), mutant.path, reach, within))
+        _note(mutant, judge(mutant, names, thorough=thorough))
+
+
+def _chosen(area: tuple[str, ...], name: str | None, share: str) -> Iterator[Mutant]:
     part, parts = map(int, share.split("/"))
     for found, paths in areas().items():
         for path in paths:
-            if (area or found) == found and (name or "") in str(path):
+            if (not area or found in area) and (name or "") in str(path):
                 for mutant in mutants_of(path):
                     if int(mutant.id, 16) % parts == part % parts:
                         yield mutant
+
+
+def _drawn(chosen: Iterator[Mutant], sample: int | None, seed: int) -> list[Mutant]:
+    """Draw so many of each area, and let the areas take turns."""
+    by_area: dict[str, list[Mutant]] = defaultdict(list)
+    for mutant in chosen:
+        by_area[mutant.area].append(mutant)
+    ranked: list[tuple[int, Mutant]] = []
+    for group in by_area.values():
+        group.sort(key=lambda each: sha256(f"{seed}\n{each.id}".encode()).digest())
+        ranked += enumerate(group[: sample or sys.maxsize])
+    return [mutant for _, mutant in sorted(ranked, key=lambda entry: entry[0])]
 
 
 def _known() -> dict[str, dict[str, Any]]:

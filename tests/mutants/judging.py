@@ -1,10 +1,11 @@
 """
 Judge one mutant, in a process of its own.
 
-The process is forked before anything of ours was imported, so that the mutated
-module is the only one there has ever been; large libraries are there already.  It
-then goes through the checks of `tornproof check`, first with small bounds and then
-with the usual ones, and stops at the first violation.
+The process is forked.  A mutant in a function exchanges the code of that function
+in what was imported before the fork; one in a table or a class is imported anew, in
+a process that had imported nothing of ours.  Then the mutant goes through the parts
+of `tornproof check` that run the line that was changed, and stops at the first
+violation.
 """
 
 import os
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -26,38 +27,17 @@ import jsonschema  # noqa: F401
 import rfc8785  # noqa: F401
 from attrs import frozen
 
+from tests.mutants.in_place import exchange, is_in_a_function
 from tests.mutants.mutation import ROOT, Mutant
+from tests.mutants.parts import Part, small_parts, usual_parts
 
 CPU_SECONDS = 240
 """More than all checks take; whoever needs it does not come to an end."""
 
+QUICK_CPU_SECONDS = 60
+"""The same for the parts with small bounds."""
+
 MEMORY_BYTES = 3 << 30
-
-ORDER: Mapping[str, Sequence[str]] = {
-    "chain": ("scenarios", "schedules", "drainer", "drainer-machine"),
-    "drainer": ("scenarios", "schedules", "drainer", "drainer-machine"),
-    "audit": ("audits", "scenarios", "drainer-machine"),
-    "reader": ("scenarios", "reader-machine", "cursor-machine", "drainer-machine"),
-    "group commit": ("group-commit", "scenarios"),
-    "salvage": ("scenarios",),
-    "journal": ("vectors", "scenarios", "exploration", "faults", "machine", "drainer-machine"),
-}
-"""
-Which checks look at an area, the quick and telling first.
-
-Those that are not named do not run the code, or run it no other way.
-"""
-
-FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "chain": ("CHN", "EVT"),
-    "drainer": ("DRN", "EVT", "CHN"),
-    "audit": ("AUD",),
-    "reader": ("RDR", "CUR", "SEG"),
-    "group commit": ("GRP",),
-    "salvage": ("REC",),
-    "journal": ("FRM", "JRN", "REC", "SEG"),
-}
-"""Whose scenarios are played first."""
 
 NOTICED, CRASHED, ENDLESS, SURVIVED = "noticed", "crashed", "endless", "survived"
 
@@ -94,18 +74,26 @@ class _Mutated(MetaPathFinder, Loader):
 
 
 def install(mutant: Mutant) -> None:
-    """Let every later import of the module find the mutant."""
-    assert mutant.module not in sys.modules
-    sys.meta_path.insert(0, _Mutated(mutant))
+    """Put the mutant in the place of its module: now, or when it is imported."""
+    if mutant.module in sys.modules:
+        assert is_in_a_function(mutant), "what was imported keeps its tables and classes"
+        assert exchange(mutant), f"{mutant.id}: no function has that code"
+    else:
+        sys.meta_path.insert(0, _Mutated(mutant))
 
 
-def judge(mutant: Mutant, *, thorough: bool) -> Outcome:
-    """Fork, judge the mutant there, and say what became of it."""
+def judge(mutant: Mutant, names: Sequence[str], *, thorough: bool) -> Outcome:
+    """
+    Fork, judge the mutant there, and say what became of it.
+
+    `names` are the parts with small bounds that run the line that was changed, in the
+    order in which they are tried.  A `thorough` judge goes on with the usual bounds.
+    """
     began = time.monotonic()
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _be_judged(mutant, thorough=thorough, writing=writing)
+        _be_judged(mutant, names, thorough=thorough, writing=writing)
     os.close(writing)
     with os.fdopen(reading) as pipe:
         words = pipe.read()
@@ -114,22 +102,26 @@ def judge(mutant: Mutant, *, thorough: bool) -> Outcome:
     if words:
         outcome, by, requirement = words.split("\t")
         return Outcome(outcome, by, requirement, seconds)
-    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
-    return Outcome(ENDLESS if killed else CRASHED, seconds=seconds)
+    ends = (signal.SIGXCPU, signal.SIGKILL, signal.SIGALRM)
+    endless = os.WIFSIGNALED(status) and os.WTERMSIG(status) in ends
+    return Outcome(ENDLESS if endless else CRASHED, seconds=seconds)
 
 
-def _be_judged(mutant: Mutant, *, thorough: bool, writing: int) -> None:
+def _be_judged(mutant: Mutant, names: Sequence[str], *, thorough: bool, writing: int) -> None:
     """Be the child: never return."""
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))
+    limit = CPU_SECONDS if thorough else QUICK_CPU_SECONDS
+    used = int(time.process_time())
+    resource.setrlimit(resource.RLIMIT_CPU, (used + limit, used + limit + 5))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    signal.alarm(4 * CPU_SECONDS)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(8 * limit)
     os.chdir(tempfile.mkdtemp(prefix="tornproof-mutant-"))
     try:
         install(mutant)
-        found = _first_violation(mutant.area, thorough=thorough)
+        found = _first_violation(names, thorough=thorough)
     except BaseException as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
@@ -138,28 +130,14 @@ def _be_judged(mutant: Mutant, *, thorough: bool, writing: int) -> None:
     os._exit(0)
 
 
-def _first_violation(area: str, *, thorough: bool) -> tuple[str, str, str]:
-    """Run the checks of an area until one finds something."""
-    from tornproof_conformance.checks import Budget
-    from tornproof_conformance.checks.situations import scenarios_check
-    from tornproof_conformance.run.runner import checks_of
-    from tornproof_conformance.scenarios import SCENARIOS
-    from tornproof_conformance.stream.run_events import Progress
-    from tornproof_conformance.subjects.reference import ReferenceSubject
-
-    subject = ReferenceSubject()
-    checks = {check.name: check for check in checks_of(subject)}
-    first = tuple(
-        scenario
-        for scenario in SCENARIOS.values()
-        if any(each.startswith(FAMILIES[area]) for each in scenario.requirements)
-    )
-    small = Budget(operations=2, fault_operations=1, examples=20)
-    todo = [(scenarios_check(first), small)]
-    for budget in [small, Budget()] if thorough else [small]:
-        todo += [(checks[name], budget) for name in ORDER[area] if name in checks]
-    for check, budget in todo:
-        for found in check.run(subject, budget):
-            if not isinstance(found, Progress):
-                return (NOTICED, check.name, found.violation.requirement)
+def _first_violation(names: Sequence[str], *, thorough: bool) -> tuple[str, str, str]:
+    """Run the parts until one finds something."""
+    known = {part.name: part for part in small_parts()}
+    todo: list[Part] = [known[name] for name in names]
+    if thorough:
+        todo += usual_parts()
+    for part in todo:
+        if (found := part.first()) is not None:
+            _, requirement = found
+            return (NOTICED, part.name, requirement)
     return (SURVIVED, "", "")

@@ -6,6 +6,8 @@ condition is turned round, a keyword argument is left out.  What is said to peop
 and nothing else is not mutated: docstrings, annotations, logs, the texts of errors.
 """
 
+import ast
+import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -77,22 +79,51 @@ def areas() -> dict[str, list[Path]]:
     return found
 
 
+AREAS = {
+    "record": "frame",
+    "keys": "audit",
+    "reader": "reader",
+    "cursor": "cursor",
+    "segments": "segments",
+    "active": "segments",
+    "access": "segments",
+    "recovery": "recovery",
+    "scanning": "recovery",
+    "tail": "recovery",
+    "watermark": "recovery",
+    "salvage": "salvage",
+    "batching": "group commit",
+    "committer": "group commit",
+    "group_commit": "group commit",
+    "writer": "writer",
+    "states": "writer",
+    "locking": "writer",
+}
+"""What the modules beside the packages `audit`, `chain`, `drainer` and `kv` are about."""
+
+
 def area_of(path: Path) -> str:
     """Name what a module is about."""
     parts = path.relative_to(REFERENCE).parts
-    if parts[0] == "journal":
-        return {
-            "reader": "reader",
-            "cursor": "reader",
-            "access": "reader",
-            "batching": "group commit",
-            "committer": "group commit",
-            "group_commit": "group commit",
-            "salvage": "salvage",
-        }.get(path.stem, "journal")
-    if parts[0] in ("audit", "kv") or path.stem == "keys":
-        return "audit"
-    return parts[0] if len(parts) > 1 else "journal"
+    if len(parts) > 1 and parts[0] != "journal":
+        return parts[0]
+    return AREAS.get(path.stem, "files")
+
+
+def lines_of(mutant: Mutant) -> range:
+    """
+    Return the lines of the statement that a mutant changes.
+
+    Of a statement with a body those of its head, if the change is there.
+    """
+    tree = ast.parse((ROOT / mutant.path).read_text(encoding="utf-8"))
+    spans = [range(sys.maxsize)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt):
+            spans.append(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+            if body := getattr(node, "body", None):
+                spans.append(range(node.lineno, max(body[0].lineno, node.lineno + 1)))
+    return min((span for span in spans if mutant.line in span), key=len)
 
 
 def mutants_of(path: Path) -> Iterator[Mutant]:

@@ -11,7 +11,8 @@ Of what runs in this process:
 - `exploration`: every small program, image and crash model
 - `faults`: every disk operation of some programs fails in every way
 - `machine`: long random programs
-- `group_commits`, `audit_index`, `deferred_queues`: the same for what stands beside a journal
+- `consumer_machines`: the same of readers, cursors and cleanup
+- `group_commits`, `audit_index`, `deferred_queues`: what stands beside a journal
 - `given_program`: a program from the command line
 - `sharded_exploration`: longer programs, in shards
 

@@ -101,7 +101,7 @@ JUDGES_RECORDS = frozenset({"AUD-16"})
 
 MACHINES = ("audit-machine", "indexer-machine")
 
-EXAMPLES_EACH = 10
+EXAMPLES_EACH = 3
 """One random program of an index for so many of a journal."""
 
 

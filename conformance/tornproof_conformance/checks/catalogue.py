@@ -18,6 +18,7 @@ from tornproof_conformance.checks import (
 )
 from tornproof_conformance.checks.audit_index import ADAPTER_AUDITS, AUDITS
 from tornproof_conformance.checks.audit_power_loss import AUDIT_POWER
+from tornproof_conformance.checks.consumer_machines import CONSUMER_MACHINES
 from tornproof_conformance.checks.conversation import CONVERSATION
 from tornproof_conformance.checks.deferred_queues import QUEUE_CHECKS
 from tornproof_conformance.checks.deliveries import DELIVERIES
@@ -38,7 +39,13 @@ from tornproof_conformance.checks.situations import SCENARIOS_CHECK, VECTORS
 JOURNAL_CHECKS: tuple[Check, ...] = (VECTORS, SCENARIOS_CHECK, EXPLORATION, FAULTS, MACHINE)
 """What a journal is put through, the quick and telling first."""
 
-CHECKS: tuple[Check, ...] = (*JOURNAL_CHECKS, GROUP_COMMIT, AUDITS, *QUEUE_CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *JOURNAL_CHECKS,
+    *CONSUMER_MACHINES,
+    GROUP_COMMIT,
+    AUDITS,
+    *QUEUE_CHECKS,
+)
 """Every check of what runs in this process."""
 
 ADAPTER_CHECKS: Mapping[str, Check] = {

@@ -27,6 +27,7 @@ from tornproof_conformance.cases.shrinking import shrink_problem
 from tornproof_conformance.checks import Budget, Check, Covered
 from tornproof_conformance.checks.audit_index import AUDITS
 from tornproof_conformance.checks.catalogue import JOURNAL_CHECKS
+from tornproof_conformance.checks.consumer_machines import consumer_machines_of
 from tornproof_conformance.checks.deferred_queues import queue_checks_of
 from tornproof_conformance.checks.group_commits import GROUP_COMMIT
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
@@ -217,6 +218,7 @@ def _tell(found: Found, subject: Subject, reproducers: Path) -> ViolationFound:
 def checks_of(subject: Subject) -> tuple[Check, ...]:
     """Choose the checks that a subject in this process can be put through."""
     checks = [SCENARIOS_CHECK] if isinstance(subject, NoJournal) else [*JOURNAL_CHECKS]
+    checks += consumer_machines_of(subject)
     if isinstance(subject, HasBatcher):
         checks.append(GROUP_COMMIT)
     if isinstance(subject, HasAudits):
