@@ -6,7 +6,7 @@ sense; that is all that is known of it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import combinations, islice
+from itertools import combinations
 from typing import Any, TypeAlias
 
 from attrs import frozen
@@ -28,6 +28,9 @@ FAULTS: Mapping[str, Fault] = {
 """What the contract calls each action; a death is a fact of its own."""
 
 ACTIONS = (*FAULTS, "die")
+
+MANY_RACES = 12
+"""Races in a row, of which a right drainer loses six; each leaves a row in the chain."""
 
 ALWAYS = 1000
 """Visits in a row that are struck where something never stops to go wrong."""
@@ -115,9 +118,10 @@ def at_each_point(action: str) -> Callable[[Faults], Iterator[Faults]]:
     return arm
 
 
-def at_the_first_point(action: str) -> Callable[[Faults], Iterator[Faults]]:
-    """Let an action strike always, where an event passes first."""
-    return lambda faults: islice(at_each_point(action)(faults), 1)
+def endless_races(faults: Faults) -> Iterator[Faults]:
+    """Let a race be lost always, at one point after the other, some times more than the bound."""
+    for point in _points(faults, "unique_race"):
+        yield (Arming(point, 1, "unique_race", MANY_RACES),)
 
 
 def ambiguous_commits(faults: Faults) -> Iterator[Faults]:

@@ -18,6 +18,7 @@ from tornproof_models.contract.delivery import (
     JUDGES_AFTER_FAULTS,
     JUDGES_DRAIN,
     JUDGES_STATE,
+    SHOWS_ANOTHER,
     Appended,
     ChainRow,
     Counters,
@@ -25,6 +26,7 @@ from tornproof_models.contract.delivery import (
     Died,
     Drain,
     Fact,
+    Fault,
     Mode,
     Outcome,
     Replayed,
@@ -66,6 +68,9 @@ EVENTS = 3
 RESTS = 5
 """Drains after which a drainer that nothing disturbs should have come to rest."""
 
+SIBLING = "sibling"
+"""How the ids begin of the rows that another writer appends in a race."""
+
 DRAIN_MS = 2000
 MAX_RESTARTS = 3
 
@@ -77,7 +82,7 @@ class Delivery:
     subject: AdapterSubject
     mode: Mode
     reported_as: str | None = None
-    """The requirement whose breach the contract would report as another's."""
+    """The requirement whose breach the contract would report as one of `SHOWS_ANOTHER`."""
 
     history: list[Fact] = field(factory=list)
     violations: list[Violation] = field(factory=list)
@@ -157,11 +162,27 @@ class Delivery:
     def settle(self) -> None:
         """Disarm, come to rest, and judge what is there."""
         self.disarm()
-        if not any(self.drain() for _ in range(RESTS)):
-            message = f"after {RESTS} undisturbed drains there is still something pending"
-            self.report("DRN-12", message)
-            return
-        self._judge(judge(self.history, self._at_rest(), mode=self.mode))
+        if any(self.drain() for _ in range(RESTS)):
+            self._judge(judge(self.history, self._at_rest(), mode=self.mode))
+        elif self.has_given_up():
+            message = f"gives up, and was opened to survive {MAX_RESTARTS} panics in a row"
+            self.report("DRN-8", f"after {self._panics} panics the drainer {message}")
+        else:
+            message = f"nothing fails, and after {RESTS} drains there is still something pending"
+            self.report("ADP-9", message)
+
+    def has_given_up(self) -> bool:
+        """Tell whether the drainer has panicked and now admits nothing, in its terminal state."""
+        self.disarm()  # a fault on the way of a submit is no refusal
+        session, panics = self._session, self._panics
+        is_refused = self.submit() is not Outcome.ADMITTED
+        return is_refused and panics > 0 and self._session is session
+
+    @property
+    def _panics(self) -> int:
+        """How many panics were armed for the process that lives now."""
+        last = max((n for n, each in enumerate(self.history) if isinstance(each, Died)), default=0)
+        return sum(each == Struck(Fault.PANIC) for each in self.history[last:])
 
     def replay(self) -> None:
         """Replay the dead letters and judge again."""
@@ -180,7 +201,7 @@ class Delivery:
         breaks = self._session.call("drainer.verify")["breaks"]
         if breaks:
             message = f"drainer.verify finds {len(breaks)} breaks, the first: {breaks[0]}"
-            self.report("CHN-3", message)
+            self.report("CHN-5", f"nobody has changed the chain, and {message}")
 
     def close(self) -> None:
         """Close the queue and leave the process to the next one."""
@@ -202,7 +223,7 @@ class Delivery:
         names = ("submitted", "refused", "pending", "chained", "dead_lettered", "lost")
         known = {fact.event_id for fact in self.history if isinstance(fact, Appended)}
         for row in chain:
-            if row.event_id.startswith("sibling") and row.event_id not in known:
+            if row.event_id.startswith(SIBLING) and row.event_id not in known:
                 self.history.append(Appended(row.event_id))
         return State(chain, letters, False, Counters(**{name: metrics[name] for name in names}))
 
@@ -252,7 +273,8 @@ class Delivery:
 
     def report(self, requirement: str, message: str) -> None:
         """Note a violation, under the name of what the situation is about if it has one."""
-        self.violations.append(Violation(self.reported_as or requirement, message))
+        told = self.reported_as if requirement in SHOWS_ANOTHER else None
+        self.violations.append(Violation(told or requirement, message))
 
     def _open(self) -> None:
         self.database = open_queue(self._session, self._disk, self.mode, max_restarts=MAX_RESTARTS)

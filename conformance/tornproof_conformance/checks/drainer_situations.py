@@ -8,7 +8,7 @@ import sqlite3
 import time
 from contextlib import closing, suppress
 
-from tornproof_models.contract.delivery import Outcome
+from tornproof_models.contract.delivery import Fault, Outcome, Struck, judge_races
 from tornproof_models.queues.delivery_program import event_of
 from tornproof_models.queues.delivery_run import ids_of
 
@@ -16,7 +16,7 @@ from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.arming import Faults
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal
-from tornproof_conformance.checks.deliveries import DRAIN_MS, Delivery
+from tornproof_conformance.checks.deliveries import DRAIN_MS, SIBLING, Delivery
 from tornproof_conformance.scenarios.queue_delivery import KILLED, RESTARTED, UNDISTURBED, UNFLUSHED
 
 TOO_LARGE = (16 << 20) + 1
@@ -56,7 +56,7 @@ def what_the_dead_letters_refuse_stays(delivery: Delivery, faults: Faults) -> No
 def a_panic_without_end_is_given_up(delivery: Delivery, faults: Faults) -> None:
     """The drainer gives up and says so; in the next process everything lands."""
     _go_wrong(delivery, faults)
-    if not _has_given_up(delivery):
+    if not delivery.has_given_up():
         return  # the point is not one that stops it
     began = time.monotonic()
     if delivery.drain() or time.monotonic() - began >= DRAIN_MS / 1000:
@@ -69,15 +69,17 @@ def a_closed_queue_has_landed_everything(delivery: Delivery, _: Faults) -> None:
     """A queue is closed while the one through which events came is still there."""
     delivery.play(UNDISTURBED[:2])
     if not _close(delivery, DRAIN_MS):
-        delivery.report("DRN-11", "nothing went wrong, and a close did not land what was admitted")
+        delivery.report("ADP-9", "nothing failed, and a close did not land what was admitted")
         return
-    if delivery.submit() is Outcome.ADMITTED:
-        delivery.report("DRN-11", "a closed queue has admitted an event")
+    is_admitted = delivery.submit() is Outcome.ADMITTED
     delivery.restart()
     chain, letters = ids_of(delivery.look())
     landed = {*chain, *letters}
     if missing := {"e1", "e2"} - landed:
-        delivery.report("DRN-11", f"closed and drained, it said, and {min(missing)} is nowhere")
+        delivery.report("DRN-29", f"closed and drained, it said, and {min(missing)} is nowhere")
+    if is_admitted:
+        delivery.report("ADP-6", "a closed queue has admitted an event")
+        return  # which may be nowhere
     delivery.settle()
 
 
@@ -115,10 +117,26 @@ def without_a_spool_a_crash_takes_what_had_not_landed(delivery: Delivery, _: Fau
     delivery.settle()
 
 
+def a_race_is_not_retried_for_ever(delivery: Delivery, faults: Faults) -> None:
+    """Another writer always takes the number first: five retries at most, then a dead letter."""
+    delivery.submit()
+    for fault in faults:
+        delivery.arm(fault)
+    delivery.drain()
+    delivery.disarm()
+    chain, letters = ids_of(delivery.look())
+    races = sum(each.startswith(SIBLING) for each in chain)
+    delivery.history += [Struck(Fault.RACE, "e1")] * races
+    retries = delivery.ask("drainer.metrics").get("race_retries")
+    for violation in judge_races(races, retries, is_dead="e1" in letters):
+        delivery.report(violation.requirement, violation.message)
+    delivery.settle()
+
+
 def what_a_panic_takes_is_counted(delivery: Delivery, faults: Faults) -> None:
     """A drainer without a spool that gives up counts what has not landed as lost."""
     _go_wrong(delivery, faults)
-    if not _has_given_up(delivery):
+    if not delivery.has_given_up():
         return
     state = delivery.look()
     assert state.counters is not None
@@ -161,11 +179,6 @@ def _go_wrong(delivery: Delivery, faults: Faults, *, timeout_ms: int = DRAIN_MS)
     for fault in faults:
         delivery.arm(fault)
     delivery.drain(timeout_ms)
-
-
-def _has_given_up(delivery: Delivery) -> bool:
-    """Tell whether a drainer is in its terminal state, in which it admits nothing."""
-    return delivery.submit() is not Outcome.ADMITTED
 
 
 def _close(delivery: Delivery, timeout_ms: int) -> bool:

@@ -22,7 +22,7 @@ from tornproof_conformance.adapter.arming import (
     Faults,
     ambiguous_commits,
     at_each_point,
-    at_the_first_point,
+    endless_races,
     errors_at_two_points,
 )
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
@@ -35,6 +35,7 @@ from tornproof_conformance.checks.drainer_situations import (
     a_close_that_cannot_flush_ends,
     a_closed_queue_has_landed_everything,
     a_panic_without_end_is_given_up,
+    a_race_is_not_retried_for_ever,
     an_ambiguous_commit_is_looked_into,
     an_id_is_minted_once,
     dead_letters_are_counted_or_it_is_an_error,
@@ -90,9 +91,7 @@ SITUATIONS: Mapping[str, QueueSituation] = {
         QueueSituation("EVT-5", DURABLE, what_is_too_large_is_refused_at_submit),
         QueueSituation("EVT-6", DURABLE, an_id_is_minted_once, shown_by="event_id"),
         QueueSituation("DRN-11", BOTH, a_closed_queue_has_landed_everything),
-        QueueSituation(
-            "DRN-11", DURABLE, a_close_that_cannot_flush_ends, at_the_first_point("busy")
-        ),
+        QueueSituation("DRN-11", DURABLE, a_close_that_cannot_flush_ends, at_each_point("busy")),
         QueueSituation("DRN-18", VOLATILE, without_a_spool_a_crash_takes_what_had_not_landed),
         QueueSituation(
             "DRN-7", BOTH, an_ambiguous_commit_is_looked_into, ambiguous_commits, once=True
@@ -104,10 +103,9 @@ SITUATIONS: Mapping[str, QueueSituation] = {
             at_each_point("error"),
             shown_by="dlq_size",
         ),
-        QueueSituation(
-            "DRN-8", DURABLE, a_panic_without_end_is_given_up, at_the_first_point("panic")
-        ),
+        QueueSituation("DRN-8", DURABLE, a_panic_without_end_is_given_up, at_each_point("panic")),
         QueueSituation("DRN-18", VOLATILE, what_a_panic_takes_is_counted, at_each_point("panic")),
+        QueueSituation("DRN-4", BOTH, a_race_is_not_retried_for_ever, endless_races, once=True),
         QueueSituation(
             "DRN-10", BOTH, what_the_dead_letters_refuse_stays, errors_at_two_points, once=True
         ),
@@ -131,7 +129,7 @@ def put_into_situation(subject: AdapterSubject, arguments: Sequence[str]) -> Ite
         delivery.close()
     except (ProcessFailed, Refusal, sqlite3.Error) as failed:
         found.append(Violation(situation.requirement, f"{name}: {failed}"))
-    yield from found
+    yield from sorted(found, key=lambda each: each.requirement != situation.requirement)
 
 
 def queue_situations_check(chosen: Sequence[QueueSituation]) -> Check:

@@ -23,10 +23,11 @@ from tornproof_conformance.adapter.blame import blame
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
 from tornproof_conformance.checks.recorded import crash_models_of, try_recorded
-from tornproof_conformance.scenarios.scenario import READER, claims
+from tornproof_conformance.scenarios.scenario import READER, WATERMARK, claims
 from tornproof_conformance.stream.run_events import Progress
 
 DURABLE_ONLY = "RDR-6"
+OPENS = "REC-1"
 
 OPTIONS = Options(4096, "eventual")
 IMAGES = 64
@@ -73,24 +74,27 @@ def _taken(
             if outcome is None:
                 continue
             if outcome.records is None:
-                message = f"a reader has looked, and after a power loss ({name}) "
-                yield Violation(
-                    DURABLE_ONLY, f"{message}the journal does not open: {outcome.error}"
-                )
+                message = f"recovery failed after a legal crash ({name}): {outcome.error}"
+                yield Violation(OPENS, message)
                 return
             for record in shown:
                 if record not in outcome.records:
-                    message = f"a reader has shown {describe(record)}, which a power loss ({name})"
-                    yield Violation(DURABLE_ONLY, f"{message} takes")
+                    message = f"a reader has shown {describe(record)}; a power loss took it"
+                    yield Violation(DURABLE_ONLY, f"{message} ({name})")
                     return
 
 
 NAME = "reading"
 
 
+def _promises(subject: Subject) -> bool:
+    """Tell whether RDR-6 applies: without a watermark, a reader cannot know what is durable."""
+    return claims(subject, READER) and claims(subject, WATERMARK)
+
+
 def _reading(subject: Subject, budget: Budget) -> Findings:
-    if not claims(subject, READER):
-        return Covered(f"nothing: {READER} is not claimed")
+    if not _promises(subject):
+        return Covered(f"nothing: {READER} and {WATERMARK} are not both claimed")
     yield Progress(NAME, 0, 1, "what a reader shows, and then the power")
     words = "three looks of a reader, each followed by a loss of power"
     return (yield from try_recorded(subject, ["show-what-lasts"], words, budget))
@@ -101,5 +105,5 @@ READING = Check(
     "what a reader shows of its own accord, and then the power",
     frozenset({DURABLE_ONLY}),
     _reading,
-    lambda subject: frozenset() if claims(subject, READER) else frozenset({DURABLE_ONLY}),
+    lambda subject: frozenset() if _promises(subject) else frozenset({DURABLE_ONLY}),
 )

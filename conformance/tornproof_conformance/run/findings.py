@@ -3,8 +3,10 @@ Decide which problems of a run are one finding, and in which phase each occurs.
 
 A run meets the same fault many times.  Problems are told apart by requirement and phase, and
 by their cause where they name one: an error that says why something does not open is the same
-error whether a scan, a close or a reopening met it.  The first requirement under which a cause
-was met is told; the others are listed with it.
+error whether a scan, a close or a reopening met it.  What one trial violates has one cause, too:
+an event that is lost is missing from the chain and from the counters.  The first requirement
+under which a cause was met is told; the others are listed with it, and told as findings of their
+own where another trial violates them alone.
 """
 
 import re
@@ -41,6 +43,13 @@ def _rank(problem: Problem) -> tuple[int, ...]:
     return (harshness, *problem.finding.size)
 
 
+def _trial_of(problem: Problem) -> object:
+    """Name the one run, and the one crash of it, that a problem was found in."""
+    finding = problem.finding
+    crash = None if finding is None else (finding.crash_point, finding.lost, finding.inner)
+    return problem.case, crash
+
+
 @define
 class Found:
     """One finding: a problem, and the other requirements that its cause violates."""
@@ -62,12 +71,20 @@ class Found:
         return self.requirement, self.phase, self.symptom
 
 
+def _list(requirement: str, found: Found) -> None:
+    """Note that a finding's cause violates another requirement, too."""
+    if requirement not in (found.requirement, *found.also):
+        found.also.append(requirement)
+
+
 @define
 class Findings:
     """What a run has found so far."""
 
     _found: dict[Key, Found] = field(factory=dict)
     _causes: dict[str, Found] = field(factory=dict)
+    _latest: tuple[object, Found] | None = None
+    """The latest trial in which something was found, and the finding that was told first of it."""
 
     def __iter__(self) -> Iterator[Found]:
         return iter(self._found.values())
@@ -76,18 +93,24 @@ class Findings:
         """Take in a problem; return its finding if it is new, or met in a milder crash model."""
         requirement, phase = problem.violation.requirement, phase_of(problem)
         key = requirement, phase, symptom_of(problem)
+        trial = _trial_of(problem)
+        if self._latest and self._latest[0] == trial and not key[2]:
+            _list(requirement, self._latest[1])
+            return None
         if before := self._found.get(key):
+            self._latest = trial, before
             if _rank(problem) < _rank(before.problem):
                 before.problem, before.check = problem, check
                 return before
             return None
         cause = cause_of(problem)
         if cause and (known := self._causes.get(cause)) and known.requirement != requirement:
-            if requirement not in known.also:
-                known.also.append(requirement)
+            _list(requirement, known)
+            self._latest = trial, known
             return None
         found = Found(problem, check, phase, key[2])
         self._found[key] = found
+        self._latest = trial, found
         if cause:
             self._causes.setdefault(cause, found)
         return found

@@ -24,6 +24,7 @@ from tornproof_conformance.scenarios.scenario import (
     FORMAT,
     SEGMENTS,
     Situation,
+    acknowledged,
     error_code,
     scenario,
 )
@@ -63,8 +64,7 @@ def offsets_are_positions(subject: Subject) -> Iterator[Violation]:
 def read_order_is_append_order(subject: Subject) -> Iterator[Violation]:
     """A scan gives the records in the order in which they were appended."""
     situation, records = _filled(subject)
-    if list(situation.open().scan()) != records:
-        yield Violation("JRN-2", "a scan gives something else than was appended")
+    yield from acknowledged(records).judge(list(situation.open().scan()))[:1]
 
 
 @scenario("SEG-1", "SEG-2", "SEG-5", "SEG-6", claim=SEGMENTS)

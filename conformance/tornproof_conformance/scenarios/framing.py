@@ -10,7 +10,13 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import grow_payload
 from tornproof_models.crash.subject import Options, Subject
 
-from tornproof_conformance.scenarios.scenario import FORMAT, Situation, error_code, scenario
+from tornproof_conformance.scenarios.scenario import (
+    FORMAT,
+    Situation,
+    error_code,
+    judge_code,
+    scenario,
+)
 from tornproof_conformance.vectors.frames import HEADER_BYTES, make_frame
 
 PAYLOADS = (b"", b"a", b"\0" * 40, grow_payload(100, 1), grow_payload(257, 2))
@@ -93,8 +99,7 @@ def too_large_is_refused(subject: Subject) -> Iterator[Violation]:
     journal.append(bytes(100))
     before = situation.files
     code = error_code(journal.append, bytes(101))
-    if code != "too_large":
-        yield Violation("FRM-8", f"101 bytes with a maximum of 100 gave {code}, not too_large")
+    yield from judge_code("FRM-8", code, "too_large", "appending 101 bytes with a maximum of 100")
     if situation.files != before:
         yield Violation("FRM-8", "a refused payload changed what is on disk")
     journal.append(b"next")

@@ -16,6 +16,7 @@ from tornproof_conformance.scenarios.scenario import (
     SEGMENTS,
     Situation,
     error_code,
+    judge_code,
     scenario,
 )
 from tornproof_conformance.vectors.frames import make_frame
@@ -82,8 +83,8 @@ def damage_in_a_sealed_segment_is_an_error(subject: Subject) -> Iterator[Violati
             situation = Situation.with_files(subject, files | {name: bytes(damaged)})
             code = error_code(situation.open)
             if code != "corrupt":
-                message = f"byte {position} of {name} is damaged: open gives {code}, not corrupt"
-                yield Violation("REC-5", message)
+                what = f"byte {position} of {name} is damaged; opening the journal"
+                yield from judge_code("REC-5", code, "corrupt", what)
                 return
             if situation.files != dict(files | {name: bytes(damaged)}):
                 yield Violation("REC-5", f"byte {position} of {name} is damaged: files changed")
@@ -97,9 +98,9 @@ def a_missing_segment_is_an_error(subject: Subject) -> Iterator[Violation]:
     gap = {name: content for name, content in files.items() if name != list(files)[1]}
     situation = Situation.with_files(subject, gap)
     code = error_code(situation.open)
-    if code != "corrupt":
-        yield Violation("REC-6", f"the middle one of three segments is gone: open gives {code}")
-    elif situation.files != gap:
+    what = "the middle one of three segments is gone; opening the journal"
+    yield from judge_code("REC-6", code, "corrupt", what)
+    if situation.files != gap:
         yield Violation("REC-6", "the middle one of three segments is gone: files changed")
 
 

@@ -2,11 +2,11 @@
 The definition of a scenario, and what scenarios share.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from attrs import Factory, field, frozen
 from tornproof.errors import TornproofError
-from tornproof_models.contract.journal import Violation
+from tornproof_models.contract.journal import History, Record, Violation
 from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Subject, new_disk
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
@@ -120,6 +120,27 @@ def scenario(
         return Scenario(name, requirements, rule, play, claim, simulated, where)
 
     return make
+
+
+def acknowledged(records: Sequence[Record]) -> History:
+    """Return the history of records that were appended in this order, each durably."""
+    history = History()
+    for call, (offset, payload) in enumerate(records):
+        history = history.invoke(call, payload).acknowledge(call, offset, durable=True)
+    return history
+
+
+def judge_code(requirement: str, code: str, expected: str, what: str) -> Iterator[Violation]:
+    """
+    Judge what `error_code` met where a typed error is owed.
+
+    Success, an end and a silence break the requirement; an error under another code breaks
+    ADP-7 alone.
+    """
+    if code.startswith("success") or not code.islower():
+        yield Violation(requirement, f"{what} gives {code}, not a typed error")
+    elif code != expected:
+        yield Violation("ADP-7", f"{what} is refused as {code}, not as {expected}")
 
 
 def error_code(action: Callable[..., object], *arguments: object) -> str:

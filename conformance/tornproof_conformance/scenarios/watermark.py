@@ -15,7 +15,13 @@ from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import Image
 
-from tornproof_conformance.scenarios.scenario import WATERMARK, Situation, error_code, scenario
+from tornproof_conformance.scenarios.scenario import (
+    WATERMARK,
+    Situation,
+    error_code,
+    judge_code,
+    scenario,
+)
 from tornproof_conformance.vectors.frames import make_frame
 
 FILE = "watermark"
@@ -69,8 +75,8 @@ def damage_below_the_watermark_is_an_error(subject: Subject) -> Iterator[Violati
         before = damaged.files
         code = error_code(damaged.open)
         if code != "corrupt":
-            message = f"byte {position} of {name} is damaged: open gives {code}, not corrupt"
-            yield Violation("REC-12", message)
+            what = f"byte {position} of {name} is damaged; opening the journal"
+            yield from judge_code("REC-12", code, "corrupt", what)
             return
         if damaged.files != before:
             yield Violation("REC-5", f"byte {position} of {name} is damaged: files changed")
@@ -93,9 +99,9 @@ def what_the_watermark_covers_must_be_there(subject: Subject) -> Iterator[Violat
         damaged = _damaged(situation, name, content)
         before = damaged.files
         code = error_code(damaged.open)
-        if code != "corrupt":
-            yield Violation("REC-12", f"{name} is {what}: open gives {code}, not corrupt")
-        elif damaged.files != before:
+        opening = f"{name} is {what}; opening the journal"
+        yield from judge_code("REC-12", code, "corrupt", opening)
+        if damaged.files != before:
             yield Violation("REC-5", f"{name} is {what}: files changed")
 
 
@@ -133,8 +139,8 @@ def an_orderly_end_makes_the_watermark_exact(subject: Subject) -> Iterator[Viola
         crashed = Situation.with_image(subject, Image(files, image.directories))
         code = error_code(crashed.open)
         if code != "corrupt":
-            message = f"closed, power lost, then zeros for the last segment: open gives {code}"
-            yield Violation("REC-12", message)
+            what = "closed, power lost, then zeros for the last segment; opening the journal"
+            yield from judge_code("REC-12", code, "corrupt", what)
             return
 
 

@@ -56,7 +56,9 @@ def _judge_refusal(
     if isinstance(vector.expect, Recovers):
         yield "REC-1", f"refused to open with {code}: {error}"
     elif code != vector.expect.code:
-        yield vector.requirements[0], f"refused with {code}, not {vector.expect.code}: {error}"
+        is_typed = isinstance(error, TornproofError)
+        message = f"refused with {code}, not {vector.expect.code}: {error}"
+        yield "ADP-7" if is_typed else vector.requirements[0], message
     if filesystem.image.files != filesystem.initial.files:
         yield "REC-5", "refused, and changed what is on disk"
 

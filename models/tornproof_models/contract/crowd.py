@@ -12,13 +12,13 @@ from tornproof_models.contract.journal import PROMISED, Violation
 LOST = {PROMISED["append"]: "GRP-1", PROMISED["close"]: "GRP-7"}
 """What is violated, beside the journal's requirement, when a record that was promised is lost."""
 
-JUDGES = frozenset({*LOST.values(), "GRP-2", "GRP-3"})
+JUDGES = frozenset({*LOST.values(), "GRP-2", "GRP-3", "ADP-8"})
 
 
 def judge_answers(records: int, acknowledged: int) -> Iterator[Violation]:
     """Judge how many records were acknowledged while nothing failed."""
     if not acknowledged:
-        yield Violation("GRP-1", f"{records} records at the same time are refused")
+        yield Violation("ADP-8", f"{records} records at the same time are refused")
 
 
 def judge_syncs(records: int, syncs: int) -> Iterator[Violation]:

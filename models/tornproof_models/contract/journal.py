@@ -53,9 +53,12 @@ PROMISED = {"append": "JRN-3", "sync": "JRN-10", "close": "JRN-11"}
 RECOVERED = frozenset({"REC-1", "REC-8"})
 """The requirements that are violated when a recovery shows other records than it must."""
 
-JUDGES = RECOVERED | {*PROMISED.values(), "JRN-1", "JRN-2", "JRN-4", "JRN-5", "JRN-6", "SEG-9"}
+JUDGES = RECOVERED | {
+    *PROMISED.values(),
+    *("JRN-1", "JRN-2", "JRN-4", "JRN-5", "JRN-6", "JRN-15", "SEG-9"),
+}
 """
-The requirements that `History.judge` names, and `History.at_stake` counts.
+The requirements that `History` names, and that `History.at_stake` counts.
 
 Every contract declares `JUDGES`, and a check derives from it which requirements it covers.
 """
@@ -158,6 +161,8 @@ class History:
             for attempt in self.attempts
             if attempt.promise is Promise.DURABLE
         }
+        if any(attempt.offset is not None for attempt in self.attempts):
+            stakes.add("JRN-15")
         if len(self.settled) + len(self.attempts) > 1:
             stakes |= {"JRN-1", "JRN-2"}
         if Promise.ACCEPTED in promises and len(promises) > 1:
@@ -171,6 +176,25 @@ class History:
     def judge_error(self, error: str) -> list[Violation]:
         """Judge a recovery that refused to show anything: no legal crash excuses it."""
         return [Violation("REC-1", f"recovery failed after a legal crash: {error}")]
+
+    def judge_reading(
+        self, scanned: Sequence[Record], read: Sequence[Record], appended: Sequence[Record]
+    ) -> list[Violation]:
+        """
+        Judge what an open journal shows: in a scan, and of what was appended one by one.
+
+        Here nothing that was accepted may be missing, durable or not.
+        """
+        lost = PROMISED.values()
+        found = [each for each in self.judge(scanned) if each.requirement not in lost]
+        for record, answered in zip(appended, read, strict=True):
+            if record not in scanned:
+                message = f"the journal is open, and a scan does not show {describe(record)}"
+                return [*found, Violation("JRN-15", message)]
+            if record != answered:
+                message = f"a read at {record[0]} gives another payload than was appended there"
+                return [*found, Violation("JRN-15", message)]
+        return found
 
     def judge(self, recovered: Sequence[Record]) -> list[Violation]:
         """Judge what a recovery returned, in the order in which it was read."""

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
-from attrs import Factory, define, evolve, field
+from attrs import Factory, define, field
 from tornproof.errors import TornproofError
 
-from tornproof_models.contract.journal import PROMISED, History, Record, Violation
+from tornproof_models.contract.journal import History, Record, Violation
 from tornproof_models.crash.program import (
     Append,
     Crash,
@@ -269,14 +269,9 @@ class Run:
             alone = tuple((offset, self.journal.read(offset)) for offset, _ in self.appended)
         except Exception as error:
             message = f"cannot read what was just appended: {type(error).__name__}: {error}"
-            self.violations.append(Violation("JRN-2", message))
+            self.violations.append(Violation("JRN-15", message))
             return
-        for violation in self.history.flush("append").judge(found):
-            lost = violation.requirement in PROMISED.values()
-            self.violations.append(evolve(violation, requirement="JRN-2") if lost else violation)
-        if alone != tuple(self.appended):
-            message = "reading a record by its offset gives another payload than was appended"
-            self.violations.append(Violation("JRN-5", message))
+        self.violations += self.history.judge_reading(found, alone, self.appended)
 
     def _attempt(self, operation: str) -> bool:
         assert self.journal is not None

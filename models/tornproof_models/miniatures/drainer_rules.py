@@ -83,16 +83,17 @@ class SharesItsRetries(SmallDrainer):
         self.races = races
 
 
-class GivesUpOneTooEarly(SmallDrainer):
+class NeverRetries(SmallDrainer):
     """
-    Retries four times.
+    Takes a number that somebody else has taken for the end of the event.
 
-    Source: of this project; a comparison that excludes its bound.
+    One lost race → a dead letter that a retry would have chained.
+    Source: of this project; a bound that was set to 0.
     """
 
-    name = "retries-four-times"
+    name = "never-retries"
     breaks = frozenset({"DRN-4"})
-    max_races = 4
+    max_races = 0
 
 
 class KnowsPlainCodesAlone(SmallDrainer):
@@ -269,7 +270,7 @@ RULES: Mapping[str, type[SmallDrainer]] = {
             RaisesAtSubmit,
             CountsNoRetry,
             SharesItsRetries,
-            GivesUpOneTooEarly,
+            NeverRetries,
             KnowsPlainCodesAlone,
             TakesTheKeyForARace,
             AddsPanicsUp,

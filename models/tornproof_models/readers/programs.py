@@ -255,7 +255,7 @@ class ConsumerRun(Run):
             found = list(self.journal.scan())
             if found[len(found) - len(self.appended) :] != self.appended:
                 message = "a scan does not end with what was appended"
-                self.violations.append(Violation("JRN-2", message))
+                self.violations.append(Violation("JRN-15", message))
 
     def events(self) -> Iterator[Event | Note]:
         """Yield the trace with the notes in their places."""

@@ -2,6 +2,8 @@
 The contract of a deferred queue: exactly once, or in the dead-letter queue (DRN-1).
 
 - `facts`: what happened, and what one sees afterwards
+- `case`: a history and a state, with what several questions need of them
+- `counting`: whether the counters are right
 - `judge`: the questions that name what is wrong
 """
 
@@ -23,13 +25,17 @@ from tornproof_models.contract.delivery.facts import (
     Submitted,
 )
 from tornproof_models.contract.delivery.judge import (
+    FEWEST_RACES,
     JUDGES,
     JUDGES_AFTER_FAULTS,
     JUDGES_DRAIN,
     JUDGES_STATE,
+    MAX_RACES,
+    SHOWS_ANOTHER,
     judge,
     judge_close,
     judge_drain,
+    judge_races,
 )
 from tornproof_models.contract.delivery.power_loss import (
     JUDGES_AFTER_POWER_LOSS,
@@ -38,11 +44,14 @@ from tornproof_models.contract.delivery.power_loss import (
 )
 
 __all__ = [
+    "FEWEST_RACES",
     "JUDGES",
     "JUDGES_AFTER_FAULTS",
     "JUDGES_AFTER_POWER_LOSS",
     "JUDGES_DRAIN",
     "JUDGES_STATE",
+    "MAX_RACES",
+    "SHOWS_ANOTHER",
     "Appended",
     "ChainRow",
     "Counters",
@@ -62,5 +71,6 @@ __all__ = [
     "judge",
     "judge_close",
     "judge_drain",
+    "judge_races",
     "judge_reopening",
 ]

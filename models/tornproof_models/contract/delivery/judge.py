@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
+from tornproof_models.contract.delivery.case import Case
+from tornproof_models.contract.delivery.counting import judge_counters
 from tornproof_models.contract.delivery.facts import (
-    Appended,
     Died,
     Drain,
     Fact,
     Fault,
     Mode,
     Outcome,
-    Replayed,
     Seen,
     State,
     Struck,
@@ -28,6 +28,9 @@ from tornproof_models.contract.journal import Violation
 
 MAX_RACES = 6
 """One attempt and five retries (DRN-4)."""
+
+FEWEST_RACES = 2
+"""One attempt and the retry that is owed; five are the most, and no number is the least."""
 
 JUDGES_STATE = frozenset(
     {"DRN-1", "DRN-2", "DRN-4", "DRN-5", "DRN-6", "DRN-9", "DRN-13", "DRN-15", "DRN-17", "CHN-1"}
@@ -45,6 +48,13 @@ JUDGES_CLOSE = frozenset({"DRN-11"})
 
 JUDGES = JUDGES_STATE | JUDGES_DRAIN | JUDGES_CLOSE
 
+SHOWS_ANOTHER = frozenset({"DRN-1", "DRN-9", "DRN-17"})
+"""
+What `judge` says of a loss, a double or an overtaking, whatever it comes from.
+
+In a situation that is made for one requirement, it shows that this one is violated.
+"""
+
 JUDGES_AFTER_FAULTS = frozenset({"DRN-4", "DRN-5", "DRN-6", "DRN-8", "DRN-15", "DRN-17"})
 """Requirements that a drainer can violate only after something failed while an event landed."""
 
@@ -53,7 +63,7 @@ def judge(
     history: Iterable[Fact], state: State, *, mode: Mode = Mode.DURABLE
 ) -> tuple[Violation, ...]:
     """Name every requirement that `state` violates, given what happened before."""
-    case = _Case(history, state, mode)
+    case = Case(history, state, mode)
     return tuple(violation for question in _QUESTIONS for violation in question(case))
 
 
@@ -61,9 +71,25 @@ def judge_drain(
     history: Iterable[Fact], state: State, drain: Drain, *, mode: Mode = Mode.DURABLE
 ) -> tuple[Violation, ...]:
     """Name what is wrong with the answer of a drain, given what one sees right after it."""
-    case = _Case(history, state, mode)
+    case = Case(history, state, mode)
     missing = [each for each in case.admitted if each not in case.places]
     return tuple(_drain_questions(drain, missing, case))
+
+
+def judge_races(races: int, retries: int | None, *, is_dead: bool) -> Iterator[Violation]:
+    """
+    Judge the races that one event has lost, and how often it says that it was retried (DRN-4).
+
+    `is_dead` tells whether it became a dead letter, which is the end of its retries.
+    """
+    if is_dead and 0 < races < FEWEST_RACES:
+        yield Violation("DRN-4", "an event lost a race, and its insertion was not retried")
+    if races > MAX_RACES:
+        words = f"an event lost {races} races, and was retried after {races - 1} of them or more"
+        yield Violation("DRN-4", f"{words}; it is retried {MAX_RACES - 1} times at most")
+    if is_dead and races and retries is not None and retries != races - 1:
+        message = f"an event lost {races} races and became a dead letter"
+        yield Violation("DRN-4", f"{message}, and race_retries is {retries}")
 
 
 def judge_close(*, returned: bool) -> tuple[Violation, ...]:
@@ -73,54 +99,7 @@ def judge_close(*, returned: bool) -> tuple[Violation, ...]:
     return (Violation("DRN-11", "close_and_flush waits for a producer to let go, for ever"),)
 
 
-class _Case:
-    """A history and a state, with what several questions need to know of them."""
-
-    def __init__(self, history: Iterable[Fact], state: State, mode: Mode) -> None:
-        self.history = tuple(history)
-        self.state = state
-        self.mode = mode
-        self.submits: list[Submitted] = []
-        self.admitted: dict[str, None] = {}
-        """Ids of which some submit said "admitted", in the order of the submits."""
-        self.others: set[str] = set()
-        self.replayed: set[str] = set()
-        self.began_with = Died((), ())
-        """What was there when the process that lives now began."""
-        began, fell = 0, 0
-        for index, fact in enumerate(self.history):
-            match fact:
-                case Submitted(event_id, outcome=outcome):
-                    self.submits.append(fact)
-                    if outcome is Outcome.ADMITTED:
-                        self.admitted[event_id] = None
-                case Appended(event_id):
-                    self.others.add(event_id)
-                case Replayed(event_ids):
-                    self.replayed.update(event_ids)
-                case Died():
-                    self.began_with = fact
-                    began = fell = index + 1
-                case Struck(Fault.PANIC):
-                    fell = index
-        self.life = self.history[began:]
-        """What happened since then."""
-
-        self.panicked = any(
-            isinstance(fact, Struck) and fact.fault is Fault.PANIC for fact in self.life
-        )
-
-        self.chain = Counter(row.event_id for row in state.chain)
-        self.letters = Counter(letter.event_id for letter in state.dead_letters)
-        self.places = self.chain | self.letters
-        self.forgiven: set[str] = set()
-        """What the volatile mode may have lost: all that was admitted before it fell."""
-        if mode is Mode.VOLATILE:
-            before = self.history[:fell]
-            self.forgiven = {fact.event_id for fact in before if isinstance(fact, Submitted)}
-
-
-def _exactly_once(case: _Case) -> Iterator[Violation]:
+def _exactly_once(case: Case) -> Iterator[Violation]:
     """Nothing twice, nothing missing, nothing else."""
     possible = {each.event_id for each in case.submits if each.outcome is not Outcome.REFUSED}
     possible |= case.others
@@ -147,7 +126,7 @@ def _exactly_once(case: _Case) -> Iterator[Violation]:
                 )
 
 
-def _unchanged(case: _Case) -> Iterator[Violation]:
+def _unchanged(case: Case) -> Iterator[Violation]:
     """What is kept is what was submitted; a dead letter says why it is one."""
     payloads = {each.event_id: each.payload for each in case.submits}
     for row in case.state.chain:
@@ -161,7 +140,7 @@ def _unchanged(case: _Case) -> Iterator[Violation]:
             yield Violation("DRN-5", f"{letter.event_id} is dead-lettered without a reason")
 
 
-def _numbered(case: _Case) -> Iterator[Violation]:
+def _numbered(case: Case) -> Iterator[Violation]:
     """One, two, three."""
     for expected, row in enumerate(case.state.chain, start=1):
         if row.sequence != expected:
@@ -169,7 +148,7 @@ def _numbered(case: _Case) -> Iterator[Violation]:
             return
 
 
-def _ordered(case: _Case) -> Iterator[Violation]:
+def _ordered(case: Case) -> Iterator[Violation]:
     """A submit that ended before another began comes before it."""
     submits = {each.event_id: each for each in case.submits}
     latest: Submitted | None = None
@@ -183,7 +162,7 @@ def _ordered(case: _Case) -> Iterator[Violation]:
             latest = submit
 
 
-def _kept(case: _Case) -> Iterator[Violation]:
+def _kept(case: Case) -> Iterator[Violation]:
     """What was seen in the chain stays, in its place; a dead letter stays or moves there."""
     chain = [row.event_id for row in case.state.chain]
     letters = {letter.event_id for letter in case.state.dead_letters}
@@ -199,7 +178,7 @@ def _kept(case: _Case) -> Iterator[Violation]:
                     return
 
 
-def _positioned(case: _Case) -> Iterator[Violation]:
+def _positioned(case: Case) -> Iterator[Violation]:
     """The stored position reflects exactly what has landed."""
     if case.state.spool is None:
         return
@@ -212,7 +191,7 @@ def _positioned(case: _Case) -> Iterator[Violation]:
             return
 
 
-def _retried(case: _Case) -> Iterator[Violation]:
+def _retried(case: Case) -> Iterator[Violation]:
     """At most five retries for an event, and a dead letter only for cause."""
     life = [fact for fact in case.life if isinstance(fact, Struck)]
     races = Counter(
@@ -230,66 +209,10 @@ def _retried(case: _Case) -> Iterator[Violation]:
     lost = Counter(fact.event_id for fact in struck if fact.fault is Fault.RACE)
     permanent = {fact.event_id for fact in struck if fact.fault is Fault.PERMANENT}
     for letter in case.state.dead_letters:
-        exhausted = lost[letter.event_id] >= MAX_RACES
+        # four retries are at most five, and those of a fault whose event is not known count
+        exhausted = lost[letter.event_id] + lost[None] >= FEWEST_RACES
         if not exhausted and not permanent & {letter.event_id, None}:
             yield Violation("DRN-6", f"{letter.event_id} is dead-lettered without a lasting cause")
-
-
-def _counted(case: _Case) -> Iterator[Violation]:
-    """Every event is in exactly one counter, and it is the right one."""
-    counters = case.state.counters
-    if counters is None:
-        return
-    parts = (
-        counters.refused
-        + counters.pending
-        + counters.chained
-        + counters.dead_lettered
-        + counters.lost
-    )
-    if counters.submitted != parts:
-        yield Violation(
-            "DRN-13",
-            f"{counters.submitted} submitted, and the parts add up to {parts}: {counters}",
-        )
-    if case.mode is Mode.DURABLE and counters.lost:
-        yield Violation("DRN-13", f"{counters.lost} lost in the durable mode")
-    if not case.state.quiescent:
-        return  # who has not been told how a commit ended cannot have counted it
-    expected = _expected(case)
-    missing = expected["pending"]
-    found = {name: getattr(counters, name) for name in expected}
-    found["pending"] += counters.lost
-    if counters.lost > missing and case.panicked:
-        # it gave up before it could look how its last commit had ended
-        in_doubt = counters.lost - missing
-        found |= {"pending": missing, "landed": found.pop("chained") + found.pop("dead_lettered")}
-        landed = expected.pop("chained") + expected.pop("dead_lettered")
-        expected["landed"] = landed - in_doubt
-    for name, number in expected.items():
-        if found[name] != number:
-            yield Violation("DRN-13", f"{name} is {found[name]} and should be {number}")
-
-
-def _expected(case: _Case) -> dict[str, int]:
-    """Work out from the facts what each counter must say; what is lost counts as pending."""
-    # given
-    submits = [fact for fact in case.life if isinstance(fact, Submitted)]
-    admitted = [each.event_id for each in submits if each.outcome is Outcome.ADMITTED]
-    given = {*admitted, *case.began_with.spooled}
-
-    # landed
-    replayed = {
-        event_id for fact in case.life if isinstance(fact, Replayed) for event_id in fact.event_ids
-    }
-    chain, letters = set(case.chain), set(case.letters)
-    return {
-        "submitted": len(submits) + len(case.began_with.spooled),
-        "refused": len(submits) - len(admitted),
-        "pending": sum(1 for each in given if each not in case.places),
-        "chained": len(chain - {*case.began_with.chain, *case.others, *replayed}),
-        "dead_lettered": len((letters | replayed) - {*case.began_with.dead_letters}),
-    }
 
 
 _QUESTIONS = (
@@ -300,11 +223,11 @@ _QUESTIONS = (
     _kept,
     _positioned,
     _retried,
-    _counted,
+    judge_counters,
 )
 
 
-def _drain_questions(drain: Drain, missing: Sequence[str], case: _Case) -> Iterator[Violation]:
+def _drain_questions(drain: Drain, missing: Sequence[str], case: Case) -> Iterator[Violation]:
     """A success is one, a failure names what is left, and nobody waits for nothing."""
     left = [each for each in missing if each not in case.forgiven]
     if drain.drained and left:
