@@ -15,7 +15,7 @@ from concurrent.futures import Future
 
 from attrs import define, field, frozen
 from tornproof_models.contract.journal import Violation
-from tornproof_models.contract.workload import JUDGES, Answer, judged_by
+from tornproof_models.contract.workload import JUDGES, Answer
 from tornproof_models.contract.workload import symptom as symptom_of
 from tornproof_models.crash.crash_points import spaces
 from tornproof_models.crash.findings import Finding
@@ -36,6 +36,7 @@ from tornproof_models.disk.trace import Image, Trace
 
 from tornproof_conformance.cases.case import Problem, WorkloadCase
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
+from tornproof_conformance.stream.run_events import Progress
 from tornproof_conformance.workload.workload_subject import WorkloadSubject
 
 NAME = "workload"
@@ -46,14 +47,14 @@ SHARE = 0.85
 MILD = 2
 """So many crash models, from the mildest, order everything and are exhausted."""
 
+SLACK = 1.5
+"""How much more than its share of the time a round may take: later ones often take less."""
+
 AHEAD = 2
 """Images that wait at each place, so that it is never idle."""
 
 FIRST_GUESS = 0.05
 """Seconds that an image takes, before one was looked at."""
-
-LEAST = 2
-"""Images of a round that are looked at in any case."""
 
 
 @frozen
@@ -134,9 +135,14 @@ class Search:
     seconds: float = 0.0
     """Time spent in looking."""
 
-    crash_points: int = 0
+    points: set[tuple[str, int]] = field(factory=set)
+    """Crash models, and crash points that were met in them."""
+
     left: dict[Round, int] = field(factory=dict)
     """Images that each round had to offer, and that were not looked at."""
+
+    cut: set[Round] = field(factory=set)
+    """Rounds that did not come to the last crash point."""
 
     _ranks: dict[str, tuple[int, int, int, int]] = field(factory=dict)
     """For each symptom, how mild and simple the crash is that shows it."""
@@ -149,24 +155,38 @@ class Search:
         """Seconds for an image."""
         return self.seconds / len(self.known) if self.known else FIRST_GUESS
 
-    def run(self, each: Round, until: float) -> Iterator[Problem]:
+    def run(self, each: Round, until: float) -> Generator[Problem, None, None]:
         """Go once over all crash points, and look at as much as there is time for."""
+        found = yield from self._list(each, until)
+        most = max(int((until - time.monotonic()) / self.pace), 0)
+        began = time.monotonic()
+        looked = yield from self._look(each, spread(list(found.values()), most), until)
+        self.seconds += time.monotonic() - began
+        self.left[each] = len(found) - looked
+
+    def is_open(self, each: Round) -> bool:
+        """Tell whether a round has images that were not looked at."""
+        return self.left[each] > 0 or each in self.cut
+
+    def _list(
+        self, each: Round, until: float
+    ) -> Generator[Problem, None, dict[tuple[int, int], Candidate]]:
+        """List the images that were not looked at; make findings milder by those that were."""
         found: dict[tuple[int, int], Candidate] = {}
+        self.cut.discard(each)
         for point, space in self._spaces(each.crash_model):
+            if time.monotonic() > until:
+                self.cut.add(each)
+                break
             printed = len(self.subject.recorded.lines_before(point))
-            self.crash_points += each.number == 0
+            self.points.add((each.crash_model.name, point))
             for choice in candidates(space, each.number, None if each.is_mild else PER_POINT):
                 key = space.builder.digest(choice), printed
                 if key not in self.known:
                     found.setdefault(key, Candidate(point, choice, key))
                 elif (violation := self.known[key]) is not None:
                     yield from self._note(violation, each, Loss.of(space, point, choice), "")
-        most = max(int((until - time.monotonic()) / self.pace), LEAST)
-        chosen = spread(list(found.values()), most)
-        began = time.monotonic()
-        looked = yield from self._look(each, chosen, until)
-        self.seconds += time.monotonic() - began
-        self.left[each] = len(found) - looked
+        return found
 
     def _look(
         self, each: Round, chosen: Sequence[Candidate], until: float
@@ -179,7 +199,7 @@ class Search:
         looked = 0
         for point, space in self._spaces(each.crash_model) if waiting else ():
             for candidate in waiting.get(point, ()):
-                if time.monotonic() > until and looked >= LEAST:
+                if time.monotonic() > until:
                     break
                 loss = Loss.of(space, point, candidate.choice)
                 running.append((candidate, loss, self.subject.ask(space, loss.choice, point)))
@@ -224,7 +244,7 @@ class Search:
 
 
 def rounds(crash_models: Sequence[str]) -> list[Round]:
-    """Return every round in its order."""
+    """Return every round in its order: first what a verdict needs."""
     models = [CRASH_MODELS[name] for name in crash_models]
     every = [
         Round(model, number)
@@ -232,28 +252,41 @@ def rounds(crash_models: Sequence[str]) -> list[Round]:
         for model in models
         if number < IN_ORDER or model.harshness >= MILD
     ]
-    return sorted(every, key=lambda each: (not each.is_mild, each.number))
+    return sorted(every, key=lambda each: (not each.is_mild, not each.is_needed, each.number))
 
 
 def _workload(subject: Subject, budget: Budget) -> Findings:
     assert isinstance(subject, WorkloadSubject)
-    clock = Clock.start(budget, SHARE)
-    search, every = Search(subject, clock), rounds(budget.crash_models)
-    for number, each in enumerate(every):
-        detail = f"{ROUNDS[each.number]}, {each.crash_model.name}: {len(search.known):,} images"
-        yield clock.progress(NAME, detail, len(search.known))
-        left = max(clock.until - time.monotonic(), 0) / (len(every) - number)
-        yield from search.run(each, time.monotonic() + 1.5 * left)
+    search, every = Search(subject, Clock.start(budget, SHARE)), rounds(budget.crash_models)
+    needed = [each for each in every if each.is_needed]
+    yield from _pass(search, needed)
+    while (
+        left := [n for n in needed if search.left[n] or n in search.cut]
+    ) and search.clock.has_time:
+        yield from _pass(search, left)
+    yield from _pass(search, [each for each in every if not each.is_needed])
     return _covered(search, every, budget.crash_models)
 
 
-def _covered(search: Search, every: list[Round], crash_models: tuple[str, ...]) -> Covered:
+def _pass(search: Search, every: Sequence[Round]) -> Iterator[Progress | Problem]:
+    """Go over some rounds, each with its share of the time that is left."""
+    clock = search.clock
+    for number, each in enumerate(every):
+        detail = f"{ROUNDS[each.number]}, {each.crash_model.name}: {len(search.known):,} images"
+        yield clock.progress(NAME, detail, len(search.known))
+        left = clock.until - time.monotonic()
+        share = SLACK * left / (len(every) - number)
+        yield from search.run(each, time.monotonic() + min(share, left))
+
+
+def _covered(search: Search, every: Sequence[Round], crash_models: tuple[str, ...]) -> Covered:
     subject = search.subject
+    cut = [each for each in search.cut if each.is_needed]
     needed = sum(search.left[each] for each in every if each.is_needed)
     other = sum(search.left[each] for each in every if not each.is_needed)
     words = (
         f"{len(search.known):,} distinct images, {1000 * search.pace:.0f} ms each, at "
-        f"{search.crash_points:,} crash points in "
+        f"{len(search.points):,} crash points in "
         f"{counted(len(crash_models), 'crash model')}, of "
         f"{len(subject.recorded.trace.events):,} operations and lines"
     )
@@ -262,14 +295,15 @@ def _covered(search: Search, every: list[Round], crash_models: tuple[str, ...]) 
     mild = " and ".join(each.crash_model.name for each in every if each.is_mild and not each.number)
     missing = f"every image of the first {SIMPLE} rounds"
     missing += f", and of {mild}" if mild else ""
-    missing += f" ({needed:,} were not looked at)"
+    more = ", and more were not counted" if cut else ""
+    missing += f" ({needed:,} were not looked at{more})"
     return Covered(
         words,
-        {"crash_points": search.crash_points, "images": len(search.known)},
+        {"crash_points": len(search.points), "images": len(search.known)},
         crash_models,
         done=len(search.known),
         planned=len(search.known) + needed,
-        missing=missing if needed else "",
+        missing=missing if needed or cut else "",
         notes=tuple(subject.recorded.notes),
     )
 
@@ -278,9 +312,8 @@ def _not_asked(subject: Subject) -> frozenset[str]:
     """Leave out what no command was given for."""
     assert isinstance(subject, WorkloadSubject)
     asked = subject.given.questions
-    return JUDGES - judged_by(
-        checks=bool(asked.checks), state=bool(asked.state), recover=bool(asked.recover)
-    )
+    given = {"WRK-1": asked.checks, "WRK-2": asked.state, "WRK-3": asked.recover}
+    return frozenset(name for name, commands in given.items() if not commands)
 
 
 WORKLOAD = Check(

@@ -88,10 +88,13 @@ def _found(problem: Problem, told: "_Told", subject: Subject, reproducer: str) -
 
 
 def _cause(problem: Problem) -> str:
-    """Name what findings of a workload have in common: the loss that shows them."""
+    """Name what findings of a workload have in common: the loss, or the last operation."""
     if problem.finding is None or not isinstance(problem.case, WorkloadCase):
         return ""
-    return cause(problem.violation.requirement, problem.finding.lost)
+    lost, point = problem.finding.lost, problem.finding.crash_point
+    if not lost and problem.trace is not None:
+        lost = tuple(moment.words for moment in moments_of(problem.trace, point))[-1:]
+    return cause(problem.violation.requirement, lost)
 
 
 def _replay(problem: Problem, subject: Subject, reproducer: str) -> str:

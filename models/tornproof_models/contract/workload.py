@@ -19,7 +19,6 @@ JUDGES = frozenset({"WRK-1", "WRK-2", "WRK-3"})
 SHOWN = 200
 """Characters of a line that a message quotes."""
 
-_DIGITS = re.compile(r"\d+")
 _CHANGING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{7,64}\b|\d+")
 """What differs between two reports of one mistake: addresses, digests and numbers."""
 
@@ -45,6 +44,12 @@ class Answer:
     def passes(self) -> bool:
         """Whether it ended with exit code 0."""
         return self.code == 0
+
+    @property
+    def name(self) -> str:
+        """The command without the directory of its program."""
+        program, space, rest = self.command.partition(" ")
+        return f"{program.rpartition('/')[2]}{space}{rest}"
 
     @property
     def last_line(self) -> str:
@@ -89,7 +94,7 @@ def judge_check(answer: Answer, *, recovered_again: bool = False) -> Violation |
     """Judge what a check says after a crash (WRK-1), or after a crash inside recovery (WRK-3)."""
     if answer.passes:
         return None
-    message = f"{answer.command}: {answer.ending}: {answer.last_line}"
+    message = f"{answer.name}: {answer.ending}: {answer.last_line}"
     if recovered_again:
         return Violation("WRK-3", f"after a crash inside the recovery, {message}")
     return Violation("WRK-1", message)
@@ -100,7 +105,7 @@ def symptom(violation: Violation) -> str:
     text = violation.message
     if violation.requirement == "WRK-2":
         text = text.partition(":")[0]  # the state itself differs each time
-    return _DIGITS.sub("#", text)
+    return _CHANGING.sub("#", text)
 
 
 def cause(requirement: str, lost: Iterable[str]) -> str:

@@ -1,0 +1,29 @@
+# A small server of the user postgres, on a socket in the working directory.
+bin=$(ls -d /usr/lib/postgresql/*/bin | tail -1)
+socket=./socket.$$
+as() { setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; }
+start() {
+  mkdir -p $socket && chown postgres $socket && chmod 755 .
+  as "$bin/pg_ctl" -s -w -t 20 -D "$PWD/pg" -l $socket/log -o "-k $socket -c listen_addresses='' \
+    -c max_wal_senders=0 -c max_connections=8 -c autovacuum=off -c shared_buffers=2MB -c jit=off $1" \
+    start > /dev/null 2>&1
+}
+stop() { as "$bin/pg_ctl" -s -D "$PWD/pg" -m "${1:-immediate}" stop > /dev/null 2>&1; rm -rf $socket; }
+sql() { as psql -h $socket -U postgres -d postgres -qAtX -c "$1" 2>&1; }
+prepare() {
+  mkdir pg && chown postgres pg && chmod 700 pg
+  as "$bin/initdb" -D "$PWD/pg" -U postgres -A trust -N --wal-segsize=1 -E UTF8 --locale=C > /dev/null &&
+    start && sql 'create table t(k int primary key, v text); insert into t values (0, $$zero$$); checkpoint' &&
+    stop fast
+}
+look() {
+  if ! start; then
+    echo "does not start: $(grep -aE 'FATAL|PANIC|ERROR' $socket/log | tail -1 | sed 's/.*\(FATAL\|PANIC\)/\1/')"
+    stop; exit 4
+  fi
+  rows=$(sql 'select k from t order by k' | tr '\n' ' ')
+  odd=$(sql 'select count(*) from t where k > 0 and v <> repeat($$x$$, 500)'); stop
+  case "0 1 2 3 " in "$rows"*) ;; *) echo "the rows are no prefix: $rows"; exit 5 ;; esac
+  [ "$odd" = 0 ] || { echo "a row holds something else"; exit 6; }
+  case "$rows" in *"${TORNPROOF_LAST:-0} "*) ;; *) echo "a committed row is missing"; exit 3 ;; esac
+}
