@@ -171,9 +171,9 @@ def follow_by_strace(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_cannot_be_traced_gives_no_trace(recorded: Callable[..., RecordedSubject]) -> None:
     """A trace with a gap is none."""
-    running = run((Append(5),), recorded("exchanged"), OPTIONS)
+    running = run((Append(5),), recorded("moved_in"), OPTIONS)
 
-    with pytest.raises(CannotTrace, match="two names exchanged in one step"):
+    with pytest.raises(CannotTrace, match="came from outside the directory"):
         _ = running.filesystem.trace
 
 
@@ -284,11 +284,11 @@ def test_a_wrong_adapter_is_caught_in_the_mildest_crash_model(
 
 def test_what_cannot_be_recorded_is_not_judged(start: Start) -> None:
     """The reason takes the place of a verdict."""
-    problems, covered = judge(start("exchanged"))
+    problems, covered = judge(start("moved_in"))
 
     assert problems == {}
     assert not covered.is_conclusive
-    assert "two names exchanged in one step" in covered.words
+    assert "came from outside the directory" in covered.words
 
 
 def test_where_nothing_may_be_traced_there_is_no_verdict(
@@ -561,13 +561,13 @@ def test_recording_what_cannot_be_traced_is_inconclusive(log: Path, tmp_path: Pa
         "append:5",
         "--",
         str(log),
-        "exchanged",
+        "moved_in",
     ]
 
     result = CliRunner().invoke(main, command)
 
     assert result.exit_code == 4
-    assert "two names exchanged in one step" in result.output
+    assert "came from outside the directory" in result.output
 
 
 # Marks

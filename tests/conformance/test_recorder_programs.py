@@ -24,9 +24,12 @@ from tornproof_conformance.recorder.recorders import (
 from tornproof_conformance.recorder.result import Recorded, RecordingDiffers, replayed
 from tornproof_conformance.recorder.strace import CannotRecord, find_strace
 from tornproof_models.disk.trace import (
+    NAMELESS,
     ROOT,
     Create,
     Event,
+    Exchange,
+    Image,
     Link,
     MakeDirectory,
     PartialSync,
@@ -90,6 +93,11 @@ A, B, C = 1, 2, 3
 """Inodes, in the order in which files are made."""
 
 TRACES: dict[str, list[Event]] = {
+    "exchanged": [
+        Create(ROOT, "a", A),
+        Create(ROOT, "b", B),
+        Exchange(ROOT, "a", ROOT, "b"),
+    ],
     "positions": [
         Create(ROOT, "a", A),
         Write(A, 0, b"hello"),
@@ -252,18 +260,27 @@ def test_sees_what_is_stored_through_a_mapping(name: str, recorded: Record) -> N
 
 
 @pytest.mark.parametrize("recorded", ["ptrace"], indirect=True)
-def test_a_file_that_never_has_a_name_is_nothing(recorded: Record) -> None:
-    """Scratch that nobody can find after a crash leaves no operation."""
+def test_a_file_that_never_has_a_name_is_nowhere(recorded: Record) -> None:
+    """Scratch that nobody can find after a crash is in no directory."""
     found = recorded("unnamed")
-    assert (found.trace.events, found.untraceable) == ((), ())
+    assert found.trace.events[0] == Create(NAMELESS, "#1", A)
+    assert (replayed(found.trace), found.untraceable) == (Image(), ())
+
+
+@pytest.mark.parametrize("recorded", ["ptrace"], indirect=True)
+def test_a_file_gets_its_name_when_it_is_whole(recorded: Record) -> None:
+    """What O_TMPFILE made, linkat names in one step."""
+    assert list(recorded("named_later").trace.events) == [
+        Create(NAMELESS, "#1", A),
+        Write(A, 0, b"whole"),
+        Sync(A),
+        Rename(NAMELESS, "#1", ROOT, "a"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "call", "reason"),
-    [
-        ("moved_in", "rename", "came from outside the directory"),
-        ("exchanged", "renameat2", "two names exchanged in one step"),
-    ],
+    [("moved_in", "rename", "came from outside the directory")],
 )
 def test_says_what_it_cannot_see(name: str, call: str, reason: str, recorded: Record) -> None:
     """What system calls do not tell is named, with the call that it hides behind."""
@@ -363,6 +380,14 @@ def test_every_program_is_recorded() -> None:
         for line in source.splitlines()
         if line.startswith("static void ") and "(void)" in line
     }
-    elsewhere = {"talk", "mapped", "mapped_later", "moved_in", "unnamed", "exchanged"}
+    elsewhere = {
+        "talk",
+        "mapped",
+        "mapped_later",
+        "moved_in",
+        "unnamed",
+        "named_later",
+        "attributes",
+    }
 
     assert names | {"exec"} == TRACES.keys() | elsewhere

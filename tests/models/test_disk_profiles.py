@@ -8,9 +8,11 @@ import pytest
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS, MILDER, RULES
 from tornproof_models.disk.image_builder import garbage
 from tornproof_models.disk.trace import (
+    NAMELESS,
     ROOT,
     Create,
     Event,
+    Exchange,
     Image,
     MakeDirectory,
     PartialSync,
@@ -605,3 +607,28 @@ def test_a_store_beyond_the_end_of_a_file_leaves_nothing() -> None:
     """A mapped page reaches beyond the file's end; what is stored there is not in the file."""
     beyond = Stored(A, ((8, b"z"),))
     assert contents("adversarial", beyond, initial=BEFORE) == {b"AAAABBBB"}
+
+
+# Two names exchanged, and files that are made without a name
+
+PAIR = Image({"/a": b"one", "/b": b"two"})
+EXCHANGE = Exchange(ROOT, "a", ROOT, "b")
+
+
+@pytest.mark.parametrize("crash_model", ["prefix", "ext4", "xfs", "btrfs"])
+def test_an_exchange_is_there_as_a_whole_or_not_at_all(crash_model: str) -> None:
+    """No crash leaves both names with the same file."""
+    found = trees(crash_model, EXCHANGE, initial=PAIR)
+    assert found == [{"/a": b"one", "/b": b"two"}, {"/a": b"two", "/b": b"one"}]
+
+
+def test_posix_says_nothing_of_half_an_exchange() -> None:
+    """Where no filesystem is named, each name is free."""
+    assert len(trees("adversarial", EXCHANGE, initial=PAIR)) == 4
+
+
+def test_a_file_without_a_name_is_in_no_image() -> None:
+    """O_TMPFILE leaves nothing that a path leads to, until the file gets its name in one step."""
+    made = (Create(NAMELESS, "#1", A), Write(A, 0, b"whole"), Sync(A))
+    assert trees("ext4", *made) == [{}]
+    assert trees("ext4", *made, Rename(NAMELESS, "#1", ROOT, "a")) == [{"/a": b"whole"}, {}]

@@ -14,9 +14,9 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
 
 from attrs import define, field, frozen
+from tornproof_models.contract import workload as contract
 from tornproof_models.contract.journal import Violation
-from tornproof_models.contract.workload import JUDGES, Answer
-from tornproof_models.contract.workload import symptom as symptom_of
+from tornproof_models.contract.workload import Answer
 from tornproof_models.crash.crash_points import spaces
 from tornproof_models.crash.findings import Finding
 from tornproof_models.crash.rounds import (
@@ -223,7 +223,7 @@ class Search:
         self, violation: Violation, each: Round, loss: Loss, output: str
     ) -> Iterator[Problem]:
         """Yield a violation that is new, or shows in a milder or simpler crash than before."""
-        symptom = symptom_of(violation)
+        symptom = contract.symptom(violation)
         rank = each.crash_model.harshness, loss.deviations, loss.versions, loss.point
         if symptom in self._ranks and self._ranks[symptom] <= rank:
             return
@@ -260,9 +260,7 @@ def _workload(subject: Subject, budget: Budget) -> Findings:
     search, every = Search(subject, Clock.start(budget, SHARE)), rounds(budget.crash_models)
     needed = [each for each in every if each.is_needed]
     yield from _pass(search, needed)
-    while (
-        left := [n for n in needed if search.left[n] or n in search.cut]
-    ) and search.clock.has_time:
+    while search.clock.has_time and (left := [each for each in needed if search.is_open(each)]):
         yield from _pass(search, left)
     yield from _pass(search, [each for each in every if not each.is_needed])
     return _covered(search, every, budget.crash_models)
@@ -312,14 +310,15 @@ def _not_asked(subject: Subject) -> frozenset[str]:
     """Leave out what no command was given for."""
     assert isinstance(subject, WorkloadSubject)
     asked = subject.given.questions
-    given = {"WRK-1": asked.checks, "WRK-2": asked.state, "WRK-3": asked.recover}
-    return frozenset(name for name, commands in given.items() if not commands)
+    left_out = frozenset() if asked.checks else contract.JUDGES_CHECKS
+    left_out |= frozenset() if asked.state else contract.JUDGES_STATES
+    return left_out if asked.recover else left_out | contract.JUDGES_RECOVERY
 
 
 WORKLOAD = Check(
     NAME,
     "crashes a workload everywhere, and lets commands look at what is left",
-    JUDGES,
+    contract.JUDGES,
     _workload,
     _not_asked,
 )

@@ -4,7 +4,7 @@ Calls that change names.
 
 from collections.abc import Mapping
 
-from tornproof_models.disk.trace import Link, MakeDirectory, Rename, Unlink
+from tornproof_models.disk.trace import Exchange, Link, MakeDirectory, Rename, Unlink
 
 from tornproof_conformance.recorder import arguments
 from tornproof_conformance.recorder.lines import Call
@@ -16,7 +16,7 @@ MOVED_IN = (
     "{path} came from outside the directory, so what is in it was not recorded; let the "
     "program make its temporary files below the directory (TMPDIR)"
 )
-EXCHANGED = "two names exchanged in one step, or a whiteout, are nothing that a trace can hold"
+WHITEOUT = "leaves a whiteout, which a trace cannot hold"
 SYMBOLIC = "makes a symbolic link, which a trace cannot hold"
 
 
@@ -36,8 +36,9 @@ def _single(task: Task, call: Call) -> str:
 
 def _rename(recording: Recording, task: Task, call: Call) -> None:
     tree = recording.tree
-    if not {"RENAME_EXCHANGE", "RENAME_WHITEOUT"}.isdisjoint(arguments.flags(call.arguments[-1])):
-        recording.give_up(call, EXCHANGED)
+    flags = arguments.flags(call.arguments[-1]) if call.name == "renameat2" else frozenset()
+    if "RENAME_WHITEOUT" in flags:
+        recording.give_up(call, WHITEOUT)
         return
     source, target = _pair(task, call)
     inode, replaced = tree.find(source), tree.find(target)
@@ -47,7 +48,15 @@ def _rename(recording: Recording, task: Task, call: Call) -> None:
             del recording.outside[source]
             recording.outside[target] = None
         return
-    if place is None:
+    if "RENAME_EXCHANGE" in flags:
+        if origin is None or place is None or inode is None or replaced is None:
+            recording.give_up(call, MOVED_IN.format(path=target if origin else source))
+            return
+        tree.names[origin[0]][origin[1]], tree.names[place[0]][place[1]] = replaced, inode
+        recording.note(call, Exchange(*origin, *place))
+        recording.touch(origin[0])
+        recording.touch(place[0])
+    elif place is None:
         recording.warn(f"{source} was moved out of the directory")
         _unlinked(recording, call, source)
     elif origin is None or inode is None:

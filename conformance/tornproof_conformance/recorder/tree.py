@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from attrs import define, field
-from tornproof_models.disk.trace import ROOT, Image, number_inodes
+from tornproof_models.disk.trace import NAMELESS, ROOT, Image, number_inodes
 
 Attributes: TypeAlias = tuple[int, int, int]
 """Mode, user and group of a file."""
@@ -25,7 +25,7 @@ class Tree:
     root: str
     """The absolute path of the directory, without symbolic links."""
 
-    names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}})
+    names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}, NAMELESS: {}})
     """The names in each directory."""
 
     contents: dict[int, bytearray] = field(factory=dict)

@@ -42,6 +42,10 @@ def _operation(event: Event, names: dict[int, str]) -> Moment:
         case trace.Rename(_, source, _, target):
             names |= {n: target for n, name in names.items() if name == source}
             return Moment(WRITES, f"rename {source} to {target}")
+        case trace.Exchange(_, name, _, other):
+            swapped = {name: other, other: name}
+            names |= {n: swapped[each] for n, each in names.items() if each in swapped}
+            return Moment(WRITES, f"exchange {name} and {other}")
         case trace.Unlink(_, name):
             return Moment(WRITES, f"unlink {name}")
         case trace.Write(inode, offset, data):

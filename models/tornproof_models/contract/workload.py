@@ -14,7 +14,10 @@ from attrs import frozen
 
 from tornproof_models.contract.journal import Violation
 
-JUDGES = frozenset({"WRK-1", "WRK-2", "WRK-3"})
+JUDGES_CHECKS = frozenset({"WRK-1"})
+JUDGES_STATES = frozenset({"WRK-2"})
+JUDGES_RECOVERY = frozenset({"WRK-3"})
+JUDGES = JUDGES_CHECKS | JUDGES_STATES | JUDGES_RECOVERY
 
 SHOWN = 200
 """Characters of a line that a message quotes."""

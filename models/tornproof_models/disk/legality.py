@@ -10,7 +10,7 @@ from attrs import define, field
 
 from tornproof_models.contract.journal import PROMISED
 from tornproof_models.disk import trace as t
-from tornproof_models.disk.trace import ROOT, Event, Image, number_inodes
+from tornproof_models.disk.trace import NAMELESS, ROOT, Event, Image, number_inodes
 from tornproof_models.documents.limits import FILE_BYTES
 from tornproof_models.documents.values import is_name
 from tornproof_models.documents.words import shown
@@ -28,7 +28,7 @@ class PossibleDisk:
     """What there is to be written, synced, renamed and acknowledged."""
 
     files: set[int] = field(factory=set)
-    names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}})
+    names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}, NAMELESS: {}})
     calls: set[int] = field(factory=set)
     waiting: set[int] = field(factory=set)
 
@@ -68,6 +68,11 @@ class PossibleDisk:
                     raise Impossible(f"moves the directory {shown(source)} into itself")
                 del self.names[source_directory][source]
                 self.names[target_directory][target] = inode
+            case t.Exchange(directory, name, other_directory, other):
+                one, two = self._named(directory, name), self._named(other_directory, other)
+                if self._is_below(other_directory, one) or self._is_below(directory, two):
+                    raise Impossible(f"moves the directory {shown(name)} into itself")
+                self.names[directory][name], self.names[other_directory][other] = two, one
             case t.Unlink(directory, name):
                 if self.names.get(self._named(directory, name)):
                     raise Impossible(f"removes the directory {shown(name)}, which is not empty")

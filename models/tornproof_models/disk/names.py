@@ -13,14 +13,14 @@ import os
 from collections.abc import Iterator
 from functools import lru_cache
 
-from tornproof_models.disk.trace import ROOT, Image, number_inodes
+from tornproof_models.disk.trace import NAMELESS, ROOT, Image, number_inodes
 
 
 class Names:
     """The directories of a tree, and what each name in them refers to."""
 
     def __init__(self, image: Image) -> None:
-        self.entries: dict[int, dict[str, int]] = {ROOT: {}}
+        self.entries: dict[int, dict[str, int]] = {ROOT: {}, NAMELESS: {}}
         """The names in each directory, by the directory's inode."""
 
         self.inodes = number_inodes(image)

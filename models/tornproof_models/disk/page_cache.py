@@ -8,7 +8,7 @@ lose, and sector by sector, as a disk will have it.
 
 from tornproof_models.disk.names import Names
 from tornproof_models.disk.sparse import SparseFile
-from tornproof_models.disk.trace import ROOT, Image
+from tornproof_models.disk.trace import NAMELESS, ROOT, Image
 
 
 class LiveTree:
@@ -55,9 +55,9 @@ class LiveTree:
             return "/"
         for directory, names in self.names.items():
             for name, named in names.items():
-                if named == inode:
+                if named == inode and directory != NAMELESS:
                     return f"{self.path_of(directory).rstrip('/')}/{name}"
-        return f"deleted file {inode}"
+        return f"file {inode} without a name"
 
     def _is_named(self, inode: int | None) -> bool:
         return any(inode in names.values() for names in self.names.values())

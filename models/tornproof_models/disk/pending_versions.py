@@ -8,7 +8,16 @@ may have to write no later than others.  Whether it does is not decided here: se
 from attrs import Factory, define, field
 
 from tornproof_models.disk.page_cache import LiveTree
-from tornproof_models.disk.trace import ROOT, Image, Rename, Stored, Truncate, Write
+from tornproof_models.disk.trace import (
+    NAMELESS,
+    ROOT,
+    Exchange,
+    Image,
+    Rename,
+    Stored,
+    Truncate,
+    Write,
+)
 from tornproof_models.disk.versions import (
     BLOCK_BYTES,
     SECTOR_BYTES,
@@ -39,7 +48,7 @@ class PendingVersions:
     sectors: dict[int, dict[int, bytes]] = field(factory=dict)
     """Floor of each sector of each file, as whole sectors; a missing one is zeros."""
 
-    names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}})
+    names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}, NAMELESS: {}})
     """Floor of the names in each directory."""
 
     cut: dict[Data, list[bytes]] = field(factory=dict)
@@ -200,6 +209,17 @@ class PendingVersions:
             target = self._history[Name(event.target_directory, event.target)][-1]
             target.needs = [(Need.REPLACEMENT, size) for size in sizes]
         self._set_name(event.source_directory, event.source, None)
+
+    def _exchange(self, event: Exchange) -> None:
+        one, other = (event.directory, event.name), (event.other_directory, event.other)
+        names = self._live.names
+        inode, another = names[one[0]][one[1]], names[other[0]][other[1]]
+        for (directory, name), refers_to in ((one, another), (other, inode)):
+            names[directory][name] = refers_to
+            self._add(Name(directory, name), refers_to, namespace=True)
+            self._touch(directory)
+            self._changed[refers_to] = self._step
+            self._named.setdefault(refers_to, set()).add(self._step)
 
     # Versions
 

@@ -15,6 +15,7 @@ from tornproof_models.disk.pending_versions import PendingVersions
 from tornproof_models.disk.trace import (
     Create,
     Event,
+    Exchange,
     Image,
     Link,
     MakeDirectory,
@@ -99,6 +100,8 @@ class Registers(PendingVersions):
                 self._set_name(event.directory, event.name, event.inode)
             case Rename():
                 self._rename(event)
+            case Exchange():
+                self._exchange(event)
             case Unlink():
                 self._set_name(event.directory, event.name, None)
             case Sync(inode, data_only):

@@ -18,6 +18,7 @@ from tornproof_models.disk.filesystem import ModelFile, ModelFilesystem
 from tornproof_models.disk.trace import (
     Create,
     Event,
+    Exchange,
     Image,
     Link,
     MakeDirectory,
@@ -58,6 +59,9 @@ class Replay(ModelFilesystem):
             case Rename(source_directory, source, target_directory, target):
                 inode = self._names.entries[source_directory].pop(source)
                 self._names.entries[target_directory][target] = inode
+            case Exchange(directory, name, other_directory, other):
+                one, two = self._names.entries[directory], self._names.entries[other_directory]
+                one[name], two[other] = two[other], one[name]
             case Unlink(directory, name):
                 del self._names.entries[directory][name]
             case Write(inode, offset, data):

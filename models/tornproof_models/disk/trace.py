@@ -23,6 +23,13 @@ from tornproof_models.disk.digests import digest_tree
 ROOT = 0
 """The inode of the root directory."""
 
+NAMELESS = -1
+"""
+The directory of files that were made without a name (O_TMPFILE): no path leads to it.
+
+Such a file gets a name by a rename out of it, which is one step, as `linkat` is.
+"""
+
 COMPARED = 1 << 12
 """Bytes that are compared at once, where two files differ in few."""
 
@@ -129,6 +136,16 @@ class Rename:
     source: str
     target_directory: int
     target: str
+
+
+@frozen
+class Exchange:
+    """Two names exchange what they refer to, in one step (RENAME_EXCHANGE)."""
+
+    directory: int
+    name: str
+    other_directory: int
+    other: str
 
 
 @frozen
@@ -244,6 +261,7 @@ Operation: TypeAlias = (
     | MakeDirectory
     | Link
     | Rename
+    | Exchange
     | Unlink
     | Write
     | Stored

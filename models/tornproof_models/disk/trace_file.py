@@ -42,6 +42,7 @@ KINDS: Mapping[str, type[Event]] = {
     "make_directory": t.MakeDirectory,
     "link": t.Link,
     "rename": t.Rename,
+    "exchange": t.Exchange,
     "unlink": t.Unlink,
     "write": t.Write,
     "stored": t.Stored,

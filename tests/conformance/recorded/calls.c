@@ -254,6 +254,15 @@ static void moved_in(void) {
 
 static void unnamed(void) { PUT(MUST(open(".", O_WRONLY | O_TMPFILE, 0644)), "nameless"); }
 
+static void named_later(void) {
+    int file = MUST(open(".", O_WRONLY | O_TMPFILE, 0644));
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    PUT(file, "whole");
+    MUST(fsync(file));
+    MUST(linkat(AT_FDCWD, path, AT_FDCWD, "a", AT_SYMLINK_FOLLOW));
+}
+
 static void exchanged(void) {
     make("a", 0), make("b", 0);
     MUST(renameat2(AT_FDCWD, "a", AT_FDCWD, "b", RENAME_EXCHANGE));
@@ -271,6 +280,6 @@ int main(int argc, char **argv) {
     RUN(positions) RUN(appending) RUN(vectors) RUN(synced) RUN(paths) RUN(names)
     RUN(duplicates) RUN(copies) RUN(sizes) RUN(syncs) RUN(attributes) RUN(forked) RUN(threads) RUN(talk)
     RUN(mapped) RUN(mapped_later) RUN(mapped_harmless) RUN(mapped_reading)
-    RUN(moved_in) RUN(unnamed) RUN(exchanged) RUN(killed)
+    RUN(moved_in) RUN(unnamed) RUN(named_later) RUN(exchanged) RUN(killed)
     return argc + 100;
 }

@@ -14,7 +14,7 @@
  *   mapped              records are stored through a mapping, and synced by msync
  *   async               the same, and msync does not wait (MS_ASYNC)
  *   trusting            the same, the header before the payload, and no checksum is looked at
- *   exchanged           two names are exchanged at each opening, which no trace can hold
+ *   moved_in            a file is renamed in from outside at each opening, so its making was not seen
  *   dies                recovery dies where it has something to discard
  */
 
@@ -35,7 +35,7 @@ static char line[2 * LARGEST], reply[4 * LARGEST], path[4096];
 static uint8_t data[LARGEST];
 static int log_file = -1, directory = -1, openings;
 static size_t end;
-static int no_sync, no_directory_sync, ignore_errors, early, forgetful, mapped, async, exchanged, behind, dies, poisoned;
+static int no_sync, no_directory_sync, ignore_errors, early, forgetful, mapped, async, moved_in, behind, dies, poisoned;
 static size_t written;
 static int trusting;
 static uint8_t *memory;
@@ -90,10 +90,9 @@ static int sync_file(int file) {
 
 static int sync_directory(void) { return no_directory_sync ? 0 : fsync(directory); }
 
-static void exchange(void) {
-    close(openat(directory, "one", O_WRONLY | O_CREAT, 0644));
-    close(openat(directory, "two", O_WRONLY | O_CREAT, 0644));
-    renameat2(directory, "one", directory, "two", RENAME_EXCHANGE);
+static void move_in(void) {
+    close(openat(directory, "../../beside", O_WRONLY | O_CREAT, 0644));
+    renameat(directory, "../../beside", directory, "inside");
 }
 
 static long open_log(void) {
@@ -116,7 +115,7 @@ static long open_log(void) {
     if (mapped && (ftruncate(log_file, MAPPED) || fsync(log_file))) return -1;
     if (mapped)
         memory = mmap(NULL, MAPPED, PROT_READ | PROT_WRITE, MAP_SHARED, log_file, 0);
-    if (exchanged) exchange();
+    if (moved_in) move_in();
     written = end;
     return (long)(limit - end);
 }
@@ -221,7 +220,7 @@ int main(int argc, char **argv) {
         trusting |= !strcmp(argv[i], "trusting");
         mapped |= !strcmp(argv[i], "mapped") || async || trusting;
         behind |= !strcmp(argv[i], "behind");
-        exchanged |= !strcmp(argv[i], "exchanged");
+        moved_in |= !strcmp(argv[i], "moved_in");
         dies |= !strcmp(argv[i], "dies");
     }
     while (fgets(line, sizeof line, stdin)) {

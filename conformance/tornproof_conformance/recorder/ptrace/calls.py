@@ -98,7 +98,10 @@ KINDS: Mapping[str, Kind] = {
 }
 """What sort of operation a call is that changes or syncs a file."""
 
-O_CREAT, O_TRUNC = 0o100, 0o1000
+O_CREAT, O_TRUNC, TMPFILE_BIT = 0o100, 0o1000, 0o20000000
+MAKES_FILES = O_CREAT | O_TRUNC | TMPFILE_BIT
+"""Flags of an open that changes something; `O_TMPFILE` has another bit beside its own."""
+
 MAP_SHARED = 1
 """Also a bit of MAP_SHARED_VALIDATE, and not of MAP_PRIVATE."""
 
@@ -130,8 +133,8 @@ def filter_code() -> bytes:
     with_argument = (
         (READ, 0, ((_JUMP_EQUAL, 0),)),
         (READV, 0, ((_JUMP_EQUAL, 0),)),
-        (OPEN, 1, ((_JUMP_BITS, O_CREAT | O_TRUNC),)),
-        (OPENAT, 2, ((_JUMP_BITS, O_CREAT | O_TRUNC),)),
+        (OPEN, 1, ((_JUMP_BITS, MAKES_FILES),)),
+        (OPENAT, 2, ((_JUMP_BITS, MAKES_FILES),)),
         (MMAP, 3, ((_JUMP_BITS, MAP_SHARED),)),
         (IOCTL, 1, ((_JUMP_EQUAL, FICLONE), (_JUMP_EQUAL, FICLONERANGE))),
     )

@@ -65,9 +65,6 @@ class TracedRecording(Observations):
     inodes_of_maps: dict[Key, int] = field(factory=dict)
     """The same by the numbers in `/proc/PID/maps`, which are others on btrfs and overlays."""
 
-    nameless: set[Key] = field(factory=set)
-    """Files that were made without a name (O_TMPFILE)."""
-
     links: set[tuple[int, str]] = field(factory=set)
     """Symbolic links that were made, as directory and name."""
 
@@ -85,7 +82,7 @@ class TracedRecording(Observations):
         for mapped in self.mapped.values():
             mapped.close()
         self.mapped, self.inodes, self.inodes_of_maps, self._paths = {}, {}, {}, None
-        self.nameless, self.links, self._busy, self._deleted = set(), set(), {}, set()
+        self.links, self._busy, self._deleted = set(), {}, set()
         if self.stepping is not None:
             self.stepping.forget()
         self.learn_all()

@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tornproof_models.disk.trace import Create, Link, MakeDirectory, Rename, Unlink
+from tornproof_models.disk.trace import (
+    NAMELESS,
+    Create,
+    Exchange,
+    Link,
+    MakeDirectory,
+    Rename,
+    Unlink,
+)
 
 from tornproof_conformance.recorder import attributes
 from tornproof_conformance.recorder.ptrace import kernel
@@ -23,12 +31,11 @@ MOVED_IN = (
     "{path} came from outside the directory, so what is in it was not recorded; let the "
     "program make its temporary files below the directory (TMPDIR)"
 )
-EXCHANGED = "two names exchanged in one step, or a whiteout, are nothing that a trace can hold"
+WHITEOUT = "leaves a whiteout, which a trace cannot hold"
 POINTS_INSIDE = (
     "{path} is a symbolic link to something in the directory, and a trace holds no such links"
 )
 LEFT_OUT = "{path} is a symbolic link; links are left out of what a crash leaves"
-NAMED = "a file that was made without a name (O_TMPFILE) gets one, which a trace cannot hold"
 
 
 # Opening
@@ -63,13 +70,22 @@ def _open(rec: TracedRecording, call: Call) -> None:
     if not call.concerns:
         named = rec.tree.find(path)
         is_new = named is not None and rec.tree.is_directory(named) and key not in rec.inodes
-        if key is not None and is_new:
-            rec.nameless.add(key)  # O_TMPFILE names the directory in which it is made
+        if key is not None and is_new:  # O_TMPFILE names the directory in which it is made
+            inode = rec.tree.new_inode()
+            rec.tree.names[NAMELESS][_nameless(inode)] = inode
+            rec.tree.contents[inode] = bytearray()
+            rec.inodes[key] = inode
+            rec.note(call, Create(NAMELESS, _nameless(inode), inode))
         return
     if call.inode is not None:
         rec.resized(call, call.inode, 0)
     else:
         _made(rec, call, path, key, is_directory=False)
+
+
+def _nameless(inode: int) -> str:
+    """Name a file that has no name, in the directory that no path leads to."""
+    return f"#{inode}"
 
 
 def _has_opened(rec: TracedRecording, call: Call) -> bool:
@@ -182,11 +198,22 @@ def _rename(rec: TracedRecording, call: Call) -> None:
             del rec.outside[source]
             rec.outside[target] = None
         return
-    if call.name == "renameat2" and call.args[4] & (RENAME_EXCHANGE | RENAME_WHITEOUT):
-        rec.give_up(call, EXCHANGED)
+    flags = call.args[4] if call.name == "renameat2" else 0
+    if flags & RENAME_WHITEOUT:
+        rec.give_up(call, WHITEOUT)
         return
     inode, replaced = rec.tree.find(source), rec.tree.find(target)
-    if origin in rec.links and place is not None:
+    if flags & RENAME_EXCHANGE:
+        if origin is None or place is None or inode is None or replaced is None:
+            rec.give_up(call, MOVED_IN.format(path=target if origin else source))
+            return
+        rec.tree.names[origin[0]][origin[1]] = replaced
+        rec.tree.names[place[0]][place[1]] = inode
+        rec.note(call, Exchange(*origin, *place))
+        rec.touch(origin[0])
+        rec.touch(place[0])
+        rec.renamed()
+    elif origin in rec.links and place is not None:
         rec.links.discard(origin)
         _unlinked(rec, call, target)
         rec.links.add(place)
@@ -216,10 +243,14 @@ def _link(rec: TracedRecording, call: Call) -> None:
     inode = rec.inodes.get(key)
     if stat.S_ISLNK(found.st_mode):
         rec.links.add(place)
-    elif key in rec.nameless:
-        rec.give_up(call, NAMED)
     elif inode is None:
         rec.give_up(call, MOVED_IN.format(path=call.paths[0]))
+    elif (nameless := _nameless(inode)) in rec.tree.names[NAMELESS]:
+        del rec.tree.names[NAMELESS][nameless]
+        rec.tree.names[place[0]][place[1]] = inode
+        rec.note(call, Rename(NAMELESS, nameless, *place))
+        rec.touch(place[0])
+        rec.renamed()
     else:
         rec.tree.names[place[0]][place[1]] = inode
         rec.note(call, Link(*place, inode))

@@ -64,7 +64,7 @@ def _write(rec: TracedRecording, call: Call) -> None:
     key = procfs.key_of(call.task, call.args[0])
     if key is not None and rec.streams.get(key) is Stream.REPLIES:
         rec.note_reply(call, _data(call, is_vector=is_vector))
-    elif key not in rec.nameless:
+    else:
         _outside(rec, call, call.args[0])
 
 

@@ -104,6 +104,10 @@ class Disk:
                     sizes = (v for v in self.pending(moved.value) if v.register[0] == "size")
                     moved.needs = [("replacement", size) for size in sizes]
                 self.add("name", directory, name, value=None)
+            case t.Exchange(directory, name, onto, other):
+                one, two = live["name", directory, name], live["name", onto, other]
+                self.add("name", directory, name, value=two)
+                self.add("name", onto, other, value=one)
             case t.Sync(inode, data_only):
                 self.sync(t.PartialSync(inode, 0, EVERYWHERE, 0, data_only))
             case t.SyncDirectory(inode):
