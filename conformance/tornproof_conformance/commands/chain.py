@@ -10,35 +10,33 @@ shows against a head that was saved where the database's writer cannot reach it:
 """
 
 import re
-import sqlite3
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.table import Table
 from rich.text import Text
-from tornproof.chain import GENESIS, Head, connect, verify
+from tornproof.chain import GENESIS, Head, verify
 from tornproof.chain.append import read_head
-from tornproof.chain.database import require_shape, require_sqlite, translated
+from tornproof.chain.database import translated
 from tornproof.chain.migration import migrate_pairwise, require_pairwise
-from tornproof.chain.pairwise import BLIND_SPOTS, COLUMNS, Links, verify_pairwise
+from tornproof.chain.pairwise import BLIND_SPOTS, Links, verify_pairwise
 from tornproof.chain.row import HASH_BYTES
 from tornproof.chain.signatures import KEY_BYTES
 from tornproof.chain.verify import Break
 from tornproof.drainer.timestamp import format_timestamp
-from tornproof.errors import Invalid, WrongSchema
+from tornproof.errors import Invalid
 from tornproof_models.documents.files import read_file
 from tornproof_models.documents.words import shown
 
+from tornproof_conformance.commands.database_argument import DATABASE, Database
 from tornproof_conformance.report.printable import printable, say, terminal, to_json
 
 SHOWN = 100
 """Breaks shown in a table; after one edit in a large chain there may be one for every row."""
-
-DATABASE = click.argument("database", type=click.Path())
 
 
 @click.group("chain")
@@ -49,7 +47,7 @@ def command() -> None:
 @command.command("head")
 @DATABASE
 @click.option("--pairwise", is_flag=True, help="The chain is one of v0.7 or v1.0.")
-def print_head(database: str, pairwise: bool) -> None:
+def print_head(database: Database, pairwise: bool) -> None:
     """
     Print the head of the chain in DATABASE, for `verify --head`.
 
@@ -57,11 +55,12 @@ def print_head(database: str, pairwise: bool) -> None:
     everything up to it; in a pairwise chain it stands for that row alone.  It is
     read and not verified.
     """
-    with read_only(database) as connection, translated(f"read {database}"):
-        if pairwise:
-            say(written(verify_pairwise(connection).head))
-            return
-        require_table(connection, database, "signed_events")
+    if pairwise:
+        with closing(database.connect_file(read_only=True)) as file:
+            say(written(verify_pairwise(file).head))
+        return
+    with database.read_only() as connection, translated(f"read {database.name}"):
+        database.require_table(connection, "signed_events")
         say(written(read_head(connection)))
 
 
@@ -77,7 +76,7 @@ def print_head(database: str, pairwise: bool) -> None:
 @click.option("--pairwise", is_flag=True, help="The chain is one of v0.7 or v1.0, linked in pairs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every break.")
 def verify_chain(
-    database: str,
+    database: Database,
     head: str | None,
     keys: tuple[str, ...],
     require_signatures: bool,
@@ -92,25 +91,24 @@ def verify_chain(
     saved = None if head is None else parse_head(head)
     trusted = [_digits("--key", key, KEY_BYTES) for key in keys]
     links: Sequence[Links] = ()
-    with read_only(database) as connection:
-        last_seen = saved.hash if saved else None
-        demand = require_signatures
-        if pairwise:
-            old = verify_pairwise(
-                connection, head=last_seen, keys=trusted, require_signatures=demand
-            )
-            rows, last, breaks, links = old.rows, old.head, old.breaks, old.links
-        else:
-            require_table(connection, database, "signed_events")
+    last_seen = saved.hash if saved else None
+    demand = require_signatures
+    if pairwise:
+        with closing(database.connect_file(read_only=True)) as file:
+            old = verify_pairwise(file, head=last_seen, keys=trusted, require_signatures=demand)
+        rows, last, breaks, links = old.rows, old.head, old.breaks, old.links
+    else:
+        with database.read_only() as connection:
+            database.require_table(connection, "signed_events")
             seen = verify(connection, head=last_seen, keys=trusted, require_signatures=demand)
-            rows, last, breaks = seen.rows, seen.head, seen.breaks
+        rows, last, breaks = seen.rows, seen.head, seen.breaks
     if as_json:
-        document = _document(database, rows, last, breaks)
+        document = _document(database.name, rows, last, breaks)
         if pairwise:
             document |= {"links": _told(links), "cannot_see": BLIND_SPOTS}
         say(to_json(document, indent=2))
     else:
-        _show(database, rows, last, breaks, saved)
+        _show(database.name, rows, last, breaks, saved)
         for each in links:
             say(f"rows {each.first} to {each.last}: {each.encoding} links")
         if pairwise and not breaks:
@@ -123,7 +121,7 @@ def verify_chain(
 @command.command("migrate")
 @DATABASE
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def migrate_chain(database: str, yes: bool) -> None:
+def migrate_chain(database: Database, yes: bool) -> None:
     """
     Move a chain of v0.7 or v1.0 in DATABASE aside, and begin one of this version.
 
@@ -131,58 +129,16 @@ def migrate_chain(database: str, yes: bool) -> None:
     what the old one was.  Software that wrote the old one cannot use the database
     any more.  Exit codes: 0 it was done; 2 nothing was changed.
     """
-    with read_only(database) as connection, translated(f"read {database}"):
-        require_pairwise(connection, database)
-    if not yes and not click.confirm(f"Rename the tables of the chain in {database}?"):
+    with closing(database.connect_file(read_only=True)) as file, translated("read the chain"):
+        require_pairwise(file, database.name)
+    if not yes and not click.confirm(f"Rename the tables of the chain in {database.name}?"):
         raise click.Abort
-    with translated(f"open {database}"):
-        connection = connect(database)
-    with closing(connection):
+    with closing(database.connect_file()) as connection:
         moment = format_timestamp(time.time_ns())
-        old, head = migrate_pairwise(connection, database, timestamp=moment)
+        old, head = migrate_pairwise(connection, database.name, timestamp=moment)
     found = f", {len(old.breaks):,} breaks" if old.breaks else ""
     say(f"{old.rows:,} rows{found} are in signed_events_pairwise now")
     say(f"head {written(head)}")
-
-
-# Databases
-
-
-@contextmanager
-def read_only(path: str) -> Iterator[sqlite3.Connection]:
-    """
-    Open a database that must be there, to read; nothing is created beside it or in it.
-
-    Raises `Invalid` for a missing file or a directory, `NotADatabase`, and what SQLite says.
-    """
-    require_file(path)
-    with translated(f"open {path}"):
-        connection = connect(path, read_only=True)
-    connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
-    with closing(connection):
-        yield connection
-
-
-def require_file(path: str) -> None:
-    """Raise `Invalid` or `NotADatabase` unless an SQLite file is there."""
-    if Path(path).is_dir():
-        raise Invalid(f"{path} is a directory: name the database file in it")
-    if not Path(path).exists():
-        raise Invalid(f"no such file: {path}")
-    require_sqlite(path)
-
-
-def require_table(connection: sqlite3.Connection, path: str, table: str) -> None:
-    """Raise `WrongSchema` if a table is not there, or of another shape than ours."""
-    with translated(f"read {path}"):
-        names = {row[1] for row in connection.execute("PRAGMA table_info(signed_events)")}
-        if names.issuperset(COLUMNS) and "row_hash" not in names:
-            raise WrongSchema(
-                f"{path} seems to hold a chain of v0.7 or v1.0: "
-                "`tornproof chain verify --pairwise` can verify it"
-            )
-        if table in require_shape(connection, path):
-            raise WrongSchema(f"{path} has no table {table}")
 
 
 # Heads

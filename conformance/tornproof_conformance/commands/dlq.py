@@ -11,12 +11,11 @@ from contextlib import closing
 from typing import Any
 
 import click
-from tornproof.chain import connect
 from tornproof.chain.database import translated
 from tornproof.drainer import DeadLetter, dead_letters, dlq_size, replay_dlq
 from tornproof.errors import Invalid
 
-from tornproof_conformance.commands.chain import DATABASE, read_only, require_table
+from tornproof_conformance.commands.database_argument import DATABASE, Database
 from tornproof_conformance.report.printable import printable, say, to_json
 
 LIMIT = 100
@@ -37,10 +36,10 @@ def command() -> None:
     help="At most so many, oldest first.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the events in full.")
-def list_letters(database: str, limit: int, as_json: bool) -> None:
+def list_letters(database: Database, limit: int, as_json: bool) -> None:
     """List the dead letters in DATABASE, oldest first, with their reasons."""
-    with read_only(database) as connection:
-        require_table(connection, database, "signed_events_dlq")
+    with database.read_only() as connection:
+        database.require_table(connection, "signed_events_dlq")
         found = [each for _, each in zip(range(limit), dead_letters(connection), strict=False)]
         count = dlq_size(connection)
     if as_json:
@@ -56,7 +55,9 @@ def list_letters(database: str, limit: int, as_json: bool) -> None:
 @click.argument("event_ids", metavar="[EVENT_ID]...", nargs=-1)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def replay_letters(database: str, event_ids: tuple[str, ...], yes: bool, as_json: bool) -> None:
+def replay_letters(
+    database: Database, event_ids: tuple[str, ...], yes: bool, as_json: bool
+) -> None:
     """
     Append dead letters to the chain in DATABASE: all, or those of the EVENT_IDs.
 
@@ -64,20 +65,18 @@ def replay_letters(database: str, event_ids: tuple[str, ...], yes: bool, as_json
     queue in the same transaction.  Exit codes: 0 all were replayed; 1 some could
     not be, and stay; 2 nothing was tried.
     """
-    with read_only(database) as connection:
-        require_table(connection, database, "signed_events_dlq")
-        require_table(connection, database, "signed_events")
+    with database.read_only() as connection:
+        database.require_table(connection, "signed_events_dlq")
+        database.require_table(connection, "signed_events")
         waiting = {each.event_id for each in dead_letters(connection)}
-        with translated(f"read {database}"):
-            _refuse_signed(connection.execute(SIGNED).fetchone(), database)
+        with translated(f"read {database.name}"):
+            _refuse_signed(connection.execute(SIGNED).fetchone(), database.name)
     if unknown := sorted(set(event_ids) - waiting):
         raise Invalid(f"no dead letter has the id {unknown[0]}; nothing was replayed")
     chosen = set(event_ids) or waiting
     if chosen and not yes:
-        _ask(len(chosen), database)
-    with translated(f"open {database}"):
-        connection = connect(database)
-    with closing(connection):
+        _ask(len(chosen), database.name)
+    with closing(database.connect()) as connection:
         done = replay_dlq(connection, only=chosen)
     if as_json:
         failed = [{"event_id": name, "reason": reason} for name, reason in done.failed]
@@ -90,7 +89,10 @@ def replay_letters(database: str, event_ids: tuple[str, ...], yes: bool, as_json
     raise SystemExit(1 if done.failed else 0)
 
 
-SIGNED = "SELECT signature IS NOT NULL FROM signed_events ORDER BY sequence DESC LIMIT 1"
+SIGNED = (
+    "SELECT signature IS NOT NULL FROM signed_events WHERE sequence IS NOT NULL"
+    " ORDER BY sequence DESC LIMIT 1"
+)
 
 
 def _refuse_signed(last: tuple[int] | None, database: str) -> None:

@@ -7,12 +7,12 @@ by one, because whoever must do more in the same transaction, such as move a
 cursor, takes the transaction into its own hands.
 """
 
-import sqlite3
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import Protocol
 
 from tornproof.chain.database import immediate, translated
+from tornproof.chain.dialect import Connection
 from tornproof.chain.row import COLUMNS, GENESIS, AttestLevel, Entry, Head, content, row_hash
 from tornproof.errors import UnsequencedRow
 
@@ -31,13 +31,13 @@ class Signer(Protocol):
 
 
 def append(
-    connection: sqlite3.Connection, entries: Iterable[Entry], *, signer: Signer | None = None
+    connection: Connection, entries: Iterable[Entry], *, signer: Signer | None = None
 ) -> Head:
     """
     Append entries in one transaction and return the new head.
 
-    Raises `UnsequencedRow`, `Busy`, `NoSpace` and the other errors of
-    `from_sqlite_error`.  After one that is not definite the entries may be
+    Raises `UnsequencedRow`, `Busy`, `NoSpace` and the other errors of `translated`.
+    After one that is not definite the entries may be
     there, all of them or none.
     """
     with translated("append to the chain"), immediate(connection):
@@ -47,7 +47,7 @@ def append(
     return head
 
 
-def read_head(connection: sqlite3.Connection) -> Head:
+def read_head(connection: Connection) -> Head:
     """
     Read the last row's number and hash.
 
@@ -55,10 +55,9 @@ def read_head(connection: sqlite3.Connection) -> Head:
     would be is then a guess.
     """
     last = connection.execute(
-        "SELECT sequence, row_hash FROM signed_events ORDER BY sequence DESC LIMIT 1"
+        "SELECT sequence, row_hash FROM signed_events WHERE sequence IS NOT NULL"
+        " ORDER BY sequence DESC LIMIT 1"
     ).fetchone()
-    if last is None:
-        return GENESIS
     unplaced = connection.execute(
         "SELECT id FROM signed_events WHERE sequence IS NULL LIMIT 1"
     ).fetchone()
@@ -67,16 +66,16 @@ def read_head(connection: sqlite3.Connection) -> Head:
             f"row {unplaced[0]!r} of the chain has no sequence, so nothing is appended: find out "
             "who wrote it and number or remove it"
         )
-    return Head(*last)
+    return GENESIS if last is None else Head(*last)
 
 
 def insert(
-    connection: sqlite3.Connection, head: Head, entry: Entry, *, signer: Signer | None = None
+    connection: Connection, head: Head, entry: Entry, *, signer: Signer | None = None
 ) -> Head:
     """
     Insert one entry behind `head`, inside the caller's transaction, and return the next head.
 
-    Raises `sqlite3.IntegrityError` if its number or its id is taken.
+    Raises `sqlite3.IntegrityError`, or `ServerError`, if its number or its id is taken.
     """
     # place
     sequence = head.sequence + 1

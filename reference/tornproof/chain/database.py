@@ -15,9 +15,19 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import cache
+from functools import cache, partial
+from importlib import import_module
 
-from tornproof.errors import BrokenConnection, Conflict, Irregular, WrongSchema, from_os_error
+from tornproof.chain.dialect import SQLITE, Connection, dialect_of
+from tornproof.chain.server_errors import ServerError, from_server_error
+from tornproof.errors import (
+    BrokenConnection,
+    Conflict,
+    Invalid,
+    Irregular,
+    WrongSchema,
+    from_os_error,
+)
 from tornproof.kv.evidence import at, read_header, unchanged
 from tornproof.kv.identity import header_fields
 from tornproof.kv.sqlite_errors import from_sqlite_error
@@ -33,63 +43,11 @@ for it to stop.
 _HEADER_BYTES = 100
 """The header of an SQLite file ("Database File Format", section 1.3)."""
 
-Connect = Callable[[], sqlite3.Connection]
+ADDRESSES = ("postgresql://", "postgres://")
+"""How an address of PostgreSQL begins (RFC 3986; "Connection URIs" in libpq's manual)."""
+
+Connect = Callable[[], Connection]
 """Opens a new connection to the one database; tests put one here that fails on purpose."""
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS signed_events (
-    id           TEXT PRIMARY KEY,
-    agent_id     TEXT NOT NULL,
-    event_type   TEXT NOT NULL,
-    payload_hash BLOB NOT NULL,
-    signature    BLOB,
-    attest_level TEXT NOT NULL DEFAULT 'unsigned',
-    timestamp    TEXT NOT NULL,
-    prev_hash    BLOB,
-    sequence     INTEGER,
-    payload      BLOB NOT NULL,
-    public_key   BLOB,
-    row_hash     BLOB NOT NULL
-);
-CREATE UNIQUE INDEX IF NOT EXISTS signed_events_sequence ON signed_events (sequence);
-CREATE INDEX IF NOT EXISTS signed_events_agent ON signed_events (agent_id);
-CREATE INDEX IF NOT EXISTS signed_events_type ON signed_events (event_type);
-CREATE INDEX IF NOT EXISTS signed_events_timestamp ON signed_events (timestamp);
-
-CREATE TABLE IF NOT EXISTS signed_events_dlq (
-    dlq_id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    id             TEXT NOT NULL,
-    agent_id       TEXT NOT NULL,
-    event_type     TEXT NOT NULL,
-    payload_hash   BLOB NOT NULL,
-    signature      BLOB,
-    attest_level   TEXT NOT NULL DEFAULT 'unsigned',
-    timestamp      TEXT NOT NULL,
-    failure_reason TEXT NOT NULL,
-    failed_at      TEXT NOT NULL,
-    payload        BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS signed_events_dlq_id ON signed_events_dlq (id);
-CREATE INDEX IF NOT EXISTS signed_events_dlq_failed_at ON signed_events_dlq (failed_at);
-CREATE INDEX IF NOT EXISTS signed_events_dlq_agent ON signed_events_dlq (agent_id);
-
-CREATE TABLE IF NOT EXISTS signed_events_database (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    id   TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS signed_events_spools (
-    spool_id TEXT PRIMARY KEY,
-    position INTEGER NOT NULL
-);
-"""
-"""
-The chain, the dead-letter queue, and what ties them to their spools.
-
-Columns up to `sequence` are those of the v0.7 schema.  `payload` keeps the
-canonical bytes, without which a hash says nothing; `row_hash` shows an edit of
-the last row, which no later row covers.  A spool's position counts bytes of its
-journal: every event below it has landed.
-"""
 
 
 def configure(connection: sqlite3.Connection) -> sqlite3.Connection:
@@ -100,7 +58,7 @@ def configure(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 @contextmanager
-def immediate(connection: sqlite3.Connection) -> Iterator[None]:
+def immediate(connection: Connection) -> Iterator[None]:
     """
     Run a transaction that holds the write lock from its first statement (CHN-8).
 
@@ -109,7 +67,8 @@ def immediate(connection: sqlite3.Connection) -> Iterator[None]:
     `BrokenConnection` if the transaction cannot be rolled back.
     """
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        for statement in dialect_of(connection).begin:
+            connection.execute(statement)
         yield
         connection.execute("COMMIT")
     except BaseException:
@@ -149,7 +108,28 @@ def connect(
             raise
 
 
-def prepare(connection: sqlite3.Connection, name: str) -> str:
+def connector(database: str | os.PathLike[str], *, read_only: bool = False) -> tuple[str, Connect]:
+    """
+    Return the name of a database for messages, and what opens connections to it.
+
+    `database` is the path of a file of SQLite, or an address like
+    `postgresql://user@host/name` (DRN-30).  Raises `NotADatabase` for another
+    file, and `Invalid` for an address that is none, or without psycopg.
+    """
+    name = os.fspath(database)
+    if not name.startswith(ADDRESSES):
+        require_sqlite(name)
+        return name, partial(connect, name, read_only=read_only)
+    try:
+        postgresql = import_module("tornproof.chain.postgresql")
+    except ImportError as error:
+        raise Invalid(
+            f"PostgreSQL needs psycopg: pip install 'tornproof[postgresql]' ({error})"
+        ) from None
+    return postgresql.safe_name(name), partial(postgresql.connect, name, read_only=read_only)
+
+
+def prepare(connection: Connection, name: str) -> str:
     """
     Create what is missing of the tables, and return the id of the database.
 
@@ -167,16 +147,17 @@ def prepare(connection: sqlite3.Connection, name: str) -> str:
     return str(identity)
 
 
-def create(connection: sqlite3.Connection) -> None:
+def create(connection: Connection) -> None:
     """Create what is missing of the tables, inside the caller's transaction."""
-    for statement in SCHEMA.split(";"):
+    for statement in filter(str.strip, dialect_of(connection).schema.split(";")):
         connection.execute(statement)
     connection.execute(
-        "INSERT OR IGNORE INTO signed_events_database VALUES (1, ?)", (str(uuid.uuid4()),)
+        "INSERT INTO signed_events_database VALUES (1, ?) ON CONFLICT DO NOTHING",
+        (str(uuid.uuid4()),),
     )
 
 
-def require_shape(connection: sqlite3.Connection, name: str) -> list[str]:
+def require_shape(connection: Connection, name: str) -> list[str]:
     """
     Raise `WrongSchema` if a table under one of our names lacks a column of ours.
 
@@ -215,7 +196,7 @@ def require_sqlite(path: str) -> None:
 
 @contextmanager
 def translated(action: str) -> Iterator[None]:
-    """Put what SQLite says into the hierarchy of this package."""
+    """Put what the database says into the hierarchy of this package."""
     try:
         yield
     except sqlite3.ProgrammingError:
@@ -224,14 +205,16 @@ def translated(action: str) -> Iterator[None]:
         raise Conflict(f"cannot {action}: {error}; nothing was written") from error
     except sqlite3.Error as error:
         raise from_sqlite_error(error, action) from error
+    except ServerError as error:
+        raise from_server_error(error, action) from error
     except Irregular as error:
         raise from_os_error(error, action) from error
 
 
-def _roll_back(connection: sqlite3.Connection) -> None:
+def _roll_back(connection: Connection) -> None:
     try:
         connection.execute("ROLLBACK")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ServerError) as error:
         raise BrokenConnection(f"cannot roll back: {error}; open a new connection") from error
 
 
@@ -239,7 +222,7 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 def _shapes() -> Mapping[str, Sequence[str]]:
     """Read the columns of our tables out of the schema itself."""
     with closing(sqlite3.connect(":memory:")) as memory:
-        memory.executescript(SCHEMA)
+        memory.executescript(SQLITE.schema)
         names = memory.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'signed%'"
         )
@@ -247,6 +230,7 @@ def _shapes() -> Mapping[str, Sequence[str]]:
     return {name: columns for name, columns in found.items() if columns}
 
 
-def columns_of(connection: sqlite3.Connection, table: str) -> Sequence[str]:
+def columns_of(connection: Connection, table: str) -> Sequence[str]:
     """Name the columns of a table; none if there is no such table."""
-    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    found = connection.execute(dialect_of(connection).columns, (table,))
+    return [name for (name,) in found]

@@ -12,6 +12,7 @@ Keep its hash somewhere else, and give it here (CHN-5).
 
 import sqlite3
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from hashlib import sha256
@@ -20,6 +21,7 @@ from typing import Any, get_type_hints
 from attrs import Factory, define, frozen
 
 from tornproof.chain.database import require_shape, translated
+from tornproof.chain.dialect import Connection, dialect_of
 from tornproof.chain.row import (
     COLUMNS,
     GENESIS,
@@ -82,7 +84,7 @@ class Verification:
 
 
 def verify(
-    connection: sqlite3.Connection,
+    connection: Connection,
     *,
     head: bytes | None = None,
     keys: Collection[bytes] = (),
@@ -99,17 +101,26 @@ def verify(
     with translated("read the chain"):
         if "signed_events" in require_shape(connection, "the database"):
             raise WrongSchema("the database has no table signed_events, so no chain")
-        connection.text_factory = any_text
-        try:
-            rows = connection.execute(
-                f"SELECT {COLUMNS} FROM signed_events ORDER BY sequence, rowid"
-            )
-            walk = _Walk(head, frozenset(keys), require_signatures)
-            for columns in rows:
+        arrival = dialect_of(connection).arrival
+        query = f"SELECT {COLUMNS} FROM signed_events ORDER BY sequence NULLS FIRST, {arrival}"
+        walk = _Walk(head, frozenset(keys), require_signatures)
+        with _any_text(connection):
+            for columns in connection.execute(query):
                 walk.visit(columns)
-        finally:
-            connection.text_factory = str
     return walk.finish()
+
+
+@contextmanager
+def _any_text(connection: Connection) -> Iterator[None]:
+    """Let SQLite return text that is none as it is; a server holds no such text."""
+    if not isinstance(connection, sqlite3.Connection):
+        yield
+        return
+    connection.text_factory = any_text
+    try:
+        yield
+    finally:
+        connection.text_factory = str
 
 
 @define

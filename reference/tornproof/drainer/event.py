@@ -107,11 +107,13 @@ def encode(event: Event) -> Encoded:
 
     Raises `Unencodable` for what has no RFC 8785 form: text that is not Unicode
     (a path with undecodable bytes), numbers that are not finite or not exact,
-    keys that are not text, values that are not JSON, cycles; and for what is
-    larger than `MAX_EVENT_BYTES`.
+    keys that are not text, values that are not JSON, cycles; for an id or an agent
+    with U+0000; and for what is larger than `MAX_EVENT_BYTES`.
     """
     if not event.event_id or not event.blocks:
         raise Unencodable("only a decision that blocks has a canonical form, and only with an id")
+    if "\0" in event.event_id + event.agent_id:
+        raise Unencodable("an id or an agent with the character U+0000 fits into no column of text")
     timestamp = format_timestamp(event.timestamp)
     value: dict[str, Any] = {
         "action": tagged("kind", event.action),

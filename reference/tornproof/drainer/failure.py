@@ -3,7 +3,7 @@ What kind of failure is it?
 
 The number decides, never the text beside it: texts are reworded, translated and
 wrapped (DRN-6).  SQLite's number has a kind in its low byte and a refinement
-above it.
+above it; PostgreSQL's code is a class and a refinement (`tornproof.chain.server_errors`).
 
 - A *race* was lost: somebody took the number first.  Try again.
 - A *transient* failure is the database's: it is locked, full, unreachable or
@@ -19,6 +19,7 @@ import sqlite3
 from collections.abc import Iterator
 from enum import StrEnum
 
+from tornproof.chain.server_errors import ServerError
 from tornproof.errors import BrokenConnection, TornproofError
 
 
@@ -63,12 +64,14 @@ def classify(error: BaseException) -> Failure | None:
     """
     Say what an exception asks of the drainer; none if it is a panic.
 
-    Looks through any wrapping at the first error of SQLite's that caused it.
+    Looks through any wrapping at the first error of the database's that caused it.
     An error of our own without one is a decision, such as not to append behind
     a row without a number, and permanent.
     """
     if isinstance(error, BrokenConnection):
         return None
+    if server := _server_error(error):
+        return _classify_server_error(server)
     code = error_code(error)
     if code == RACE_CODE:
         return Failure.RACE
@@ -92,11 +95,23 @@ def error_code(error: BaseException) -> int | None:
 
 def describe(error: BaseException) -> str:
     """Say in one line what went wrong, for a reason or a log."""
+    if server := _server_error(error):
+        return f"SQLSTATE {server.sqlstate}: {error}"
     for each in _causes(error):
         name = getattr(each, "sqlite_errorname", None)
         if name is not None:
             return f"{name}: {error}"
     return f"{type(error).__name__}: {error}"
+
+
+def _server_error(error: BaseException) -> ServerError | None:
+    return next((each for each in _causes(error) if isinstance(each, ServerError)), None)
+
+
+def _classify_server_error(error: ServerError) -> Failure:
+    if error.is_race:
+        return Failure.RACE
+    return Failure.TRANSIENT if error.is_transient else Failure.PERMANENT
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -15,7 +15,6 @@ takes those that had not landed (DRN-18).
 
 import logging
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
@@ -27,6 +26,7 @@ from attrs import evolve
 from tornproof.chain import database as chain_database
 from tornproof.chain.append import Signer
 from tornproof.chain.database import Connect, translated
+from tornproof.chain.dialect import Connection
 from tornproof.drainer import replay
 from tornproof.drainer.action import Action, Decision
 from tornproof.drainer.answers import NAMED, Drained, Receipt
@@ -107,7 +107,7 @@ class DeferredAuditQueue:
         spool_quota_bytes: int | None = None,
         filesystem: Filesystem | None = None,
         connect: Connect | None = None,
-        make_sink: Callable[[sqlite3.Connection, str | None], Sink] | None = None,
+        make_sink: Callable[[Connection, str | None], Sink] | None = None,
         mint: Callable[[], str] = mint_id,
         clock: Callable[[], int] = time.time_ns,
         sleep: Callable[[float], None] = time.sleep,
@@ -115,6 +115,7 @@ class DeferredAuditQueue:
         """
         Open the queue of a database, and start its drainer.
 
+        `database` is a file of SQLite, or an address of PostgreSQL (DRN-30).
         `spool` is a directory of its own for events that wait; with None they
         wait in memory, `capacity` of them at most.  What an earlier process
         left in the spool is drained before anything new (DRN-16); above
@@ -127,15 +128,11 @@ class DeferredAuditQueue:
         Raises `NotADatabase`, `WrongSchema`, `ForeignSpool`, `Locked`, `Busy`,
         `Corrupt` and the errors of a disk; nothing is lost by that.
         """
-        path = os.fspath(database)
+        name = os.fspath(database)
         if connect is None:
-            chain_database.require_sqlite(path)
-
-            def connect() -> sqlite3.Connection:
-                return chain_database.connect(path)
-
+            name, connect = chain_database.connector(database)
         source, position, recovered = open_source(
-            path,
+            name,
             connect,
             None if spool is None else os.fspath(spool),
             filesystem,
@@ -319,7 +316,7 @@ class DeferredAuditQueue:
             return replay.replay_dlq(connection, signer=self._signer, only=only)
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
+    def _connection(self) -> Iterator[Connection]:
         with translated("open the database"):
             connection = self._connect()
         with closing(connection):

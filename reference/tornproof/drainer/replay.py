@@ -7,13 +7,13 @@ original id and time, and removes the dead letter in the same transaction
 one finds nothing left to do.
 """
 
-import sqlite3
 from collections.abc import Collection, Iterator
 
 from attrs import frozen
 
 from tornproof.chain.append import Signer, insert, read_head
 from tornproof.chain.database import immediate, require_shape, translated
+from tornproof.chain.dialect import Connection
 from tornproof.drainer.dead_letter import DeadLetter
 from tornproof.drainer.event import decode
 from tornproof.drainer.sink import entry_of, in_chain
@@ -33,7 +33,7 @@ class Replay:
     failed: tuple[tuple[str, str], ...]
 
 
-def dlq_size(connection: sqlite3.Connection) -> int:
+def dlq_size(connection: Connection) -> int:
     """
     Count the dead letters as they are now.
 
@@ -45,7 +45,7 @@ def dlq_size(connection: sqlite3.Connection) -> int:
     return int(count)
 
 
-def dead_letters(connection: sqlite3.Connection) -> Iterator[DeadLetter]:
+def dead_letters(connection: Connection) -> Iterator[DeadLetter]:
     """Yield the dead letters, oldest first.  Raises `WrongSchema` where there is no such table."""
     with translated("read the dead letters"):
         if "signed_events_dlq" in require_shape(connection, "the database"):
@@ -56,7 +56,7 @@ def dead_letters(connection: sqlite3.Connection) -> Iterator[DeadLetter]:
 
 
 def replay_dlq(
-    connection: sqlite3.Connection,
+    connection: Connection,
     *,
     signer: Signer | None = None,
     only: Collection[str] | None = None,
@@ -81,7 +81,7 @@ def replay_dlq(
     return Replay(tuple(replayed), tuple(failed))
 
 
-def _replay(connection: sqlite3.Connection, letter: DeadLetter, signer: Signer | None) -> bool:
+def _replay(connection: Connection, letter: DeadLetter, signer: Signer | None) -> bool:
     """Move one dead letter; say whether it was still there to move."""
     event = decode(letter.payload)
     if event.payload_hash != letter.payload_hash:

@@ -14,7 +14,6 @@ A sink belongs to one drainer and is thrown away after a panic.  What it raises
 is classified by `failure`.
 """
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
@@ -23,6 +22,7 @@ from attrs import frozen
 
 from tornproof.chain.append import Signer, insert, read_head
 from tornproof.chain.database import immediate
+from tornproof.chain.dialect import Connection
 from tornproof.chain.row import AttestLevel, Entry
 from tornproof.drainer.dead_letter import dead_letter_content
 from tornproof.drainer.event import EVENT_TYPE, Encoded
@@ -80,7 +80,7 @@ class ChainSink:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         *,
         spool_id: str | None = None,
         signer: Signer | None = None,
@@ -173,8 +173,9 @@ class ChainSink:
         if self._spool_id is None:
             return
         moved = self._connection.execute(
-            "UPDATE signed_events_spools SET position = max(position, ?) WHERE spool_id = ?",
-            (position, self._spool_id),
+            "UPDATE signed_events_spools SET position = CASE WHEN position < ? THEN ? ELSE position"
+            " END WHERE spool_id = ?",
+            (position, position, self._spool_id),
         )
         if moved.rowcount != 1:
             raise ForeignSpool(
@@ -188,11 +189,11 @@ def entry_of(event: Encoded) -> Entry:
     return Entry(event.event_id, event.agent_id, EVENT_TYPE, event.timestamp, event.payload)
 
 
-def in_chain(connection: sqlite3.Connection, event: Encoded) -> bool:
+def in_chain(connection: Connection, event: Encoded) -> bool:
     """Say whether the event, and not another of the same id, is in the chain."""
     return _is_in(connection, "signed_events", event)
 
 
-def _is_in(connection: sqlite3.Connection, table: str, event: Encoded) -> bool:
+def _is_in(connection: Connection, table: str, event: Encoded) -> bool:
     query = f"SELECT 1 FROM {table} WHERE id = ? AND payload_hash = ?"
     return connection.execute(query, (event.event_id, event.payload_hash)).fetchone() is not None

@@ -20,13 +20,13 @@ it would then make the next event, at the same offset, look as if it had landed.
 """
 
 import logging
-import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from threading import Lock
 
 from tornproof.chain.database import immediate, translated
+from tornproof.chain.dialect import Connection
 from tornproof.drainer.admission import Admission, open_journal
 from tornproof.drainer.event import Encoded, decode
 from tornproof.drainer.quota import Quota, TurnedAway
@@ -129,7 +129,7 @@ class Spool:
             admission.close()
             raise
 
-    def bind(self, connection: sqlite3.Connection) -> int:
+    def bind(self, connection: Connection) -> int:
         """
         Find out up to where the database has drained this spool, and return that offset.
 
