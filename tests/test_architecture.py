@@ -63,6 +63,7 @@ ORDERS = {
         "survey",
         "report",
         "variants",
+        "project",
         "commands",
         "kit",
         "cli",

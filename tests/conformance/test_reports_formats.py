@@ -208,17 +208,17 @@ def test_the_badge_says_what_came_out(record: RunRecord, message: str, colour: s
     }
 
 
-def terminal(events: Iterable[RunEvent]) -> str:
-    """Show a run in a terminal of a hundred columns."""
+def terminal(events: Iterable[RunEvent], verbosity: int = 0) -> str:
+    """Show a run in a log of a hundred columns."""
     console = Console(file=StringIO(), width=100, highlight=False)
-    TerminalReport(console).show(events)
+    TerminalReport(console, verbosity=verbosity).show(events)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
 
 def test_the_terminal_tells_the_same_story() -> None:
     """Lanes, crash, bytes and replay of a violation, and the verdict at the end."""
-    output = terminal(events_of(FAILING))
+    output = terminal(events_of(FAILING), verbosity=1)
     for part in (
         "tornproof 0.1.0 judges appends-behind-a-torn-tail",
         "✗ REC-2",
@@ -230,6 +230,25 @@ def test_the_terminal_tells_the_same_story() -> None:
         "does not conform",
     ):
         assert part in output
+
+
+def test_findings_stand_last_and_are_short() -> None:
+    """A line for each family, then each finding with its sentence, program, loss and replay."""
+    output = terminal(events_of(FAILING))
+    families, _, findings = output.partition("\n\n✗ REC-2 ")
+    assert "✗ Recovery" in families
+    assert "JRN-1 " not in families
+    lines = findings.splitlines()
+    assert lines[0] == "The cut is durable before the first append after it."
+    assert [line[:10].strip() for line in lines[1:5]] == ["what", "program", "lost", "replay"]
+    assert all(line == line.rstrip() for line in output.splitlines())
+
+
+def test_quiet_leaves_findings_and_the_result() -> None:
+    """With -q nothing is said of checks and families."""
+    output = terminal(events_of(FAILING), verbosity=-1)
+    assert output.lstrip().startswith("✗ REC-2")
+    assert "does not conform" in output.splitlines()[-1]
 
 
 def test_a_log_is_told_every_half_minute_how_far_it_is() -> None:

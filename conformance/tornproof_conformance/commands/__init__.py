@@ -54,9 +54,13 @@ TABLE: Mapping[str, Listed] = {
         "Explain a requirement such as REC-2, a claim, a crash model, a check or a miniature.",
     ),
     "explore": Listed(
-        "explore", "Count the images that a crash may leave of a trace, in every crash model."
+        "explore", "Count the images that a crash may leave of a trace, in each crash model."
     ),
     "fuzz": Listed("fuzz", "Search for violations with random programs until the time is up."),
+    "init": Listed(
+        "init",
+        "Write an adapter to fill in, its settings and a workflow into DIRECTORY (default: here).",
+    ),
     "inspect": Listed(
         "inspect", "Show the journal in DIRECTORY and any damage, without changing it."
     ),

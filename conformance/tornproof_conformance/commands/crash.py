@@ -15,9 +15,9 @@ from tornproof_conformance.commands.check import finish
 from tornproof_conformance.commands.options import (
     budget_option,
     crash_model_option,
-    details_option,
     events_json_option,
     reproducers_option,
+    verbosity_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options
 from tornproof_conformance.run.runner import check_subject
@@ -60,7 +60,7 @@ from tornproof_conformance.workload.workload_subject import Given, WorkloadSubje
 @crash_model_option
 @budget_option
 @reproducers_option
-@details_option
+@verbosity_option
 @events_json_option
 @output_options()
 @click.argument("workload", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -76,7 +76,7 @@ def command(
     crash_models: tuple[str, ...],
     seconds: int,
     reproducers: Path,
-    details: bool,
+    verbosity: int,
     as_json: bool,
     outputs: Outputs,
     workload: tuple[str, ...],
@@ -110,7 +110,7 @@ def command(
             selected=True,
             deadline=seconds,
         )
-        finish(stream, outputs, as_json=as_json, details=details)
+        finish(stream, outputs, as_json=as_json, verbosity=verbosity)
 
 
 def located(command: str) -> str:

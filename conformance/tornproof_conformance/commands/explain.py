@@ -16,6 +16,7 @@ from tornproof.errors import Invalid
 from tornproof_models.disk.crash_models import CRASH_MODELS, CrashModel
 from tornproof_models.disk.measurements import describe_measurement
 
+from tornproof_conformance.commands.completing import complete_explained
 from tornproof_conformance.report.printable import say, to_json
 from tornproof_conformance.specification.claims import CLAIMS, Claim
 from tornproof_conformance.specification.requirements import Requirement, requirement, requirements
@@ -27,7 +28,7 @@ _LIKE_AN_ID = re.compile(r"[A-Za-z]{3}-\d+")
 
 
 @click.command("explain")
-@click.argument("subject")
+@click.argument("subject", shell_complete=complete_explained)
 @click.option(
     "--events",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -10,6 +10,7 @@ import click
 from tornproof_models.disk.crash_models import CRASH_MODELS
 
 from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS, CHECKS
+from tornproof_conformance.commands.completing import complete_requirements
 from tornproof_conformance.report.printable import say, to_json
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.specification.claims import CLAIMS
@@ -35,7 +36,10 @@ KINDS = (
 @click.command("list")
 @click.argument("kind", type=click.Choice(KINDS), default="requirements")
 @click.option(
-    "--requirement", metavar="ID", help="List only what concerns this requirement, such as REC-2."
+    "--requirement",
+    metavar="ID",
+    shell_complete=complete_requirements,
+    help="List only what concerns this requirement, such as REC-2.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a list of JSON objects.")
 def command(kind: str, requirement: str | None, as_json: bool) -> None:

@@ -3,6 +3,7 @@ Options that several commands share.
 """
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,6 +11,7 @@ import click
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 
 from tornproof_conformance.adapter.speaking.session import TIMEOUT
+from tornproof_conformance.commands.completing import complete_miniatures
 from tornproof_conformance.commands.writable import Writable
 
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -22,6 +24,7 @@ def subject_option(purpose: str) -> Decorator:
         "name",
         default="reference",
         show_default=True,
+        shell_complete=complete_miniatures,
         help=f"What to {purpose}: the reference, or a miniature (an implementation with a bug).",
     )
 
@@ -99,9 +102,37 @@ reproducers_option = click.option(
     help="Where to save reproducers, for `tornproof replay`.",
 )
 
-details_option = click.option(
-    "--details", is_flag=True, help="Say of each verdict how often its requirement was at stake."
+verbosity_options = (
+    click.option(
+        "-q",
+        "--quiet",
+        "verbosity",
+        flag_value=-1,
+        type=int,
+        help="Print findings and the result alone.",
+    ),
+    click.option(
+        "-v",
+        "--verbose",
+        "verbosity",
+        flag_value=1,
+        type=int,
+        help="Tell each violation step by step, and print every verdict.",
+    ),
 )
+
+
+def verbosity_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `-q` and `-v`, as `verbosity`: -1, 0 or 1."""
+
+    @wraps(command)
+    def with_verbosity(**options: Any) -> Any:
+        return command(**{**options, "verbosity": options["verbosity"] or 0})
+
+    for option in verbosity_options:
+        with_verbosity = option(with_verbosity)
+    return with_verbosity
+
 
 events_json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print the events, one JSON object a line."

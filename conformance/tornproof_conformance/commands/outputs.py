@@ -21,6 +21,7 @@ from tornproof_conformance.report.markdown import render_markdown
 from tornproof_conformance.report.page import render_page
 from tornproof_conformance.report.printable import say, terminal
 from tornproof_conformance.report.run_record import RunRecord, record_run
+from tornproof_conformance.report.sarif import render_sarif
 from tornproof_conformance.report.terminal import TerminalReport
 from tornproof_conformance.stream.event_file import write_events
 from tornproof_conformance.stream.known_failures import KnownFailure, excuse, read_known
@@ -31,6 +32,7 @@ RENDERERS: Mapping[str, Callable[[RunRecord], str]] = {
     "junit": render_junit,
     "markdown": render_markdown,
     "badge": render_badge,
+    "sarif": render_sarif,
 }
 
 _FILE = Writable()
@@ -40,6 +42,7 @@ _OPTIONS = (
     click.option("--junit", type=_FILE, help="Write JUnit XML."),
     click.option("--markdown", type=_FILE, help="Write a summary in Markdown."),
     click.option("--badge", type=_FILE, help="Write a badge in the endpoint format of shields.io."),
+    click.option("--sarif", type=_FILE, help="Write SARIF, for a code scanning service."),
     click.option(
         "--known",
         type=click.Path(dir_okay=False, path_type=Path),
@@ -124,15 +127,15 @@ def output_options(*, events: bool = True) -> Callable[[Callable[..., Any]], Cal
     return decorate
 
 
-def show_run(stream: Iterable[RunEvent], *, as_json: bool, details: bool = False) -> int:
+def show_run(stream: Iterable[RunEvent], *, as_json: bool, verbosity: int = 0) -> int:
     """
     Show a run in the terminal, or its events if asked to, and return its exit code.
 
-    With `details`, each verdict says how often its requirement was at stake.
+    `verbosity` is -1 for findings and the result alone, 1 for everything that is known.
     """
     if as_json:
         return record_run(_printed(stream)).exit_code
-    return TerminalReport(terminal(), details=details).show(stream).exit_code
+    return TerminalReport(terminal(), verbosity=verbosity).show(stream).exit_code
 
 
 def _printed(stream: Iterable[RunEvent]) -> Iterator[RunEvent]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tornproof_conformance.commands.completing import complete_entries
 from tornproof_conformance.recorder.recorders import require_recorder
 from tornproof_conformance.report.printable import printable, say, to_json
 from tornproof_conformance.survey.entries import (
@@ -28,7 +29,7 @@ LONGEST_LOSSES = 3
 
 
 @click.command("survey")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_entries)
 @click.option("--build", "only_build", is_flag=True, help="Build the named entries, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 def command(names: tuple[str, ...], only_build: bool, as_json: bool) -> None:

@@ -7,14 +7,20 @@ a document; all of them let nothing out that a terminal would act on.  The one f
 such words are shown is that of `tornproof_models.documents.words.printable`.
 """
 
+import os
+import re
+import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 from tornproof_models.documents.words import printable, printable_lines, to_json
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+LINE = 2000
+"""Columns where no terminal sets them: a line of a log is not wrapped."""
 
 __all__ = ["printable", "printable_lines", "say", "terminal", "to_json"]
 
@@ -29,8 +35,25 @@ def terminal(*, error: bool = False, quiet: bool = False) -> "Console":
     from rich.console import Console
 
     console = Console(highlight=False, stderr=error, quiet=quiet)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        file = Unfilled(sys.stderr if error else sys.stdout)
+        console = Console(highlight=False, quiet=quiet, file=cast("IO[str]", file), width=LINE)
     keep_printable(console)
     return console
+
+
+class Unfilled:
+    """A file in which no line ends with spaces, as those of tables do."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        """Write, without spaces before the ends of lines."""
+        return self._file.write(re.sub(r" +(?=\n)", "", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def keep_printable(console: "Console") -> None:

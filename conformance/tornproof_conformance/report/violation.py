@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -44,7 +43,7 @@ def render_violation(found: ViolationFound) -> RenderableType:
     """Show a violation so that it is clear without reading any code."""
     parts: list[RenderableType] = [
         Text(),
-        Rule(f"[bold red]{found.requirement} is violated", style="red", align="left"),
+        Text(f"{found.requirement} is violated", "bold red"),
         Text(found.sentence, style="italic"),
         Text(),
         _labelled("what", found.message),
@@ -130,7 +129,7 @@ def render_diagnosis(found: Diagnosed) -> RenderableType:
     """Show what an adapter does wrong to the protocol, and what to do about it."""
     parts: list[RenderableType] = [
         Text(),
-        Rule(Text(f"the adapter is broken: {found.kind}", "bold red"), style="red", align="left"),
+        Text(f"the adapter is broken: {found.kind}", "bold red"),
         _labelled("what", found.message),
     ]
     for label, text in (

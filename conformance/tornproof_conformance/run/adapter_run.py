@@ -7,6 +7,7 @@ images.  The report lists the claims.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from shlex import join
 
@@ -30,6 +31,7 @@ def check_adapter(
     reproducers: Path,
     checks: Sequence[Check] | None = None,
     timeout: float = TIMEOUT,
+    most_findings: float = inf,
 ) -> Iterator[RunEvent]:
     """
     Start an adapter, judge it by everything that it claims, and yield events.
@@ -47,6 +49,7 @@ def check_adapter(
                 checks=chosen,
                 shares=SHARES,
                 deadline=budget.seconds,
+                most_findings=most_findings,
                 selected=checks is not None,
             )
     except Diagnosis as found:

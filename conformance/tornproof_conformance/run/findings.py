@@ -89,6 +89,9 @@ class Findings:
     def __iter__(self) -> Iterator[Found]:
         return iter(self._found.values())
 
+    def __len__(self) -> int:
+        return len(self._found)
+
     def add(self, problem: Problem, check: str) -> Found | None:
         """Take in a problem; return its finding if it is new, or met in a milder crash model."""
         requirement, phase = problem.violation.requirement, phase_of(problem)

@@ -24,7 +24,7 @@ from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.cases.kept_images import discard, save
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import shrink_problem
-from tornproof_conformance.checks import Budget, Check, Covered
+from tornproof_conformance.checks import Budget, Check, Covered, counted
 from tornproof_conformance.checks.audit_index import AUDITS
 from tornproof_conformance.checks.catalogue import JOURNAL_CHECKS
 from tornproof_conformance.checks.consumer_machines import consumer_machines_of
@@ -68,6 +68,7 @@ def check_subject(
     selected: bool = False,
     shares: Mapping[str, float] = MappingProxyType({}),
     deadline: float | None = None,
+    most_findings: float = inf,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[RunEvent]:
@@ -90,9 +91,14 @@ def check_subject(
         asdict(budget),
         now().isoformat(timespec="seconds"),
     )
-    findings, tally, interrupted = Findings(), Tally(), False
+    findings, tally, interrupted, stopped = Findings(), Tally(), False, ""
     told: dict[Key, ViolationFound] = {}
     ahead = dict.fromkeys(checks)
+
+    def enough() -> str:
+        found = len(findings)
+        return f"stopped at {counted(found, 'violation')}" if found >= most_findings else ""
+
     try:
         for check in checks:
             started = clock()
@@ -105,11 +111,13 @@ def check_subject(
                 findings,
                 told,
                 reproducers,
-                lambda: clock() > until,
+                lambda: "the budget is used up" if clock() > until else enough(),
             )
             del ahead[check]
             tally.note(check.name, tried, check.covers(subject))
             yield _finished(check, tried, clock() - started)
+            if stopped := enough() or _what_is_missing(findings):
+                break
         until += 0 if deadline is None else SHRINKING * deadline
         yield from _shrink(findings, told, subject, reproducers, until, clock)
     except Diagnosis as broken:
@@ -118,8 +126,9 @@ def check_subject(
     except KeyboardInterrupt:
         interrupted = True
     for check in ahead:
-        stopped = Covered("not finished: the run was interrupted", is_conclusive=False)
-        tally.note(check.name, stopped, check.requirements)
+        why = stopped or "the run was interrupted"
+        left = Covered(f"not finished: {why}", is_conclusive=False)
+        tally.note(check.name, left, check.covers(subject))
     judges = _known if selected else _judges(subject)
     verdicts = list(judge(findings, tally, judges, partial(why_not_covered, subject=subject)))
     yield from verdicts
@@ -133,14 +142,14 @@ def _run_check(
     findings: Findings,
     told: dict[Key, ViolationFound],
     reproducers: Path,
-    is_late: Callable[[], bool],
+    why_stop: Callable[[], str],
 ) -> Generator[RunEvent, None, Covered]:
     """Run one check, tell what it finds, and return what it covered."""
     running = check.run(subject, budget)
     while True:
-        if is_late():
+        if why := why_stop():
             running.close()
-            return Covered("not finished within the budget", is_conclusive=False)
+            return Covered(f"not finished: {why}", is_conclusive=False)
         try:
             event = next(running)
         except StopIteration as finished:
@@ -154,6 +163,15 @@ def _run_check(
                 discard(Path(before.reproducer))
             told[found.key] = violation
             yield violation
+
+
+def _what_is_missing(findings: Findings) -> str:
+    """Say that an operation is missing without which nothing else can be judged; or nothing."""
+    return (
+        "the adapter lacks an operation that it claims"
+        if "ADP-2" in findings.by_requirement()
+        else ""
+    )
 
 
 def _finished(check: Check, tried: Covered, seconds: float) -> CheckFinished:

@@ -65,6 +65,37 @@ def select(
     return chosen
 
 
+def leave_out(patterns: Sequence[str], checks: Iterable[Check]) -> list[Check]:
+    """
+    Leave out the checks of these names, and the scenarios, vectors and situations of others.
+
+    Raises `Invalid` for a pattern that names none of them: a requirement cannot be left out,
+    as what tries it tries others too.
+    """
+    unmatched = set(patterns)
+
+    def kept(name: str, *_: str) -> bool:
+        matching = {pattern for pattern in patterns if _matches(name, pattern)}
+        unmatched.difference_update(matching)
+        return not matching
+
+    offered, left = list(checks), []
+    for check in offered:
+        if not kept(check.name):
+            continue
+        part = _PARTED[check.name](kept) if check.name in _PARTED else check
+        left += [part] if part.requirements else []
+    for pattern in patterns:
+        if pattern in unmatched and any(_matches(name, pattern) for name in requirements()):
+            raise Invalid(
+                f"{pattern} is a requirement, and what tries it tries others too: list it in a "
+                "file of known failures (--known) instead"
+            )
+        if pattern in unmatched:
+            raise Invalid(_nothing(pattern, offered))
+    return left
+
+
 def _matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name.upper(), pattern.upper())
 

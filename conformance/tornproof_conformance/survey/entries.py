@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -138,7 +139,9 @@ def find(pattern: str) -> list[Entry]:
         raise Invalid(f"{pattern} is not available: {unavailable()[pattern]}")
     found = [entry for name, entry in entries().items() if fnmatchcase(name, pattern)]
     if not found:
-        raise Invalid(f"no entry {pattern!r} in the survey: `tornproof survey` lists them")
+        near = get_close_matches(pattern, entries(), n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`tornproof survey` lists them"
+        raise Invalid(f"no entry {pattern!r} in the survey: {hint}")
     return found
 
 

@@ -43,6 +43,7 @@ FILES: Mapping[str, FileLimit] = {
         256 * MIB, 64_000_000, "a run of a night writes a line a second and some kilobytes each"
     ),
     "vectors": FileLimit(64 * MIB, 1_000_000, "the largest in spec/vectors has 4 MiB"),
+    "settings": FileLimit(MIB, 100_000, "people write it, some lines"),
     "known failures": FileLimit(MIB, 100_000, "people write it, some lines for each requirement"),
     "state of a campaign": FileLimit(64 * MIB, 1_000_000, "one entry for each shard"),
     "saved head": FileLimit(64 * KIB, 1_000, "one line"),

@@ -139,6 +139,16 @@ def to_integer(value: int | str) -> int:
 # The schema
 
 
+def describe_operation(op: str) -> str:
+    """Say what an operation does, with the arguments it is given and what it returns."""
+    definition = schema()["$defs"][op]
+    parts = {name: definition["properties"].get(name, {}) for name in ("args", "ok")}
+    takes, gives = (", ".join(part.get("properties", ())) for part in parts.values())
+    told = [f"takes {takes}" if takes else "", f"returns {gives}" if gives else ""]
+    words = "; ".join(filter(None, told))
+    return f"{definition['description']} ({words})" if words else str(definition["description"])
+
+
 @cache
 def claims() -> frozenset[str]:
     """Name the claims that an adapter can claim."""

@@ -47,6 +47,13 @@ final class Kit {
         }
     }
 
+    /** What an operation throws that is not there yet. */
+    private static final class Todo extends RuntimeException {}
+
+    static RuntimeException todo() {
+        return new Todo();
+    }
+
     /** Integers above 2^53 travel as decimal digits, since many languages read a JSON number as a double. */
     private static final long LARGEST_NUMBER = 1L << 53;
 
@@ -103,6 +110,8 @@ final class Kit {
         }
         try {
             reply.put("ok", operation.run(arguments));
+        } catch (Todo missing) {
+            reply.put("unsupported", name);
         } catch (Refused refused) {
             reply.put("error", error(refused.code, refused.definite, refused));
         } catch (IOException failed) {

@@ -1,0 +1,96 @@
+"""
+Say in a few lines what a run found: a line a family, the findings, and what to do next.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import groupby
+
+from attrs import frozen
+
+from tornproof_conformance.adapter.speaking.messages import describe_operation
+from tornproof_conformance.report.run_record import RunRecord
+from tornproof_conformance.report.words import SIGNS, replay_command
+from tornproof_conformance.specification.requirements import FAMILIES
+from tornproof_conformance.stream.run_events import RequirementJudged, ViolationFound
+
+WORST = ("violated", "starved", "not covered", "holds")
+"""Verdicts, the worst first; the worst gives a family its sign."""
+
+LONGEST_LOSSES = 2
+"""How many of the things that a crash has lost a finding names; `-v` and the page name all."""
+
+
+@frozen
+class FamilyLine:
+    """What came out for the requirements of one family."""
+
+    name: str
+    verdict: str
+    """The worst of its verdicts."""
+
+    words: str
+
+    @property
+    def sign(self) -> str:
+        """That of the verdict."""
+        return SIGNS[self.verdict]
+
+
+def family_lines(record: RunRecord) -> Iterator[FamilyLine]:
+    """Sum up each family in a line."""
+    for family, members in groupby(
+        record.verdicts, lambda each: each.requirement.partition("-")[0]
+    ):
+        judged = list(members)
+        verdicts = {each.verdict for each in judged}
+        worst = next(verdict for verdict in WORST if verdict in verdicts)
+        words = "; ".join(
+            _part(verdict, judged) for verdict in reversed(WORST) if verdict in verdicts
+        )
+        yield FamilyLine(FAMILIES.get(family, family), worst, words)
+
+
+def _part(verdict: str, judged: list[RequirementJudged]) -> str:
+    """Say how many have a verdict, and which, unless all do or they hold."""
+    having = [each.requirement for each in judged if each.verdict == verdict]
+    words = {"holds": "hold" if len(having) != 1 else "holds"}.get(verdict, verdict)
+    if verdict == "holds" or len(having) == len(judged) > 1:
+        return f"{len(having)} {words}"
+    return f"{len(having)} {words}: {', '.join(having)}"
+
+
+def finding_lines(found: ViolationFound) -> Iterator[tuple[str, str]]:
+    """Yield label and text of each line of a finding, the sentence first."""
+    yield found.requirement, found.sentence
+    yield "what", found.message
+    if found.also:
+        yield "also", ", ".join(found.also)
+    yield from (("same", said) for said in found.also_said[:1])
+    if found.program:
+        yield "program", "; ".join(found.program)
+    if lost := [loss for crash in found.crashes for loss in crash.lost]:
+        more = len(lost) - LONGEST_LOSSES
+        told = "; ".join(lost[:LONGEST_LOSSES]) + (f"; and {more} more" if more > 0 else "")
+        yield "lost", f"{told} ({found.crash_model}, {found.phase})"
+    yield "replay", replay_command(found)
+
+
+def next_step(record: RunRecord) -> str:
+    """Say what somebody who writes an adapter does next; empty where nothing is to be said."""
+    if not record.started.implementation.claims or record.finished is None:
+        return ""
+    for found in record.violations:
+        missing = re.search(r"answers (\S+) with unsupported", found.message)
+        if found.requirement == "ADP-2" and missing:
+            op = missing[1]
+            return f"fill in {op}: {describe_operation(op)}"
+    worst = [v for v in record.verdicts if v.verdict == "violated" and not v.excuse]
+    if worst:
+        return f"`tornproof explain {worst[0].requirement}` has the reason; `-v` tells each step"
+    if any(each.verdict == "starved" for each in record.verdicts):
+        seconds = record.started.settings.get("seconds", 60)
+        return f"too little was tried: give it more time with --budget {int(float(seconds)) * 2}"
+    if "kills" not in record.started.checks:
+        return ""  # only a part was asked for
+    return "run it for every change (spec/guide-ci.md); `tornproof list claims` shows more claims"
