@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,18 @@ def test_the_words_of_an_adapter_are_printable_everywhere(tmp_path: Path) -> Non
     for name, text in texts.items():
         strange = {each for each in text if not each.isprintable()} - {"\n", "\t"}
         assert not strange, name
+
+
+@pytest.mark.parametrize("how", ["setsid", "fork"])
+def test_nothing_runs_on_when_the_suite_is_killed(how: str, tmp_path: Path) -> None:
+    """The kernel tells a shell, which ends what has the mark of the run."""
+    options = ["--reproducers", str(tmp_path), "scenarios"]
+    run = [str(TORNPROOF), "check", *options, "--", *command(how)]
+    with subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not sleeping():
+            assert process.poll() is None
+        process.kill()
+    gone = time.monotonic() + 60  # a time that is not reached unless they stay
+    while sleeping() and time.monotonic() < gone:
+        time.sleep(0.01)
+    assert sleeping() == []

@@ -25,6 +25,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from tornproof_conformance.lifetime.killed import look_after
+
 PR_SET_CHILD_SUBREAPER = 36
 
 MARK = "TORNPROOF_RUN"
@@ -43,9 +45,14 @@ _started: set[int] = set()
 
 @cache
 def adopt() -> bool:
-    """Ask for the orphans of this process's descendants; say whether the kernel does that."""
+    """
+    Ask for the orphans of this process's descendants; say whether the kernel does that.
+
+    From then on they are also looked after if this process is killed.
+    """
     if sys.platform != "linux":
         return False
+    know(look_after(f"{MARK}={_token}-"))
     with contextlib.suppress(OSError, AttributeError):
         return bool(ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
     return False
