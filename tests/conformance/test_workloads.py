@@ -6,6 +6,7 @@ directory, so a right script needs no other language.
 """
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,70 @@ def test_a_workload_that_fails_by_itself_is_refused(tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "ends with exit code 3" in result.output
+
+
+COUNTED = """
+echo 1 > count.new && sync count.new && mv count.new count && sync . && echo done
+"""
+
+FORGETFUL = "mkdir -p old && cp count old/count && rm count && cp old/count count"
+"""A recovery that removes the file before its copy is safe, or even complete."""
+
+CAREFUL = "cp count copy && sync copy && mv copy count && sync ."
+
+
+@requirement("WRK-3")
+@pytest.mark.parametrize(("recover", "code"), [(FORGETFUL, 1), (CAREFUL, 0)])
+def test_a_recovery_is_crashed_as_well(tmp_path: Path, recover: str, code: int) -> None:
+    """What a recovery leaves when it is crashed must be enough for the next one."""
+    arguments = ["crash", "--setup", "echo 0 > count; sync", "--recover", recover, "--jobs", "1"]
+    arguments += ["--check", "test -s count || { echo gone; exit 1; }", "--budget", "20"]
+    arguments += ["--reproducers", str(tmp_path / "found"), "--events", str(tmp_path / "events")]
+    result = CliRunner().invoke(main, [*arguments, "--", "sh", "-c", COUNTED])
+
+    assert result.exit_code == code, result.output
+    found = {each["requirement"] for each in events(tmp_path, "ViolationFound")}
+    assert found == ({"WRK-3"} if code else set())
+
+
+def test_a_finding_is_looked_at_again(tmp_path: Path) -> None:
+    """The same check still fails in the image that was kept; one that is content does not."""
+    crash(tmp_path, IN_PLACE, "--check", WHOLE)
+    kept = str(events(tmp_path, "ViolationFound")[-1]["reproducer"])
+
+    failed = CliRunner().invoke(main, ["crash", "--check", WHOLE, "--replay", kept])
+    content = CliRunner().invoke(main, ["crash", "--check", "true", "--replay", kept])
+
+    assert (failed.exit_code, content.exit_code) == (1, 0), failed.output
+    assert "FAILED" in failed.output
+
+
+RESIDENT = """
+while read directory; do
+  cd "$directory" && if [ "$(wc -w < config)" = 2 ]; then echo ok; else echo torn; fi
+done
+"""
+
+
+def test_a_check_may_stay(tmp_path: Path) -> None:
+    """One line in, one line out: it finds what a check that is started each time finds."""
+    result = crash(tmp_path, IN_PLACE, "--check", RESIDENT, "--resident")
+
+    assert result.exit_code == 1, result.output
+    found = events(tmp_path, "ViolationFound")
+    assert {each["crash_model"] for each in found} == {"process-kill"}
+
+
+def test_lines_are_printed_one_by_one_on_a_terminal(tmp_path: Path) -> None:
+    """A program that keeps its output in a buffer makes its promises late, unless it sees one."""
+    script = "import sys\nfor n in 1, 2:\n open('config', 'w').write(f'value {n}')\n print(n)"
+    workload = f'PYTHONUNBUFFERED= exec {sys.executable} -S -c "{script}"'
+    check = 'test -s config && test "$(cut -c7 config)" -ge "${TORNPROOF_LAST:-0}"'
+
+    crash(tmp_path, workload, "--check", check)
+    [late] = events(tmp_path, "CheckFinished")
+    crash(tmp_path, workload, "--check", check, "--terminal")
+    [soon] = events(tmp_path, "CheckFinished")
+
+    assert "2 lines were printed in one piece" in str(late["notes"])
+    assert "in one piece" not in str(soon["notes"])

@@ -127,6 +127,9 @@ class WorkloadCase:
     choice: Choice
     """What the crash keeps of the versions that are pending at this point."""
 
+    recovery: int | None = None
+    """Which of the recoveries that were recorded is crashed; none if it is the workload."""
+
 
 @frozen
 class ScheduleCase:
@@ -262,6 +265,7 @@ def encode_case(case: Case) -> dict[str, Any]:
                 "point": case.point,
                 "kept": f"{case.choice.kept:x}",
                 "fillings": [list(pair) for pair in case.choice.fillings],
+                "recovery": case.recovery,
             }
         case ExerciseCase():
             return {"kind": "exercise", **asdict(case)}
@@ -301,7 +305,11 @@ def decode_case(data: Mapping[str, Any]) -> Case:
             pairs = tuple((int(one), int(other)) for one, other in data["fillings"])
             choice = Choice(int(data["kept"], 16), pairs)
             return WorkloadCase(
-                data["symptom"], _known(data["crash_model"]), int(data["point"]), choice
+                data["symptom"],
+                _known(data["crash_model"]),
+                int(data["point"]),
+                choice,
+                data["recovery"],
             )
         case "machine":
             if data["hypothesis"] != hypothesis.__version__:

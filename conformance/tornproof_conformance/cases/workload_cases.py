@@ -35,11 +35,17 @@ def space_of(subject: WorkloadSubject, case: WorkloadCase) -> ImageSpace:
     return ImageSpace(registers, crash_model)
 
 
+def crashed(subject: WorkloadSubject, case: WorkloadCase) -> WorkloadSubject:
+    """Return what a case crashes: a workload, or one of its recoveries."""
+    return subject if case.recovery is None else subject.recoveries[case.recovery]
+
+
 def shrink_workload(problem: Problem, subject: WorkloadSubject, seconds: float) -> Problem:
     """Give back what need not be lost, unit by unit, as long as the symptom stays."""
     until = time.monotonic() + seconds
     assert isinstance(problem.case, WorkloadCase)
     case, violation, output = problem.case, problem.violation, ""
+    subject = crashed(subject, case)
     space, attempts, is_smaller = space_of(subject, case), ATTEMPTS, True
     while is_smaller:
         is_smaller = False
@@ -48,7 +54,7 @@ def shrink_workload(problem: Problem, subject: WorkloadSubject, seconds: float) 
                 break
             attempts -= 1
             seen = look(subject, space, case, choice)
-            if seen is not None and seen[0].requirement == violation.requirement:
+            if seen is not None:
                 case, (violation, output), is_smaller = evolve(case, choice=choice), seen, True
                 break
     earlier = evolve(case, point=_earliest(subject.recorded.trace, case, space))
@@ -94,13 +100,17 @@ def _told(
     output: str,
 ) -> Problem:
     assert problem.finding is not None
-    finding = evolve(
-        problem.finding,
+    before = problem.finding.inner or problem.finding
+    after = evolve(
+        before,
         violation=violation,
+        crash_point=case.point,
         deviations=space.deviations(case.choice),
         difference=(space.everything & ~case.choice.kept).bit_count(),
         image=space.builder.build(case.choice),
         lost=tuple(losses(space, case.choice)),
-        error=output or problem.finding.error,
+        error=output or before.error,
     )
-    return Problem(violation, case, finding, problem.trace)
+    if problem.finding.inner is not None:
+        after = evolve(problem.finding, violation=violation, inner=after, error=after.error)
+    return Problem(violation, case, after, problem.trace)

@@ -25,7 +25,11 @@ Of adapters:
 - `reader_power_loss`, `audit_power_loss`, `queue_power_loss`: the same for what stands beside
 - `deliveries`, `queue_situations`: a drainer with faults, killed, closed and refused
 - `recovery_memory`: the memory that opening a long journal takes
-- `catalogue`: all of them
+
+Of workloads, which are judged without an adapter:
+
+- `workload_search`, `workload_crashes`: the crashes of a workload, in rounds
+- `catalogue`: all of them but the last
 """
 
 import time

@@ -7,8 +7,12 @@ import shlex
 from pathlib import Path
 
 import click
+from attrs import evolve
+from tornproof.errors import Invalid
 from tornproof_models.disk.versions import SECTOR_BYTES
+from tornproof_models.documents.words import printable_lines
 
+from tornproof_conformance.cases.kept_images import look_again
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.workload_crashes import WORKLOAD
 from tornproof_conformance.commands.check import finish
@@ -20,7 +24,9 @@ from tornproof_conformance.commands.options import (
     verbosity_option,
 )
 from tornproof_conformance.commands.outputs import Outputs, output_options
+from tornproof_conformance.report.printable import say
 from tornproof_conformance.run.runner import check_subject
+from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM, INCONCLUSIVE
 from tornproof_conformance.workload.controls import learn_states, require_controls
 from tornproof_conformance.workload.places import Questions
 from tornproof_conformance.workload.workload_subject import Given, WorkloadSubject
@@ -57,13 +63,28 @@ from tornproof_conformance.workload.workload_subject import Given, WorkloadSubje
     type=click.IntRange(1),
     help="Images that are looked at at the same time.",
 )
+@click.option(
+    "--resident",
+    is_flag=True,
+    help="The checks stay: each reads a directory's path from a line, and answers `ok` or why not.",
+)
+@click.option(
+    "--terminal",
+    is_flag=True,
+    help="Run the workload on a terminal: most programs then print line by line.",
+)
+@click.option(
+    "--replay",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Run the checks again in the image of a finding: its directory.",
+)
 @crash_model_option
 @budget_option
 @reproducers_option
 @verbosity_option
 @events_json_option
 @output_options()
-@click.argument("workload", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("workload", nargs=-1, type=click.UNPROCESSED)
 def command(
     setup: str | None,
     checks: tuple[str, ...],
@@ -73,6 +94,9 @@ def command(
     timeout: float,
     sector_bytes: int,
     jobs: int,
+    resident: bool,
+    terminal: bool,
+    replay: Path | None,
     crash_models: tuple[str, ...],
     seconds: int,
     reproducers: Path,
@@ -88,19 +112,19 @@ def command(
     promise: a check finds those printed before the crash in the file $TORNPROOF_PRINTED, their
     number in $TORNPROOF_LINES, and the last in $TORNPROOF_LAST.
     """
+    located_checks = tuple(map(located, checks))
+    questions = Questions(optional(recover), located_checks, optional(state), resident)
+    if replay is not None:
+        raise SystemExit(_replay(replay, questions, timeout))
+    if not workload:
+        raise click.UsageError("there is no workload: put its command after `--`")
+    workload = (here(workload[0]), *workload[1:])
     if not checks and state is None:
-        state = shlex.join(workload)
-    given = Given(
-        (here(workload[0]), *workload[1:]),
-        Questions(optional(recover), tuple(map(located, checks)), optional(state)),
-        optional(setup),
-        timeout,
-        sector_bytes,
-        jobs,
-    )
+        questions = evolve(questions, state=shlex.join(workload))
+    given = Given(workload, questions, optional(setup), timeout, sector_bytes, jobs, terminal)
     with WorkloadSubject.prepared(given) as subject:
         require_controls(subject)
-        if state is not None:
+        if questions.state is not None:
             learn_states(subject, only_lines=only_lines)
         stream = check_subject(
             subject,
@@ -111,6 +135,24 @@ def command(
             deadline=seconds,
         )
         finish(stream, outputs, as_json=as_json, verbosity=verbosity)
+
+
+def _replay(directory: Path, questions: Questions, timeout: float) -> int:
+    """Look again at a finding; say what became of it, and return the exit code."""
+    if not questions.commands:
+        raise Invalid(
+            "a finding holds no commands, since a file from elsewhere must not run any: give the "
+            "--check as well"
+        )
+    looked = look_again(directory, questions, timeout)
+    say(f"{looked.saved.requirement} {looked.saved.message}")
+    for answer in looked.answers:
+        say(f"{answer.name}: {answer.ending}")
+        say(printable_lines(answer.output.rstrip()))
+    if questions.state is not None:
+        return INCONCLUSIVE
+    say("FAILED" if looked.still_fails else "FIXED")
+    return DOES_NOT_CONFORM if looked.still_fails else CONFORMS
 
 
 def located(command: str) -> str:

@@ -51,6 +51,9 @@ MOST_MOMENTS = 60
 MOST_SAID = 10
 """Last lines of what a command said of an image."""
 
+MOST_LOST = 12
+"""Losses of a workload that a story lists."""
+
 MOST_FILES = 8
 """Files of a workload that a story shows, of those that are not as they had been written."""
 
@@ -91,9 +94,11 @@ def _cause(problem: Problem) -> str:
     """Name what findings of a workload have in common: the loss, or the last operation."""
     if problem.finding is None or not isinstance(problem.case, WorkloadCase):
         return ""
-    lost, point = problem.finding.lost, problem.finding.crash_point
-    if not lost and problem.trace is not None:
-        lost = tuple(moment.words for moment in moments_of(problem.trace, point))[-1:]
+    crash = problem.finding.inner or problem.finding
+    lost = crash.lost
+    if not lost and problem.trace is not None and problem.finding.inner is None:
+        moments = moments_of(problem.trace, crash.crash_point)
+        lost = tuple(moment.words for moment in moments)[-1:]
     return cause(problem.violation.requirement, lost)
 
 
@@ -145,7 +150,8 @@ def _tell_case(problem: Problem, subject: Subject) -> _Told:
         case ProgramCase():
             return _tell_program(problem, problem.case, subject)
         case WorkloadCase():
-            return _tell_workload(problem)
+            assert isinstance(subject, WorkloadSubject)
+            return _tell_workload(problem, problem.case, subject)
         case VectorCase(name):
             images = {vector.id: vector for vector in image_vectors()}
             return _tell_vector(images[name], subject) if name in images else _Told()
@@ -189,11 +195,21 @@ def _tell_program(problem: Problem, case: ProgramCase, subject: Subject) -> _Tol
     )
 
 
-def _tell_workload(problem: Problem) -> _Told:
-    """Tell the crash of a workload, and what the commands say of the files that it changed."""
+def _tell_workload(problem: Problem, case: WorkloadCase, subject: WorkloadSubject) -> _Told:
+    """Tell the crash of a workload, or of its recovery, and what the commands say after it."""
     finding, trace = problem.finding, problem.trace
     assert finding is not None
     assert trace is not None
+    crashes = [_tell_loss(finding, trace)]
+    if finding.inner is not None and case.recovery is not None:
+        recovery = subject.recoveries[case.recovery].recorded.trace
+        crashes.append(_tell_loss(finding.inner, recovery))
+    said = [Moment(CALLS, printable(line)) for line in finding.error.splitlines()[-MOST_SAID:]]
+    return _Told(tuple(crashes), tuple(said))
+
+
+def _tell_loss(finding: Finding, trace: Trace) -> CrashStory:
+    """Tell one crash: what was done before it, and which files are not as they were written."""
     written = written_image(trace, finding.crash_point).files
     files = tuple(
         tell_file(path.removeprefix("/"), finding.image.files.get(path, b""), written.get(path))
@@ -201,8 +217,10 @@ def _tell_workload(problem: Problem) -> _Told:
         if finding.image.files.get(path) != written.get(path)
     )
     moments = tuple(moments_of(trace, finding.crash_point))[-MOST_MOMENTS:]
-    said = [Moment(CALLS, printable(line)) for line in finding.error.splitlines()[-MOST_SAID:]]
-    return _Told((CrashStory(moments, finding.lost, files[:MOST_FILES]),), tuple(said))
+    lost = finding.lost
+    if len(lost) > MOST_LOST:
+        lost = (*lost[:MOST_LOST], f"and {len(lost) - MOST_LOST:,} more")
+    return CrashStory(moments, lost, files[:MOST_FILES])
 
 
 def _shown(trace: Trace) -> int | None:

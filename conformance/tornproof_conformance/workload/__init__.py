@@ -8,8 +8,8 @@ out at the same path, and *checks* look whether all is well.
 - `recorded_workload`: one run under the recorder, and what its directory holds besides bytes
 - `laid_out`: an image as files, with links, modes and owners
 - `asking`: commands that look at an image, with everything that they start
+- `resident_checks`: checks that stay, one line in and one line out
 - `places`: where images are laid out, several at the same path at the same time
 - `workload_subject`: all of it as a subject of the runner
 - `controls`: the check is tried where its verdict is known
-- `kept_images`: a finding as a directory
 """

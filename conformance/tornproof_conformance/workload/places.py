@@ -15,6 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from attrs import define, field, frozen
 from tornproof_models.contract.workload import Answer
@@ -22,6 +23,7 @@ from tornproof_models.contract.workload import Answer
 from tornproof_conformance.power.image_directories import clear_away
 from tornproof_conformance.workload.asking import Promises, ask
 from tornproof_conformance.workload.laid_out import LaidOut
+from tornproof_conformance.workload.resident_checks import ask_resident, end_residents
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x20000, 0x10000000
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
@@ -39,6 +41,8 @@ class Questions:
 
     checks: tuple[str, ...] = ()
     state: str | None = None
+    is_resident: bool = False
+    """Whether the checks stay, and are asked line by line."""
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -51,7 +55,15 @@ class Questions:
         pairs = [("--check", each) for each in self.checks]
         pairs += [("--recover", self.recover)] if self.recover else []
         pairs += [("--state", self.state)] if self.state else []
-        return tuple(word for pair in pairs for word in pair)
+        words = tuple(word for pair in pairs for word in pair)
+        return (*words, "--resident") if self.is_resident else words
+
+
+class Writable(Protocol):
+    """An image that can be laid out."""
+
+    def write(self, root: str) -> None:
+        """Make the directory.  Raises `OSError`."""
 
 
 @frozen
@@ -102,6 +114,7 @@ class Places:
             yield
         finally:
             self.become_one()
+            end_residents()
 
     def become_one(self) -> None:
         """Go on without workers."""
@@ -109,6 +122,12 @@ class Places:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
+
+    def look(self, image: Writable, lines: tuple[bytes, ...]) -> tuple[Answer, ...]:
+        """Look at an image here and now, without a worker."""
+        self.root.parent.mkdir(exist_ok=True)
+        image.write(str(self.root))
+        return _questioned(str(self.scratch), lines, self.questions, self.timeout)
 
     def ask(self, visit: Visit) -> "Future[tuple[Answer, ...]]":
         """Lay an image out and run the commands in it, now or soon."""
@@ -122,17 +141,27 @@ class Places:
 
 def look(scratch: str, visit: Visit, questions: Questions, timeout: float) -> tuple[Answer, ...]:
     """Lay an image out, run the commands in it, and clear it away; return what they said."""
-    root = Path(scratch, BOX, WORK)
-    visit.laid_out.write(str(root))
+    root = str(Path(scratch, BOX, WORK))
+    visit.laid_out.write(root)
     if visit.emptied:
-        visit.laid_out.empty(str(root))
-    promises = Promises(visit.lines, Path(scratch, f"printed-{os.getpid()}"))
+        visit.laid_out.empty(root)
+    return _questioned(scratch, visit.lines, questions, timeout)
+
+
+def _questioned(
+    scratch: str, lines: tuple[bytes, ...], questions: Questions, timeout: float
+) -> tuple[Answer, ...]:
+    """Run the commands in what is laid out, and clear it away."""
+    root = Path(scratch, BOX, WORK)
+    promises = Promises(lines, Path(scratch, f"printed-{os.getpid()}"))
     environment = promises.environment()
     answers: list[Answer] = []
     try:
         for command in questions.commands:
-            answers.append(ask(command, root, environment, timeout))
-            if command == questions.recover and not answers[-1].passes:
+            stays = questions.is_resident and command in questions.checks
+            answer = (ask_resident if stays else ask)(command, root, environment, timeout)
+            answers.append(answer)
+            if command == questions.recover and not answer.passes:
                 break
     finally:
         clear_away(str(root))

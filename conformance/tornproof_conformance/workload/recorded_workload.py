@@ -6,11 +6,12 @@ the survey writes 15.  They stand in the trace with a few bytes in place of thei
 copied into each image.
 """
 
+import os
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from attrs import field, frozen
 from tornproof.errors import TornproofError
@@ -26,6 +27,7 @@ from tornproof_models.disk.trace import (
 
 from tornproof_conformance.adapter.left_behind import read_with_links
 from tornproof_conformance.recorder.processes import Stream
+from tornproof_conformance.recorder.ptrace.listening import TracedRecording
 from tornproof_conformance.recorder.recorders import Recorder, conclude, new_recorder
 from tornproof_conformance.recorder.result import Recorded
 from tornproof_conformance.recorder.tree import Attributes, Tree
@@ -66,7 +68,8 @@ class RecordedWorkload:
     """Targets of symbolic links, which stand in the trace as empty files."""
 
     notes: tuple[str, ...] = ()
-    seconds: float = 0.0
+    promised: tuple[bytes, ...] = ()
+    """Lines that had been printed before it began: by a workload, before its recovery."""
 
     printed: tuple[bytes, ...] = field(init=False)
     """Every whole line, in order."""
@@ -77,7 +80,8 @@ class RecordedWorkload:
 
     def lines_before(self, point: int) -> tuple[bytes, ...]:
         """Return the lines that had been printed after so many events."""
-        return tuple(each.line for each in self.trace.events[:point] if isinstance(each, Printed))
+        lines = (each.line for each in self.trace.events[:point] if isinstance(each, Printed))
+        return (*self.promised, *lines)
 
 
 def record_workload(
@@ -87,13 +91,17 @@ def record_workload(
     *,
     environment: Mapping[str, str],
     timeout: float,
+    terminal: bool = False,
+    promised: tuple[bytes, ...] | None = None,
 ) -> RecordedWorkload:
     """
     Run a command in a directory that is set up already, and record it.
 
-    What it has started is killed when it has ended.  Raises `WorkloadFails` if it ends with
-    another exit code than 0 or runs longer than `timeout` seconds, `CannotFollow` if there is
-    something in it that the recorder does not see, and what `recorders.record` raises.
+    Each whole line that it prints is a promise, unless the promises were made before it and are
+    given.  With `terminal` its standard output is one.  What it has started is killed when it
+    has ended.  Raises `WorkloadFails` if it ends with another exit code than 0 or runs longer
+    than `timeout` seconds, `CannotFollow` if there is something in it that the recorder does not
+    see, and what `recorders.record` raises.
     """
     initial, links = read_with_links(directory)
     tree = Tree.of(str(directory.resolve()), initial)
@@ -102,7 +110,8 @@ def record_workload(
     recorder = new_recorder(log)
     recorder.recording.turn_to(tree)
     tree.take_attributes()
-    code = _run(recorder, command, directory, environment, timeout)
+    with _output(recorder, terminal=terminal) as output:
+        code = _run(recorder, command, directory, environment, timeout, output)
     recorded = conclude(recorder, initial, lambda: read_with_links(directory)[0])
     if recorded.untraceable:
         reasons = "; ".join(dict.fromkeys(map(str, recorded.untraceable)))
@@ -112,7 +121,7 @@ def record_workload(
             f"the workload ends with exit code {code}, without any crash; it must end with 0"
         )
     tree.take_attributes()
-    events = _with_lines(recorded)
+    events = _with_lines(recorded) if promised is None else recorded.trace.events
     written = {each.inode for each in events if isinstance(each, Write | Truncate | Stored)}
     still = {
         inodes[path]: content
@@ -129,6 +138,7 @@ def record_workload(
         dict(tree.attributes),
         dict(tree.links),
         tuple(_notes(recorder, recorded)),
+        promised or (),
     )
 
 
@@ -138,21 +148,19 @@ def _run(
     directory: Path,
     environment: Mapping[str, str],
     timeout: float,
+    output: int,
 ) -> int:
     """Run a command to its end, and end what it leaves; return its exit code."""
     try:
         process = recorder.spawn(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             cwd=directory,
             env=environment,
         )
     except OSError as error:
         raise WorkloadFails(f"cannot run {command[0]}: {error.strerror}") from None
-    assert process.stdout is not None
-    reader = threading.Thread(target=_drain, args=(process.stdout,), daemon=True)
-    reader.start()
     try:
         code = process.wait(timeout)
     except subprocess.TimeoutExpired:
@@ -162,15 +170,31 @@ def _run(
         ) from None
     if not recorder.end_all(GRACE):
         recorder.recording.warn(LEFT_RUNNING)
-    reader.join(GRACE)
     return code
 
 
-def _drain(output: IO[bytes]) -> None:
+@contextmanager
+def _output(recorder: Recorder, *, terminal: bool) -> Iterator[int]:
+    """Return a pipe or a terminal that takes what is printed, as a descriptor."""
+    reading, writing = os.openpty() if terminal else os.pipe()
+    status = os.fstat(writing)
+    if isinstance(recorder.recording, TracedRecording):
+        recorder.recording.streams[status.st_dev, status.st_ino] = Stream.REPLIES
+    reader = threading.Thread(target=_drain, args=(reading,), daemon=True)
+    reader.start()
+    try:
+        yield writing
+    finally:
+        os.close(writing)
+        reader.join(GRACE)
+
+
+def _drain(output: int) -> None:
     """Read what is printed, so that nobody waits for it to be read."""
-    with output:
-        while output.read(1 << 16):
+    with suppress(OSError):  # a terminal that nobody has open any more says EIO
+        while os.read(output, 1 << 16):
             pass
+    os.close(output)
 
 
 def _with_lines(recorded: Recorded) -> tuple[Event, ...]:

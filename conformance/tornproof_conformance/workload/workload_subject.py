@@ -24,8 +24,8 @@ from tornproof_models.disk.versions import SECTOR_BYTES
 
 from tornproof_conformance.adapter import scratch
 from tornproof_conformance.power.image_directories import clear_away
-from tornproof_conformance.workload.asking import HERE
-from tornproof_conformance.workload.laid_out import laid_out
+from tornproof_conformance.workload.asking import HERE, Promises
+from tornproof_conformance.workload.laid_out import LaidOut, laid_out
 from tornproof_conformance.workload.places import Places, Questions, Visit
 from tornproof_conformance.workload.recorded_workload import (
     RecordedWorkload,
@@ -35,6 +35,9 @@ from tornproof_conformance.workload.recorded_workload import (
 
 ERROR_STREAM = 2
 """What the setup prints goes to standard error; standard output is for the report."""
+
+PRINTED_FILE = "printed"
+"""Where a recovery that is recorded finds what the workload had printed."""
 
 KEPT = "kept"
 """Where the files lie that are never written."""
@@ -50,6 +53,8 @@ class Given:
     timeout: float = 60.0
     sector_bytes: int = SECTOR_BYTES
     jobs: int = 1
+    terminal: bool = False
+    """Whether the workload writes to a terminal, so that most programs print line by line."""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -72,8 +77,17 @@ class WorkloadSubject:
     given: Given
     recorded: RecordedWorkload
     places: Places
+    kept: Path
+    """Where the files lie that are never written, by inode."""
+
     states: States | None = None
     """The states that were there without a crash, if states are told apart."""
+
+    is_recovery: bool = False
+    """Whether what was recorded is a recovery, on an image that a crash has left."""
+
+    recoveries: "list[WorkloadSubject]" = field(factory=list, init=False)
+    """Recoveries that were recorded, each as what can be crashed in turn."""
 
     looked: int = field(default=0, init=False)
     """How many images were looked at."""
@@ -109,13 +123,11 @@ class WorkloadSubject:
             root / "log",
             environment={**os.environ, HERE: str(Path.cwd()), "PYTHONUNBUFFERED": "1"},
             timeout=given.timeout,
+            terminal=given.terminal,
         )
         clear_away(str(places.root))
-        (root / KEPT).mkdir()
-        for inode, content in recorded.still.items():
-            (root / KEPT / str(inode)).write_bytes(content)
         with places.opened():
-            yield cls(given, recorded, places)
+            yield cls(given, recorded, places, _keep(recorded, root / KEPT))
         del owner
 
     def ask(
@@ -123,8 +135,40 @@ class WorkloadSubject:
     ) -> "Future[tuple[Answer, ...]]":
         """Lay an image of a crash point out, and ask all commands about it."""
         self.looked += 1
-        image = laid_out(space, choice, self.recorded, self.places.scratch / KEPT)
+        image = self.image(space, choice)
         return self.places.ask(Visit(image, self.recorded.lines_before(point), emptied))
+
+    def image(self, space: ImageSpace, choice: Choice) -> LaidOut:
+        """Say what a choice leaves as a directory."""
+        return laid_out(space, choice, self.recorded, self.kept)
+
+    def record_recovery(self, image: LaidOut, lines: tuple[bytes, ...]) -> "WorkloadSubject":
+        """
+        Run the recovery on an image, recorded, so that it can be crashed.
+
+        `lines` are those that had been printed before the first crash.  Raises what
+        `record_workload` raises.
+        """
+        recover = self.given.questions.recover
+        assert recover is not None
+        number, root = len(self.recoveries), self.places.root
+        image.write(str(root))
+        promises = Promises(lines, self.places.scratch / PRINTED_FILE)
+        try:
+            recorded = record_workload(
+                ("/bin/sh", "-c", recover),
+                root,
+                self.places.scratch / "log",
+                environment=promises.environment(),
+                timeout=self.given.timeout,
+                promised=lines,
+            )
+        finally:
+            clear_away(str(root))
+        kept = _keep(recorded, self.places.scratch / f"{KEPT}-{number}")
+        nested = WorkloadSubject(self.given, recorded, self.places, kept, self.states, True)
+        self.recoveries.append(nested)
+        return nested
 
     def violations(self, answers: Sequence[Answer], printed: int) -> Iterator[Violation]:
         """Judge what the commands have said, when so many lines had been printed."""
@@ -133,9 +177,17 @@ class WorkloadSubject:
                 assert self.states is not None
                 found = self.states.violation(answer, printed)
             else:
-                found = contract.judge_check(answer)
+                found = contract.judge_check(answer, recovered_again=self.is_recovery)
             if found is not None:
                 yield found
+
+
+def _keep(recorded: RecordedWorkload, directory: Path) -> Path:
+    """Lay down the files that are never written; return the directory."""
+    directory.mkdir()
+    for inode, content in recorded.still.items():
+        (directory / str(inode)).write_bytes(content)
+    return directory
 
 
 class _Owner:

@@ -42,6 +42,9 @@ FILES: Mapping[str, FileLimit] = {
     "events": FileLimit(
         256 * MIB, 64_000_000, "a run of a night writes a line a second and some kilobytes each"
     ),
+    "printed lines": FileLimit(
+        64 * MIB, 1, "a workload prints a line for each promise; the file holds no JSON"
+    ),
     "vectors": FileLimit(64 * MIB, 1_000_000, "the largest in spec/vectors has 4 MiB"),
     "settings": FileLimit(MIB, 100_000, "people write it, some lines"),
     "known failures": FileLimit(MIB, 100_000, "people write it, some lines for each requirement"),

@@ -1,9 +1,9 @@
-# A small server of the user postgres, on a socket in the working directory.
+# A small server of the user postgres, on a socket elsewhere.
 bin=$(ls -d /usr/lib/postgresql/*/bin | tail -1)
-socket=./socket.$$
+socket=$(mktemp -d) && chmod 777 "$socket"
 as() { setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; }
 start() {
-  mkdir -p $socket && chown postgres $socket && chmod 755 .
+  chmod 755 .
   as "$bin/pg_ctl" -s -w -t 20 -D "$PWD/pg" -l $socket/log -o "-k $socket -c listen_addresses='' \
     -c max_wal_senders=0 -c max_connections=8 -c autovacuum=off -c shared_buffers=2MB -c jit=off $1" \
     start > /dev/null 2>&1
