@@ -24,9 +24,8 @@ from tornproof_models.certificates.checker import check_certificate as checker
 from tornproof_models.certificates.checker.check_certificate import check_certificate
 from tornproof_models.certificates.checker.plain_crash import WHOLE, Crash
 from tornproof_models.certificates.checker.plain_disk import Disk
-from tornproof_models.crash import access_log, explorer, undecided
+from tornproof_models.crash import access_log, crash_points, explorer, undecided
 from tornproof_models.crash.access_log import WatchedFilesystem
-from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import Append, Kill, Reopen
 from tornproof_models.crash.recovery import recover
 from tornproof_models.crash.run import run
@@ -387,7 +386,7 @@ def emptied(event: Event) -> Event:
 WHOLE_SPLIT, DECIDE = image_sets.split, certificate.Writer.decide
 DECISION, WITHOUT_RECORDS = certificate.decision, certificate.without_records
 ANSWERS_OF = undecided.answers_of
-IS_CRASH_POINT = Explorer._is_crash_point
+IS_CRASH_POINT = crash_points.is_crash_point
 
 
 BUGS: dict[str, tuple[Any, str, Any]] = {
@@ -396,14 +395,14 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "pruner looks at nothing": (access_log.WatchedFilesystem, "_look", looks_nowhere),
     "dedup ignores contents": (explorer, "answers_of", same_answers),
     "no crash before an acknowledgement": (
-        Explorer,
-        "_is_crash_point",
-        lambda self, event: not isinstance(event, Acked) and IS_CRASH_POINT(self, event),
+        crash_points,
+        "is_crash_point",
+        lambda event, model: not isinstance(event, Acked) and IS_CRASH_POINT(event, model),
     ),
     "no crash before a sync": (
-        Explorer,
-        "_is_crash_point",
-        lambda self, event: not isinstance(event, Sync) and IS_CRASH_POINT(self, event),
+        crash_points,
+        "is_crash_point",
+        lambda event, model: not isinstance(event, Sync) and IS_CRASH_POINT(event, model),
     ),
     "a sync covers everything": (Registers, "_covered_by", sync_covers_all),
     "adversarial keeps an order": (

@@ -2,17 +2,23 @@
 Crash the programs of an adapter, and keep what was found and covered.
 
 A program runs once, recorded.  Then it is crashed at every point and in every crash model, and
-the adapter recovers what is left.  `power_loss` says in which order programs are tried.
+the adapter recovers what is left.  Each crash point gets a first round of images at once; what
+it has beyond that waits until somebody asks to go on, and small crash points are the first to do
+so, whatever program they belong to.  `power_loss` says in which order programs are tried.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from heapq import heappop, heappush
 from itertools import product
 
 from attrs import define, evolve, field
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
+from tornproof_models.crash.novelty import Novelty
 from tornproof_models.crash.program import Append, Program, Rotate, Settle, Step, Submit
 from tornproof_models.crash.run import run
+from tornproof_models.crash.sites import Site
 from tornproof_models.crash.stakes import Stakes
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
@@ -20,7 +26,13 @@ from tornproof_models.disk.trace import Stored, SyncFilesystem, Trace
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import Problem, ProgramCase
-from tornproof_conformance.cases.phases import harshness_of, phase_of
+from tornproof_conformance.cases.phases import (
+    CREATED,
+    IN_RECOVERY,
+    LATER,
+    harshness_of,
+    phase_of,
+)
 from tornproof_conformance.checks import Clock
 from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES, ROOMY
 from tornproof_conformance.power.recorded_subject import RecordedSubject
@@ -47,8 +59,8 @@ last record of prometheus/tsdb went unnoticed only there (tsdb#451).  20,000 ran
 the buffers of most writers, and cannot be compressed into them (fjall-rs/fjall#308).
 """
 
-LARGE_SHARE = 0.04
-"""Part of the check's time for each of them: a large record has many sectors to lose."""
+INNER_IMAGES = 32
+"""Images of one crash in or after a recovery: the nearest, of each kind one before a second."""
 
 LEAST_OPERATIONS = 2
 """
@@ -79,6 +91,18 @@ def can_take(subject: AdapterSubject, step: Step) -> bool:
     return not isinstance(step, Rotate) or "journal/segments" in subject.claims
 
 
+@define(eq=False)
+class Crashing:
+    """A crash point of a program in one crash model."""
+
+    case: ProgramCase
+    trace: Trace
+    explorer: Explorer
+    site: Site
+    needed: bool
+    """Whether a verdict needs it."""
+
+
 @define
 class Search:
     """What was found and covered so far."""
@@ -101,8 +125,8 @@ class Search:
     least_planned: int = 0
     """Searches of one program in one crash model that a verdict needs: up to two operations."""
 
-    least_done: int = 0
-    """How many of them were made, each within two deviations at every crash point."""
+    least_spared: int = 0
+    """How many of them there is nothing to crash of: the program itself shows a violation."""
 
     batches: int = 0
     """Batches of stores through mappings, in whose traces nobody knows the order of stores."""
@@ -110,7 +134,40 @@ class Search:
     stores: int = 0
     """Programs of which every store through a mapping was seen by itself."""
 
+    novelty: dict[tuple[str, str], Novelty] = field(factory=dict)
+    """How new the outcomes of recoveries were, by phase and crash model."""
+
+    deepened: int = 0
+    """Rounds beyond the first."""
+
+    _judged: Counter[bool] = field(factory=Counter)
+    """Images that were judged in first rounds (False), and in later ones (True)."""
+
     _explorers: dict[tuple[Options, str], Explorer] = field(factory=dict)
+    _needed: list[list[Site]] = field(factory=list)
+    """The crash points of each search that a verdict needs."""
+
+    _waiting: list[tuple[bool, int, int, int, "Crashing"]] = field(factory=list)
+    """A heap of crash points that are not done: those that a verdict needs, then the smallest."""
+
+    _sites: int = 0
+
+    @property
+    def least_done(self) -> int:
+        """Count the searches that were made within two deviations at every crash point."""
+        return self.least_spared + sum(
+            all(site.suffices for site in sites) for sites in self._needed
+        )
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no crash point has more images to offer."""
+        return not self._waiting
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether later rounds have judged fewer images than first ones, and there are more."""
+        return bool(self._waiting) and self._judged[True] < self._judged[False]
 
     @property
     def coverage(self) -> Coverage:
@@ -150,10 +207,9 @@ class Search:
         for violation in running.violations:
             self._keep(Problem(violation, case, None, trace))
         if running.violations:
-            # nothing of it is left to be crashed
-            self.least_done += len(self.crash_models) * needed
+            self.least_spared += len(self.crash_models) * needed
         else:
-            self.least_done += needed * self._crash(case, trace, self.crash_models)
+            self._crash(case, trace, self.crash_models, needed=needed)
 
     def step(self, stepping: RecordedSubject, program: Program, options: Options) -> None:
         """Run a program again, see every store by itself, and crash it where order matters."""
@@ -162,28 +218,52 @@ class Search:
         self.stores += 1
         if not running.violations:
             in_order = [name for name in self.crash_models if name in IN_ORDER]
-            self._crash(case, running.filesystem.trace, in_order)
+            self._crash(case, running.filesystem.trace, in_order, needed=False)
 
-    def _crash(self, case: ProgramCase, trace: Trace, crash_models: Sequence[str]) -> int:
-        """Crash a trace in some crash models; return in how many it was searched well enough."""
-        options, done = case.options, 0
-        is_large = case.program[1:] in LARGE
-        until = self.clock.part(LARGE_SHARE) if is_large else self.clock.grace
+    def _crash(
+        self, case: ProgramCase, trace: Trace, crash_models: Sequence[str], *, needed: bool
+    ) -> None:
+        """Take a first round at every crash point of a trace, in some crash models."""
         since = _settled(trace) if isinstance(case.program[0], Settle) else 0
         for crash_model in crash_models:
-            explorer = self._explorer(options, crash_model)
-            explorer.until = until
-            disagreed = len(self.subject.disagreements)
-            shallow = explorer.stakes.shallow
-            findings = explorer.explore(trace, since=since)
-            done += explorer.stakes.shallow == shallow
             crashed = evolve(case, crash_model=crash_model)
-            for violation in self.subject.disagreements[disagreed:]:
-                self._keep(Problem(violation, crashed, None, trace))
-            for finding in findings:
-                self._keep(Problem(finding.violation, crashed, finding, trace))
-            self.subject.require_patience()
-        return done
+            explorer = self._explorer(case.options, crash_model)
+            sites = list(explorer.sites(trace, since=since))
+            if needed:
+                self._needed.append(sites)
+            for site in sites:
+                self._search(Crashing(crashed, trace, explorer, site, needed))
+
+    def deepen(self) -> None:
+        """Take one more round at the crash point whose turn it is."""
+        self.deepened += 1
+        self._search(heappop(self._waiting)[-1])
+
+    def _search(self, crashing: "Crashing") -> None:
+        site, explorer = crashing.site, crashing.explorer
+        explorer.until = self.clock.grace
+        explorer.novelty = self._novelty_of(crashing)
+        disagreed, judged = len(self.subject.disagreements), explorer.coverage.judged
+        site.search()
+        self._judged[site.rounds > 1] += explorer.coverage.judged - judged
+        for violation in self.subject.disagreements[disagreed:]:
+            self._keep(Problem(violation, crashing.case, None, crashing.trace))
+        for finding in site.found:
+            self._keep(Problem(finding.violation, crashing.case, finding, crashing.trace))
+        self.subject.require_patience()
+        if not site.is_over:
+            self._sites += 1
+            order = site.rounds, site.images, self._sites
+            is_wanted = crashing.needed and not site.suffices
+            heappush(self._waiting, (not is_wanted, *order, crashing))
+
+    def _novelty_of(self, crashing: "Crashing") -> list[Novelty]:
+        """Return where to note what recoveries come to, and crashes of recoveries."""
+        program, crash_model = crashing.case.program, crashing.case.crash_model or ""
+        phase = LATER if isinstance(program[0], Settle) else CREATED
+        return [
+            self.novelty.setdefault((each, crash_model), Novelty()) for each in (phase, IN_RECOVERY)
+        ]
 
     def _keep(self, problem: Problem) -> None:
         key = problem.violation.requirement, phase_of(problem)
@@ -201,7 +281,11 @@ class Search:
         key = options, crash_model
         if key not in self._explorers:
             self._explorers[key] = Explorer(
-                self.subject, options, CRASH_MODELS[crash_model], bound=self.bound
+                self.subject,
+                options,
+                CRASH_MODELS[crash_model],
+                bound=self.bound,
+                inner_images=INNER_IMAGES,
             )
         return self._explorers[key]
 

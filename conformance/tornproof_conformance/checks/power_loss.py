@@ -6,11 +6,13 @@ once, recorded; then it is crashed everywhere it matters, and the adapter recove
 left.  Some recoveries are recorded and crashed as well.
 
 The creation of a store is judged first and by itself; every other program begins with a store
-that is durable.  Programs come in order of length until the time is over.  A violation is told
-when it is found, and again when it is found in a milder crash model.
+that is durable.  Programs come in order of length until the time is over.  All that a verdict
+needs get a first round at each of their crash points; after that, going on with them and longer
+programs take turns, image for image.  A violation is told when it is found, and again when it
+is found in a milder crash model.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from itertools import product
 
 from tornproof_models.crash.program import Program
@@ -106,6 +108,8 @@ def _try_programs(
         todo: Sequence[tuple[Options, Program]] = list(programs_of(search.subject, length))
         done = 0
         for options, program in todo:
+            if length > LEAST_OPERATIONS:
+                yield from _go_on(search, clock, lambda: search.is_behind)
             if not clock.has_time and (parts or done > 0):
                 break
             if done % 10 == 0:
@@ -122,7 +126,20 @@ def _try_programs(
                 )
             break
         parts = [f"every program of up to {counted(length, 'operation')}"]
+    yield from _go_on(search, clock, lambda: not search.is_done)
     return " and ".join(parts)
+
+
+def _go_on(
+    search: Search, clock: Clock, is_due: Callable[[], bool]
+) -> Generator[Progress | Problem, None, None]:
+    """Go on with the crash points that have had their first round, while it is due."""
+    while is_due() and clock.has_time:
+        if search.deepened % 50 == 0:
+            judged = search.coverage.judged
+            yield clock.progress(NAME, f"crash points with many images: {judged:,} images", judged)
+        search.deepen()
+        yield from search.tell()
 
 
 def _covered(search: Search, programs: str) -> Covered:
@@ -133,6 +150,7 @@ def _covered(search: Search, programs: str) -> Covered:
         f"{subject.recovered:,} distinct images recovered, {subject.watched:,} of them "
         "twice, recorded and crashed again"
     )
+    words += _how_new(search)
     if search.batches:
         words += (
             f"; {search.batches:,} batch{'es'[: 2 * (search.batches != 1)]} of stores through "
@@ -161,6 +179,22 @@ def _covered(search: Search, programs: str) -> Covered:
         notes=tuple(subject.warnings),
         at_stake=search.stakes.counts,
     )
+
+
+MOST_NEW = 2
+"""Phases and crash models that are named for what they had to offer last."""
+
+
+def _how_new(search: Search) -> str:
+    """Say where the last recoveries still brought something new, and estimate what is unseen."""
+    told = sorted(search.novelty.items(), key=lambda each: -each[1].unseen)
+    words = [
+        f"{phase}, {crash_model}: {novelty.outcomes:,} outcomes of {novelty.trials:,} images, "
+        f"{novelty.late:,} of them new in the last tenth, {novelty.unseen:.1%} unseen"
+        for (phase, crash_model), novelty in told[:MOST_NEW]
+        if novelty.trials
+    ]
+    return "".join(f"; {each}" for each in words)
 
 
 def _not_claimed(subject: Subject) -> frozenset[str]:

@@ -90,6 +90,8 @@ class PowerLossHunt:
         for _ in range(rounds_of(self.adapter)):
             catch.count()
             search.run(make_program(source, subject), make_options(source))
+            while not search.is_done:
+                search.deepen()
         catch.images = search.coverage.judged
         _keep(catch, list(search.tell()), order, subject)
 

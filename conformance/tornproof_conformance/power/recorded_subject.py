@@ -13,7 +13,7 @@ from typing import cast
 from attrs import define, field
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import Fail, Step
-from tornproof_models.crash.recovery import Recovered, recover
+from tornproof_models.crash.recovery import Outcome, Recovered, recover
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.filesystem import ModelFilesystem
@@ -35,6 +35,9 @@ SAMPLED = 64
 
 REPEATING = 1 << 10
 """Recoveries that are recorded to repeat a case: all that were when it was found, and more."""
+
+REPEATED = 3
+"""One in so many recordings, at the most, is of a recovery that comes to nothing new."""
 
 MORE_OFTEN = 4
 """One in so many where recovery has discarded something: there it has most to do."""
@@ -68,6 +71,12 @@ class RecordedSubject(AdapterSubject):
 
     _resident: Resident = field(init=False)
     _outcomes: dict[tuple[int, Options], Recovered] = field(factory=dict)
+    _met: set[tuple[Outcome, Options]] = field(factory=set)
+    """What recoveries have come to so far."""
+
+    _repeated: int = 0
+    """How many recoveries were recorded that came to nothing new."""
+
     _attended: RecordedDisk | None = None
     _logs: int = 0
 
@@ -194,8 +203,9 @@ class RecordedSubject(AdapterSubject):
         """
         Recover images as `explorer.recover` does, each distinct one once.
 
-        Some are recovered a second time and recorded: to see whether the same comes of
-        them, and to crash the recovery as well.  Of those that come when the adapter has kept
+        One of those to which something new happens is recovered a second time and recorded, to
+        crash the recovery, and what is appended after it, as well; so are some others, to see
+        whether the same comes of them.  Of those that come when the adapter has kept
         silent too often, nothing is known, and there is none.
         """
         new = {
@@ -206,7 +216,7 @@ class RecordedSubject(AdapterSubject):
             if outcome is None:
                 continue
             known = outcome
-            if self.recordings > 0 and _is_sampled(digest, outcome):
+            if self.recordings > 0 and self._is_worth_recording(digest, outcome, options):
                 self.recordings -= 1
                 known = self._watch(image, options) or outcome
                 self._compare(outcome, known)
@@ -217,6 +227,17 @@ class RecordedSubject(AdapterSubject):
         """Raise `OutOfPatience` if some images were left alone for want of it."""
         if self._resident.is_left_alone:
             raise OutOfPatience("the adapter keeps silent: no reply over an image, once more")
+
+    def _is_worth_recording(self, digest: int, outcome: Recovered, options: Options) -> bool:
+        """Choose what is new, and a sample of the rest."""
+        is_new = (outcome.outcome, options) not in self._met
+        self._met.add((outcome.outcome, options))
+        if is_new:
+            return True
+        if self._repeated * REPEATED >= self.watched or not _is_sampled(digest, outcome):
+            return False
+        self._repeated += 1
+        return True
 
     def _watch(self, image: Image, options: Options) -> Recovered | None:
         disk = cast("ModelFilesystem", self.new_disk(image))

@@ -4,6 +4,8 @@ The points of a trace at which a crash can leave new images.
 
 from collections.abc import Iterator
 
+from tornproof_models.contract.journal import History
+from tornproof_models.crash.run import advance
 from tornproof_models.disk.crash_models import CrashModel
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
@@ -43,3 +45,25 @@ def spaces(
             yield point, ImageSpace(registers, crash_model)
         registers.advance(event)
     yield len(trace.events), ImageSpace(registers, crash_model)
+
+
+def points_of(
+    trace: Trace,
+    registers: Registers,
+    crash_model: CrashModel,
+    since: int = 0,
+    before: History | None = None,
+) -> Iterator[tuple[int, History]]:
+    """
+    Advance registers through a trace; yield wherever a crash could matter, and what is owed.
+
+    `since` leaves out crashes before so many events, but never the one at the end.  `before` is
+    what was owed when the trace began.
+    """
+    history = before or History()
+    for number, event in enumerate(trace.events):
+        if since <= number and is_crash_point(event, crash_model):
+            yield number, history
+        registers.advance(event)
+        history = advance(history, event)
+    yield len(trace.events), history

@@ -4,17 +4,18 @@ Images built as a whole, and what recovery did with each.
 A recovery in another process does not tell where it looks, and a block that is recycled
 may hold what nobody has looked at.  Then there is nothing for it but to build the images,
 one by one: all of them up to a bound, and above it those that lose the least or keep the
-least, and a sample.  Images of equal content share one recovery, whatever crash or trace
-they come from.
+least, and a sample (`nearest` has their order).  Images of equal content share one recovery,
+whatever crash or trace they come from.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import cast
 
 from attrs import define, field
 
 from tornproof_models.crash.decision_tree import Conversation, Ending
+from tornproof_models.crash.nearest import NearestFirst
 from tornproof_models.crash.recovery import Recovered, RecoversElsewhere, recover
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.filesystem import ModelFilesystem
@@ -22,42 +23,51 @@ from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.image_digests import digested
 from tornproof_models.disk.images import ImageSpace
 
-DEVIATIONS = 2
-"""How much the images that are closest to losing nothing, or all, differ from that."""
+ROUNDS = (32, 128)
+"""Images of one crash point that are recovered in the first round, and in the second."""
 
 AT_ONCE = 256
-"""Images that are recovered in one go, where recovery runs elsewhere."""
+"""Images that are recovered in one go after that."""
 
 
-def exceeds(space: ImageSpace, bound: int) -> bool:
-    """Tell whether not even the images nearest to losing nothing, or all, are within a bound."""
-    if space.count() <= bound:
-        return False
-    return sum(1 for _ in islice(space.within(DEVIATIONS), bound + 1)) > bound
+class Chosen:
+    """The choices of one crash point with the digests of their images, round by round."""
 
+    def __init__(
+        self,
+        space: ImageSpace,
+        *,
+        bound: int,
+        sample: int,
+        nearest_first: bool,
+        most: int | None = None,
+    ) -> None:
+        self._space, self._most = space, most
+        self._nearest = NearestFirst(space, bound=bound, sample=sample)
+        self._all_at_once = not nearest_first and space.count() <= bound
+        self._is_over = False
 
-def choose(
-    space: ImageSpace, *, bound: int, sample: int, fewest_first: bool
-) -> Iterator[tuple[tuple[Choice, int], ...]]:
-    """Yield choices with the digests of their images, as many as are recovered in one go."""
-    chosen = _choices(space, bound, sample, fewest_first=fewest_first)
-    while chunk := tuple(islice(chosen, AT_ONCE)):
-        yield chunk
+    @property
+    def suffices(self) -> bool:
+        """Whether what was yielded is enough for a verdict: all that is near, or simply all."""
+        return self._nearest.is_near_over or self._is_over
 
+    def rounds(self) -> Iterator[tuple[tuple[Choice, int], ...]]:
+        """Yield the choices in rounds of growing size."""
+        chosen = islice(
+            digested(self._space) if self._all_at_once else self._one_by_one(), self._most
+        )
+        sizes = chain((AT_ONCE,) if self._all_at_once else ROUNDS, repeat(AT_ONCE))
+        for size in sizes:
+            found = tuple(islice(chosen, size))
+            self._is_over = len(found) < size
+            if found:
+                yield found
+            if self._is_over:
+                return
 
-def _choices(
-    space: ImageSpace, bound: int, sample: int, *, fewest_first: bool
-) -> Iterator[tuple[Choice, int]]:
-    if space.count() <= bound:
-        if not fewest_first:
-            yield from digested(space)
-            return
-        choices = space.choices()
-    else:
-        near = islice(space.within(DEVIATIONS), bound)
-        choices = iter(dict.fromkeys(chain(near, space.sample(sample, seed=0))))
-    ordered = sorted(choices, key=space.deviations) if fewest_first else choices
-    yield from ((choice, space.builder.digest(choice)) for choice in ordered)
+    def _one_by_one(self) -> Iterator[tuple[Choice, int]]:
+        return ((choice, self._space.builder.digest(choice)) for choice in self._nearest)
 
 
 @define

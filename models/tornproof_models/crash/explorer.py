@@ -25,19 +25,22 @@ have come to the same state of the disk, with the same debt, one crash does for 
 """
 
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import chain
 from typing import TypeAlias
 
 from attrs import define, evolve, field
 
-from tornproof_models.contract.journal import History, Violation
-from tornproof_models.crash.crash_points import is_crash_point
+from tornproof_models.contract.journal import History
+from tornproof_models.crash.crash_judge import CrashJudge
+from tornproof_models.crash.crash_points import points_of
 from tornproof_models.crash.decision_tree import Conversation, Ending, Question, Recoveries
-from tornproof_models.crash.enumerated import BuiltImages, choose, exceeds
+from tornproof_models.crash.enumerated import BuiltImages, Chosen
 from tornproof_models.crash.findings import Coverage, Finding, relabel
+from tornproof_models.crash.novelty import Novelty
 from tornproof_models.crash.observer import Observer
-from tornproof_models.crash.recovery import Outcome, judge
-from tornproof_models.crash.run import advance
+from tornproof_models.crash.recovery import Outcome
+from tornproof_models.crash.sites import Site, smallest
 from tornproof_models.crash.stakes import Stakes, at_stake_in_recovery
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.crash.undecided import Doubts, Undecided, answers_of, register_of, state_of
@@ -48,7 +51,6 @@ from tornproof_models.disk.image_sets import Part
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import (
-    Event,
     Observed,
     Trace,
 )
@@ -92,12 +94,18 @@ class Explorer:
     A recovery in another process does not tell where it looks.
     """
 
-    fewest_first: bool = False
+    nearest_first: bool = False
     """
-    Build the images with the fewest deviations first.
+    Build the images with the fewest deviations first, also where all are built.
 
     Of choices that make the same image one is judged, so this one tells the least.
     """
+
+    inner_images: int | None = None
+    """Images of one crash of a recovery that are built at the most; none for no such limit."""
+
+    novelty: Sequence[Novelty] = ()
+    """Told of what distinct images come to: after a first crash, and after each further one."""
 
     observer: Observer | None = None
     """Told of everything; what recoveries come to is then explored for each by itself."""
@@ -118,6 +126,7 @@ class Explorer:
         # a block may be recycled with what nobody has looked at in it
         if self.crash_model.recycled_blocks or self._built.elsewhere:
             self.lazy = False
+        self.nearest_first |= self._built.elsewhere is not None
 
     def explore(
         self, trace: Trace, *, since: int = 0, before: History | None = None
@@ -130,34 +139,29 @@ class Explorer:
         which is something if the disk was not new.
         """
         self.coverage.traces += 1
-        smallest: dict[str, Finding] = {}
         registers = self._registers(trace)
-        for point, history in self._crash_points(trace, registers, before or History()):
-            if since <= point or point == len(trace.events):
-                for finding in self._crash(registers, history, point, self.depth, None):
-                    requirement = finding.violation.requirement
-                    if requirement not in smallest or finding.size < smallest[requirement].size:
-                        smallest[requirement] = finding
-        return list(smallest.values())
+        crashes = (
+            self._crash(registers, owed, point, self.depth, None)
+            for point, owed in points_of(trace, registers, self.crash_model, since, before)
+        )
+        return smallest(filter(None, chain.from_iterable(crashes)))
+
+    def sites(
+        self, trace: Trace, *, since: int = 0, before: History | None = None
+    ) -> Iterator[Site]:
+        """Yield every crash point of a trace, to be searched little by little (see `explore`)."""
+        self.coverage.traces += 1
+        registers = self._registers(trace)
+        for point, owed in points_of(trace, registers, self.crash_model, since, before):
+            here = registers.at_rest()
+            images = ImageSpace(here, self.crash_model).count()
+            findings = self._crash(here, owed, point, self.depth, None)
+            yield Site(point, images, findings, self.stakes)
 
     # One trace
 
     def _registers(self, trace: Trace) -> Registers:
         return Registers.of(trace.initial, self.crash_model.floors, sector_bytes=self.sector_bytes)
-
-    def _crash_points(
-        self, trace: Trace, registers: Registers, history: History
-    ) -> Iterator[tuple[int, History]]:
-        """Advance through a trace, and stop wherever a crash could matter."""
-        for number, event in enumerate(trace.events):
-            if self._is_crash_point(event):
-                yield number, history
-            registers.advance(event)
-            history = advance(history, event)
-        yield len(trace.events), history
-
-    def _is_crash_point(self, event: Event) -> bool:
-        return is_crash_point(event, self.crash_model)
 
     def _crash(
         self,
@@ -166,42 +170,32 @@ class Explorer:
         point: int,
         depth: int,
         doubts: Doubts | None,
-    ) -> Iterator[Finding]:
-        """Judge every image of one crash, and crash its recoveries `depth - 1` times."""
+    ) -> Iterator[Finding | None]:
+        """
+        Judge every image of one crash, and crash its recoveries `depth - 1` times.
+
+        Where it yields nothing, it may be left for a while.
+        """
         space = ImageSpace(registers, self.crash_model)
         self.coverage.crash_points += 1
         self.coverage.images += space.count()
         if self.observer:
             self.observer.crash(point, space, history)
-        judged: dict[Outcome, list[Violation]] = {}
-        before = self.coverage.judged
-        decide = self._parts if self.lazy else self._images
-        for choice, outcome, inner_findings in decide(space, depth, doubts):
-            if outcome not in judged:
-                judged[outcome] = judge(history, outcome)
-            violations = judged[outcome]
-            if not violations and not inner_findings:
+        judge, is_met = CrashJudge(space, history, point), False
+        for decided in (self._parts if self.lazy else self._images)(space, depth, doubts):
+            if decided is None:
+                yield None
                 continue
-            image = space.builder.build(choice)
-            crash = (
-                point,
-                space.deviations(choice),
-                image.difference(space.builder.build(space.all_kept)),
-                image,
-                space.describe_losses(choice),
-            )
-            for violation in violations:
-                yield Finding(violation, *crash, history.owed, outcome.records, outcome.error)
-            for inner in inner_findings:
-                yield Finding(
-                    inner.violation, *crash, inner.owed, inner.recovered, inner.error, inner
-                )
-        if self.coverage.judged > before:
-            self.stakes.meet(history.at_stake)
+            if not is_met:
+                self.stakes.meet(history.at_stake)
+                is_met = True
+            yield from judge.findings(*decided)
 
     # All images, by what recovery looks at
 
-    def _parts(self, space: ImageSpace, depth: int, doubts: Doubts | None) -> Iterator[Decided]:
+    def _parts(
+        self, space: ImageSpace, depth: int, doubts: Doubts | None
+    ) -> Iterator[Decided | None]:
         """
         Split the images until recovery does the same on all of each part.
 
@@ -286,11 +280,11 @@ class Explorer:
         registers = self._registers(trace)
         doubts = Doubts.about(trace.initial, conversation.answers, self.sector_bytes)
         found: list[Finding] = []
-        for point, owed in self._crash_points(trace, registers, history):
+        for point, owed in points_of(trace, registers, self.crash_model, before=history):
             key = state_of(registers, doubts, self._numbers), owed, depth
             if key not in self._crashes or self.observer:
                 before = evolve(self.coverage)
-                findings = tuple(self._crash(registers, owed, point, depth, doubts))
+                findings = tuple(filter(None, self._crash(registers, owed, point, depth, doubts)))
                 covered = evolve(self.coverage, recovered=before.recovered)
                 covered.add(before, -1)
                 self._crashes[key] = findings, covered
@@ -305,23 +299,27 @@ class Explorer:
 
     # All images, one by one
 
-    def _images(self, space: ImageSpace, depth: int, _doubts: Doubts | None) -> Iterator[Decided]:
+    def _images(
+        self, space: ImageSpace, depth: int, _doubts: Doubts | None
+    ) -> Iterator[Decided | None]:
         """Build every image, up to the bound; recover each distinct one once."""
         seen: set[int] = set()
+        is_shallow, is_missing = depth == self.depth, False
+        self.stakes.shallow += is_shallow  # until enough is judged
+        chosen = Chosen(
+            space,
+            bound=self.bound,
+            sample=self.sample,
+            most=None if depth == self.depth else self.inner_images,
+            nearest_first=self.nearest_first,
+        )
         if self._is_late():
-            self.stakes.shallow += 1
             return
-        if exceeds(space, self.bound):
-            self.stakes.shallow += 1
-        chunks = choose(space, bound=self.bound, sample=self.sample, fewest_first=self.fewest_first)
-        for chosen in chunks:
-            if self._is_late():
-                self.stakes.shallow += 1
-                return
-            choices = {digest: choice for choice, digest in chosen}
-            self.coverage.recovered += self._built.recover(space, choices)
-            known = [each for each in chosen if each[1] in self._built.endings]
-            self.stakes.shallow += len(known) < len(chosen)
+        for choices in chosen.rounds():
+            by_digest = {digest: choice for choice, digest in choices}
+            self.coverage.recovered += self._built.recover(space, by_digest)
+            known = [each for each in choices if each[1] in self._built.endings]
+            is_missing |= len(known) < len(choices)
             self.coverage.judged += len(known)
             self.coverage.parts += len(known)
             for choice, digest in known:
@@ -334,7 +332,15 @@ class Explorer:
                     self.observer.decide(tuple(space.histories), whole, ending)
                 if digest not in seen:
                     seen.add(digest)
+                    if self.novelty:
+                        self.novelty[self.depth - depth].meet(ending.outcome)
                     yield choice, ending.outcome, crashed
+            if is_shallow and chosen.suffices and not is_missing:
+                self.stakes.shallow -= 1
+                is_shallow = False
+            if self._is_late():
+                return
+            yield None
 
     def _is_late(self) -> bool:
         return self.until is not None and time.monotonic() > self.until

@@ -240,11 +240,15 @@ class ImageSpace:
             ]
         return self._fillings_among[lost]
 
+    def fillings_of(self, i: int) -> Iterator[Fillings]:
+        """Yield every filling of the sector whose first version this is, if it is one."""
+        for number in range(len(self.fillings.get(i, ()))):
+            yield ((i, number),)
+
     def _moves(self) -> Iterator[tuple[int, Fillings]]:
         for i in range(len(self.versions)):
             yield i, ()
-            for number in range(len(self.fillings.get(i, ()))):
-                yield i, ((i, number),)
+            yield from ((i, filling) for filling in self.fillings_of(i))
 
     def _new(self, seen: set[Choice], kept: int, fillings: Sequence[Fillings]) -> Iterator[Choice]:
         chosen = dict(pair for filling in fillings for pair in filling)

@@ -6,6 +6,8 @@ names know no crash.  It is from here that every version comes which a crash may
 lose, and sector by sector, as a disk will have it.
 """
 
+from copy import copy
+
 from tornproof_models.disk.names import Names
 from tornproof_models.disk.sparse import SparseFile
 from tornproof_models.disk.trace import NAMELESS, ROOT, Image
@@ -27,6 +29,12 @@ class LiveTree:
         """The content of each file, by its inode; also of those that have lost their names."""
 
         self._sector_bytes = sector_bytes
+
+    def with_names_as_now(self) -> "LiveTree":
+        """Return the same contents under the names that they have now."""
+        other = copy(self)
+        other.names = {directory: dict(names) for directory, names in self.names.items()}
+        return other
 
     def create(self, inode: int) -> None:
         """Begin an empty file."""

@@ -8,7 +8,7 @@ and only that: see `crash_models`.
 
 from collections.abc import Iterable
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from tornproof_models.disk.page_cache import LiveTree
 from tornproof_models.disk.pending_versions import PendingVersions
@@ -69,6 +69,20 @@ class Registers(PendingVersions):
             sectors={inode: live.sectors(inode) for inode in live.contents},
             names={directory: dict(names) for directory, names in live.names.items()},
             live=live,
+        )
+
+    def at_rest(self) -> "Registers":
+        """Return a copy of what is durable and pending now, which later events do not change."""
+        return evolve(
+            self,
+            sizes=dict(self.sizes),
+            sectors={inode: dict(sectors) for inode, sectors in self.sectors.items()},
+            names={directory: dict(names) for directory, names in self.names.items()},
+            cut={register: list(contents) for register, contents in self.cut.items()},
+            freed=list(self.freed),
+            pending=list(self.pending),
+            raised=set(self.raised),
+            live=self._live.with_names_as_now(),
         )
 
     def replay(self, events: Iterable[Event]) -> None:

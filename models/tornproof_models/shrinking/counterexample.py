@@ -272,5 +272,5 @@ class _Search:
             sector_bytes=self.about.sector_bytes,
             until=None if self.until == inf else self.until,
             lazy=lazy,
-            fewest_first=not lazy,
+            nearest_first=not lazy,
         )
