@@ -11,8 +11,8 @@ from tornproof_conformance.checks.exploration import ALPHABET
 from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.certificates.checker.plain_disk import Disk
 from tornproof_models.contract.journal import History, Violation
+from tornproof_models.crash import crash_judge, undecided
 from tornproof_models.crash import explorer as explorer_module
-from tornproof_models.crash import undecided
 from tornproof_models.crash.access_log import WatchedFilesystem
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
@@ -20,7 +20,7 @@ from tornproof_models.crash.program import Append, Kill, Program, Reopen
 from tornproof_models.crash.recovery import Outcome
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options, Subject
-from tornproof_models.disk import digests, image_digests, image_sets
+from tornproof_models.disk import digests, image_builder, image_sets
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.filesystem import ModelFile, ModelFilesystem
 from tornproof_models.disk.image_sets import Part
@@ -53,7 +53,7 @@ def explore(
         judged.add((history, outcome.records, outcome.error))
         return []
 
-    monkeypatch.setattr(explorer_module, "judge", record)
+    monkeypatch.setattr(crash_judge, "judge", record)
     target, options = find_subject(name), Options(durability="eventual", segment_bytes=2048)
     trace = run(program, target, options).filesystem.trace
     explorer = Explorer(target, options, CRASH_MODELS[crash_model], lazy=lazy)
@@ -92,7 +92,7 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
         lambda *a: [(0, piece) for _, piece in undecided.answers_of(*a)],
     ),
     "all sectors have one digest": (
-        image_digests,
+        image_builder,
         "digest_sector",
         lambda path, sector, _: digests.digest_sector(path, sector, b"1"),
     ),
@@ -129,7 +129,7 @@ def judged_twice_crashed(
         judged.add((history, outcome))
         return []
 
-    monkeypatch.setattr(explorer_module, "judge", record)
+    monkeypatch.setattr(crash_judge, "judge", record)
     explorer = Explorer(
         target, Options(), CRASH_MODELS[crash_model], sector_bytes=SECTOR, lazy=lazy
     )

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import click
 from attrs import define, field, frozen
 from tornproof_models.contract.journal import History
-from tornproof_models.crash import explorer as explorer_module
+from tornproof_models.crash import crash_judge
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.recovery import Outcome, Recovered, recover
 from tornproof_models.crash.subject import Options, Subject
@@ -108,7 +108,7 @@ def explored(trace: Trace, crash_model: str, target: Subject, *, lazy: bool) -> 
     explorer = SmallBlocks(
         target, Options(), CRASH_MODELS[crash_model], depth=1, sector_bytes=SECTOR, lazy=lazy
     )
-    with patch.object(explorer_module, "judge", judge):
+    with patch.object(crash_judge, "judge", judge):
         explorer.explore(trace, since=len(trace.events))
     assert explorer.coverage.complete
     assert explorer.coverage.images == space_of(trace, crash_model).count()
