@@ -2,16 +2,20 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import ExerciseCase, try_case
+from tornproof_conformance.checks.job_queue_power_loss import power_cuts
 from tornproof_conformance.checks.job_queues import play, programs_for, random_program
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.specification.claims import CLAIMS
 from tornproof_models.contract.job_queue import REQUIREMENTS, Claim
+
+from tests.recorders import needs_recorder
 
 ROOT = Path(__file__).parents[2]
 WRONG = Path(__file__).parent / "wrong_job_queues.py"
@@ -87,3 +91,22 @@ def test_the_table_of_claims_has_the_sentences_of_the_contract() -> None:
     table = {name: claim.alone for name, claim in CLAIMS.items() if name.startswith("queue/")}
 
     assert table == {claim.value: (number,) for claim, number in REQUIREMENTS.items()}
+
+
+@needs_recorder
+@requirement("QUE-17")
+@pytest.mark.parametrize(
+    ("subject", "violates"),
+    [("nothing", set()), ("does-not-sync", {"QUE-17"})],
+    indirect=["subject"],
+)
+def test_a_queue_that_does_not_sync_is_found_out(
+    subject: AdapterSubject, violates: set[str]
+) -> None:
+    """By cutting the power after what it has acknowledged, where the crash model is harsh."""
+    cuts = power_cuts(subject, time.monotonic() + 60)
+
+    found = list(cuts.violations("ext4", 1)) + list(cuts.violations("ext4", 2))
+
+    assert cuts.images > 5
+    assert {each.requirement for each in found} == violates

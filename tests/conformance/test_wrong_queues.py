@@ -11,7 +11,8 @@ from tornproof_conformance.adapter.arming import faults_of
 from tornproof_conformance.cases.exercises import try_exercise
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.deliveries import DELIVERIES
-from tornproof_conformance.checks.queue_power_loss import PASSES, PowerCuts, record
+from tornproof_conformance.checks.power_cuts import PASSES
+from tornproof_conformance.checks.queue_power_loss import power_cuts
 from tornproof_conformance.checks.queue_situations import QUEUE_SITUATIONS, SITUATIONS
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
 from tornproof_conformance.pytest_support.plugin import requirement
@@ -172,7 +173,7 @@ def test_a_drainer_that_does_not_sync_is_found_out(
 ) -> None:
     """By cutting the power where it has promised something."""
     with AdapterSubject.running([*COMMAND, name]) as subject:
-        cuts = PowerCuts(subject, record(subject), until=0)
+        cuts = power_cuts(subject, until=0)
         found = next(cuts.violations(mode, PASSES[0]), None)
 
     assert cuts.images

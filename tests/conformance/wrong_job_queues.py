@@ -21,6 +21,7 @@ WRONG = {
         "WHERE number = (SELECT min(number) FROM jobs WHERE state IN ('pending', 'running')) "
         "RETURNING number, token, job",
     ),
+    "does-not-sync": ("SYNCHRONOUS", "PRAGMA synchronous = OFF"),
     "nothing": ("INSERT", job_queue.INSERT),
 }
 

@@ -24,6 +24,9 @@ CLAIMS = [
     "queue/power",
 ]
 
+SYNCHRONOUS = "PRAGMA synchronous = FULL"
+"""Every commit is durable before it is answered."""
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY, job TEXT UNIQUE, state TEXT DEFAULT 'pending',
@@ -61,7 +64,7 @@ class Queue:
         self.held: dict[str, tuple[int, int, str]] = {}
         self.database = sqlite3.connect(directory / "queue.db", isolation_level=None, timeout=5)
         self.database.execute("PRAGMA journal_mode = WAL")
-        self.database.execute("PRAGMA synchronous = FULL")
+        self.database.execute(SYNCHRONOUS)
         self.database.executescript(SCHEMA)
 
     @contextmanager

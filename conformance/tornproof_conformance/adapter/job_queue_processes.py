@@ -45,6 +45,9 @@ class WorkerProcesses:
 
     subject: AdapterSubject
     disk: DirectoryDisk
+    is_alone: bool = False
+    """Whether there is one worker: a process that is recorded has its directory to itself."""
+
     promise: Promise = field(init=False)
     """What the queue has claimed, with the lease that it really gives."""
 
@@ -70,8 +73,8 @@ class WorkerProcesses:
 
     @property
     def names(self) -> Sequence[str]:
-        """The workers: A and B, or A alone where the queue has one."""
-        return "A" if self.said.get("workers") == "single" else "AB"
+        """The workers: A and B, or A alone."""
+        return "A" if self.is_alone or self.said.get("workers") == "single" else "AB"
 
     def one(self, worker: str) -> str:
         """Return the worker, or A where there is only one."""
@@ -156,7 +159,7 @@ class WorkerProcesses:
     def _start(self, process: str) -> Session:
         failed: Exception | None = None
         for attempt in range(STARTS):
-            session = self.subject.take_session()
+            session = self.subject.session_for(self.disk)
             try:
                 self._hello = session.call("hello", protocol=PROTOCOL)
                 self._open(session, process)

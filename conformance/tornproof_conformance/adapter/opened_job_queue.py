@@ -50,6 +50,9 @@ from tornproof_conformance.adapter.speaking.messages import Refusal
 ROUNDS = 24
 """Rounds of a drain: more than any queue needs for a few jobs of three attempts."""
 
+EFFECTS = "effects"
+"""The file, in the directory of the queue, to which a start adds the name of its job."""
+
 QUIET_ROUNDS = 2
 TAKE_SECONDS = 0.15
 
@@ -61,17 +64,26 @@ class JobQueueRun:
     subject: AdapterSubject
     disk: DirectoryDisk
     history: list[Fact] = field(factory=list)
+    is_alone: bool = False
+    """Whether there is one worker."""
+
     _workers: WorkerProcesses = field(init=False)
     _held: dict[str, str] = field(factory=dict)
     _bad: dict[str, str] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self._workers = WorkerProcesses(self.subject, self.disk)
+        self._workers = WorkerProcesses(self.subject, self.disk, self.is_alone)
 
     @property
     def promise(self) -> Promise:
         """What the queue has claimed, with the lease that it really gives."""
         return self._workers.promise
+
+    @property
+    def effects_file(self) -> bytes:
+        """What is in the file of effects, where the queue writes them there."""
+        path = self.disk.directory / EFFECTS
+        return path.read_bytes() if path.exists() else b""
 
     # Steps
 
@@ -133,8 +145,7 @@ class JobQueueRun:
         if self._workers.said.get("effects") == "txn":
             effects = tuple(session.call("queue.effects")["jobs"])
         else:
-            path = self.disk.directory / "effects"
-            effects = tuple(path.read_text("utf-8").split()) if path.exists() else ()
+            effects = tuple(self.effects_file.decode().split())
         dead = tuple(Dead(each["job"], each.get("reason")) for each in state["dead"])
         rows = tuple(state["rows"]) if "rows" in state else None
         pending, running = tuple(state["pending"]), tuple(state["running"])

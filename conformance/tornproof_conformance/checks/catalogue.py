@@ -11,6 +11,7 @@ from tornproof_conformance.checks import (
     audit_index,
     deliveries,
     io_errors,
+    job_queue_power_loss,
     job_queues,
     kills,
     power_loss,
@@ -26,6 +27,7 @@ from tornproof_conformance.checks.exploration import EXPLORATION
 from tornproof_conformance.checks.faults import FAULTS
 from tornproof_conformance.checks.group_commits import ADAPTER_GROUP_COMMIT, GROUP_COMMIT
 from tornproof_conformance.checks.io_errors import IO_ERRORS
+from tornproof_conformance.checks.job_queue_power_loss import JOB_QUEUE_POWER_LOSS
 from tornproof_conformance.checks.job_queues import JOB_QUEUES
 from tornproof_conformance.checks.kills import KILLS
 from tornproof_conformance.checks.machine import MACHINE
@@ -61,6 +63,7 @@ ADAPTER_CHECKS: Mapping[str, Check] = {
         QUEUE_SITUATIONS,
         DELIVERIES,
         JOB_QUEUES,
+        JOB_QUEUE_POWER_LOSS,
         KILLS,
         POWER_LOSS,
         QUEUE_POWER_LOSS,
@@ -80,6 +83,7 @@ SHARES: Mapping[str, float] = {
     ADAPTER_AUDITS.name: audit_index.SHARE,
     DELIVERIES.name: deliveries.DELIVERY_SHARE,
     JOB_QUEUES.name: job_queues.SHARE,
+    JOB_QUEUE_POWER_LOSS.name: job_queue_power_loss.SHARE,
     KILLS.name: kills.SHARE,
     POWER_LOSS.name: power_loss.SHARE,
     QUEUE_POWER_LOSS.name: queue_power_loss.SHARE,

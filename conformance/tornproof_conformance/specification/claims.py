@@ -27,8 +27,6 @@ NO_ROWS = "it shows only in the database rows, and `drainer.open` does not name 
 NO_COUNT = "it shows only in the count of dead letters, and `drainer.metrics` gives no `dlq_size`"
 NO_WORDS = "the protocol has no request for a drainer's key, its quota, or its spool"
 
-NO_POWER = "no check cuts the power under a job queue yet; only small queues in this process"
-
 _DRAINER = {
     **{f"DRN-{number}": NO_POINTS for number in (4, 5, 6, 7, 8, 10, 15, 17)},
     "DRN-14": NO_COUNT,
@@ -195,9 +193,8 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
                     f"queue/{name}",
                     meaning,
                     ("QUE",),
-                    ("job-queues",),
+                    ("job-queues", "job-queue-power-loss"),
                     alone=(f"QUE-{number}",),
-                    unobservable={"QUE-17": NO_POWER} if name == "power" else {},
                 )
                 for number, (name, meaning) in enumerate(_QUEUE.items(), start=1)
             ),
