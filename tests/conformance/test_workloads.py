@@ -67,7 +67,8 @@ def test_a_file_written_in_place_is_torn_by_a_kill(tmp_path: Path) -> None:
     result = crash(tmp_path, IN_PLACE, "--check", WHOLE)
 
     assert result.exit_code == 1, result.output
-    torn = next(each for each in events(tmp_path, "ViolationFound") if "torn" in str(each))
+    found = events(tmp_path, "ViolationFound")
+    torn = next(each for each in found if str(each["message"]).endswith("config is torn"))
     assert torn["crash_model"] == "process-kill"
 
 
@@ -208,3 +209,12 @@ def test_lines_are_printed_one_by_one_on_a_terminal(tmp_path: Path) -> None:
 
     assert "2 lines were printed in one piece" in str(late["notes"])
     assert "in one piece" not in str(soon["notes"])
+
+
+def test_a_real_kill_leaves_the_same(tmp_path: Path) -> None:
+    """The workload runs again, and is killed between the truncation and the write."""
+    crash(tmp_path, IN_PLACE, "--check", WHOLE, "--once-killed")
+
+    found = events(tmp_path, "ViolationFound")
+    torn = [each for each in found if each["crash_model"] == "process-kill"]
+    assert "killed for real: the same" in str(torn[-1]["afterwards"])

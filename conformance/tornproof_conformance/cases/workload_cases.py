@@ -44,6 +44,7 @@ def shrink_workload(problem: Problem, subject: WorkloadSubject, seconds: float) 
     """Give back what need not be lost, unit by unit, as long as the symptom stays."""
     until = time.monotonic() + seconds
     assert isinstance(problem.case, WorkloadCase)
+    assert problem.finding is not None
     case, violation, output = problem.case, problem.violation, ""
     subject = crashed(subject, case)
     space, attempts, is_smaller = space_of(subject, case), ATTEMPTS, True
@@ -57,10 +58,24 @@ def shrink_workload(problem: Problem, subject: WorkloadSubject, seconds: float) 
             if seen is not None:
                 case, (violation, output), is_smaller = evolve(case, choice=choice), seen, True
                 break
+    if subject.given.once_killed and case.crash_model == KILL and case.recovery is None:
+        output = f"{output or problem.finding.error}\n{_killed(subject, case)}"
     earlier = evolve(case, point=_earliest(subject.recorded.trace, case, space))
     space = space_of(subject, earlier)
     kept = Choice(case.choice.kept & space.everything, case.choice.fillings)
     return _told(problem, evolve(earlier, choice=kept), space, violation, output)
+
+
+def _killed(subject: WorkloadSubject, case: WorkloadCase) -> str:
+    """Kill the workload for real at the point of a case, and say what comes of it."""
+    killed = subject.kill(case.point)
+    if killed is None:
+        return "killed for real: not reached, the workload came to its end"
+    answers, lines = killed
+    for violation in subject.violations(answers, len(lines)):
+        if symptom(violation) == case.symptom:
+            return f"killed for real: the same, {violation.message}"
+    return "killed for real: the commands say nothing of it; does the workload always do the same?"
 
 
 def _earliest(trace: Trace, case: WorkloadCase, space: ImageSpace) -> int:

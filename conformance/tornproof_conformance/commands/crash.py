@@ -69,6 +69,11 @@ from tornproof_conformance.workload.workload_subject import Given, WorkloadSubje
     help="The checks stay: each reads a directory's path from a line, and answers `ok` or why not.",
 )
 @click.option(
+    "--once-killed",
+    is_flag=True,
+    help="Run the workload again for each finding of a kill, and really kill it there.",
+)
+@click.option(
     "--terminal",
     is_flag=True,
     help="Run the workload on a terminal: most programs then print line by line.",
@@ -95,6 +100,7 @@ def command(
     sector_bytes: int,
     jobs: int,
     resident: bool,
+    once_killed: bool,
     terminal: bool,
     replay: Path | None,
     crash_models: tuple[str, ...],
@@ -121,7 +127,16 @@ def command(
     workload = (here(workload[0]), *workload[1:])
     if not checks and state is None:
         questions = evolve(questions, state=shlex.join(workload))
-    given = Given(workload, questions, optional(setup), timeout, sector_bytes, jobs, terminal)
+    given = Given(
+        workload,
+        questions,
+        optional(setup),
+        timeout,
+        sector_bytes,
+        jobs,
+        once_killed=once_killed,
+        terminal=terminal,
+    )
     with WorkloadSubject.prepared(given) as subject:
         require_controls(subject)
         if questions.state is not None:

@@ -103,7 +103,7 @@ def violation_text(found: ViolationFound) -> str:
     for crash in found.crashes:
         lines += [moment.words for moment in crash.after]
         lines += [f"✂ {loss}" for loss in crash.lost]
-    if found.crashes:
+    if found.crashes and not found.symptom:
         lines += [f"expected: {records_words(found.expected, 'nothing in particular')}"]
         lines += [f"recovered: {recovered_words(found)}"]
     return "\n".join([*lines, "", replay_command(found)])

@@ -96,7 +96,7 @@ def _violation(found: ViolationFound) -> Iterator[str]:
         yield f"- mildest crash model: {code(found.crash_model)}"
     for crash in found.crashes:
         yield from (f"- ✂ {plain(loss)}" for loss in crash.lost)
-    if found.crashes:
+    if found.crashes and not found.symptom:
         yield f"- expected: {plain(records_words(found.expected, 'nothing in particular'))}"
         yield f"- recovered: {plain(recovered_words(found))}"
     yield f"- replay: {code(replay_command(found))}"

@@ -166,6 +166,8 @@ def scenes(found: ViolationFound) -> list[Scene]:
     titles = ["the program", "the recovery, crashed as well"]
     told = [Scene(title, c.after, c) for title, c in zip(titles, crashes, strict=False)]
     last = found.afterwards
+    if found.symptom:
+        return [*told, Scene("the commands that look at it", last, None)] if last else told
     if crashes and found.error:
         last = (*last, Moment(CALLS, f"◂ {found.error}", "failure"))
     elif crashes and found.recovered is not None and not last:

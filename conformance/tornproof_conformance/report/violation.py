@@ -54,7 +54,7 @@ def render_violation(found: ViolationFound) -> RenderableType:
     if found.crash_model:
         parts.append(_labelled("crash model", found.crash_model))
     for number, crash in enumerate(found.crashes, start=1):
-        parts += _crash(crash, number, is_kill=found.crash_model == "process-kill")
+        parts += _crash(crash, number, found)
     if found.afterwards:
         name = "recovery" if found.crashes else "what happens"
         name = "then" if found.symptom else name
@@ -68,14 +68,16 @@ def render_violation(found: ViolationFound) -> RenderableType:
     return Group(*parts)
 
 
-def _crash(crash: CrashStory, number: int, *, is_kill: bool) -> Iterator[RenderableType]:
+def _crash(crash: CrashStory, number: int, found: ViolationFound) -> Iterator[RenderableType]:
     if crash.after:
         story = _moments(crash.after)
         losses = crash.lost or ("nothing that was written is lost",)
+        is_kill = found.crash_model == "process-kill"
         struck = "the process is killed" if is_kill else "power is lost"
         story.append(f"\n✂ {struck}\n" + "\n".join(f"✂ {loss}" for loss in losses), "red")
         yield _labelled("crash" if number == 1 else "in its recovery", story)
-    leaves = Text("\n").join(map(_file, crash.files)) if crash.files else "an empty disk"
+    nothing = "each file as it was written" if found.symptom else "an empty disk"
+    leaves = Text("\n").join(map(_file, crash.files)) if crash.files else nothing
     yield _labelled("leaves" if crash.after else "image", leaves)
 
 

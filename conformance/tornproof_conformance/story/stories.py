@@ -209,12 +209,17 @@ def _tell_workload(problem: Problem, case: WorkloadCase, subject: WorkloadSubjec
 
 
 def _tell_loss(finding: Finding, trace: Trace) -> CrashStory:
-    """Tell one crash: what was done before it, and which files are not as they were written."""
+    """
+    Tell one crash: what was done before it, and which files are not as they were written.
+
+    If nothing was lost, tell the files that the last operation has changed.
+    """
     written = written_image(trace, finding.crash_point).files
+    before = written if finding.lost else written_image(trace, finding.crash_point - 1).files
     files = tuple(
         tell_file(path.removeprefix("/"), finding.image.files.get(path, b""), written.get(path))
         for path in sorted({*finding.image.files, *written})
-        if finding.image.files.get(path) != written.get(path)
+        if finding.image.files.get(path) != before.get(path)
     )
     moments = tuple(moments_of(trace, finding.crash_point))[-MOST_MOMENTS:]
     lost = finding.lost

@@ -127,6 +127,10 @@ class Places:
         """Look at an image here and now, without a worker."""
         self.root.parent.mkdir(exist_ok=True)
         image.write(str(self.root))
+        return self.ask_there(lines)
+
+    def ask_there(self, lines: tuple[bytes, ...]) -> tuple[Answer, ...]:
+        """Run the commands in what lies at the path, and clear it away."""
         return _questioned(str(self.scratch), lines, self.questions, self.timeout)
 
     def ask(self, visit: Visit) -> "Future[tuple[Answer, ...]]":

@@ -26,9 +26,16 @@ from tornproof_models.disk.trace import (
 )
 
 from tornproof_conformance.adapter.left_behind import read_with_links
+from tornproof_conformance.recorder.observations import Said
 from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.ptrace.listening import TracedRecording
-from tornproof_conformance.recorder.recorders import Recorder, conclude, new_recorder
+from tornproof_conformance.recorder.recorders import (
+    Recorder,
+    TracingRecorder,
+    conclude,
+    new_recorder,
+    require_recorder,
+)
 from tornproof_conformance.recorder.result import Recorded
 from tornproof_conformance.recorder.tree import Attributes, Tree
 
@@ -140,6 +147,35 @@ def record_workload(
         tuple(_notes(recorder, recorded)),
         promised or (),
     )
+
+
+def run_until(
+    command: Sequence[str],
+    directory: Path,
+    *,
+    environment: Mapping[str, str],
+    timeout: float,
+    operations: int,
+) -> tuple[bytes, ...] | None:
+    """
+    Run a command, and kill all of it after so many operations, before the next.
+
+    Returns the lines that were printed; none if it came to its end.  Raises `WorkloadFails`, and
+    `CannotRecord` where calls cannot be stopped at.
+    """
+    require_recorder()
+    recorder = TracingRecorder()
+    recorder.recording.turn_to(Tree.of(str(directory.resolve()), read_with_links(directory)[0]))
+    recorder.recording.tree.links = {}
+    recorder.recording.operations = operations
+    with _output(recorder, terminal=False) as output:
+        code = _run(recorder, command, directory, environment, timeout, output)
+    recorder.close()
+    if code == 0:
+        return None
+    said = (each for each in recorder.recording.items if isinstance(each, Said))
+    printed = b"".join(each.data for each in said if each.stream is Stream.REPLIES)
+    return tuple(printed.split(b"\n")[:-1])
 
 
 def _run(

@@ -20,6 +20,7 @@ from tornproof_models.crash.subject import Options
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.trace import MARKS
 from tornproof_models.disk.versions import SECTOR_BYTES
 
 from tornproof_conformance.adapter import scratch
@@ -31,6 +32,7 @@ from tornproof_conformance.workload.recorded_workload import (
     RecordedWorkload,
     WorkloadFails,
     record_workload,
+    run_until,
 )
 
 ERROR_STREAM = 2
@@ -53,6 +55,9 @@ class Given:
     timeout: float = 60.0
     sector_bytes: int = SECTOR_BYTES
     jobs: int = 1
+    once_killed: bool = False
+    """Whether findings of a kill are tried by a real one."""
+
     terminal: bool = False
     """Whether the workload writes to a terminal, so that most programs print line by line."""
 
@@ -115,13 +120,12 @@ class WorkloadSubject:
         root.chmod(0o755)
         places = Places(root, given.questions, given.timeout, given.jobs)
         places.root.mkdir(parents=True)
-        if given.setup is not None:
-            _set_up(given.setup, places.root)
+        _set_up(given.setup, places.root)
         recorded = record_workload(
             given.workload,
             places.root,
             root / "log",
-            environment={**os.environ, HERE: str(Path.cwd()), "PYTHONUNBUFFERED": "1"},
+            environment=_environment(),
             timeout=given.timeout,
             terminal=given.terminal,
         )
@@ -170,6 +174,29 @@ class WorkloadSubject:
         self.recoveries.append(nested)
         return nested
 
+    def kill(self, point: int) -> tuple[tuple[Answer, ...], tuple[bytes, ...]] | None:
+        """
+        Run the workload again, and really kill it at a crash point.
+
+        Returns what the commands say of what it has left, and what it had printed; none if it
+        came to its end before.  Raises what `run_until` raises.
+        """
+        events = self.recorded.trace.events[:point]
+        root = self.places.root
+        root.mkdir(parents=True)
+        try:
+            _set_up(self.given.setup, root)
+            lines = run_until(
+                self.given.workload,
+                root,
+                environment=_environment(),
+                timeout=self.given.timeout,
+                operations=sum(not isinstance(event, MARKS) for event in events),
+            )
+            return None if lines is None else (self.places.ask_there(lines), lines)
+        finally:
+            clear_away(str(root))
+
     def violations(self, answers: Sequence[Answer], printed: int) -> Iterator[Violation]:
         """Judge what the commands have said, when so many lines had been printed."""
         for answer in answers:
@@ -194,7 +221,14 @@ class _Owner:
     """Lives as long as a scratch directory is needed."""
 
 
-def _set_up(command: str, directory: Path) -> None:
+def _environment() -> dict[str, str]:
+    """Return the environment of a workload."""
+    return {**os.environ, HERE: str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
+
+
+def _set_up(command: str | None, directory: Path) -> None:
+    if command is None:
+        return
     done = subprocess.run(
         ["/bin/sh", "-c", command],
         cwd=directory,

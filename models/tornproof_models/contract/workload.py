@@ -22,6 +22,9 @@ JUDGES = JUDGES_CHECKS | JUDGES_STATES | JUDGES_RECOVERY
 SHOWN = 200
 """Characters of a line that a message quotes."""
 
+SHOWN_COMMAND = 48
+"""Characters of a command that a message quotes."""
+
 _CHANGING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{7,64}\b|\d+")
 """What differs between two reports of one mistake: addresses, digests and numbers."""
 
@@ -50,9 +53,10 @@ class Answer:
 
     @property
     def name(self) -> str:
-        """The command without the directory of its program."""
-        program, space, rest = self.command.partition(" ")
-        return f"{program.rpartition('/')[2]}{space}{rest}"
+        """The command without the directory of its program, on one line and cut short."""
+        program, space, rest = " ".join(self.command.split()).partition(" ")
+        words = f"{program.rpartition('/')[2]}{space}{rest}"
+        return words if len(words) <= SHOWN_COMMAND else f"{words[: SHOWN_COMMAND - 1]}…"
 
     @property
     def last_line(self) -> str:
@@ -81,8 +85,8 @@ class States:
         if state not in self.latest:
             message = f"a state that was never there without a crash: {answer.last_line}"
         elif self.latest[state] < printed:
-            lines = f"{printed} line{'s'[: printed != 1]}"
-            message = f"a state from before the last of the {lines} printed: {answer.last_line}"
+            message = f"a state older than the last line printed, number {printed}"
+            message = f"{message}: {answer.last_line}"
         else:
             return None
         return Violation("WRK-2", message)

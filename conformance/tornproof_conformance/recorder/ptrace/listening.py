@@ -23,7 +23,7 @@ from attrs import define, field
 from tornproof_models.disk.faults import Kind
 from tornproof_models.disk.trace import ROOT, PartialSync, Stored, Truncate, Write
 
-from tornproof_conformance.recorder.observations import Observations
+from tornproof_conformance.recorder.observations import Observations, Said
 from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.ptrace import procfs
 from tornproof_conformance.recorder.ptrace.calls import KINDS
@@ -57,6 +57,9 @@ class TracedRecording(Observations):
     injector: Injector = field(factory=Injector)
     stepping: Stepping | None = None
     """Whether every store into a mapping is seen by itself."""
+
+    operations: int | None = None
+    """After so many operations everything is killed, before the next call that makes one."""
 
     mapped: dict[int, MappedFile] = field(factory=dict)
     """Files of the tree that somebody has mapped, and may change without a call."""
@@ -110,7 +113,13 @@ class TracedRecording(Observations):
         call.began = self._clock
         if not call.concerns or kind is None:
             return None
+        if self.operations is not None and self.count_operations() >= self.operations:
+            return Order(is_last=False)
         return self.injector.decide(call.name, kind, self.path_below(call), call.length)
+
+    def count_operations(self) -> int:
+        """Count what was noted so far and is not said."""
+        return sum(not isinstance(item, Said) for item in self.items)
 
     def ends(self, call: Call) -> None:
         """Take a call that has returned."""

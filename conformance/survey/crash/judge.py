@@ -1,0 +1,114 @@
+"""
+Judge the workloads of this directory, and compare with what is expected of them.
+
+    python judge.py [--budget SECONDS] [--save] [NAME...]
+
+Each entry is a directory with an executable `workload`, a `check`, perhaps a `setup`, and
+`expected.toml`: the exit code, and for each known finding the mildest crash model and a part of
+what the check says.  A program that is not installed is passed over.  `--save` writes
+`expected.toml` anew from what was found; read it before you keep it.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+EXPECTED = "expected.toml"
+NEEDS = {
+    "git": "git",
+    "nano": "nano",
+    "npm": "npm",
+    "postgresql": "psql",
+    "redis": "redis-server",
+    "sqlite": "sqlite3",
+    "vim": "vim",
+    "dpkg": "dpkg-deb",
+}
+"""Which program an entry needs, by the first word of its name."""
+
+
+def judge(entry: Path, budget: int) -> tuple[int, list[dict[str, Any]], str]:
+    """Run one entry; return its exit code, its findings, and what was covered."""
+    with tempfile.TemporaryDirectory() as scratch:
+        events = Path(scratch, "events")
+        command = [sys.executable, "-m", "tornproof_conformance.cli", "crash"]
+        for name in ("setup", "check"):
+            command += [f"--{name}", f"./{name}"] if (entry / name).exists() else []
+        command += ["--budget", str(budget), "--events", str(events)]
+        command += ["--reproducers", str(Path(scratch, "found")), "--", "./workload"]
+        done = subprocess.run(command, cwd=entry, stdout=subprocess.DEVNULL)
+        lines = events.read_text(encoding="utf-8").splitlines() if events.exists() else []
+    told = [json.loads(line) for line in lines]
+    found = {}
+    for event in told:
+        if event["event"] == "ViolationFound":
+            found[event["symptom"]] = event
+    covered = [event["covered"] for event in told if event["event"] == "CheckFinished"]
+    return done.returncode, list(found.values()), "".join(covered)
+
+
+def says(event: dict[str, Any]) -> str:
+    """Return what the check says in a finding, up to the first number or quotation."""
+    message = str(event["message"]).partition(": ")[2].partition(": ")[2]
+    return re.split(r"[0-9\"'\\]|[^ -~]", message)[0].strip()[:60]
+
+
+def differences(entry: Path, code: int, found: list[dict[str, Any]]) -> list[str]:
+    """Name what is expected and was not found."""
+    expected = tomllib.loads((entry / EXPECTED).read_text(encoding="utf-8"))
+    missing = [] if code == expected["exit"] else [f"exit {code}, not {expected['exit']}"]
+    for each in expected.get("finding", []):
+        if not any(
+            each["says"] in event["message"] and each["crash_model"] == event["crash_model"]
+            for event in found
+        ):
+            missing.append(f"not found in {each['crash_model']}: {each['says']}")
+    return missing
+
+
+def save(entry: Path, code: int, found: list[dict[str, Any]]) -> None:
+    """Write what was found as what is expected."""
+    text = f"exit = {code}\n"
+    for crash_model, words in sorted({(event["crash_model"], says(event)) for event in found}):
+        text += f'\n[[finding]]\ncrash_model = "{crash_model}"\nsays = "{words}"\n'
+    (entry / EXPECTED).write_text(text, encoding="utf-8")
+
+
+def main() -> int:
+    """Judge the entries that are named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__.strip().partition("\n")[0])
+    parser.add_argument("--budget", type=int, default=60)
+    parser.add_argument("--save", action="store_true")
+    parser.add_argument("names", nargs="*")
+    given = parser.parse_args()
+    worst = 0
+    every = sorted(path.parent.name for path in HERE.glob("*/workload"))
+    for name in given.names or every:
+        if (program := NEEDS.get(name.partition("-")[0])) and not shutil.which(program):
+            print(f"{name}: passed over, {program} is not installed")
+            continue
+        began = time.monotonic()
+        code, found, covered = judge(HERE / name, given.budget)
+        if given.save:
+            save(HERE / name, code, found)
+        missing = differences(HERE / name, code, found)
+        worst = max(worst, len(missing) > 0)
+        verdict = "; ".join(missing) or "as expected"
+        print(f"{name}: exit {code}, {verdict} ({time.monotonic() - began:.0f} s)", flush=True)
+        for event in found:
+            print(f"    {event['crash_model']}: {event['message']}")
+        print(f"    {covered}", flush=True)
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main())
