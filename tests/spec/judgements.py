@@ -45,6 +45,7 @@ PASSED_ON = frozenset(
         "checks/job_queues.py each.requirement",
         "contract/job_queue/judge.py requirement",
         "checks/sharded_exploration.py discovery.requirement",
+        "checks/workload_crashes.py ''",
         "scenarios/audit_indexes.py found[0].requirement",
         "scenarios/cursors_and_cleanup.py violation.requirement",
         "scenarios/scenario.py requirement",
