@@ -5,7 +5,16 @@ All benchmarks, one after the other: `make bench`.
 import subprocess
 import sys
 
-BENCHMARKS = ("journal", "exploration", "group_commit", "reader", "audit", "drainer", "adapter")
+BENCHMARKS = (
+    "journal",
+    "exploration",
+    "group_commit",
+    "reader",
+    "audit",
+    "drainer",
+    "adapter",
+    "recording",
+)
 """Each is a module of its own, `python -m tests.bench_journal`, and runs in a fresh process."""
 
 

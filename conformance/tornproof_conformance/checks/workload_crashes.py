@@ -131,8 +131,18 @@ def _covered(
         done=len(search.known),
         planned=len(search.known) + needed,
         missing=missing,
-        notes=tuple(subject.recorded.notes),
+        notes=(*subject.recorded.notes, *_reused(subject)),
     )
+
+
+def _reused(subject: WorkloadSubject) -> Iterator[str]:
+    """Note that a stale number of a process, as in a file of a server, may mislead a check."""
+    if reused := subject.recorded.reused:
+        numbers = ", ".join(map(str, reused))
+        yield (
+            f"processes with numbers of the workload's run now ({numbers}): a check that reads a "
+            "stale pid file takes them for its own"
+        )
 
 
 def _not_asked(subject: Subject) -> frozenset[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import frozen
 from tornproof.errors import TornproofError
 from tornproof_models.disk.trace import (
     Event,
@@ -78,12 +78,13 @@ class RecordedWorkload:
     promised: tuple[bytes, ...] = ()
     """Lines that had been printed before it began: by a workload, before its recovery."""
 
-    printed: tuple[bytes, ...] = field(init=False)
-    """Every whole line, in order."""
+    tasks: frozenset[int] = frozenset()
+    """Numbers of its processes and threads, which may stand in files."""
 
-    @printed.default
-    def _printed(self) -> tuple[bytes, ...]:
-        return tuple(each.line for each in self.trace.events if isinstance(each, Printed))
+    @property
+    def reused(self) -> tuple[int, ...]:
+        """The numbers that belong to other processes by now."""
+        return tuple(n for n in sorted(self.tasks) if Path(f"/proc/{n}").exists())
 
     def lines_before(self, point: int) -> tuple[bytes, ...]:
         """Return the lines that had been printed after so many events."""
@@ -146,6 +147,7 @@ def record_workload(
         dict(tree.links),
         tuple(_notes(recorder, recorded)),
         promised or (),
+        frozenset(getattr(recorder.recording, "tasks", ())),
     )
 
 

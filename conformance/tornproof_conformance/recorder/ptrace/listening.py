@@ -61,6 +61,9 @@ class TracedRecording(Observations):
     operations: int | None = None
     """After so many operations everything is killed, before the next call that makes one."""
 
+    tasks: set[int] = field(factory=set)
+    """Every thread that was stopped at."""
+
     mapped: dict[int, MappedFile] = field(factory=dict)
     """Files of the tree that somebody has mapped, and may change without a call."""
 
@@ -102,6 +105,7 @@ class TracedRecording(Observations):
         """Compare what is mapped, so that it stands before the call; decide what becomes of it."""
         handling = self.handlers[call.name]
         kind = KINDS.get(call.name)
+        self.tasks.add(call.task)
         if self.mapped:
             self.compare()
         handling.begins(self, call)
