@@ -22,6 +22,8 @@ def _message(record: RunRecord) -> tuple[str, str]:
         return "no verdict", "lightgrey"
     if done.starved and not record.has_failed:
         return f"{done.starved} starved", "yellow"
+    if record.nothing_judged:
+        return "nothing judged", "lightgrey"
     if not done.conforms:
         known = " (known)" if done.succeeds else ""
         return f"{done.violated} violated{known}", "yellow" if done.succeeds else "red"

@@ -73,6 +73,11 @@ class RunRecord:
         return tuple(check for check in self.checks if not check.conclusive)
 
     @property
+    def nothing_judged(self) -> bool:
+        """Whether no requirement was judged, because no check looked at one that is claimed."""
+        return self.finished is not None and not (self.finished.holds or self.finished.violated)
+
+    @property
     def exit_code(self) -> int:
         """What a command that gives the verdict ends with."""
         if self.has_failed:
@@ -80,6 +85,8 @@ class RunRecord:
         if self.diagnosis:
             return BROKEN_ADAPTER
         if self.finished is None or self.finished.interrupted or self.inconclusive:
+            return INCONCLUSIVE
+        if self.nothing_judged:
             return INCONCLUSIVE
         if any(each.verdict == "starved" and each.level == "MUST" for each in self.verdicts):
             return INCONCLUSIVE

@@ -42,6 +42,8 @@ def outcome(record: RunRecord) -> str:
         return "was interrupted"
     if record.finished.starved or record.inconclusive:
         return "is not judged: too little was tried"
+    if record.nothing_judged:
+        return "is not judged: it claims nothing that was looked at"
     return "conforms"
 
 

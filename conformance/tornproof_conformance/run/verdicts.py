@@ -4,7 +4,8 @@ Decide the verdict on each requirement.
 A requirement is *violated* if any check found it so.  It *holds* if every check that looks at
 it did the least that a verdict needs (`spec/checks.md`), and if it was at stake: some trial
 could have shown it violated.  It is *starved* if less was tried, and *not covered* if no check
-looks at it.  What is starved is no pass: a MUST that is starved does not conform.
+looks at it.  What is starved is no pass: a MUST that is starved does not conform, and neither
+does an implementation of which nothing was judged.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -119,8 +120,11 @@ def finish(
         for name in ("holds", "violated", "starved", "not covered")
     }
     musts = [each for each in verdicts if each.level == Level.MUST.value]
-    conforms = not interrupted and all(
-        each.verdict not in ("violated", "starved") for each in musts
+    nothing_judged = counts["holds"] == counts["violated"] == 0
+    conforms = (
+        not interrupted
+        and not nothing_judged
+        and all(each.verdict not in ("violated", "starved") for each in musts)
     )
     return RunFinished(
         conforms,

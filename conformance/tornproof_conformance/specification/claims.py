@@ -193,7 +193,7 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
                     f"queue/{name}",
                     meaning,
                     ("QUE",),
-                    ("job-queues", "job-queue-power-loss"),
+                    ("job-queues", *(["job-queue-power-loss"] if name == "power" else [])),
                     alone=(f"QUE-{number}",),
                 )
                 for number, (name, meaning) in enumerate(_QUEUE.items(), start=1)
