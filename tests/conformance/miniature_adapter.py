@@ -2,9 +2,11 @@
 Every miniature of a journal, and their twin, behind the adapter protocol.
 
 One process serves them all: which one it is stands in the path of the directory
-that it is given.  Starting a process for each would cost more than judging it.
+that it is given, or in the command.  Starting a process for each would cost more than
+judging it.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,7 +83,7 @@ class Miniature:
     ) -> dict[str, Any]:
         """Open the miniature that the path names."""
         root = dir.removesuffix(DIRECTORY)
-        (name,) = {TWIN, *MINIATURES} & set(Path(root).parts)
+        (name,) = sys.argv[1:] or {TWIN, *MINIATURES} & set(Path(root).parts)
         make = SmallJournal if name == TWIN else MINIATURES[name]
         options = Options(segment_bytes, "eventual", max_payload)
         self.journal = make(Below(root), options)

@@ -16,6 +16,7 @@ from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.audit_index import ADAPTER_AUDITS, audit_vectors, shows_records
 from tornproof_conformance.checks.group_commits import ADAPTER_GROUP_COMMIT
+from tornproof_conformance.checks.recovery_memory import MEMORY
 from tornproof_conformance.cli import main
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.pytest_support.plugin import requirement
@@ -92,12 +93,38 @@ def test_a_journal_in_memory_is_noticed() -> None:
 
 
 @needs_proc
+@requirement("REC-9")
+def test_garbage_is_no_journal_in_memory() -> None:
+    """A runtime that collects late is told to collect early."""
+    with running("CollectsLate") as subject:
+        assert found_by("memory", subject) == set()
+
+
+@requirement("REC-9")
+def test_a_library_that_returns_everything_is_not_judged_by_its_memory() -> None:
+    """What the caller asked for is the caller's; the adapter says so in `hello`."""
+    with running("ReturnsEverything") as subject:
+        assert MEMORY.covers(subject) == frozenset()
+
+
+@needs_proc
+def test_who_does_not_open_shows_no_memory() -> None:
+    """A refusal, an end or a silence says nothing of REC-9."""
+    with running("OpensNoLongJournal") as subject:
+        problems, covered = finished(MEMORY.run(subject, Budget()))
+
+    assert problems == []
+    assert not covered.is_conclusive
+    assert "not today" in covered.words
+
+
+@needs_proc
 @requirement("AUD-12", "GRP-5", "GRP-7")
 @pytest.mark.parametrize(
     ("name", "scenario", "expected"),
     [
         ("RecentByScan", "the-recent-cost-no-scan", "AUD-12"),
-        ("HundredAtMost", "a-crowd-is-answered-and-so-is-a-lone-record", "GRP-5"),
+        ("HundredAtMost", "a-crowd-is-answered-and-so-is-a-lone-record", "ADP-8"),
         ("StaysOpen", "what-comes-after-a-close-is-refused", "GRP-7"),
     ],
 )

@@ -125,6 +125,41 @@ class ReadsAtOnce(Log):
         return super().journal_open(dir, segment_bytes, max_payload)
 
 
+class CollectsLate(Log):
+    """Is right; its runtime lets garbage lie, a few times what was read or up to a limit."""
+
+    def journal_open(
+        self,
+        dir: str,  # noqa: A002
+        segment_bytes: int = log.SEGMENT_BYTES,
+        max_payload: int = 1 << 20,
+    ) -> dict[str, Any]:
+        read = sum(path.stat().st_size for path in Path(dir).glob("*.wal"))
+        limit = int(os.environ.get("GOMEMLIMIT", "1024MiB").removesuffix("MiB")) << 20
+        self.garbage = os.urandom(min(4 * read, limit // 4))
+        return super().journal_open(dir, segment_bytes, max_payload)
+
+
+class ReturnsEverything(ReadsAtOnce):
+    """Is right: its open returns every record, as its caller wants it to, and it says so."""
+
+    more = {"limits": {"open_returns_everything": True}}  # noqa: RUF012 - never changed
+
+
+class OpensNoLongJournal(Log):
+    """Does not open a journal that it finds too long."""
+
+    def journal_open(
+        self,
+        dir: str,  # noqa: A002
+        segment_bytes: int = log.SEGMENT_BYTES,
+        max_payload: int = 1 << 20,
+    ) -> dict[str, Any]:
+        if sum(path.stat().st_size for path in Path(dir).glob("*.wal")) > 1 << 24:
+            raise Closed("not today")
+        return super().journal_open(dir, segment_bytes, max_payload)
+
+
 # Indexes
 
 
@@ -177,7 +212,8 @@ if __name__ == "__main__":
     (name,) = sys.argv[1:]
     subject = globals()[name]()
     of_a_journal = isinstance(subject, Log)
-    adapter = Adapter(name, log.CRASH_MODELS if of_a_journal else audit_index.CRASH_MODELS)
+    claims = log.CRASH_MODELS if of_a_journal else audit_index.CRASH_MODELS
+    adapter = Adapter(name, claims, more=getattr(subject, "more", {}))
     for each in dir(subject):
         if each.startswith(("journal_", "reader_", "audit_")):
             adapter.operation(getattr(subject, each))

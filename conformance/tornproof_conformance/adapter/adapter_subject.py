@@ -10,7 +10,7 @@ a kill is a SIGKILL.
 
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,6 +51,9 @@ class AdapterSubject:
     implementation: Implementation = field(init=False)
     """What it says of itself, with the claims that it claims."""
 
+    returns_everything: bool = False
+    """Whether its library returns all records when it opens, by its own account."""
+
     start_seconds: float = field(init=False)
     """How long it took to start and to say hello."""
 
@@ -89,6 +92,7 @@ class AdapterSubject:
             session = subject.start_session()
             subject._idle.append(session)
             subject.implementation = introduction(session)
+            subject.returns_everything = session.limits.get("open_returns_everything", False)
             subject.start_seconds = time.monotonic() - began
             yield subject
         finally:
@@ -218,9 +222,11 @@ class AdapterSubject:
         """Return a process that is going to work on a disk; for whom no journal is opened."""
         return self.take_session()
 
-    def start_session(self) -> Session:
+    def start_session(self, environment: Mapping[str, str] | None = None) -> Session:
         """Start a process that has not said hello."""
-        return Session.start(self.command, timeout=self.timeout, patience=self.patience)
+        return Session.start(
+            self.command, timeout=self.timeout, patience=self.patience, environment=environment
+        )
 
     def _start_another(self) -> Session:
         session = self._spare or self.start_session()
@@ -276,6 +282,7 @@ def introduction(session: Session) -> Implementation:
     Raises `WrongProtocol` for another version, or a claim that does not exist.
     """
     hello = session.call("hello", protocol=PROTOCOL)
+    session.limits = hello.get("limits", {})
     if hello["protocol"] != PROTOCOL:
         message = f"speaks protocol {hello['protocol']}; this suite speaks {PROTOCOL}"
         raise WrongProtocol(message, command=session.process.command)

@@ -236,7 +236,16 @@ def a_crowd_is_answered_and_so_is_a_lone_record(subject: Subject) -> Iterator[Vi
     records: list[Record] = []
     for size in (2000, 1):
         payloads = [grow_payload(12, len(records) + number) for number in range(size)]
-        records += list(zip(journal.submit(payloads), payloads, strict=True))
+        try:
+            offsets = journal.submit(payloads)
+        except TornproofError as error:
+            yield Violation("ADP-8", f"{size} records at the same time are refused: {error}")
+            return
+        if len(offsets) != size:
+            message = f"{size} records at the same time get {len(offsets)} offsets"
+            yield Violation("ADP-8", message)
+            return
+        records += list(zip(offsets, payloads, strict=True))
     journal.close()
     situation.filesystem.release_locks()
     yield from _told_truly(records, list(situation.open().scan()), "GRP-1")

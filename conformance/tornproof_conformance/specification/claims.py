@@ -18,6 +18,7 @@ from attrs import field, frozen
 from tornproof_models.crash.subject import Subject
 
 NO_PROC = "it shows only in a process's memory, and this system has no `/proc` to read that from"
+NO_MEMORY = f"{NO_PROC}, or `hello` says that the library returns everything when it opens"
 
 NO_POINTS = (
     "it shows only when something fails at a fault point of the drainer, and `fault.points` "
@@ -100,7 +101,7 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
                 "A journal with open, append, scan and close; offsets are any increasing integers.",
                 ("JRN", "REC"),
                 ("scenarios", "memory", "kills", "power-loss", "io-errors"),
-                unobservable={"REC-9": NO_PROC},
+                unobservable={"REC-9": NO_MEMORY},
             ),
             Claim(
                 "journal/format-v2",

@@ -47,6 +47,9 @@ class Session:
     calls: int = 0
     """How many requests were sent; also the id of the last one."""
 
+    limits: Mapping[str, Any] = field(factory=dict, kw_only=True)
+    """What it has said in `hello` of its limits."""
+
     patience: Patience = field(factory=Patience, kw_only=True)
     """That of the run, of which every silence takes something."""
 
