@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help check test coverage test-adapters variants survey lint format docs prove mutants fuzz bench exhaustive soak kernels lock clean
+.PHONY: help check test coverage test-adapters variants replays survey lint format docs prove mutants fuzz bench exhaustive soak kernels lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,10 @@ survey: $(STAMP) ## judge foreign software: make survey NAMES='raft-wal-*' (with
 	$(BIN)/tornproof survey $(NAMES)
 variants: $(STAMP) ## judge every right variant for a minute at each of five seeds: none is convicted
 	$(BIN)/python -m tests.adapters.test_variants 60 5
+
+NAMES ?=
+replays: $(STAMP) ## replay every reproducer that the wrong implementations of the tests give (NAMES='adapter/ journal/no-'): each says FAILED
+	$(BIN)/python -m tests.replays $(NAMES)
 
 lint: $(STAMP) ## ruff, its formatter, and mypy in strict mode
 	$(BIN)/ruff check .
