@@ -24,7 +24,7 @@ from tornproof_conformance.scenarios import audit_indexes, shared_batches
 from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_conformance.search.hunts import hunts_of
 from tornproof_conformance.stream.run_events import RequirementJudged, RunFinished, ViolationFound
-from tornproof_conformance.subjects.group_commits import Group
+from tornproof_conformance.subjects.group_commits import PATIENCE, Group
 from tornproof_conformance.subjects.reference import ReferenceSubject, find_subject
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Options
@@ -97,8 +97,8 @@ class Wrapped:
         self.futures.append(self.buffer.append(payload))
         return self.futures[-1]
 
-    def close(self) -> None:
-        self.buffer.close()
+    def close(self, timeout: float | None = PATIENCE) -> None:
+        self.buffer.close(timeout)
 
 
 class ToldAtOnce(Wrapped):
@@ -166,13 +166,20 @@ class WrongGroup(ReferenceSubject):
     places: int | None = None
 
     def open_group(  # type: ignore[override]
-        self, filesystem: Filesystem, *, max_records: int, queue_records: int, block: bool
+        self,
+        filesystem: Filesystem,
+        *,
+        max_records: int,
+        queue_records: int,
+        block: bool,
+        wait: float = PATIENCE,
     ) -> Group:
         buffer = super().open_group(
             filesystem,
             max_records=self.most or max_records,
             queue_records=self.places or queue_records,
             block=block,
+            wait=wait,
         )
         return self.make(buffer)
 

@@ -1,39 +1,15 @@
-"""Do something in a forked child, and hear what came of it."""
+"""Do something in a forked child, or let one live."""
 
 import os
-import select
 import signal
-import warnings
 from collections.abc import Callable
 
-PATIENCE = 30
-"""Seconds after which a child counts as hanging."""
+from tornproof_conformance.lifetime import forking
 
 
 def in_child(action: Callable[[], object]) -> str:
-    """
-    Return what an action returns in a forked child, or the name of what it raises.
-
-    Raises `TimeoutError` if the child says nothing.
-    """
-    heard, told = os.pipe()
-    child = _fork()
-    if child == 0:
-        try:
-            answer = repr(action())
-        except BaseException as error:
-            answer = type(error).__name__
-        os.write(told, answer.encode())
-        os._exit(0)
-    os.close(told)
-    try:
-        if not select.select([heard], [], [], PATIENCE)[0]:
-            os.kill(child, signal.SIGKILL)
-            raise TimeoutError("the child hangs")
-        return os.read(heard, 4096).decode()
-    finally:
-        os.close(heard)
-        os.waitpid(child, 0)
+    """Return what an action returns in a forked child, or the name of what it raises."""
+    return forking.in_child(lambda: repr(action()))
 
 
 class LivingChild:
@@ -41,7 +17,7 @@ class LivingChild:
 
     def __enter__(self) -> None:
         heard, told = os.pipe()
-        self.number = _fork()
+        self.number = forking.fork()
         if self.number == 0:
             os.write(told, b"I run")
             signal.pause()
@@ -53,9 +29,3 @@ class LivingChild:
     def __exit__(self, *_: object) -> None:
         os.kill(self.number, signal.SIGKILL)
         os.waitpid(self.number, 0)
-
-
-def _fork() -> int:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
-        return os.fork()

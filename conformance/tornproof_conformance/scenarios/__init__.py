@@ -18,6 +18,7 @@ from tornproof_conformance.scenarios import (
     cursors_and_cleanup,
     drainer_rules,
     event_forms,
+    forks,
     framing,
     opening,
     pairwise,
@@ -25,6 +26,8 @@ from tornproof_conformance.scenarios import (
     reader_processes,
     shared_batches,
     spool,
+    strange_files,
+    waiting,
     watermark,
     writing,
 )
@@ -50,6 +53,9 @@ SCENARIOS: Mapping[str, Scenario] = {
         event_forms,
         drainer_rules,
         spool,
+        forks,
+        strange_files,
+        waiting,
     )
     for found in vars(module).values()
     if isinstance(found, Scenario)

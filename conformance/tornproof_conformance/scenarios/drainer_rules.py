@@ -6,7 +6,7 @@ put.  Each rule has its bound tried on both sides: one less, the bound, one more
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from tornproof_models.contract.delivery import FEWEST_RACES, Mode, Outcome
@@ -69,8 +69,8 @@ class CountsRetries(Protocol):
 class ClosesInTime(Protocol):
     """A queue whose close takes a time."""
 
-    def close_within(self, seconds: float) -> None:
-        """Close, and give up what has not landed by then."""
+    def close_within(self, seconds: float) -> Sequence[str]:
+        """Close, give up what has not landed by then, and name it."""
         ...
 
 

@@ -42,15 +42,71 @@ def _verified(
     with tempfile.TemporaryDirectory(prefix="tornproof-v07-") as directory:
         path = Path(directory) / "v07.db"
         with closing(sqlite3.connect(path)) as connection, connection:
-            names = PairwiseRow.__annotations__
-            connection.execute(f"CREATE TABLE signed_events ({', '.join(names)})")
-            values = ", ".join("?" * len(names))
-            connection.executemany(
-                f"INSERT INTO signed_events VALUES ({values})", [astuple(row) for row in rows]
-            )
+            _write(connection, rows)
         before = path.read_bytes()
         breaks, blind = cast("VerifiesPairwise", subject).verify_pairwise(path)
         return breaks, blind, path.read_bytes() == before
+
+
+@scenario("AUD-17", claim=PAIRWISE, where=verifies_pairwise)
+def reading_evidence_changes_nothing(subject: Subject) -> Iterator[Violation]:
+    """What another process has left in the log of a database is read, and stays there."""
+    rows = pairwise_chain(ROWS)
+    for words, logged, holds in (
+        ("are whole", rows[-2:], True),
+        ("were edited", [evolve(rows[-2], agent_id="somebody else"), rows[-1]], False),
+    ):
+        with tempfile.TemporaryDirectory(prefix="tornproof-v07-") as directory:
+            path = Path(directory) / "evidence" / "v07.db"
+            path.parent.mkdir()
+            _leave_in_the_log(path, rows[:-2], logged)
+            before = _files(path.parent)
+            breaks, _ = cast("VerifiesPairwise", subject).verify_pairwise(path)
+            if (after := _files(path.parent)) != before:
+                changed = sorted(
+                    name for name in before | after if before.get(name) != after.get(name)
+                )
+                yield Violation("AUD-17", f"verifying a database has changed {', '.join(changed)}")
+            if bool(breaks) == holds:
+                message = f"the last rows, which are in the log of the database, {words}"
+                yield Violation("AUD-17", f"{message}, and the chain is said to {_say(holds)}")
+
+
+def _say(holds: bool) -> str:
+    return "be broken" if holds else "hold"
+
+
+def _files(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def _leave_in_the_log(
+    path: Path, rows: Sequence[PairwiseRow], logged: Sequence[PairwiseRow]
+) -> None:
+    """Write a database whose last rows are in its log, as a process that was killed leaves it."""
+    live = path.parent.with_name("live.db")
+    with closing(sqlite3.connect(live)) as connection:
+        _write(connection, rows)
+        connection.commit()
+        connection.execute("PRAGMA journal_mode = WAL")
+        _insert(connection, logged)
+        connection.commit()
+        for suffix in ("", "-wal"):
+            content = live.with_name(f"{live.name}{suffix}").read_bytes()
+            path.with_name(f"{path.name}{suffix}").write_bytes(content)
+
+
+def _write(connection: sqlite3.Connection, rows: Sequence[PairwiseRow]) -> None:
+    names = PairwiseRow.__annotations__
+    connection.execute(f"CREATE TABLE signed_events ({', '.join(names)})")
+    _insert(connection, rows)
+
+
+def _insert(connection: sqlite3.Connection, rows: Sequence[PairwiseRow]) -> None:
+    values = ", ".join("?" * len(PairwiseRow.__annotations__))
+    connection.executemany(
+        f"INSERT INTO signed_events VALUES ({values})", [astuple(row) for row in rows]
+    )
 
 
 @scenario("CHN-9", claim=PAIRWISE, where=verifies_pairwise)

@@ -38,13 +38,22 @@ def has_groups(subject: Subject) -> bool:
 
 
 @contextmanager
-def _group(
-    subject: Subject, *, max_records: int = ROOM, queue_records: int = ROOM, block: bool = True
+def group_on_a_held_disk(
+    subject: Subject,
+    *,
+    max_records: int = ROOM,
+    queue_records: int = ROOM,
+    block: bool = True,
+    wait: float = PATIENCE,
 ) -> Iterator[tuple[Group, HeldDisk]]:
     """Open a group commit whose first record is durable; let it go in the end."""
     disk = HeldDisk(Situation(subject).filesystem)
     group = cast("HasGroups", subject).open_group(
-        cast("Filesystem", disk), max_records=max_records, queue_records=queue_records, block=block
+        cast("Filesystem", disk),
+        max_records=max_records,
+        queue_records=queue_records,
+        block=block,
+        wait=wait,
     )
     try:
         group.append(b"first").result(PATIENCE)
@@ -55,7 +64,7 @@ def _group(
             group.close()
 
 
-def _under_way(group: Group, disk: HeldDisk, payload: bytes = b"under way") -> "Future[int]":
+def under_way(group: Group, disk: HeldDisk, payload: bytes = b"under way") -> "Future[int]":
     """Hand a record over, and return while the sync that covers it is held up."""
     disk.hold()
     future = group.append(payload)
@@ -85,8 +94,8 @@ def _refused(group: Group) -> str:
 @scenario("GRP-1", "GRP-2", claim=GROUP_COMMIT, where=has_groups)
 def nobody_is_told_before_a_sync_covers_it(subject: Subject) -> Iterator[Violation]:
     """During a sync nobody is told; those who come meanwhile share the next one."""
-    with _group(subject) as (group, disk):
-        early = _under_way(group, disk, b"early")
+    with group_on_a_held_disk(subject) as (group, disk):
+        early = under_way(group, disk, b"early")
         late = [group.append(grow_payload(20, number)) for number in range(20)]
         if early.done():
             yield Violation("GRP-1", "a waiter is told while the sync of its record is under way")
@@ -105,8 +114,8 @@ def nobody_is_told_before_a_sync_covers_it(subject: Subject) -> Iterator[Violati
 @scenario("GRP-3", claim=GROUP_COMMIT, where=has_groups)
 def a_failed_sync_fails_everybody(subject: Subject) -> Iterator[Violation]:
     """Those in the batch, those behind it and those who come later are all told."""
-    with _group(subject) as (group, disk):
-        struck = [_under_way(group, disk, b"struck")]
+    with group_on_a_held_disk(subject) as (group, disk):
+        struck = [under_way(group, disk, b"struck")]
         struck += [group.append(b"behind"), group.append(b"further behind")]
         disk.failing = True
         disk.let_one_go()
@@ -123,8 +132,8 @@ def a_failed_sync_fails_everybody(subject: Subject) -> Iterator[Violation]:
 @scenario("GRP-5", claim=GROUP_COMMIT, where=has_groups)
 def a_batch_and_a_queue_are_bounded(subject: Subject) -> Iterator[Violation]:
     """Five records in batches of two take three syncs, and a full queue says so."""
-    with _group(subject, max_records=2) as (group, disk):
-        futures = [_under_way(group, disk)]
+    with group_on_a_held_disk(subject, max_records=2) as (group, disk):
+        futures = [under_way(group, disk)]
         futures += [group.append(b"one of five") for _ in range(5)]
         disk.let_go()
         for future in futures:
@@ -132,8 +141,8 @@ def a_batch_and_a_queue_are_bounded(subject: Subject) -> Iterator[Violation]:
         if disk.syncs < 4:
             message = f"5 records in batches of 2 at most took {disk.syncs - 1} syncs"
             yield Violation("GRP-5", message)
-    with _group(subject, queue_records=3, block=False) as (group, disk):
-        taken = [_under_way(group, disk)]
+    with group_on_a_held_disk(subject, queue_records=3, block=False) as (group, disk):
+        taken = [under_way(group, disk)]
         taken += [group.append(b"waits"), group.append(b"waits, too")]
         code = error_code(group.append, b"one too many")
         if code.startswith("success"):
@@ -146,8 +155,8 @@ def a_batch_and_a_queue_are_bounded(subject: Subject) -> Iterator[Violation]:
 @scenario("GRP-6", claim=GROUP_COMMIT, where=has_groups)
 def who_cancels_takes_nobody_along(subject: Subject) -> Iterator[Violation]:
     """A waiter leaves the queue, another a sync under way; the others are told, and are there."""
-    with _group(subject) as (group, disk):
-        leaving = [_under_way(group, disk)]
+    with group_on_a_held_disk(subject) as (group, disk):
+        leaving = [under_way(group, disk)]
         before, gone, after = (group.append(each) for each in (b"before", b"gone", b"after"))
         leaving.append(gone)
         for future in leaving:
@@ -169,8 +178,8 @@ def who_cancels_takes_nobody_along(subject: Subject) -> Iterator[Violation]:
 @scenario("GRP-7", claim=GROUP_COMMIT, where=has_groups)
 def closing_tells_everybody(subject: Subject) -> Iterator[Violation]:
     """Whoever waits when the owner closes is told, its record is there; what is late is refused."""
-    with _group(subject) as (group, disk):
-        waiting = [_under_way(group, disk)]
+    with group_on_a_held_disk(subject) as (group, disk):
+        waiting = [under_way(group, disk)]
         waiting += [group.append(b"waits"), group.append(b"waits, too")]
         closing = threading.Thread(target=group.close, daemon=True)
         closing.start()

@@ -27,6 +27,9 @@ from tornproof_models.machines.batching_situations import (
     Finding,
 )
 
+PATIENCE = 10
+"""Seconds after which a waiter counts as lost."""
+
 
 @runtime_checkable
 class HasBatcher(Protocol):
@@ -44,8 +47,8 @@ class Group(Protocol):
         """Hand a record over, and return the future of its offset."""
         ...
 
-    def close(self) -> None:
-        """Commit what was handed over, and refuse what comes later."""
+    def close(self, timeout: float | None = PATIENCE) -> None:
+        """Commit what was handed over, and refuse what comes later; wait so many seconds."""
         ...
 
 
@@ -54,9 +57,19 @@ class HasGroups(Protocol):
     """A subject with a group commit of its own threads."""
 
     def open_group(
-        self, filesystem: Filesystem, *, max_records: int, queue_records: int, block: bool
+        self,
+        filesystem: Filesystem,
+        *,
+        max_records: int,
+        queue_records: int,
+        block: bool,
+        wait: float = PATIENCE,
     ) -> Group:
-        """Open the journal on a disk, with batches and a queue of so many records at most."""
+        """
+        Open the journal on a disk, with batches and a queue of so many records at most.
+
+        Whoever waits, waits for `wait` seconds.
+        """
         ...
 
 
@@ -80,9 +93,6 @@ def judge_batches(subject: Subject, situation: str) -> list[Violation]:
 
 
 # A disk that can be held up
-
-PATIENCE = 10
-"""Seconds after which a waiter counts as lost."""
 
 AT_ONCE = 100
 """More syncs than ever wait at once."""

@@ -13,6 +13,7 @@ from tornproof.errors import Invalid
 from tornproof.filesystem import Filesystem
 from tornproof.journal import Cursor, GroupCommitBuffer, Journal, JournalReader
 from tornproof.journal.cursor import read_cursors
+from tornproof.journal.group_commit import WAIT_SECONDS
 from tornproof.kv import KeyValueStore
 from tornproof_models.contract.delivery import Mode
 from tornproof_models.contract.group_commit import Bounds
@@ -101,12 +102,18 @@ class ReferenceSubject:
         return ReferenceBatcher.of(bounds)
 
     def open_group(
-        self, filesystem: Filesystem, *, max_records: int, queue_records: int, block: bool
+        self,
+        filesystem: Filesystem,
+        *,
+        max_records: int,
+        queue_records: int,
+        block: bool,
+        wait: float = WAIT_SECONDS,
     ) -> GroupCommitBuffer:
         """Open the journal for group commit."""
         journal = Journal.open(DIRECTORY, durability="batched", filesystem=filesystem)
         return GroupCommitBuffer(
-            journal, max_records=max_records, queue_records=queue_records, block=block
+            journal, max_records=max_records, queue_records=queue_records, block=block, wait=wait
         )
 
     def open_chain(self) -> ReferenceChain:

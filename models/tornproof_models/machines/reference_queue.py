@@ -8,7 +8,7 @@ not from the queue.
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -129,9 +129,9 @@ class ReferenceQueue:
         with suppress(TornproofError):
             self.queue.replay_dlq()
 
-    def close_within(self, seconds: float) -> None:
-        """Close, waiting for so many seconds of made-up time."""
-        self.queue.close_and_flush(seconds)
+    def close_within(self, seconds: float) -> Sequence[str]:
+        """Close, waiting for so many seconds of made-up time; name what is left."""
+        return self.queue.close_and_flush(seconds).pending
 
     def count_retries(self) -> int:
         """Read the counter."""

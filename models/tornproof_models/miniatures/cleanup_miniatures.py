@@ -216,6 +216,19 @@ class MovesBackwards(SmallCursor):
         """Obey."""
 
 
+class MovedByAChild(SmallCursor):
+    """
+    Moves in whichever process it is asked to.
+
+    Fork → cleanup removes what the slower of the two consumers has yet to see.
+    """
+
+    breaks = frozenset({"CUR-4"})
+
+    def require_owner(self) -> None:
+        """Know no owner."""
+
+
 CLEANERS: Mapping[str, type[SmallCleaner]] = {
     "newest-first": NewestFirst,
     "removal-not-synced": RemovalNotSynced,
@@ -233,6 +246,7 @@ CURSORS: Mapping[str, type[SmallCursor]] = {
     "name-not-synced": NameNotSynced,
     "shown-before-durable": ShownBeforeDurable,
     "moves-backwards": MovesBackwards,
+    "moved-by-a-child": MovedByAChild,
 }
 """All miniatures of a cursor, by name."""
 

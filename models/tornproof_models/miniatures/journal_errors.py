@@ -160,3 +160,19 @@ class FailedCloseKeepsTheLock(SmallJournal):
             self.check_open()
             self.barrier()
             self.let_go()
+
+
+# A forked process
+
+
+class WrittenByAChild(SmallJournal):
+    """
+    Appends in whichever process it is asked to.
+
+    Fork → parent and child acknowledge the same offset, and one of the two records is gone.
+    """
+
+    breaks = frozenset({"JRN-13"})
+
+    def require_owner(self) -> None:
+        """Know no owner."""

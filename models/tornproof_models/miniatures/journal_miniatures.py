@@ -20,6 +20,7 @@ from tornproof_models.miniatures.journal_damage import (
     SegmentReadAtOnce,
     TemporaryFilesLeft,
 )
+from tornproof_models.miniatures.journal_directory import LinksFollowed
 from tornproof_models.miniatures.journal_errors import (
     AppendRetried,
     FailedCloseKeepsTheLock,
@@ -29,6 +30,7 @@ from tornproof_models.miniatures.journal_errors import (
     GoesOnAfterARollback,
     InterruptionForgotten,
     PoisonForgotten,
+    WrittenByAChild,
 )
 from tornproof_models.miniatures.journal_framing import (
     BigEndianLength,
@@ -121,6 +123,7 @@ MINIATURES: Mapping[str, type[SmallJournal]] = {
     "segment-read-at-once": SegmentReadAtOnce,
     "foreign-files-removed": ForeignFilesRemoved,
     "temporary-files-left": TemporaryFilesLeft,
+    "links-followed": LinksFollowed,
     # promises and syncs
     "acknowledged-before-fsync": AcknowledgedBeforeFsync,
     "batched-is-eventual": BatchedIsEventual,
@@ -140,6 +143,7 @@ MINIATURES: Mapping[str, type[SmallJournal]] = {
     "goes-on-after-a-rollback": GoesOnAfterARollback,
     "interruption-forgotten": InterruptionForgotten,
     "failed-close-keeps-the-lock": FailedCloseKeepsTheLock,
+    "written-by-a-child": WrittenByAChild,
     # names, offsets, sizes, locks
     "offsets-per-segment": OffsetsPerSegment,
     "newest-segment-first": NewestSegmentFirst,

@@ -217,6 +217,22 @@ class KeepsItsPosition(SmallReader):
         return end
 
 
+# Processes
+
+
+class ReadOnInAChild(SmallReader):
+    """
+    Reads on in whichever process it is asked to.
+
+    Fork → parent and child show the same records, and each takes itself for the one reader.
+    """
+
+    breaks = frozenset({"RDR-7"})
+
+    def require_owner(self) -> None:
+        """Know no owner."""
+
+
 READERS: Mapping[str, type[SmallReader]] = {
     "skips-at-rotation": SkipsAtRotation,
     "never-refreshes": NeverRefreshes,
@@ -229,6 +245,7 @@ READERS: Mapping[str, type[SmallReader]] = {
     "shows-beyond-the-watermark": ShowsBeyondTheWatermark,
     "watermark-of-the-first-look": WatermarkOfTheFirstLook,
     "keeps-its-position": KeepsItsPosition,
+    "read-on-in-a-child": ReadOnInAChild,
 }
 """All miniatures of a reader, by name."""
 

@@ -14,20 +14,22 @@ from tornproof.filesystem import Filesystem
 
 from tornproof_models.crash.subject import DIRECTORY
 from tornproof_models.miniatures.small_journal import SmallJournal
+from tornproof_models.miniatures.small_owner import SmallOwner
 from tornproof_models.miniatures.small_recovery import write_all
 
 
-class SmallCursor:
+class SmallCursor(SmallOwner):
     """
     A correct cursor.
 
-    Steps: `begin`, `check`, `store`, `write`, `name_it`, `settle`.
+    Steps: `begin`, `check`, `store`, `write`, `name_it`, `settle`, `require_owner`.
     """
 
     breaks: ClassVar[frozenset[str]] = frozenset()
     """The requirements that a miniature may be found to violate."""
 
     def __init__(self, filesystem: Filesystem, name: str) -> None:
+        super().__init__()
         self.filesystem = filesystem
         self.path = f"{DIRECTORY}/{name}.cursor"
         self.position = -1
@@ -45,6 +47,7 @@ class SmallCursor:
 
     def advance(self, offset: int) -> None:
         """Move on, durably."""
+        self.require_owner()
         self.check(offset)
         self.store(offset)
 

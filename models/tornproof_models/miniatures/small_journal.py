@@ -15,6 +15,7 @@ in three parts, each a class that adds to the one before:
 - here: append, acknowledge, rotate, read
 """
 
+import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
@@ -37,6 +38,7 @@ from tornproof.filesystem import File, Filesystem
 from tornproof_models.contract.journal import Record
 from tornproof_models.crash.subject import Options
 from tornproof_models.miniatures.small_frames import Damage
+from tornproof_models.miniatures.small_owner import SmallOwner
 from tornproof_models.miniatures.small_recovery import SmallRecovery, write_all
 
 
@@ -51,12 +53,12 @@ def reporting(action: str) -> Iterator[None]:
         raise from_os_error(error, action) from error
 
 
-class SmallJournal(SmallRecovery):
+class SmallJournal(SmallRecovery, SmallOwner):
     """
     A correct journal of format v2.
 
     Steps: `lock`, `check_payload`, `changing`, `fits`, `write_frame`, `roll_back`,
-    `acknowledge`, `barrier`, `close`; for segments `start_segment`, `seal`,
+    `acknowledge`, `barrier`, `close`, `require_owner`; for segments `start_segment`, `seal`,
     `next_base`, `create`, `publish`; for reading `read`, `search`, `read_in`,
     `scan`, `records`, `offset_of`.
     """
@@ -71,6 +73,7 @@ class SmallJournal(SmallRecovery):
 
     def __init__(self, filesystem: Filesystem, options: Options) -> None:
         super().__init__(filesystem, options)
+        SmallOwner.__init__(self)
         self.active: File | None = None
         """The segment being written; none before the first append."""
         self.finished = False
@@ -138,10 +141,15 @@ class SmallJournal(SmallRecovery):
         if self.closed:
             return
         try:
-            self.check_open()
-            self.barrier()
+            self.before_closing()
         finally:
             self.let_go()
+
+    def before_closing(self) -> None:
+        """Make everything durable, unless this is a child, which only lets go."""
+        if os.getpid() == self.process:
+            self.check_open()
+            self.barrier()
 
     def let_go(self) -> None:
         """Give up the lock and the file."""
@@ -157,7 +165,8 @@ class SmallJournal(SmallRecovery):
             raise Poisoned("an earlier failure left the disk in doubt; open the journal again")
 
     def check_not_closed(self) -> None:
-        """Refuse everything after a close."""
+        """Refuse everything after a close, and in a forked child."""
+        self.require_owner()
         if self.closed:
             raise Closed("the journal has been closed")
 

@@ -16,6 +16,7 @@ from tornproof.filesystem import File, Filesystem
 from tornproof_models.contract.journal import Record
 from tornproof_models.crash.subject import DIRECTORY, Options
 from tornproof_models.miniatures.small_frames import HEADER_BYTES, Damage, SmallFrames
+from tornproof_models.miniatures.small_owner import SmallOwner
 
 
 class Miss(StrEnum):
@@ -25,12 +26,12 @@ class Miss(StrEnum):
     GONE = "its file is gone"
 
 
-class SmallReader(SmallFrames):
+class SmallReader(SmallFrames, SmallOwner):
     """
     A correct reader of format v2, from one boundary to the next.
 
     Steps: `refresh`, `learn`, `resume`, `conclude`; `try_record`, `locate`,
-    `extent`, `may_show`, `after`.
+    `extent`, `may_show`, `after`, `require_owner`.
     """
 
     breaks: ClassVar[frozenset[str]] = frozenset()
@@ -38,6 +39,7 @@ class SmallReader(SmallFrames):
 
     def __init__(self, filesystem: Filesystem, *, durable_only: bool) -> None:
         super().__init__(Options())
+        SmallOwner.__init__(self)
         self.filesystem = filesystem
         self.durable_only = durable_only
         self.bases: list[int] = []
@@ -48,6 +50,7 @@ class SmallReader(SmallFrames):
         """Yield records up to the tail; a miss counts if there is nothing new to know."""
         at = start
         while True:
+            self.require_owner()
             found = self.try_record(at)
             if isinstance(found, bytes):
                 yield at, found
