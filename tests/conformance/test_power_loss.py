@@ -10,6 +10,7 @@ import subprocess
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from math import inf
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +21,8 @@ from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.phases import harshness_of
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import repeat, shrink_problem
-from tornproof_conformance.checks import Budget, Covered
+from tornproof_conformance.checks import Budget, Clock, Covered
+from tornproof_conformance.checks.crash_search import Search
 from tornproof_conformance.checks.kills import KILLS
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
@@ -618,3 +620,24 @@ def test_a_conversation_leaves_marks() -> None:
 def test_another_language_leaves_none() -> None:
     """Whatever a program reads and prints, it is no promise."""
     assert hear((ASKED, "1 + 1\n[]\n{}\n"), (SAID, "2\nnull\n")) == []
+
+
+@pytest.mark.parametrize("bug", ["no-directory-sync", "behind"])
+def test_any_number_of_jobs_finds_and_counts_the_same(log: Path, bug: str) -> None:
+    """Given the same work, images that are shared among processes change nothing."""
+    results = []
+    for jobs in (1, 2, 3):
+        with (
+            AdapterSubject.running([str(log), bug], jobs=jobs) as adapter,
+            RecordedSubject.of(adapter) as subject,
+        ):
+            subject.recordings = 3
+            search = Search(subject, Clock(inf, 0), ("prefix", "adversarial"))
+            search.run((Append(600), Append(600)), OPTIONS)
+            while not search.is_done:
+                search.deepen()
+            found = [(each.violation, each.case) for each in search.tell()]
+            results.append((found, search.coverage, subject.recovered, subject.watched))
+
+    assert results[0][0]
+    assert results[0] == results[1] == results[2]

@@ -48,6 +48,9 @@ class AdapterSubject:
     patience: Patience = field(factory=Patience, kw_only=True)
     """How long all its silences may take together."""
 
+    jobs: int = field(default=1, kw_only=True)
+    """How many processes may recover images side by side."""
+
     implementation: Implementation = field(init=False)
     """What it says of itself, with the claims that it claims."""
 
@@ -79,6 +82,7 @@ class AdapterSubject:
         *,
         timeout: float = TIMEOUT,
         patience: Patience | None = None,
+        jobs: int = 1,
     ) -> "Iterator[AdapterSubject]":
         """
         Start an adapter, and end all its processes at the end.
@@ -86,7 +90,7 @@ class AdapterSubject:
         `timeout` is in seconds, for each reply, and `patience` is for all of them.  Raises a
         `Diagnosis` if it does not start, or does not say who it is.
         """
-        subject = cls(tuple(command), timeout, patience=patience or Patience())
+        subject = cls(tuple(command), timeout, patience=patience or Patience(), jobs=jobs)
         try:
             began = time.monotonic()
             session = subject.start_session()

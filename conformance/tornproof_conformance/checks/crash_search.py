@@ -22,7 +22,7 @@ from tornproof_models.crash.sites import Site
 from tornproof_models.crash.stakes import Stakes
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
-from tornproof_models.disk.trace import Stored, SyncFilesystem, Trace
+from tornproof_models.disk.trace import Image, Stored, SyncFilesystem, Trace
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import Problem, ProgramCase
@@ -58,6 +58,9 @@ A record that ends shortly before 4 KiB or 32 KiB lets the next one cross the bo
 last record of prometheus/tsdb went unnoticed only there (tsdb#451).  20,000 random bytes exceed
 the buffers of most writers, and cannot be compressed into them (fjall-rs/fjall#308).
 """
+
+AT_ONCE = 8
+"""Crash points that go on at the same time, so that there is something to be shared."""
 
 INNER_IMAGES = 32
 """Images of one crash in or after a recovery: the nearest, of each kind one before a second."""
@@ -225,19 +228,33 @@ class Search:
     ) -> None:
         """Take a first round at every crash point of a trace, in some crash models."""
         since = _settled(trace) if isinstance(case.program[0], Settle) else 0
+        planned: list[Crashing] = []
         for crash_model in crash_models:
             crashed = evolve(case, crash_model=crash_model)
             explorer = self._explorer(case.options, crash_model)
             sites = list(explorer.sites(trace, since=since))
             if needed:
                 self._needed.append(sites)
-            for site in sites:
-                self._search(Crashing(crashed, trace, explorer, site, needed))
+            planned += [Crashing(crashed, trace, explorer, site, needed) for site in sites]
+        self._search_together(planned)
 
     def deepen(self) -> None:
-        """Take one more round at the crash point whose turn it is."""
-        self.deepened += 1
-        self._search(heappop(self._waiting)[-1])
+        """Take one more round at the crash points whose turn it is, several at once."""
+        number = min(len(self._waiting), AT_ONCE)
+        self.deepened += number
+        self._search_together([heappop(self._waiting)[-1] for _ in range(number)])
+
+    def _search_together(self, crashings: "Sequence[Crashing]") -> None:
+        """Let the images of several crash points be recovered at once, and judge each point."""
+        wanted: dict[Options, dict[int, Image]] = {}
+        for crashing in crashings:
+            crashing.explorer.until = self.clock.grace
+            crashing.explorer.novelty = self._novelty_of(crashing)
+            wanted.setdefault(crashing.case.options, {}).update(crashing.site.plan())
+        for options, images in wanted.items():
+            self.subject.recover_images(list(images.values()), options)
+        for crashing in crashings:
+            self._search(crashing)
 
     def _search(self, crashing: "Crashing") -> None:
         site, explorer = crashing.site, crashing.explorer

@@ -31,6 +31,7 @@ from tornproof_conformance.checks import (
     counted,
 )
 from tornproof_conformance.checks.crash_search import (
+    AT_ONCE,
     LARGE,
     LEAST_OPERATIONS,
     Search,
@@ -135,7 +136,7 @@ def _go_on(
 ) -> Generator[Progress | Problem, None, None]:
     """Go on with the crash points that have had their first round, while it is due."""
     while is_due() and clock.has_time:
-        if search.deepened % 50 == 0:
+        if search.deepened % 50 < AT_ONCE:
             judged = search.coverage.judged
             yield clock.progress(NAME, f"crash points with many images: {judged:,} images", judged)
         search.deepen()

@@ -25,6 +25,7 @@ from tornproof_conformance.commands.options import (
     crash_model_option,
     durability_option,
     events_json_option,
+    jobs_option,
     reproducers_option,
     seed_option,
     segment_bytes_option,
@@ -139,6 +140,7 @@ class WithCommand(click.Command):
 @crash_model_option
 @budget_option
 @seed_option
+@jobs_option("Processes of an adapter that recover images side by side.")
 @timeout_option
 @reproducers_option
 @output_options()
@@ -168,6 +170,7 @@ def command(
     crash_models: tuple[str, ...],
     seconds: int,
     seed: int,
+    jobs: int,
     timeout: float,
     reproducers: Path,
     outputs: Outputs,
@@ -228,6 +231,7 @@ def command(
             reproducers=reproducers,
             checks=chosen.among(list(ADAPTER_CHECKS.values())) if chosen.is_limited else None,
             timeout=timeout,
+            jobs=jobs,
             most_findings=most,
         )
         stream = insist(stream, settings)

@@ -2,7 +2,6 @@
 `tornproof crash`: judge a workload by what a check says after a crash.
 """
 
-import os
 import shlex
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tornproof_conformance.commands.options import (
     budget_option,
     crash_model_option,
     events_json_option,
+    jobs_option,
     reproducers_option,
     verbosity_option,
 )
@@ -56,13 +56,7 @@ from tornproof_conformance.workload.workload_subject import Given, WorkloadSubje
     type=click.IntRange(1),
     help="What the disk writes as a whole: 512, or 4096.",
 )
-@click.option(
-    "--jobs",
-    default=os.cpu_count() or 1,
-    show_default="the number of processors",
-    type=click.IntRange(1),
-    help="Images that are looked at at the same time.",
-)
+@jobs_option("Images that are looked at at the same time.")
 @click.option(
     "--resident",
     is_flag=True,

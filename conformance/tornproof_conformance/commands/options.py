@@ -2,6 +2,7 @@
 Options that several commands share.
 """
 
+import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -85,6 +86,18 @@ seed_option = click.option(
     type=click.IntRange(0),
     help="Seed of the random programs for an adapter.",
 )
+
+
+def jobs_option(help_text: str) -> Decorator:
+    """Give a command a number of jobs: as many as there are processors, if nobody says else."""
+    return click.option(
+        "--jobs",
+        default=os.cpu_count() or 1,
+        show_default="the number of processors",
+        type=click.IntRange(1),
+        help=help_text,
+    )
+
 
 timeout_option = click.option(
     "--timeout",

@@ -6,14 +6,14 @@ brings its own disks, and recovers images by itself.  Most recoveries go unwatch
 resident process.  Some are recorded, so that they can be crashed as well.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
 from attrs import define, field
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import Fail, Step
-from tornproof_models.crash.recovery import Outcome, Recovered, recover
+from tornproof_models.crash.recovery import Recovered, recover
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.filesystem import ModelFilesystem
@@ -26,7 +26,7 @@ from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.adapter.speaking.session import Session
 from tornproof_conformance.power.recorded_session import RecordedDisk, RecordedSession
-from tornproof_conformance.power.resident import Resident
+from tornproof_conformance.power.residents import Residents
 from tornproof_conformance.recorder.ptrace.injection import CallMade
 from tornproof_conformance.recorder.strace import CannotRecord
 
@@ -69,9 +69,9 @@ class RecordedSubject(AdapterSubject):
     watched: int = 0
     """How many images were recovered twice."""
 
-    _resident: Resident = field(init=False)
+    _residents: Residents = field(init=False)
     _outcomes: dict[tuple[int, Options], Recovered] = field(factory=dict)
-    _met: set[tuple[Outcome, Options]] = field(factory=set)
+    _met: set[tuple[Hashable, Options]] = field(factory=set)
     """What recoveries have come to so far."""
 
     _repeated: int = 0
@@ -84,7 +84,7 @@ class RecordedSubject(AdapterSubject):
         super().__attrs_post_init__()
         images = self._root / "images"
         images.mkdir()
-        self._resident = Resident(self.command, images, self.timeout, self.patience)
+        self._residents = Residents(self.command, images, self.timeout, self.patience, self.jobs)
 
     @classmethod
     @contextmanager
@@ -100,6 +100,7 @@ class RecordedSubject(AdapterSubject):
             adapter.command,
             adapter.timeout,
             patience=adapter.patience,
+            jobs=adapter.jobs,
             late=late,
             every_store=every_store,
         )
@@ -120,7 +121,7 @@ class RecordedSubject(AdapterSubject):
     def stop(self) -> None:
         """End every process."""
         super().stop()
-        self._resident.stop()
+        self._residents.stop()
 
     @property
     def recovered(self) -> int:
@@ -211,7 +212,7 @@ class RecordedSubject(AdapterSubject):
         new = {
             image.digest: image for image in images if (image.digest, options) not in self._outcomes
         }
-        outcomes = self._resident.recover(list(new.values()), options)
+        outcomes = self._residents.recover(list(new.values()), options)
         for (digest, image), outcome in zip(new.items(), outcomes, strict=True):
             if outcome is None:
                 continue
@@ -225,13 +226,13 @@ class RecordedSubject(AdapterSubject):
 
     def require_patience(self) -> None:
         """Raise `OutOfPatience` if some images were left alone for want of it."""
-        if self._resident.is_left_alone:
+        if self._residents.is_left_alone:
             raise OutOfPatience("the adapter keeps silent: no reply over an image, once more")
 
     def _is_worth_recording(self, digest: int, outcome: Recovered, options: Options) -> bool:
         """Choose what is new, and a sample of the rest."""
-        is_new = (outcome.outcome, options) not in self._met
-        self._met.add((outcome.outcome, options))
+        is_new = (outcome.outcome.gist, options) not in self._met
+        self._met.add((outcome.outcome.gist, options))
         if is_new:
             return True
         if self._repeated * REPEATED >= self.watched or not _is_sampled(digest, outcome):
@@ -244,7 +245,7 @@ class RecordedSubject(AdapterSubject):
         try:
             return recover(self, options, disk)
         except OutOfPatience:
-            self._resident.is_left_alone = True
+            self._residents.is_left_alone = True
             return None
 
     def _compare(self, one: Recovered, other: Recovered) -> None:

@@ -31,16 +31,20 @@ def check_adapter(
     reproducers: Path,
     checks: Sequence[Check] | None = None,
     timeout: float = TIMEOUT,
+    jobs: int = 1,
     most_findings: float = inf,
 ) -> Iterator[RunEvent]:
     """
     Start an adapter, judge it by everything that it claims, and yield events.
 
-    A broken adapter ends the stream with `Diagnosed`.
+    `jobs` of its processes recover images side by side.  A broken adapter ends the stream with
+    `Diagnosed`.
     """
     try:
         patience = Patience.within(budget.seconds)
-        with AdapterSubject.running(command, timeout=timeout, patience=patience) as subject:
+        with AdapterSubject.running(
+            command, timeout=timeout, patience=patience, jobs=jobs
+        ) as subject:
             chosen = [stoppable(check) for check in checks_of(subject, checks)]
             yield from check_subject(
                 subject,

@@ -22,6 +22,7 @@ from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.image_digests import digested
 from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.trace import Image
 
 ROUNDS = (32, 128)
 """Images of one crash point that are recovered in the first round, and in the second."""
@@ -87,17 +88,21 @@ class BuiltImages:
         elsewhere = hasattr(self.subject, "recover_images")
         return cast("RecoversElsewhere", self.subject) if elsewhere else None
 
-    def recover(self, space: ImageSpace, choices: Mapping[int, Choice]) -> int:
-        """
-        Recover the images of choices, given by their digests, as far as they are new.
-
-        Returns how many were.  An image of which nothing came has no ending.
-        """
-        new = {
+    def new(self, space: ImageSpace, choices: Mapping[int, Choice]) -> dict[int, Image]:
+        """Build the images of choices, given by their digests, of which nothing is known yet."""
+        return {
             digest: space.builder.build(choice)
             for digest, choice in choices.items()
             if digest not in self.endings
         }
+
+    def recover(self, images: Mapping[int, Image]) -> int:
+        """
+        Recover images, given by their digests, as far as nothing is known of them.
+
+        Returns how many that were.  An image of which nothing came has no ending.
+        """
+        new = {digest: image for digest, image in images.items() if digest not in self.endings}
         outcomes: Sequence[Recovered | None]
         if self.elsewhere:
             outcomes = self.elsewhere.recover_images(list(new.values()), self.options)

@@ -40,7 +40,7 @@ from tornproof_models.crash.findings import Coverage, Finding, relabel
 from tornproof_models.crash.novelty import Novelty
 from tornproof_models.crash.observer import Observer
 from tornproof_models.crash.recovery import Outcome
-from tornproof_models.crash.sites import Site, smallest
+from tornproof_models.crash.sites import Pause, Site, smallest
 from tornproof_models.crash.stakes import Stakes, at_stake_in_recovery
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.crash.undecided import Doubts, Undecided, answers_of, register_of, state_of
@@ -144,7 +144,9 @@ class Explorer:
             self._crash(registers, owed, point, self.depth, None)
             for point, owed in points_of(trace, registers, self.crash_model, since, before)
         )
-        return smallest(filter(None, chain.from_iterable(crashes)))
+        return smallest(
+            found for found in chain.from_iterable(crashes) if isinstance(found, Finding)
+        )
 
     def sites(
         self, trace: Trace, *, since: int = 0, before: History | None = None
@@ -170,12 +172,8 @@ class Explorer:
         point: int,
         depth: int,
         doubts: Doubts | None,
-    ) -> Iterator[Finding | None]:
-        """
-        Judge every image of one crash, and crash its recoveries `depth - 1` times.
-
-        Where it yields nothing, it may be left for a while.
-        """
+    ) -> Iterator[Finding | Pause]:
+        """Judge every image of one crash, and crash its recoveries `depth - 1` times."""
         space = ImageSpace(registers, self.crash_model)
         self.coverage.crash_points += 1
         self.coverage.images += space.count()
@@ -183,8 +181,8 @@ class Explorer:
             self.observer.crash(point, space, history)
         judge, is_met = CrashJudge(space, history, point), False
         for decided in (self._parts if self.lazy else self._images)(space, depth, doubts):
-            if decided is None:
-                yield None
+            if isinstance(decided, Pause):
+                yield decided
                 continue
             if not is_met:
                 self.stakes.meet(history.at_stake)
@@ -195,7 +193,7 @@ class Explorer:
 
     def _parts(
         self, space: ImageSpace, depth: int, doubts: Doubts | None
-    ) -> Iterator[Decided | None]:
+    ) -> Iterator[Decided | Pause]:
         """
         Split the images until recovery does the same on all of each part.
 
@@ -284,7 +282,8 @@ class Explorer:
             key = state_of(registers, doubts, self._numbers), owed, depth
             if key not in self._crashes or self.observer:
                 before = evolve(self.coverage)
-                findings = tuple(filter(None, self._crash(registers, owed, point, depth, doubts)))
+                crash = self._crash(registers, owed, point, depth, doubts)
+                findings = tuple(each for each in crash if isinstance(each, Finding))
                 covered = evolve(self.coverage, recovered=before.recovered)
                 covered.add(before, -1)
                 self._crashes[key] = findings, covered
@@ -301,7 +300,7 @@ class Explorer:
 
     def _images(
         self, space: ImageSpace, depth: int, _doubts: Doubts | None
-    ) -> Iterator[Decided | None]:
+    ) -> Iterator[Decided | Pause]:
         """Build every image, up to the bound; recover each distinct one once."""
         seen: set[int] = set()
         is_shallow, is_missing = depth == self.depth, False
@@ -317,7 +316,9 @@ class Explorer:
             return
         for choices in chosen.rounds():
             by_digest = {digest: choice for choice, digest in choices}
-            self.coverage.recovered += self._built.recover(space, by_digest)
+            if new := self._built.new(space, by_digest):
+                yield Pause(new)
+            self.coverage.recovered += self._built.recover(new)
             known = [each for each in choices if each[1] in self._built.endings]
             is_missing |= len(known) < len(choices)
             self.coverage.judged += len(known)
@@ -333,14 +334,14 @@ class Explorer:
                 if digest not in seen:
                     seen.add(digest)
                     if self.novelty:
-                        self.novelty[self.depth - depth].meet(ending.outcome)
+                        self.novelty[self.depth - depth].meet(ending.outcome.gist)
                     yield choice, ending.outcome, crashed
             if is_shallow and chosen.suffices and not is_missing:
                 self.stakes.shallow -= 1
                 is_shallow = False
             if self._is_late():
                 return
-            yield None
+            yield Pause()
 
     def _is_late(self) -> bool:
         return self.until is not None and time.monotonic() > self.until

@@ -33,15 +33,6 @@ class Novelty:
         self._counts[key] += 1
         self.trials += 1
 
-    def add(self, later: "Novelty") -> None:
-        """Add trials that count as later than all so far."""
-        fresh = [
-            n for n, key in zip(later._new, later._counts, strict=True) if key not in self._counts
-        ]
-        self._new += [self.trials + number for number in fresh]
-        self._counts.update(later._counts)
-        self.trials += later.trials
-
     @property
     def outcomes(self) -> int:
         """How many different outcomes were met."""

@@ -35,6 +35,11 @@ class Outcome:
     cut: bool = False
     """Whether it discarded anything."""
 
+    @property
+    def gist(self) -> tuple[tuple[Record, ...] | None, bool, bool]:
+        """What tells outcomes apart: a message is for people, and may hold a path."""
+        return self.records, bool(self.error), self.cut
+
 
 @frozen
 class Recovered:

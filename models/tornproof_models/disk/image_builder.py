@@ -9,7 +9,7 @@ file in it.
 import random
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import define, field, frozen
 
@@ -82,6 +82,10 @@ class Builder:
     _sizes: dict[int, list[int]] = field(factory=dict)
     """The positions of the versions of each file's size."""
 
+    _values: dict[int, list[tuple[int, int | None, Any]]] = field(factory=dict)
+    """For each file, its versions: the bit, the sector or none for the size, and the value."""
+
+    _changed: dict[Part, tuple[int, dict[int, bytes]]] = field(factory=dict)
     _contents: dict[Part, bytes] = field(factory=dict)
     _digests: dict[tuple[str, Part], int] = field(factory=dict)
     _floors: dict[int, dict[int, bytes]] = field(factory=dict)
@@ -98,6 +102,8 @@ class Builder:
                 self._names_mask |= 1 << i
             else:
                 inode = version.register.inode
+                sector = version.register.sector if isinstance(version.register, Data) else None
+                self._values.setdefault(inode, []).append((1 << i, sector, version.value))
                 if isinstance(version.register, Size):
                     self._sizes.setdefault(inode, []).append(i)
                 self._file_masks[inode] = self._file_masks.get(inode, 0) | 1 << i
@@ -233,20 +239,23 @@ class Builder:
 
     def _changes(self, part: Part) -> tuple[int, dict[int, bytes]]:
         """Return a file's size, and the sectors that do not hold what is durable."""
+        if part in self._changed:
+            return self._changed[part]
         inode, kept, fillings = part
         size, changed = self.registers.sizes[inode], dict[int, bytes]()
-        for i in bits(kept):
-            register, value = self.versions[i].register, self.versions[i].value
-            if isinstance(register, Size):
-                assert isinstance(value, int)
-                size = value
-            elif isinstance(register, Data):
-                assert isinstance(value, bytes)
-                changed[register.sector] = value
+        for bit, sector, value in self._values.get(inode, ()):
+            if kept & bit:
+                if sector is None:
+                    size = value
+                else:
+                    changed[sector] = value
         for i, number in fillings:
             register = self.versions[i].register
             assert isinstance(register, Data)
             changed[register.sector] = self.fillings[i][number]
+        if len(self._changed) >= REMEMBERED:
+            self._changed.clear()
+        self._changed[part] = size, changed
         return size, changed
 
 
