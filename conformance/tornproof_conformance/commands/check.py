@@ -2,7 +2,6 @@
 `tornproof check`: run the checks on an implementation, and print a verdict.
 """
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from math import inf
 from pathlib import Path
@@ -18,6 +17,7 @@ from tornproof_conformance.cases.programs import SYNTAX, parse_program
 from tornproof_conformance.checks import Budget, Check
 from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS, SHARES
 from tornproof_conformance.checks.given_program import GivenProgram
+from tornproof_conformance.commands.building import build_adapter
 from tornproof_conformance.commands.completing import complete_subjects
 from tornproof_conformance.commands.last_failed import note_failures, select_last_failed
 from tornproof_conformance.commands.options import (
@@ -47,9 +47,6 @@ from tornproof_conformance.run.selection import leave_out, select
 from tornproof_conformance.stream.exit_codes import DOES_NOT_CONFORM, INCONCLUSIVE
 from tornproof_conformance.stream.run_events import RunEvent, RunStarted
 from tornproof_conformance.subjects.reference import find_subject
-
-STDERR = 2
-"""The descriptor to which a build prints: standard output is for the verdict."""
 
 
 class WithCommand(click.Command):
@@ -279,19 +276,6 @@ class Chosen:
             offered = select_last_failed(self.last_failed, offered)
         chosen = select(self.what, offered) if self.what else list(offered)
         return leave_out(self.exclude, chosen) if self.exclude else chosen
-
-
-def build_adapter(settings: Settings) -> None:
-    """
-    Run the line that builds the adapter of a project, if its settings have one.
-
-    What it prints goes to standard error.  Raises `Invalid` if it fails.
-    """
-    if not settings.build:
-        return
-    code = subprocess.run(settings.build, shell=True, check=False, stdout=STDERR).returncode
-    if code:
-        raise Invalid(f"{settings.source}: the build ended with exit code {code}: {settings.build}")
 
 
 def insist(stream: Iterator[RunEvent], settings: Settings) -> Iterator[RunEvent]:
