@@ -246,3 +246,16 @@ def test_a_kill_at_a_call(
 
     assert Path("a").stat().st_size == 10 * (nth - 1 + done)
     assert tracer.code == -signal.SIGKILL
+
+
+def test_what_goes_to_nowhere_is_no_reply(
+    tracer: TracingRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process writes to /dev/null, where the output of this one goes as well: nothing is said."""
+    with Path("/dev/null").open("w") as nowhere:
+        monkeypatch.setattr("sys.__stdout__", nowhere)
+        process = tracer.spawn(["echo", "unheard"], stdout=subprocess.DEVNULL)
+        process.wait()
+        tracer.close()
+
+    assert tracer.recording.replies == 0

@@ -59,7 +59,8 @@ def shrink_workload(problem: Problem, subject: WorkloadSubject, seconds: float) 
                 case, (violation, output), is_smaller = evolve(case, choice=choice), seen, True
                 break
     if subject.given.once_killed and case.crash_model == KILL and case.recovery is None:
-        output = f"{output or problem.finding.error}\n{_killed(subject, case)}"
+        said = (output or problem.finding.error).rstrip()
+        output = f"{said}\n{_killed(subject, case)}"
     earlier = evolve(case, point=_earliest(subject.recorded.trace, case, space))
     space = space_of(subject, earlier)
     kept = Choice(case.choice.kept & space.everything, case.choice.fillings)

@@ -115,6 +115,8 @@ def command(
     located_checks = tuple(map(located, checks))
     questions = Questions(optional(recover), located_checks, optional(state), resident)
     if replay is not None:
+        if workload:
+            raise click.UsageError("--replay looks at one finding, and runs no workload")
         raise SystemExit(_replay(replay, questions, timeout))
     if not workload:
         raise click.UsageError("there is no workload: put its command after `--`")

@@ -6,7 +6,7 @@ start() {
   chmod 755 .
   as "$bin/pg_ctl" -s -w -t 20 -D "$PWD/pg" -l $socket/log -o "-k $socket -c listen_addresses='' \
     -c max_wal_senders=0 -c max_connections=8 -c autovacuum=off -c shared_buffers=2MB -c jit=off $1" \
-    start > /dev/null 2>&1
+    start > $socket/said 2>&1
 }
 stop() { as "$bin/pg_ctl" -s -D "$PWD/pg" -m "${1:-immediate}" stop > /dev/null 2>&1; rm -rf $socket; }
 sql() { as psql -h $socket -U postgres -d postgres -qAtX -c "$1" 2>&1; }
@@ -18,7 +18,8 @@ prepare() {
 }
 look() {
   if ! start; then
-    echo "does not start: $(grep -aE 'FATAL|PANIC|ERROR' $socket/log | tail -1 | sed 's/.*\(FATAL\|PANIC\)/\1/')"
+    echo "does not start: $(cat $socket/said $socket/log 2> /dev/null |
+      grep -aE 'FATAL|PANIC|PID file' | tail -1 | sed 's/.*\(FATAL\|PANIC\)/\1/')"
     stop; exit 4
   fi
   rows=$(sql 'select k from t order by k' | tr '\n' ' ')

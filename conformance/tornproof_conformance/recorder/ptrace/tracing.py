@@ -9,7 +9,6 @@ it deals with a stop.
 
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -19,10 +18,13 @@ from typing import IO
 from attrs import define, field
 
 from tornproof_conformance.recorder.processes import Stream
-from tornproof_conformance.recorder.ptrace import durability, paths, transfers
+from tornproof_conformance.recorder.ptrace import durability, paths, procfs, transfers
 from tornproof_conformance.recorder.ptrace.launching import launch
 from tornproof_conformance.recorder.ptrace.listening import Handling, TracedRecording
 from tornproof_conformance.recorder.ptrace.tracer import Tracer
+
+NOTHING = os.makedev(1, 3)
+"""The device /dev/null, which many processes have open for other reasons."""
 
 HANDLERS: Mapping[str, Handling] = {
     **transfers.HANDLERS,
@@ -94,11 +96,10 @@ class TracedProcess:
 
     def _follow(self, started: "subprocess.Popen[bytes]", ready: threading.Event) -> None:
         tracer = self._tracer = Tracer(self.recording)
-        ends = (started.stdin or sys.__stdin__, started.stdout or sys.__stdout__)
-        for end, stream in zip(ends, (Stream.REQUESTS, Stream.REPLIES), strict=True):
-            if end is not None:
-                file = os.fstat(end.fileno())
-                self.recording.streams[file.st_dev, file.st_ino] = stream
+        for number, stream in enumerate((Stream.REQUESTS, Stream.REPLIES)):
+            end = procfs.status_of(started.pid, number)
+            if end is not None and end.st_rdev != NOTHING:
+                self.recording.streams[end.st_dev, end.st_ino] = stream
         with self._changed:
             tracer.begin(started.pid)
         ready.set()
