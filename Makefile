@@ -7,7 +7,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help check test coverage test-adapters variants replays survey lint format docs prove mutants fuzz bench exhaustive soak kernels lock clean
+.PHONY: help check test coverage test-adapters variants replays survey lint format docs pages prove mutants fuzz bench exhaustive soak kernels lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,10 @@ format: $(STAMP) ## let ruff put the code in order
 docs: $(STAMP) ## build the specification and the reference into build/site
 	$(BIN)/sphinx-build -W --keep-going -q -b html spec build/site
 	@echo "open build/site/index.html"
+
+pages: $(STAMP) ## reports and site in headless Chromium: axe, links, widths
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[pages]'
+	$(BIN)/pytest -q tests/pages
 
 prove: $(STAMP) ## let CrossHair prove the contracts of tests/proofs, for two minutes at most
 	$(BIN)/python -m tests.prove

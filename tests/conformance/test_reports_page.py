@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from attrs import evolve
 from tornproof_conformance.report.page import (
     compared,
     drawn,
@@ -12,6 +13,7 @@ from tornproof_conformance.report.page import (
     render_page,
     scenes,
 )
+from tornproof_conformance.report.shown_findings import shown_findings
 from tornproof_conformance.story.stories import tell_file
 
 from tests.conformance.report_runs import (
@@ -106,7 +108,9 @@ def test_a_violation_is_told_to_the_end() -> None:
     """Sentence, message, program, crash model, lanes, bytes, records and replay are there."""
     text = " ".join(Page(render_page(RECORDS["failing"])).text.split())
     for part in (
-        "REC-2 is violated",
+        "REC-2 · later · ",
+        "Why it is required A cut changes the size of a file",
+        "What usually helps Sync the file after truncating it",
         "The cut is durable before the first append after it.",
         "append(600 bytes)",
         "Mildest crash model that shows it prefix",
@@ -120,6 +124,42 @@ def test_a_violation_is_told_to_the_end() -> None:
         "tornproof replay .tornproof/REC-2-",
     ):
         assert part in text
+
+
+def test_the_strip_has_a_cell_for_each_requirement() -> None:
+    """Each leads to the finding, or to the row of its requirement; every place exists."""
+    record = record_of(FAILING)
+    page = Page(render_page(record))
+    places = {value for _, name, value in page.attributes if name == "id"}
+    links = [value for tag, name, value in page.attributes if (tag, name) == ("a", "href")]
+    assert {f"#r-{v.requirement}" for v in record.verdicts if v.verdict == "holds"} <= {*links}
+    assert {link.removeprefix("#") for link in links} <= places
+
+
+def test_the_first_finding_is_open_and_families_that_hold_are_folded() -> None:
+    """What is to be read first is unfolded, and what is as it should be is not."""
+    record = record_of(FAILING)
+    held = tuple(
+        evolve(each, verdict="holds") if each.requirement.startswith("FRM") else each
+        for each in record.verdicts
+    )
+    source = render_page(evolve(record, verdicts=held))
+    findings = re.findall(r'<details class="violation [^>]*>', source)
+    assert [found.endswith(" open>") for found in findings] == [True, False, False]
+    families = re.findall(r'<details class="family"( open)?>\n<summary><h3>(\w+)', source)
+    assert (" open", "Recovery") in families
+    assert ("", "Frame") in families
+
+
+def test_a_dump_that_was_shown_is_folded() -> None:
+    """A second finding with the same files refers to the first."""
+    record = record_of(FAILING)
+    first = record.violations[0]
+    twice = evolve(record, violations=(first, evolve(first, phase="in recovery")))
+    one, another = shown_findings(twice)
+    assert one.same == ("",) * len(first.crashes)
+    assert another.anchor == "REC-2-2"
+    assert another.same == ("REC-2",) * len(first.crashes)
 
 
 def test_a_passing_page_says_what_it_rests_on() -> None:

@@ -21,10 +21,13 @@ from tornproof_models.documents.words import printable_lines
 
 from tornproof_conformance.report.dissection import Piece, dissect
 from tornproof_conformance.report.run_record import RunRecord
+from tornproof_conformance.report.shown_findings import all_hold, cell, shown_findings
 from tornproof_conformance.report.words import (
     SIGNS,
     covered_words,
+    done_words,
     excuse_words,
+    fate_words,
     grounds,
     headline,
     named,
@@ -55,12 +58,15 @@ LAST_BYTES = 16
 
 def render_page(record: RunRecord) -> str:
     """Write a run as an HTML page."""
+    findings = shown_findings(record)
     return (
         _environment()
         .get_template("page.html.j2")
         .render(
             record=record,
             families=[(name, list(verdicts)) for name, verdicts in _by_family(record)],
+            findings=findings,
+            cells=[cell(verdict, findings) for verdict in record.verdicts],
             verdicts={each.requirement: each for each in record.verdicts},
             columns=figure_columns(len(record.figures)),
             script_digest=_script_digest(),
@@ -93,10 +99,13 @@ def _environment() -> Environment:
     )
     environment.globals |= {
         "SIGNS": SIGNS,
+        "all_hold": all_hold,
         "compared": compared,
         "drawn": drawn,
         "covered_words": covered_words,
+        "done_words": done_words,
         "excuse_words": excuse_words,
+        "fate_words": fate_words,
         "grounds": grounds,
         "rests_on": rests_on,
         "stake_words": stake_words,

@@ -8,6 +8,7 @@ from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.stream.run_events import (
     CheckFinished,
     Diagnosed,
+    Fate,
     RequirementJudged,
     ShownRecord,
     ViolationFound,
@@ -129,6 +130,15 @@ def recovered_words(found: ViolationFound) -> str:
 def records_words(records: tuple[ShownRecord, ...], nothing: str) -> str:
     """List records by size and offset."""
     return ", ".join(f"{each.size} bytes at {each.offset}" for each in records) or nothing
+
+
+def fate_words(fate: Fate) -> str:
+    """Say what became of a write in a crash, and which sync would have kept it."""
+    if fate.state == "synced":
+        return "safe: synced before the crash"
+    kept = f"{fate.sectors.count('k')} of {len(fate.sectors)} sectors kept"
+    words = f"torn: {kept}" if fate.state == "torn" else fate.state
+    return f"{words}; {fate.keeper}" if fate.keeper else words
 
 
 def settings_words(record: RunRecord) -> str:

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import blake2b
 
-from attrs import frozen
+from attrs import evolve, frozen
 from tornproof_models.contract.journal import Record
 from tornproof_models.contract.workload import cause
 from tornproof_models.crash.findings import Finding
@@ -32,6 +32,7 @@ from tornproof_conformance.cases.case import (
 )
 from tornproof_conformance.cases.shrinking import crash_model_of
 from tornproof_conformance.specification.requirements import requirement
+from tornproof_conformance.story.fates import fates_of
 from tornproof_conformance.story.lanes import CALLS, moments_of
 from tornproof_conformance.stream.run_events import (
     CrashStory,
@@ -176,7 +177,7 @@ def _tell_program(problem: Problem, case: ProgramCase, subject: Subject) -> _Tol
     trace = run(case.program, subject, case.options).filesystem.trace
     finding: Finding | None = problem.finding
     while finding is not None:
-        moments = tuple(moments_of(trace, finding.crash_point))[-MOST_MOMENTS:]
+        moments = moments_before(trace, finding)
         written = written_image(trace, finding.crash_point)
         crashes.append(CrashStory(moments, finding.lost, tell_files(finding.image, written)))
         trace = recover(subject, case.options, new_disk(subject, finding.image)).trace
@@ -221,11 +222,20 @@ def _tell_loss(finding: Finding, trace: Trace) -> CrashStory:
         for path in sorted({*finding.image.files, *written})
         if finding.image.files.get(path) != before.get(path)
     )
-    moments = tuple(moments_of(trace, finding.crash_point))[-MOST_MOMENTS:]
+    moments = moments_before(trace, finding)
     lost = finding.lost
     if len(lost) > MOST_LOST:
         lost = (*lost[:MOST_LOST], f"and {len(lost) - MOST_LOST:,} more")
     return CrashStory(moments, lost, files[:MOST_FILES])
+
+
+def moments_before(trace: Trace, finding: Finding) -> tuple[Moment, ...]:
+    """Tell what happened before a crash, the last so much, and what became of each write."""
+    told = tuple(moments_of(trace))
+    end = finding.crash_point
+    since = max(end - MOST_MOMENTS, 0)
+    fates = fates_of(trace, end, finding.image, told, since)
+    return tuple(evolve(told[n], fate=fates.get(n)) for n in range(since, end))
 
 
 def _shown(trace: Trace) -> int | None:

@@ -75,6 +75,20 @@ class Progress:
 
 
 @frozen
+class Fate:
+    """What became of a write, or of a new name, in the crash that follows."""
+
+    state: str
+    """`kept`, `lost`, `torn` (some of its sectors), or `synced`: it could not be lost."""
+
+    sectors: str = ""
+    """A letter for each sector of a write that has several: `k` kept, `l` lost."""
+
+    keeper: str = ""
+    """The sync that would have kept what is lost, in words."""
+
+
+@frozen
 class Moment:
     """One thing that happened, and in whose lane."""
 
@@ -84,6 +98,9 @@ class Moment:
     words: str
     mark: str = ""
     """`promise` for what must last from now on, `failure` for what went wrong, else empty."""
+
+    fate: Fate | None = None
+    """What became of it in the crash; none if it changes nothing on the disk."""
 
 
 @frozen

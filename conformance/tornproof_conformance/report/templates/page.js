@@ -10,9 +10,18 @@ const filters = document.querySelectorAll("[data-show]");
 for (const filter of filters) {
   filter.addEventListener("click", () => {
     for (const each of filters) each.setAttribute("aria-pressed", String(each === filter));
+    for (const family of document.querySelectorAll(".family")) family.open = true;
     for (const row of document.querySelectorAll("[data-verdict]")) {
       row.hidden = filter.dataset.show !== "all" && row.dataset.verdict !== filter.dataset.show;
     }
   });
 }
 for (const filters of document.querySelectorAll(".filters")) filters.hidden = false;
+
+function unfold() {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const details = target && target.closest("details");
+  if (details) { details.open = true; target.scrollIntoView(); }
+}
+addEventListener("hashchange", unfold);
+unfold();
