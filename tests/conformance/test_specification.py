@@ -27,6 +27,8 @@ before the first append after it.
 *Why.* Otherwise it may come undone.
 And then records are lost.
 
+*What helps.* Sync the cut.
+
 *Elsewhere.* Others do the same.
 
 ```
@@ -50,11 +52,13 @@ def test_reads_every_part() -> None:
         level=Level.MUST,
         sentence="The cut is durable before the first append after it.",
         reason="Otherwise it may come undone. And then records are lost.",
+        helps="Sync the cut.",
         elsewhere="Others do the same.",
         chapter="recovery",
         line=5,
     )
-    assert (second.id, second.level, second.elsewhere) == ("REC-12", Level.EXTENSION, None)
+    assert (second.id, second.level) == ("REC-12", Level.EXTENSION)
+    assert (second.helps, second.elsewhere) == (None, None)
 
 
 @pytest.mark.parametrize(

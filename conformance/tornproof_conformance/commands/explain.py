@@ -104,6 +104,7 @@ def _requirement(stated: Requirement) -> dict[str, Any]:
         "level": stated.level.value,
         "sentence": stated.sentence,
         "why": stated.reason,
+        "helps": stated.helps,
         "elsewhere": stated.elsewhere,
         "place": _place(stated),
     }
@@ -184,6 +185,8 @@ def _text(stated: Requirement) -> str:
         fill(stated.sentence, 88),
         fill(f"Why: {stated.reason}", 88),
     ]
+    if stated.helps:
+        parts.append(fill(f"What helps: {stated.helps}", 88))
     if stated.elsewhere:
         parts.append(fill(f"Elsewhere: {stated.elsewhere}", 88))
     return "\n\n".join(parts)

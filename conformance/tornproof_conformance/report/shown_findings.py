@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
-from tornproof_conformance.report.remedies import REMEDIES
 from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.report.words import SIGNS
 from tornproof_conformance.specification.requirements import UnknownRequirement, requirement
@@ -49,8 +48,8 @@ def _shown(violations: tuple[ViolationFound, ...]) -> Iterator[ShownFinding]:
         number = numbers[found.requirement]
         anchor = found.requirement if number == 1 else f"{found.requirement}-{number}"
         same = tuple(_seen(crash, anchor, dumps) for crash in found.crashes)
-        remedy = REMEDIES.get(found.requirement, "")
-        yield ShownFinding(anchor, found, _reason(found.requirement), remedy, same)
+        reason, remedy = _stated(found.requirement)
+        yield ShownFinding(anchor, found, reason, remedy, same)
 
 
 def _seen(crash: CrashStory, anchor: str, dumps: dict[tuple[object, ...], str]) -> str:
@@ -61,11 +60,13 @@ def _seen(crash: CrashStory, anchor: str, dumps: dict[tuple[object, ...], str]) 
     return "" if before == anchor else before
 
 
-def _reason(identifier: str) -> str:
+def _stated(identifier: str) -> tuple[str, str]:
+    """Return why a requirement is one, and what helps, as its chapter has them."""
     try:
-        return requirement(identifier).reason
+        stated = requirement(identifier)
     except UnknownRequirement:  # of another version of the specification
-        return ""
+        return "", ""
+    return stated.reason, stated.helps or ""
 
 
 @frozen

@@ -25,6 +25,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
 
@@ -84,6 +85,9 @@ class Requirement:
     level: Level
     sentence: str
     reason: str
+    helps: str | None
+    """What usually helps where it is violated."""
+
     elsewhere: str | None
     chapter: str
     """Name of the file without its suffix, such as `recovery`."""
@@ -139,7 +143,7 @@ def requirement(identifier: str) -> Requirement:
 
 _BEGINS = re.compile(r"\*\*[A-Z]+-\d+\*\*")
 _STATED = re.compile(r"\*\*(?P<id>(?P<family>[A-Z]+)-[1-9]\d*)\*\* \((?P<level>\w+)\) (?P<text>.+)")
-_WHY, _ELSEWHERE = "*Why.* ", "*Elsewhere.* "
+_WHY, _HELPS, _ELSEWHERE = "*Why.* ", "*What helps.* ", "*Elsewhere.* "
 
 
 def parse_chapter(chapter: str, text: str) -> Iterator[Requirement]:
@@ -165,22 +169,28 @@ def parse_chapter(chapter: str, text: str) -> Iterator[Requirement]:
                 f"{place}: level {match['level']} of {match['id']} is none of {', '.join(Level)}"
             )
 
-        # reason, and what others do
-        following = [each for _, each in paragraphs[index + 1 : index + 3]]
+        # reason, what helps, and what others do
+        following = [each for _, each in paragraphs[index + 1 : index + 4]]
         if not following or not following[0].startswith(_WHY):
             raise SpecificationError(
                 f"{place}: {match['id']} has no reason: let a paragraph follow that begins '*Why.*'"
             )
-        beside = following[1] if len(following) > 1 else ""
+        beside = list(takewhile(lambda each: each.startswith((_HELPS, _ELSEWHERE)), following[1:]))
         yield Requirement(
             id=match["id"],
             level=Level(match["level"]),
             sentence=match["text"],
             reason=following[0].removeprefix(_WHY),
-            elsewhere=beside.removeprefix(_ELSEWHERE) if beside.startswith(_ELSEWHERE) else None,
+            helps=_part(_HELPS, beside),
+            elsewhere=_part(_ELSEWHERE, beside),
             chapter=chapter,
             line=line,
         )
+
+
+def _part(label: str, paragraphs: list[str]) -> str | None:
+    found = (each.removeprefix(label) for each in paragraphs if each.startswith(label))
+    return next(found, None)
 
 
 def _paragraphs(text: str) -> Iterator[tuple[int, str]]:
