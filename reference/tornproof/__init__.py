@@ -1,7 +1,7 @@
 """
-Tornproof's reference: the law in Python.
+Tornproof's reference implementation of the specification.
 
-A journal that keeps what it acknowledged, written to be read.  Everything
-here works on real disks; nothing here knows that it is being judged.  The
-rules it follows are in `spec/`, numbered; docstrings cite the numbers.
+A journal, an audit index, a chain and a drainer, written to be read.  All of it works on real
+disks, and none of it knows the suite that judges it.  Docstrings cite the numbered
+requirements of `spec/`.
 """

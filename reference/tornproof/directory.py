@@ -1,24 +1,20 @@
 """
-One way to touch a directory that is not ours.
+Safe access to a directory that may contain anything.
 
-A directory comes from somewhere: a backup, an unpacked archive, a run that
-died, somebody who means harm.  Under the name of a file there may be a link to
-another file, a pipe that is never written to, a device that never ends, a file
-of a tebibyte, a tree of directories deeper than any stack.  A program that
-follows, opens, reads or descends does what the directory says, not what its
-user said.
+A directory may come from a backup, an archive, a run that died or an attacker.  Under the name
+of a file there may be a link to another file, a pipe that nobody writes to, a device that
+never ends, a file of a tebibyte, or a tree of directories deeper than any stack.
 
-So everything goes through an open descriptor of the directory, and four rules
-hold below it:
+So all access goes through an open descriptor of the directory, with four rules:
 
 - no link is followed, and no name leads out: `..` is refused;
 - only regular files are opened, and what a name leads to is looked at before it
   is opened, because opening a device can already do something;
-- a file that has a second name is not opened for writing: what is written would
-  change under the other name too, in a backup made of hard links, say;
-- what is read whole has a limit, and a tree is removed without recursion.
+- a file that has a second name is not opened for writing, since that would change
+  the other name's content, too, for example in a backup made of hard links;
+- a file that is read whole has a limit, and a tree is removed without recursion.
 
-The directory itself is the user's word and may be reached through links.
+The user names the directory itself, so its path may contain links.
 
 Errors are `OSError`s; `Irregular` is the one for what is no regular file.
 """

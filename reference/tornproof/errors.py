@@ -1,11 +1,10 @@
 """
-Everything that can go wrong, as one small hierarchy.
+The errors of this package.
 
-A caller of a journal has to make one decision when an operation fails: *did
-it happen?*  So every error here carries two facts beside its message.  `code`
-is the word that the adapter protocol uses for it, the same in every language.
-`definite` says that the operation certainly had no effect; an error without it
-is indeterminate, and the contract then allows both outcomes (JRN-6).
+When an operation fails, its caller must know whether it happened.  So every error has two
+facts beside its message.  `code` is the word for it in the adapter protocol, the same in every
+language.  `definite` says that the operation certainly had no effect; any other error is
+indeterminate, and the contract then allows both outcomes (JRN-6).
 
 Messages say what happened, where, and what to do next.
 """
@@ -26,7 +25,7 @@ class TornproofError(Exception):
 
 
 class Invalid(TornproofError):
-    """An argument is out of its range; nothing was done."""
+    """An argument is out of range; nothing was done."""
 
 
 class TooLarge(TornproofError):
@@ -78,7 +77,7 @@ class Corrupt(TornproofError):
     """
     Data that had been acknowledged is damaged (REC-5).
 
-    Raised before anything on disk is changed: a human decides what comes next.
+    Raised before anything on disk is changed: an operator decides what to do.
     """
 
     code = "corrupt"
@@ -100,13 +99,13 @@ class Poisoned(TornproofError):
 
 
 class QueueFull(TornproofError):
-    """More records are on their way than the queue holds (GRP-5); nothing was taken in."""
+    """The queue of a group commit is full (GRP-5); the record was not accepted."""
 
     code = "no_space"
 
 
 class NotYet(BeyondEnd):
-    """The record at the tail is not there, or not whole, yet: try again later (RDR-3)."""
+    """The record at the tail is missing or incomplete: try again later (RDR-3)."""
 
 
 class InputOutput(TornproofError):
@@ -126,7 +125,7 @@ class Unfinished(InputOutput, TimeoutError):
 
 
 class SegmentGone(InputOutput):
-    """A segment file is not where it was: cleanup, or somebody, has removed it."""
+    """A segment file was removed, by cleanup or by another program."""
 
 
 class NoSpace(InputOutput):
@@ -142,7 +141,7 @@ class Conflict(TornproofError):
 
 
 class NotRegular(Invalid):
-    """Something else than a file has a name of ours: a link, a pipe, a device (REC-13)."""
+    """The name of a journal's file belongs to a link, a pipe or a device (REC-13)."""
 
 
 class Irregular(OSError):
@@ -155,7 +154,7 @@ class Irregular(OSError):
 
 
 class NotADatabase(Invalid):
-    """The file is none of ours; it was not changed."""
+    """The file is no database of this package; it was not changed."""
 
 
 class NewerVersion(Invalid):
@@ -177,11 +176,11 @@ class Unencodable(Invalid):
 
 
 class WrongSchema(Invalid):
-    """A table of ours has another shape; the database was not changed."""
+    """A table with one of our names has other columns; the database was not changed."""
 
 
 class UnsequencedRow(Corrupt):
-    """A row of the chain has no number, so the next one would be a guess (CHN-1)."""
+    """A row of the chain has no number, so the next number is unknown (CHN-1)."""
 
 
 class ForeignSpool(Conflict):

@@ -1,14 +1,12 @@
 """
-The few things a journal asks of a disk.
+The file operations that a journal uses.
 
-Nothing else in this package touches a file.  That keeps the list of promises
-short enough to check, and lets the same journal run on a real disk and on a
-simulated one that crashes at every instruction.
+The journal uses files only through this module, so it runs on a real disk and on a simulated
+disk that crashes at every operation.
 
-The protocols are small on purpose.  Reads and writes name their position, so
-there is no file cursor to get wrong.  `write_at` may write less than it was
-given, because the operating system may; `sync` reports failure, because the
-operating system does, once.  Errors are plain `OSError`s with an `errno`.
+Reads and writes name their position, so there is no file cursor.  `write_at` may write fewer
+bytes than it was given, as the operating system may; `sync` reports a failure once, as the
+operating system does.  Errors are plain `OSError`s with an `errno`.
 
 `OsFilesystem` is the real one (POSIX).  It goes through `directory`, so a link
 or a pipe under the name of a file is an error and not followed.

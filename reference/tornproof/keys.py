@@ -1,9 +1,8 @@
 r"""
 The keys of the audit index.
 
-An ordered key-value store knows one thing: the order of bytes.  Every query of
-the audit index is therefore a question about keys, and the keys are laid out so
-that the order of their bytes is the order of the answer (AUD-1, AUD-2).
+An ordered key-value store sorts keys by their bytes.  The keys of the audit index are laid out
+so that the order of their bytes is the order of the answer (AUD-1, AUD-2).
 
     record      \0 A U D :    query id
                 5 bytes       32 bytes                                      → the record
@@ -20,11 +19,10 @@ A timestamp is an unsigned 64-bit integer, big-endian: the most significant byte
 comes first, so comparing bytes compares numbers.  Little-endian bytes would
 sort 256 before 1.
 
-The colons separate nothing.  An id or a timestamp may contain the byte `:`
-(0x3A), so keys are taken apart by position, never by searching.  What the
-colons are good for is that `;`, the next byte, ends a range: every key of agent
-`a` lies below `…a;`, and every key up to a timestamp, 2^64 − 1 included, lies
-below `…timestamp;`.
+An id or a timestamp may contain the byte `:` (0x3A), so keys are split by position, never by
+searching for colons.  The colons make range ends possible: `;` is the next byte, so every key
+of agent `a` is below `…a;`, and every key up to a timestamp, 2^64 − 1 included, is below
+`…timestamp;`.
 
 Everything here is a pure function of integers and bytes.  The lines that begin
 with `pre:` and `post:` are contracts (PEP 316), which CrossHair checks.
@@ -60,7 +58,7 @@ _INDEX_KEY_BYTES = {
 
 @frozen
 class Entry:
-    """What an index key says: when, and which audit."""
+    """The content of an index key: a timestamp and the id of an audit."""
 
     timestamp: int
     query_id: bytes

@@ -1,5 +1,5 @@
 """
-Who made this object?
+Check that an object is used in the process that made it.
 
 `fork` copies a process with everything in it: an open journal, its offsets, its
 lock.  Both copies would then acknowledge records at the same offsets, and one

@@ -8,11 +8,10 @@ Frame v2: how one record looks on disk.
             └────────┴────────┴───────────────────────────────┴─────────────┘
                         └── covers bytes 0–3, 8–39 and the payload
 
-Two checksums look like one too many, and are not.  CRC32C is cheap and finds
-torn writes and flipped bits; BLAKE3 names the content, so that a reader, an
-index or an auditor can refer to a record by what it says.  A frame whose CRC
-holds and whose hash does not was written wrong, not damaged later, and the two
-failures are told apart (FRM-4).
+The two checksums have different purposes.  CRC32C is cheap and detects torn writes and flipped
+bits; BLAKE3 identifies the content, so that an index or an auditor can refer to a record by its
+hash.  A frame with a right CRC and a wrong hash was written wrong, not damaged later, so the two
+failures are reported as different errors (FRM-4).
 
 Everything here is a pure function of bytes.  No disk, no clock, no state.
 """

@@ -1,16 +1,15 @@
 """
-The audit index: who asked what, when, and on what grounds they were answered.
+The audit index: who asked what, when, and which data the answer is based on.
 
-Every query leaves an audit, which is never modified and never deleted.  The
-index answers the questions of the person who investigates: this audit; what
-this agent asked between then and then; what was asked last.
+Every query stores an audit, which is never modified and never deleted.  The index answers
+three questions: one audit by its id, the audits of an agent in a period, the latest audits.
 
 The modules, in the order in which to read them:
 
-- `query`: what an audit says
-- `encoding`: an audit as bytes, the same bytes everywhere and always
+- `query`: the fields of an audit
+- `encoding`: an audit as canonical bytes
 - `store`: put, get, by agent, recent, has
-- `indexer`: the index as a fold of a journal, which can be built again
+- `indexer`: build the index from a journal
 
 The keys are in `tornproof.keys`, the databases below in `tornproof.kv`.
 """

@@ -1,10 +1,10 @@
 """
-An audit as bytes: the same bytes everywhere and always (AUD-16).
+Encode audits as canonical bytes, and decode them (AUD-16).
 
 A record is one CBOR map with text keys, deterministically encoded (RFC 8949,
 section 4.2): the shortest form of every number and length, keys in the order of
 their bytes, nothing of indefinite length.  Equal audits have equal bytes, so
-"the same content" is a comparison of bytes and needs no opinion (AUD-11).
+contents are compared by comparing bytes (AUD-11).
 
     {
       "version": 1,
@@ -15,11 +15,11 @@ their bytes, nothing of indefinite length.  Equal audits have equal bytes, so
                                    "source_hash": h'…', "lifecycle": "approved"}, …]
     }
 
-Every key is always there; what is unknown is null.  With text keys alone, the
+Every key is present; an unknown value is null.  With text keys alone, the
 two orders of keys that RFCs 7049 and 8949 prescribe are the same.
 
-The decoder is as strict as the encoder is plain: it makes an audit of what it
-reads, encodes that again, and refuses the record unless the bytes are the same.
+The decoder makes an audit of the bytes, encodes it again, and refuses the record unless
+the bytes are the same.
 """
 
 from collections.abc import Mapping

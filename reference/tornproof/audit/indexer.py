@@ -1,23 +1,21 @@
 """
-The index as a fold of a journal.
+Build the audit index from a journal.
 
-Audits are acknowledged by a journal; the index is derived from it.  Derived
-state stays right across a crash by one rule: it stores the position it
-reflects *in the same batch* as what it derived (SYS-1).  After a crash the
-position says exactly what is in, so a restart goes on from there, and nothing is
-lost or applied twice.  And because the index is a function of the journal alone,
-it can be thrown away and built again (SYS-2).
+The journal acknowledges audits; the index is derived from it.  The indexer stores the
+position that it has reached *in the same batch* as the entries (SYS-1).  After a crash the
+position says exactly which records were applied, so a restart continues there, and no record
+is lost or applied twice.  Since the index depends only on the journal, it can be deleted and
+built again (SYS-2).
 
     journal   ─ record ─ record ─ record ─┊─ record ─ record ─▶
                                           ┊
     index       entries of all of these   position
 
-The guard of a batch is the position before it.  If two indexers run on one
-store, each batch is applied by one of them, and the other goes on behind it.
+A batch is applied only if the stored position is the one before it.  If two indexers run on
+one store, each batch is applied by one of them, and the other continues after it.
 
-A record that is no audit, or that gives a stored id other content, stops the
-indexer in front of it.  Passing over it would make an index that looks complete
-and is not.
+The indexer stops at a record that is no audit, or that gives a stored id other content.  An
+index that skips a record looks complete and is not.
 """
 
 from collections.abc import Iterator
@@ -82,7 +80,7 @@ class Batch:
 
 class AuditIndexer:
     """
-    Keeps an audit index abreast of a journal.
+    Applies the records of a journal to an audit index.
 
     It may be stopped anywhere and started again.  Nothing else may put audits
     into the same store, or building it again will not give the same.

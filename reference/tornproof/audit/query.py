@@ -1,14 +1,13 @@
 """
-What an audit says.
+The fields of an audit, and their checks.
 
-An audit is a value: made once, checked when it is made, and never changed.
-Whatever passes the checks here can be stored, and comes back equal (AUD-3).
+An audit is a value: checked when it is made, and never changed.  An audit that passes the
+checks can be stored, and comes back equal (AUD-3).
 
-Confidence and weight are 32-bit floats.  Python's are 64-bit, so they are
-rounded to the nearest 32-bit one *when the audit is made*, and not on the way
-to the disk: what one reads off an audit before it is stored is what one reads
-off it after.  Negative zero becomes zero, so that equal audits have equal
-bytes; what is not a number, or is infinite, is refused.
+Confidence and weight are 32-bit floats.  Python's floats have 64 bits, so they are rounded to
+the nearest 32-bit float *when the audit is made*: a caller sees the same values before and
+after it is stored.  Negative zero becomes zero, so that equal audits have equal bytes; NaN and
+infinity are refused.
 """
 
 import math
@@ -25,10 +24,10 @@ from tornproof.keys import require_identifier, require_unsigned
 
 class Lifecycle(StrEnum):
     """
-    How far an assertion has come.
+    The stage of an assertion.
 
-    A name that is not listed here is kept as it is: an index that could not
-    read what a newer writer calls a stage would lose its evidence.
+    A name that is not listed here is kept as it is, so that audits of a newer writer
+    stay readable.
     """
 
     PROPOSED = "proposed"

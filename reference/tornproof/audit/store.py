@@ -1,5 +1,5 @@
 """
-Put, get, by agent, recent, has.
+Store audits, and query them.
 
 An audit is stored as one batch of three entries: the record under its query id,
 an empty value in the index of its agent, if it has one, and an empty value in

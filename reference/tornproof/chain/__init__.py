@@ -1,8 +1,8 @@
 """
-The chain: rows that cannot be changed without a trace.
+The chain: rows in a database whose changes can be detected.
 
-Each row keeps the hash of the one before, so the hash of the last one stands
-for them all.  It lives in SQLite, where others may write too.
+Each row contains the hash of the row before, so the hash of the last row covers all rows.
+The tables are in SQLite or PostgreSQL, and other programs may write to them, too.
 
 The modules, in the order in which to read them:
 

@@ -1,10 +1,9 @@
 """
 Append to the chain.
 
-Appending is reading the head and inserting the next row, in one transaction
-that holds the write lock from its beginning (CHN-8).  The pieces are here one
-by one, because whoever must do more in the same transaction, such as move a
-cursor, takes the transaction into its own hands.
+Appending reads the head and inserts the next row, in one transaction that holds the write
+lock from its beginning (CHN-8).  Each step is a function, because a caller such as the drainer
+does more in the same transaction.
 """
 
 from collections.abc import Iterable

@@ -1,9 +1,8 @@
 """
-The database a chain lives in.
+The tables of a chain in a SQLite database.
 
-The tables may stand beside an application's own, in its own file, so nothing
-here claims the file; what is there under the chain's names must be the chain's,
-though, and a table of another shape is refused unchanged.
+The database may be an application's own, with other tables.  A table with one of the chain's
+names and other columns is refused, and not changed.
 
 Every commit is durable before it returns (DRN-17).  In a write-ahead log that
 takes `synchronous=FULL`; SQLite's own recommendation for a log, NORMAL, lets a

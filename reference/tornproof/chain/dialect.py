@@ -1,8 +1,8 @@
 """
-What differs between the databases that a chain may live in.
+The differences between SQLite and PostgreSQL.
 
-The chain and the drainer speak a few statements of SQL that SQLite and PostgreSQL both
-understand, with `?` for a parameter.  What they do not share stands here: the tables' types,
+The chain and the drainer use a few statements of SQL that SQLite and PostgreSQL both
+understand, with `?` for a parameter.  This module has what differs: the tables' types,
 how a transaction takes the write lock with its first statement (CHN-8), and how to ask for
 the columns of a table.
 """
@@ -46,7 +46,7 @@ class Connection(Protocol):
 
 @frozen
 class Dialect:
-    """What one kind of database wants said otherwise."""
+    """The statements that differ in one kind of database."""
 
     schema: str
     """The statements that create what is missing of the tables, with `;` between them."""

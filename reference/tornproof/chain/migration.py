@@ -1,12 +1,11 @@
 """
-Move the tables of v0.7 or v1.0 aside, and go on with a cumulative chain.
+Rename the tables of v0.7 or v1.0, and continue with a cumulative chain.
 
-Old rows cannot become rows of this chain: their payloads are not kept, and their
-hashes do not cover what came before.  So they stay what they are, under another
-name, and the first row of the new chain says what the old one was: how many rows,
-the number of the last, and the hash of its length-prefixed bytes.  The old rows can
-still be verified (CHN-9, CHN-10), and against that row, which cannot be changed
-without a trace.
+Old rows cannot become rows of this chain: their payloads were not stored, and their hashes do
+not cover earlier rows.  So they stay unchanged, under another name, and the first row of the
+new chain describes them: how many rows, the number of the last one, and the hash of its
+length-prefixed bytes.  The old rows can still be verified (CHN-9, CHN-10), and compared with
+that first row.
 """
 
 import json

@@ -1,9 +1,8 @@
 """
-The pairwise chains of v0.7 and v1.0, to read and verify (CHN-9, CHN-10).
+Read and verify the pairwise chains of v0.7 and v1.0 (CHN-9, CHN-10).
 
-Their rows are linked in pairs: each keeps the hash of the row before, and that
-hash covers neither *its* link nor anything earlier.  The two versions write the
-row before down differently:
+Each row contains the hash of the row before, but that hash does not cover the link of that
+row, so it covers no earlier row.  The two versions encode a row differently:
 
     joined            id ␟ agent_id ␟ event_type ␟ payload_hash ␟ signature ␟ attest_level
     (v0.7)              ␟ timestamp ␟ sequence                               ␟ = 0x1F
@@ -15,8 +14,7 @@ row before down differently:
 Lengths and sequence are eight bytes, most significant first.  A database that was
 upgraded has joined links up to some row and length-prefixed ones from there on.
 
-Verifying such a chain is better than not verifying it.  What passes although it
-should not is listed in `BLIND_SPOTS`.
+`BLIND_SPOTS` lists the changes that a verification of such a chain does not detect.
 """
 
 import sqlite3

@@ -5,10 +5,9 @@ One row of the chain, as the bytes that are signed and hashed.
                   ‖ attest_level ‖ timestamp ‖ public_key
     hash    = SHA-256(content ‖ signature)
 
-Each field stands behind its length in eight bytes, so no two rows have the same
-bytes (CHN-4).  `prev_hash` is the hash of the row before, so the hash of a row
-stands for the whole history up to it (CHN-3).  The signature covers the
-content, which is everything but itself (CHN-7).
+Each field follows its length in eight bytes, so no two rows have the same bytes (CHN-4).
+`prev_hash` is the hash of the row before, so the hash of a row covers all rows up to it
+(CHN-3).  The signature covers the content (CHN-7).
 
 Pure functions of bytes: no database, no key.
 """
@@ -40,7 +39,7 @@ class AttestLevel(StrEnum):
 
 @frozen
 class Head:
-    """The last row of a chain: its number, and the hash that stands for everything up to it."""
+    """The last row of a chain: its number and its hash, which covers all rows."""
 
     sequence: int
     hash: bytes

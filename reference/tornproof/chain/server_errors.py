@@ -1,5 +1,5 @@
 """
-What a database server says, in the words of this package.
+Translate the errors of a database server into those of this package.
 
 PostgreSQL reports five characters, the SQLSTATE; the first two are a class ("PostgreSQL
 Error Codes", appendix A of its manual).  The text beside it is for people, and is

@@ -1,8 +1,8 @@
 """
 Ed25519 over the content of a row (RFC 8032).
 
-A row says which key signed it, and that proves nothing: anybody can make a key.
-What counts is whether the verifier was given that key by somebody it trusts.
+A row names the key that signed it.  Anybody can make a key, so a verifier accepts only keys
+that its caller trusts.
 """
 
 from cryptography.exceptions import InvalidSignature

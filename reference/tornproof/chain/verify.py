@@ -1,13 +1,12 @@
 """
-Verify the chain, and say everything that is wrong with it.
+Verify the chain, and report every break.
 
-One pass in the order of the numbers, in bounded memory.  After a break the
-pass goes on from what the row says of itself, so that one edit does not make a
-break of every row that follows it (CHN-6).
+Verification reads the rows once, in the order of their numbers, in bounded memory.  After a
+break it continues with the hash that the row contains, so that one edit does not make a break
+of every later row (CHN-6).
 
-Two things cannot be seen in a chain alone: that its last rows were removed, and
-that it was rewritten from some row to its end.  Against both there is the head.
-Keep its hash somewhere else, and give it here (CHN-5).
+A chain alone does not show that its last rows were removed, or that it was rewritten from some
+row to its end.  A saved head shows both: save its hash elsewhere, and pass it here (CHN-5).
 """
 
 import sqlite3

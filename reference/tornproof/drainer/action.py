@@ -1,9 +1,8 @@
 """
-What an agent was about to do, and what was decided about it.
+The actions of an agent, and the decisions about them.
 
-Each action and each decision is a variant of its own, with the members that it
-has and no others.  In JSON a variant is an object; `kind`, or `decision`, says
-which one it is, and a member that is optional and has no value is left out.
+Each action and each decision is a class with its own members.  In JSON it is an object; `kind`,
+or `decision`, says which one it is, and an optional member without a value is left out.
 """
 
 from collections.abc import Callable, Mapping

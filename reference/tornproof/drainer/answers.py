@@ -1,5 +1,5 @@
 """
-What a queue answers: to a submit, and to a wait.
+The answers of a queue: to a submit, and to a wait.
 """
 
 from attrs import frozen
@@ -13,8 +13,8 @@ class Receipt:
     """
     What `submit` answers; true if the event was admitted.
 
-    After an answer that is not `definite` the event may turn up all the same,
-    once.  Submit it again under its `event_id`, and it is still one event.
+    After an answer that is not `definite` the event may have been admitted nevertheless,
+    once.  If it is submitted again under its `event_id`, it is still one event.
     """
 
     admitted: bool

@@ -1,9 +1,8 @@
 """
-The volatile mode's source: a buffer in memory (DRN-18).
+The source of the volatile mode: a buffer in memory (DRN-18).
 
-It is as fast as memory, and gone with the process.  Its capacity is bounded, so
-that a database that cannot be reached for a day does not take the memory with
-it; when it is full, `submit` says so.
+Its events are lost with the process.  Its capacity is bounded, so that a database that cannot
+be reached for a day does not use up the memory; when it is full, `submit` refuses.
 """
 
 from collections import deque

@@ -1,9 +1,9 @@
 """
-The drainer as a table: what happens to the events in flight.
+The states of the events in flight, as a table.
 
-The core decides and does nothing.  It is told how an attempt ended, and says in
-which state the events in flight are then; the state alone determines what is
-tried next.  The diagram in `spec/` is drawn from the table below.
+The core decides and does no I/O.  It is told how an attempt ended, and returns the next state
+of the events in flight; the state alone determines the next attempt.  The diagram in `spec/`
+is drawn from the table below.
 
 - *idle*: nothing is in flight; take the next events
 - *appending*: append to the chain
@@ -12,11 +12,10 @@ tried next.  The diagram in `spec/` is drawn from the table below.
 - *blocked*: the dead-letter queue refused too; wait, then dead-letter it
 
 Several events are taken and appended together, since a commit costs the same
-for one and for many.  If such a transaction fails for a reason that lies with
-one of them, that one is tried alone, behind those before it and ahead of those
-after it, so that each gets what is its own.  What is decided about an event
-stays decided: one that is to be dead-lettered is not appended after all (DRN-4),
-and nothing behind it moves (DRN-9, DRN-10).
+for one and for many.  If such a transaction fails because of one event, the events before it
+are appended, then that event is tried alone, then the events after it.  A decision about an
+event is final: an event that is to be dead-lettered is not appended any more (DRN-4), and no
+later event overtakes it (DRN-9, DRN-10).
 """
 
 from collections.abc import Mapping

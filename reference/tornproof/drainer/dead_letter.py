@@ -1,12 +1,12 @@
 """
-One dead letter, as bytes that are signed.
+A dead letter, and the bytes that its signature covers.
 
     content = tag ‖ id ‖ agent_id ‖ event_type ‖ payload_hash ‖ attest_level ‖ timestamp
                   ‖ failure_reason ‖ failed_at
 
-Each field stands behind its length in eight bytes, as in a row of the chain (CHN-4).
-A dead letter has no place in the chain, so no other row covers it; the signature,
-if the drainer has a key, is all that ties it to who wrote it (DRN-19).
+Each field follows its length in eight bytes, as in a row of the chain (CHN-4).  No row of the
+chain covers a dead letter; only the signature, if the drainer has a key, shows a change
+(DRN-19).
 """
 
 from attrs import frozen

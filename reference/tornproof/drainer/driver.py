@@ -1,9 +1,9 @@
 """
-The driver: something that makes the supervisor's moves.
+The driver: a thread that makes the supervisor's moves.
 
-A thread of its own steps, waits as long as it is told, and wakes whoever waits
-for a step.  A paused driver has no thread and moves only when somebody waits,
-so that a test, or a program that steps by hand, decides when.
+The thread steps, waits as long as the supervisor says, and wakes callers that wait for a step.
+A paused driver has no thread and moves only when a caller waits, so that tests can step by
+hand.
 """
 
 from collections.abc import Callable

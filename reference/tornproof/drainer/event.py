@@ -1,12 +1,10 @@
 """
-What is queued: a decision that blocks, written down in exactly one way.
+An event, a decision that blocks an action, and its canonical bytes.
 
 A governance hook looks at what an agent is about to do, an *action*, and comes
 to a *decision*.  Only a decision that blocks the action makes an event: to refuse
-it, or to escalate it to somebody else (EVT-1).  The event is admitted
-as bytes, not as an object: everything that could go wrong with it goes wrong
-here, in the caller's hands and with a reason, and never later in the drainer,
-where nobody could be told (EVT-5).
+it, or to escalate it to somebody else (EVT-1).  The event is encoded when it is submitted, so
+that an encoding error reaches the caller, and never the drainer (EVT-5).
 
 The bytes are RFC 8785 JSON, which has one spelling for each value, so the hash
 of an event does not depend on who computes it (EVT-2, EVT-3).

@@ -1,18 +1,18 @@
 """
-What kind of failure is it?
+Classify errors of the database: race, transient, permanent or panic.
 
-The number decides, never the text beside it: texts are reworded, translated and
-wrapped (DRN-6).  SQLite's number has a kind in its low byte and a refinement
-above it; PostgreSQL's code is a class and a refinement (`tornproof.chain.server_errors`).
+The code decides, never the text: texts are reworded, translated and wrapped (DRN-6).  SQLite's
+number has a kind in its low byte and a refinement above it; PostgreSQL's code is a class and a
+refinement (`tornproof.chain.server_errors`).
 
-- A *race* was lost: somebody took the number first.  Try again.
-- A *transient* failure is the database's: it is locked, full, unreachable or
-  damaged, and every event would meet it.  Wait, and keep the event.
-- A *permanent* failure is this event's, or the tables': it will not go away by
-  waiting.  The event goes to the dead-letter queue.
+- *race*: another writer took the number.  Retry.
+- *transient*: the database is locked, full, unreachable or damaged, which concerns every
+  event.  Wait, and keep the event.
+- *permanent*: the event or the tables are wrong, and waiting does not help.  The event
+  goes to the dead-letter queue.
 
-Everything else is a panic: not part of what a sink may raise.  So is a
-connection that can no longer roll back: whatever comes next needs a fresh one.
+Every other exception is a panic, and so is a connection that cannot roll back: the next
+attempt needs a new connection.
 """
 
 import sqlite3

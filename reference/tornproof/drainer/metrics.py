@@ -1,11 +1,11 @@
 """
-Counters that partition.
+The counters of a queue, each event in exactly one of them.
 
     submitted = refused + pending + chained + dead-lettered + lost
 
-Every event is in exactly one of the five on the right (DRN-13); it begins as
-pending, the moment it is submitted, and moves once.  Attempts are counted
-apart, since one event may take many.  Producers and drainer share one object.
+Every event is in exactly one of the five on the right (DRN-13); it is pending when it is
+submitted, and moves once.  Attempts are counted separately, since one event may need several.
+Producers and drainer share one object.
 """
 
 from threading import Lock

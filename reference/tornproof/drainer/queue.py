@@ -1,16 +1,15 @@
 """
-The deferred audit queue: submit here, and the drainer does the rest.
+The deferred audit queue: submit events, wait for them, close.
 
     hook ── submit ──► spool ── drainer ──► chain, or dead-letter queue
 
-A hook that refuses a write from inside a database transaction cannot append to
-a chain in that database: it would wait for itself.  So it submits.  `submit`
-encodes the event, makes it durable in the spool and returns; it never touches
-the database.  One drainer, with a connection of its own, lands the events in
-the order of their admission.
+A hook that refuses a write from inside a database transaction cannot append to a chain in that
+database: it would deadlock.  `submit` encodes the event, makes it durable in the spool and
+returns; it does not use the database.  One drainer, with a connection of its own, lands the
+events in the order of their admission.
 
-Without a spool the queue is *volatile*: the events wait in memory, and a crash
-takes those that had not landed (DRN-18).
+Without a spool the queue is *volatile*: the events wait in memory, and a crash loses events
+that have not landed (DRN-18).
 """
 
 import logging

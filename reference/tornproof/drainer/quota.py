@@ -1,15 +1,14 @@
 """
-A quota of the spool, and evidence of what it turned away (DRN-20).
+A quota of the spool, and a durable count of the events that it refused (DRN-20).
 
-A database that cannot be reached for a week must not take the disk with it, so a
-spool may have a quota: an event that would exceed it is turned away.  An event that
-was turned away is in no table and in no file, and nobody would know of it.  So it
-is counted, in a file beside the segments, before the caller is told:
+If the database cannot be reached for a week, the spool must not fill the disk, so a spool may
+have a quota: an event that would exceed it is refused.  A refused event is in no table, so it
+is counted in a file beside the segments, before the caller gets the answer:
 
     {"events": 3, "first": "2026-01-31T12:00:00.000000000Z", "last": "…"}
 
-The file outlives the process and is never removed; whoever has looked into it may
-remove it while no queue is open.
+The file stays when the process ends and is never removed; an operator may remove it while no
+queue is open.
 """
 
 import json

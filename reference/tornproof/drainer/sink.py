@@ -1,17 +1,16 @@
 """
-The sink: one transaction that lands events and says how far the spool is done.
+The sink: one transaction that lands events and moves the spool's cursor.
 
-A transaction goes through the same phases each time: *residence*, is the event
-there already (DRN-7); *insert*, into the chain or the dead-letter queue;
-*cursor*, the spool's position behind it (DRN-17); and the commit.  It holds the
-write lock from the beginning, so what it has looked at stays so.
+A transaction has four phases: *residence*, a check whether the event is there already (DRN-7);
+*insert*, into the chain or the dead-letter queue; *cursor*, the position of the spool after the
+event (DRN-17); and the commit.  It holds the write lock from the beginning, so the check stays
+true.
 
-An event is named by its id and the hash of its bytes.  Two events that share an
-id and differ are two events, and the second is turned away by the chain's
-primary key.
+The id and the hash of the bytes identify an event.  Two events with one id and different bytes
+are two events, and the chain's primary key refuses the second.
 
-A sink belongs to one drainer and is thrown away after a panic.  What it raises
-is classified by `failure`.
+A sink belongs to one drainer and is replaced after a panic.  `failure` classifies the
+exceptions that it raises.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,8 +1,8 @@
 """
 Small files beside the segments of a spool: read whole, written whole.
 
-A file is written under another name, made durable, and then renamed, so that it is
-there as it was or as it will be, and never in part.
+A file is written under another name, made durable, and then renamed, so that a crash leaves
+the old content or the new one.
 """
 
 from tornproof.errors import Corrupt, from_os_error

@@ -1,9 +1,8 @@
 """
-The durable mode's source: a journal of admitted events (DRN-3).
+The source of the durable mode: a journal of admitted events (DRN-3).
 
-The spool and the database must know each other.  A file beside the segments
-names both; the database keeps, under the spool's name, the position up to which
-it has been drained.
+Spool and database name each other.  A file beside the segments has the ids of both; the
+database has, under the id of the spool, the position up to which it has been drained.
 
     spool/
       spool.json               which spool, of which database; written once
@@ -11,12 +10,12 @@ it has been drained.
       turned-away.json         how many events did not fit into the quota
       0000000000000000.wal     admitted events, in their canonical bytes
 
-Where the two do not match, nothing is drained: the one thing worse than an
-event that waits is one that lands in the wrong chain.
+If the two do not match, nothing is drained: an event in the wrong chain is worse than an
+event that waits.
 
-Only what was acknowledged is drained, or recovered.  What an append failed to
-make durable may be gone after the next crash; a position in the database behind
-it would then make the next event, at the same offset, look as if it had landed.
+Only acknowledged events are drained, or recovered.  An event that is not durable may be gone
+after the next crash; if the database had a position after it, the next event, at the same
+offset, would count as landed.
 """
 
 import logging

@@ -1,9 +1,8 @@
 """
-Which spool is this, and whose?
+The identity of a spool: its id, and that of its database.
 
-A file beside the segments names the spool and the database that it is drained
-into.  It is written once, before the first event is admitted, under another
-name and then renamed, so it is there whole or not at all.
+A file beside the segments has both.  It is written once, before the first event is admitted,
+under another name and then renamed, so it is there whole or not at all.
 
     {"spool": "…", "database": "…"}
 """
@@ -22,7 +21,7 @@ IDENTITY_NAME = "spool.json"
 
 @frozen
 class Identity:
-    """What a spool says of itself."""
+    """The ids of a spool and of its database."""
 
     spool: str
     database: str

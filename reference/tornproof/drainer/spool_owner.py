@@ -1,10 +1,9 @@
 """
-Whose files are these?
+Refuse a spool that another user can change.
 
-Whoever can put a file in the place of a spool's decides what is drained.  So a
-spool on a real disk is opened only if it belongs to this user: no part of it is a
-symbolic link, a file with a second name, another user's, or one that everybody may
-write to.
+A user who can replace files of a spool decides what is drained.  So a spool on a real disk is
+opened only if it belongs to this user: no part of it is a symbolic link, a file with a second
+name, a file of another user, or writable by everybody.
 """
 
 import os

@@ -1,11 +1,10 @@
 """
-The supervisor: a drainer that outlives its own panics.
+The supervisor: restarts the drainer after a panic.
 
-It holds what must not be lost when an attempt blows up: the source, and the
-events in flight.  The sink is what may be broken, so the sink is thrown away
-and a fresh one made; making it may fail or panic too, and is supervised like
-everything else.  After `max_restarts` panics in a row without an event landed
-between them, it gives up in public: the state *failed* is final, and says why.
+It owns the source and the events in flight, which a panic must not lose.  After a panic the
+sink is replaced; making a new one may fail or panic, too, and is supervised in the same way.
+After more than `max_restarts` panics in a row, without an event landed between them, it gives
+up: the state *failed* is final, and has the reason.
 
     starting ── opened ──► running ── panicked ──► restarting ── waited ──► starting
 
@@ -42,7 +41,7 @@ log = logging.getLogger("tornproof.drainer")
 
 
 class State(StrEnum):
-    """What the drainer's life has come to."""
+    """The state of the drainer."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -52,7 +51,7 @@ class State(StrEnum):
 
 
 class Signal(StrEnum):
-    """What moves it on."""
+    """What changes the state."""
 
     OPENED = "opened"
     UNAVAILABLE = "unavailable"

@@ -1,9 +1,8 @@
 """
-Moments, to the nanosecond.
+Parse and spell timestamps, to the nanosecond.
 
-An event's time is hashed, so it has one spelling: RFC 3339 in UTC with nine
-fractional digits (EVT-2).  What comes from outside may be spelled in any way
-that RFC 3339 allows.
+An event's time is hashed, so it has one spelling: RFC 3339 in UTC with nine fractional digits
+(EVT-2).  Input may have any spelling that RFC 3339 allows.
 """
 
 import re

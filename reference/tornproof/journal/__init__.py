@@ -1,28 +1,28 @@
 """
-The journal: records that stay, in the order in which they came.
+The journal: an append-only sequence of durable records.
 
-A journal is a directory of segment files.  Each holds frames back to back; the
-name of each is the offset of its first byte, counted over all segments from
-zero, so that an offset names a record for ever, wherever it lies.
+A journal is a directory of segment files.  Each holds frames without gaps; its name is the
+offset of its first byte, counted over all segments from zero, so an offset never changes its
+meaning.
 
     journal/
       writer.lock              held by the one writer
       0000000000000000.wal     sealed: synced, never written again
       0000000000004e20.wal     active: the end of the journal
       watermark                how much of it is known to be durable
-      indexer.cursor           how far a consumer has got
+      indexer.cursor           how far a consumer has read
 
 The modules, in the order in which to read them:
 
 - `segments`: names and addresses, as pure functions
 - `scanning`: walk the frames of a file in bounded memory
 - `watermark`: what is known to be durable
-- `recovery`: what a crash left, decided first and acted on after
+- `recovery`: decide what to keep after a crash, then change the disk
 - `states`, `writer`: append, acknowledge, rotate, clean up, close
 - `access`, `reader`: follow a writer from another process
-- `cursor`: how far each consumer has got
+- `cursor`: how far each consumer has read
 - `batching`, `committer`, `group_commit`: many threads, one fsync
-- `salvage`: what can still be read of a damaged journal
+- `salvage`: save the readable records of a damaged journal
 """
 
 from tornproof.journal.cursor import Cursor

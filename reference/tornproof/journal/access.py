@@ -1,9 +1,8 @@
 """
 Read records out of segment files.
 
-The writer reads what it wrote, a reader in another process what somebody else
-did; both find records in the same way, here.  Files are opened when they are
-needed and never for writing.
+The writer and readers in other processes both use this module.  Files are opened when they are
+needed, and never for writing.
 """
 
 from collections.abc import Iterator

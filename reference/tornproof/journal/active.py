@@ -1,11 +1,10 @@
 """
-The active segment: the one file that a writer writes to.
+The active segment: the file that a writer appends to.
 
-**The bytes of a segment are written once.**  If a write fails, the fragment is
-cut off and the segment is finished; the next record goes to a fresh segment, so
-it never lies behind a fragment, nor where one has been (JRN-8).  Where a file
-has been cut, a crash can show what it held before the cut, and that may look
-like a record.
+**The bytes of a segment are written once.**  If a write fails, the fragment is cut off and the
+segment is finished; the next record goes to a new segment, so it is never after a fragment,
+nor in the place of one (JRN-8).  Where a file was cut, a crash can bring back the bytes before
+the cut, and they may look like a record.
 """
 
 from contextlib import suppress

@@ -1,20 +1,18 @@
 """
-Group commit, decided: which records share an fsync, and who is told what.
+The decisions of a group commit: which records share an fsync, and the answer to each waiter.
 
-An fsync costs about the same for one record as for a thousand, so concurrent
-writers share one.  This module decides when a batch is closed, and what happens
-to everybody in it; it owns no thread, no clock and no file.  `group_commit`
-drives it.
+An fsync for a thousand records costs about as much as one for a single record, so concurrent
+writers share it.  This module decides when a batch is closed, and what happens to its records;
+it has no thread, no clock and no file.  `committer` executes the decisions.
 
-Inputs are things that happen: a record arrives, time passes, a sync succeeds or
-fails, somebody cancels, the owner closes.  Outputs are things to do: commit
-these records with one sync, resolve those, fail those.  In between lies a
-machine of six states, `TRANSITIONS`, from which the diagram in `spec/` is drawn.
+Inputs: a record arrives, time passes, a sync succeeds or fails, a waiter cancels, the owner
+closes.  Outputs: commit these records with one sync, resolve those, fail those.  The decisions
+are a state machine, `TRANSITIONS`, from which the diagram in `spec/` is drawn.
 
-A batch is closed when it is full or when its oldest record has waited long
-enough.  *Full* is also when as many records wait as were in the last batch:
-writers that wait for their acknowledgement come back together, and a lone
-writer, whose last batch was one, does not wait for company that will not come.
+A batch is closed when it is full or when its oldest record has waited long enough.  It is also
+*full* when as many records wait as were in the last batch: writers that wait for their
+acknowledgement submit again at about the same time, and a single writer, whose last batch had
+one record, does not wait at all.
 """
 
 from collections import deque

@@ -1,22 +1,20 @@
 """
-Group commit, carried out: one journal, and one thing after another.
+The executor of a group commit: writes, syncs, and answers every waiter.
 
-The `Committer` does what the `Batcher` decides.  It takes messages from an
-inbox, commits each batch with one fsync, lets in those who arrived meanwhile,
-and tells every waiter what became of its record.
+The `Committer` executes the decisions of the `Batcher`.  It takes messages from an inbox,
+commits each batch with one fsync, then takes the records that arrived meanwhile, and answers
+every waiter.
 
-It starts no thread, and the clock is given to it, so the same code runs in the
-thread of a `GroupCommitBuffer` and, one step at a time, on a simulated disk that
-fails and crashes.
+It starts no thread and gets its clock from the caller, so the same code runs in the thread of a
+`GroupCommitBuffer` and, step by step, on a simulated disk that fails and crashes.
 
-Three rules keep waiters from being lost:
+Three rules make sure that every waiter is answered:
 
-- A record is on board from its arrival until it is told something; there is one
-  place where it boards and one where it leaves, and only there is its place in
-  the queue given back.
-- A failure that the journal rolls back (a full disk) costs the records that it
-  struck.  A failure that poisons the journal costs everybody.
-- A defect, ours or a filesystem's, ends with `abandon`, which tells everybody.
+- A record is counted from its arrival until it is answered; one function begins and one ends
+  this, and only the latter frees its place in the queue.
+- A failure that the journal rolls back (a full disk) fails the records that it hit.  A failure
+  that poisons the journal fails all.
+- A defect of this package or of a filesystem ends with `abandon`, which answers all.
 """
 
 import time

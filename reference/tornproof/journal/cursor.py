@@ -1,14 +1,12 @@
 """
-Cursors: how far each consumer has got, and so what may be removed.
+Cursors: how far each consumer has read, which decides what cleanup may remove.
 
-A cursor is a named file beside the segments that holds one offset.  It is
-replaced atomically, by a rename, and is durable before anybody relies on it
-(CUR-1); it never moves backwards (CUR-2), because cleanup may already have
-removed what lies behind it.
+A cursor is a named file beside the segments that holds one offset.  It is replaced atomically,
+by a rename, and is durable before cleanup relies on it (CUR-1); it never moves backwards
+(CUR-2), because cleanup may have removed the records below it.
 
-A cursor belongs to one consumer, who alone moves it.  Two processes that move
-the same cursor are not kept apart by a lock; the slower one finds that the
-cursor has moved on, and is told so.
+A cursor belongs to one consumer, which alone moves it.  No lock enforces this: if two processes
+move the same cursor, the slower one gets an error.
 
     consumer.cursor    "TPC1", the offset as u64 LE, and the CRC32C of both
 """

@@ -1,20 +1,18 @@
 """
-Group commit for threads: an entrance, a bounded queue, and futures.
+Group commit for threads: a bounded queue, and futures.
 
-`append` may be called from any thread; it hands the record to a queue and
-returns a future.  One thread owns the journal and does the rest (see
-`committer`).  The future resolves to the record's offset once an fsync covers
-it (GRP-1); nobody is told anything before.
+`append` may be called from any thread; it puts the record into a queue and returns a future.
+One thread owns the journal and commits (see `committer`).  The future resolves to the record's
+offset once an fsync covers it (GRP-1), and not before.
 
-The queue is bounded.  When it is full, `append` waits for a place, or raises
-`QueueFull` if the caller asked for that (GRP-5): a producer that cannot be
-slowed down must at least be told.
+The queue is bounded.  When it is full, `append` waits for a place, or raises `QueueFull` if the
+caller asked for that (GRP-5).
 
-Whoever waits, waits for a limited time, and is told then what is left (GRP-9).
-A disk that does not answer shows in no other way.
+Every wait has a time limit, and its error says what is left (GRP-9): a disk that hangs raises
+no error of its own.
 
-A buffer belongs to the process that made it (GRP-8): in a forked child there is
-no thread behind it, and a future of the parent's would never be resolved.
+A buffer belongs to the process that made it (GRP-8): a forked child has no thread that commits,
+and a future of the parent's would never be resolved there.
 """
 
 import threading

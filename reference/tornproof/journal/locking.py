@@ -1,9 +1,9 @@
 """
-One writer.
+The lock that makes sure that a journal has one writer.
 
-Two writers would interleave their frames and both acknowledge them.  The lock
-is the kernel's, on a file that is never written, so it goes when its holder
-dies, however it dies (JRN-9).
+Two writers would overwrite each other's frames and both acknowledge.  The kernel holds the
+lock, on a file that is never written, and releases it when the holder dies, however it dies
+(JRN-9).
 """
 
 from contextlib import AbstractContextManager as ContextManager

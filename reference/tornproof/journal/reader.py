@@ -1,21 +1,20 @@
 """
-A reader in another process.
+Read a journal that another process may be writing.
 
-It shares nothing with the writer but the directory, opens nothing for writing
-(RDR-2), and takes no lock.  What it knows may be out of date at any moment: a
-segment has begun, or was removed, or the record at the tail is half written.
-So it follows one rule.  It tries with what it knows; where that misses, it looks
-at the directory again; and it draws a conclusion only from a miss after which
-the directory is still as it was (RDR-1).  The conclusions:
+A reader shares only the directory with the writer, opens nothing for writing (RDR-2), and takes
+no lock.  Its listing may be out of date at any moment: a segment was begun or removed, or the
+record at the tail is half written.  So it follows one rule.  It tries with the listing that it
+has; if it finds no record, it lists the directory again; and it answers only if the directory
+has not changed since the failed attempt (RDR-1).  The answers:
 
-- nothing is there, or nothing whole, at the tail: "not yet" (RDR-3);
-- the offset lies below the first segment: cleanup has removed it (RDR-4);
-- a frame is not valid, or not there, in a sealed segment or below the
-  watermark: damage, since all of that was synced.
+- no record, or an incomplete one, at the tail: "not yet" (RDR-3);
+- the offset is below the first segment: cleanup has removed it (RDR-4);
+- a frame is invalid or missing in a sealed segment or below the watermark: damage, since
+  all of that was synced.
 
-Where the writer keeps a watermark, the reader stops there: what lies beyond is
-not known to be durable, and may vanish in a crash after somebody has acted on
-it.  `durable_only=False` is the named choice to see it all the same (RDR-6).
+If the journal has a watermark, the reader stops there: records after it are not known to be
+durable, and a crash may remove them after a program has acted on them.  `durable_only=False`
+shows them nevertheless (RDR-6).
 """
 
 from collections.abc import Iterator

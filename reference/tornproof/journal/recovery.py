@@ -1,11 +1,10 @@
 """
-What a crash left, decided first and acted on after.
+Recover a journal after a crash: decide what to keep, then change the disk.
 
-A crash may cut the last record short, leave holes of zeros or garbage where
-data had not reached the disk, or lose the tail altogether.  None of that was
-acknowledged, so recovery may cut it.  Anything else that is wrong, a bad frame
-in a sealed segment or a segment that is gone, is damage to what *was*
-acknowledged: recovery then says so and changes nothing (REC-5, REC-6).
+A crash may cut the last record short, leave zeros or garbage where data had not reached the
+disk, or lose the tail.  None of that was acknowledged, so recovery may cut it.  Any other
+error, a bad frame in a sealed segment or a missing segment, is damage to acknowledged records:
+recovery then reports it and changes nothing (REC-5, REC-6).
 
 Recovery goes through two phases.  `examine` reads every segment and decides;
 it is also the dry run.  `_make_durable` acts, and only on the last segment:
@@ -14,15 +13,13 @@ it is also the dry run.  `_make_durable` acts, and only on the last segment:
 2. write the kept bytes again, the same bytes in the same place;
 3. sync it, before anybody is shown a record (REC-2, REC-8).
 
-The second step looks superfluous and is the subtle one.  If an earlier process
-saw an fsync fail, the kernel may hold pages that are marked clean and are not
-on disk; a further fsync would succeed and write nothing.  Writing the bytes
-again makes the pages dirty, so that the sync means something.
+The second step is needed: if an fsync of an earlier process failed, the kernel may have pages
+that are marked clean and are not on disk; another fsync would succeed and write nothing.
+Writing the bytes again makes the pages dirty, so the sync writes them.
 
-A segment that has been recovered is never appended to: the next append opens a
-fresh one.  Where a file has been cut, an unsynced write may surface the old
-bytes from before the cut, and format v2 has nothing in a frame that tells an
-old record from a new one.
+A recovered segment is never appended to: the next append begins a new one.  Where a file was
+cut, an unsynced write may bring back the bytes from before the cut, and a frame of format v2
+does not show whether it is old or new.
 """
 
 import posixpath

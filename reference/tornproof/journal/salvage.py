@@ -1,21 +1,19 @@
 """
-Salvage: what can still be read of a damaged journal.
+Salvage: save the readable records of a damaged journal.
 
-Recovery refuses to guess.  When acknowledged data is damaged and there is no
-copy, a human may still want what is left: salvage appends every record that can
-be read to a new journal, elsewhere, and lists the holes between them.  It
-changes nothing in the damaged one, and takes no lock in it.
+Recovery refuses damaged acknowledged data.  If there is no copy, salvage appends every readable
+record to a new journal elsewhere, and lists the holes between them.  It changes nothing in the
+damaged journal, and takes no lock in it.
 
-Behind damage there is no boundary to go by, so salvage looks for one.  The
-damaged frame still has a length.  If that leads to a valid frame, or to the end
-of the segment, it is believed, unless the frame's own hash proves it wrong by
-matching a shorter payload.  Otherwise frames begin again where a valid one
-does, and after it another, or the end.  A payload that itself contains frames
-can deceive that search; the report says what stands behind a hole, and a human
-decides.
+After damage nothing says where the next frame begins, so salvage searches.  It uses the length
+in the damaged frame if it leads to a valid frame or to the end of the segment, unless the
+frame's hash matches a shorter payload, which proves the length wrong.  Otherwise it continues
+at the next valid frame that is followed by another one or by the end.  A payload that contains
+frames can mislead this search; the report lists the records after a hole, for a person to
+check.
 
-A part of the disk that cannot be read is a hole like any other.  Its bytes count
-as zeros, which are never a record (FRM-6).
+A part of the disk that cannot be read is a hole, too.  Its bytes count as zeros, which are
+never a record (FRM-6).
 """
 
 import posixpath

@@ -1,10 +1,9 @@
 """
-Walk the frames of a file in bounded memory.
+Scan the frames of a file in bounded memory.
 
-Recovery, readers and inspection all need the same walk: from some boundary,
-frame by frame, to the end or the first damage.  The walk holds one window of
-the file, as large as the largest record it has met (REC-9), and it lets read
-errors through: a disk that cannot be read is not a file that has ended
+Recovery, readers and inspection all scan: from the beginning of some frame, frame by frame, to
+the end or the first damage.  A scan holds one window of the file, as large as the largest
+record so far (REC-9), and passes read errors on: a read error is not the end of the file
 (REC-11).
 """
 
@@ -90,7 +89,7 @@ def whole_payload_length(file: File, position: int, size: int) -> int | None:
 @define
 class SparseIndex:
     """
-    Every so often, a position in a segment that is known to be a boundary.
+    Some positions in a segment at which frames are known to begin.
 
     A frame carries no mark that says "I begin here", and a payload may contain
     the bytes of a whole frame, so only a walk from a boundary can tell whether

@@ -1,11 +1,10 @@
 """
-Names and addresses.
+The names of segments, and the offsets that they hold.
 
-An offset counts bytes over all segments, as if the journal were one endless
-file (JRN-1).  A segment's name is the offset of its first byte in sixteen
-hexadecimal digits (SEG-1), so the names sort as the records do, and the end of
-one segment is the name of the next (SEG-2).  Finding the segment of an offset
-is then a binary search over names, with no index to keep or lose (SEG-3).
+An offset counts bytes over all segments, as if the journal were one file (JRN-1).  A segment's
+name is the offset of its first byte in sixteen hexadecimal digits (SEG-1), so the names sort as
+the records do, and the end of one segment is the name of the next (SEG-2).  Finding the segment
+of an offset is then a binary search over names, without an index (SEG-3).
 """
 
 import re

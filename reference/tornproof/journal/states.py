@@ -1,16 +1,14 @@
 """
-What a writer promises, and what it may still do.
+The states of a writer, and its durability levels.
 
-A writer is open, and *changing* while a call changes something.  If an fsync or
-a rollback fails, or a call ends in the middle, it is poisoned, and the only way
-out is to close it and open the journal again.  The diagram in `spec/` is drawn
-from `TRANSITIONS`.
+A writer is *open*, and *changing* while a call changes something.  If an fsync or a rollback
+fails, or a call is interrupted, it is *poisoned*: close it and open the journal again.  The
+diagram in `spec/` is drawn from `TRANSITIONS`.
 
-That a call ended in the middle is not noticed when it happens.  An exception
-that comes from outside, Ctrl-C or a signal handler that raises, can strike
-between any two steps, also between those of whoever would take note of it.  So
-the note is made before the first step and taken back after the last; whoever
-finds it there afterwards knows (JRN-12).
+An exception from outside, Ctrl-C or a signal handler that raises, can interrupt a call between
+any two steps, also between those of an exception handler.  So the state *changing* is entered
+before the first step and left after the last; a later call that finds it knows that an earlier
+one was interrupted (JRN-12).
 """
 
 from collections.abc import Mapping
@@ -37,7 +35,7 @@ class Durability(StrEnum):
 
 
 class State(StrEnum):
-    """What a writer may still do."""
+    """The state of a writer, which decides the operations that it allows."""
 
     OPEN = "open"
     CHANGING = "changing"

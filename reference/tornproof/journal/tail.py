@@ -1,8 +1,8 @@
 """
-The end of a journal, where the writer is at work.
+The end of a journal, where its writer appends.
 
-It knows which segments there are, where the journal ends, up to where it is
-durable, and which segment takes the next record.  Every method that changes
+It has the list of segments, the end of the journal, the durable end, and the segment for the
+next record.  Every method that changes
 something does so within a change of the `Guard` (JRN-12), and an operation of
 the disk whose failure leaves the durable state unknown poisons the writer
 (JRN-7).

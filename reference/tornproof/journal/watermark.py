@@ -1,10 +1,9 @@
 """
-The durable watermark: what is known to be on disk (REC-12).
+The durable watermark: a lower bound of what is on disk (REC-12).
 
-After a crash, a bad frame at the end of the last segment may be a torn write,
-which recovery cuts, or damage to a record that was acknowledged, which it must
-not touch.  The bytes do not tell.  So the writer keeps a note: an offset up to
-which everything is durable.
+After a crash, a bad frame in the last segment may be a torn write, which recovery cuts, or
+damage to an acknowledged record, which it must not cut.  The bytes do not show which.  So the
+writer stores an offset up to which everything is durable.
 
     watermark
       byte 0     ┌───────┬──────────────┬────────┐
@@ -13,11 +12,10 @@ which everything is durable.
                  │ TPW1  │ offset u64 LE│ crc32c │   slot 1
                  └───────┴──────────────┴────────┘
 
-The note is written after each fsync of data, into the two slots in turn, and
-not synced itself, so it costs no fsync: a crash may lose the latest notes, never
-make one up, and a torn slot leaves the other.  What survives is therefore a
-*lower bound*.  It is synced at rotation and close, which keeps it from lagging
-by more than a segment, and makes it exact after an orderly end.
+The offset is written after each fsync of data, into the two slots in turn, without an fsync of
+its own: a crash may lose the latest values, and a torn slot leaves the other.  The value that
+survives is therefore a *lower bound*.  It is synced at rotation and close, so it is at most one
+segment behind, and exact after a close.
 """
 
 import struct

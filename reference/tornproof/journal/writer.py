@@ -6,15 +6,14 @@ state, *rotate* if the segment is full, *write* the frame, and pass the
 *barrier*, an fsync, before the offset is returned.  The returned offset is the
 acknowledgement (JRN-3).
 
-Three rules keep failures simple.  The bytes of a segment are written once: see
+Three rules for failures.  The bytes of a segment are written once: see
 `active`.  **A failed fsync is final.**  The kernel reports it once and may
 forget the pages, so the writer refuses everything from then on; opening the
 journal again recovers it (JRN-7).  And **an interrupted call is final** too,
-since nobody knows what it has done (JRN-12): see `states`.
+since its effect is unknown (JRN-12): see `states`.
 
-A journal belongs to the process that opened it.  In a forked child it refuses
-everything but `close`, which lets go there of what the child has inherited and
-leaves the parent's lock alone (JRN-13).
+A journal belongs to the process that opened it.  In a forked child it refuses every operation
+but `close`, which closes the inherited files and keeps the parent's lock (JRN-13).
 """
 
 from collections import deque

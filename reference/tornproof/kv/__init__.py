@@ -1,11 +1,11 @@
 """
-An ordered map of bytes to bytes, small enough to sit on any embedded database.
+Ordered key-value stores: maps of bytes to bytes.
 
-- `protocol`: what the audit index asks of a store, and how a range is walked
-- `memory`: the store that forgets, for tests and throw-away indexes
-- `sqlite`: the store that keeps, on one SQLite file (the default)
+- `protocol`: the interface of a store, and how a range is read
+- `memory`: a store in memory, for tests and temporary indexes
+- `sqlite`: a store in one SQLite file (the default)
 
-Another engine, LMDB or RocksDB say, needs the four methods of `KeyValueStore`.
+A store on another engine, such as LMDB or RocksDB, needs the four methods of `KeyValueStore`.
 """
 
 from tornproof.kv.memory import MemoryKeyValueStore

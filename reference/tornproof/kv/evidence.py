@@ -1,11 +1,10 @@
 """
-Reading a database changes nothing, beside it either.
+Read a database without changing it, and without making a file beside it (AUD-17).
 
 SQLite reads a write-ahead log with the help of a shared-memory file, `-shm`, and
-makes one where there is none; it makes an empty log too.  A database that is
-evidence, on a read-only disk or under somebody's checksums, must not grow files
-because somebody has looked at it.  What lies beside the database says what it
-takes (AUD-17):
+makes one where there is none; it makes an empty log too.  Evidence, on a read-only disk or
+under checksums, must not change when it is read.  The files beside the database decide how
+it is opened:
 
 - neither a log with something in it nor a `-shm`, and the header says that there
   may be one: closed in good order, so it is opened as *immutable*, which takes no

@@ -1,10 +1,9 @@
 """
-Whose file is it?
+Check that a file is a database of this package, before SQLite opens it.
 
-SQLite takes a file of one stray byte for an empty database and writes over it,
-and every other application's database for its own.  A store that must not harm
-what it does not own asks before SQLite opens the file: the header says what the
-file is, whose application wrote it, and in which version.
+SQLite takes a file of one byte for an empty database and overwrites it, and opens the database
+of any other application.  So the header is read first: it says whether the file is a database,
+which application wrote it, and in which version.
 
     byte  0               16           60              68
           ┌────────────────┬─ … ────────┬──────────────┬────────────────┐

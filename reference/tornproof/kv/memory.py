@@ -1,9 +1,8 @@
 """
-The store that forgets.
+A key-value store in memory.
 
-It lives in one process and dies with it.  Tests run faster on it, an index that
-is built to answer one question needs no more, and it is the plainest statement
-of what the other store must do.
+Its content is lost with the process.  It is for tests and temporary indexes, and shows what the
+other stores must do.
 """
 
 from collections.abc import Iterator, Mapping

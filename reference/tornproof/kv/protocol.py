@@ -1,15 +1,13 @@
 """
-What the audit index asks of a key-value store.
+The interface of a key-value store, for the audit index.
 
-Four methods.  `write` is the whole of its concurrency control: a batch takes
-effect together or not at all, and only if the keys it names still hold what the
-writer believes.  An index that is append-only, and an indexer that must not
-apply a record twice, need no more than that (etcd calls it a transaction with a
-guard, others compare-and-swap).
+It has four methods.  `write` is its only concurrency control: a batch takes effect together or
+not at all, and only if the keys that it names still have the expected values (etcd has such
+transactions; others call it compare-and-swap).  An append-only index, and an indexer that must
+not apply a record twice, need no more.
 
-`keys` gives keys and not values.  Keys are small and of known size, so a scan
-holds a page of them however large the values are, and the caller fetches the
-values it wants.
+`keys` returns keys without values.  Keys are small and of known size, so a scan holds a page of
+them however large the values are, and the caller fetches the values that it needs.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,5 +1,5 @@
 """
-The store that keeps, on one SQLite file.
+A key-value store in one SQLite file.
 
     CREATE TABLE entries (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID
 
@@ -8,8 +8,8 @@ a walk and not a join.  The write-ahead log lets readers read while one writer
 writes, and `synchronous=FULL` makes each commit durable before it returns;
 SQLite's default for a write-ahead log would let a power cut undo it.
 
-Opening asks the file first whose it is (`identity`).  A file that is not ours,
-or that a newer version wrote, is refused unchanged.
+Opening checks the header of the file first (`identity`).  A file of another application, or of
+a newer version, is refused and not changed.
 """
 
 import os

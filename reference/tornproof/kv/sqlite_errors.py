@@ -1,5 +1,5 @@
 """
-What SQLite says, in the words of this package.
+Translate SQLite's errors into those of this package.
 
 SQLite reports a number.  Its low byte is the kind of error, the rest narrows it
 down.  The text beside it is for people and changes between versions, so only
