@@ -24,6 +24,7 @@ from tornproof_models.contract.delivery import (
     judge,
     judge_close,
     judge_drain,
+    stakes,
 )
 
 A = Submitted("a", b"A", Outcome.ADMITTED, 0, 1)
@@ -304,3 +305,19 @@ def test_a_close_returns() -> None:
     """Whoever holds on to the queue."""
     assert judge_close(returned=True) == ()
     assert [each.requirement for each in judge_close(returned=False)] == ["DRN-11"]
+
+
+@requirement("DRN-4", "DRN-5", "DRN-8", "DRN-15", "DRN-17")
+def test_what_was_at_stake_is_what_could_have_been_seen() -> None:
+    """No race, no dead letter, no panic and no look: nothing is said of what they would show."""
+    plain = stakes.at_stake((A, B), GOOD)
+    assert {"DRN-1", "DRN-9", "DRN-12", "CHN-1"} >= plain
+    assert not {"DRN-4", "DRN-5", "DRN-6", "DRN-8", "DRN-15", "DRN-17"} & plain
+
+    assert {"DRN-4", "DRN-6"} <= stakes.at_stake((A, B), GOOD, races=1)
+    assert {"DRN-5", "DRN-6", "DRN-15"} <= stakes.at_stake(HISTORY, COUNTED)
+    assert "DRN-8" in stakes.at_stake((A, Struck(Fault.PANIC)), GOOD)
+    assert "DRN-8" not in stakes.at_stake((A, Struck(Fault.PANIC)), State((), (), quiescent=True))
+    assert "DRN-17" in stakes.at_stake((A, Died(("a",), ())), GOOD)
+    assert "DRN-17" not in stakes.at_stake((A, Died((), ())), GOOD)
+    assert stakes.at_stake(HISTORY, COUNTED, races=2) <= stakes.JUDGES

@@ -75,14 +75,13 @@ class Budget:
         """
         Return what is left when so many seconds are spent, for checks with these shares.
 
-        Situations take what they take.  The searches after them share the rest, each a part
-        as large as it would have been of all.  A search that has no time left says so, and
-        what it looks at is starved.
+        Situations take what they take.  The searches after them share the rest, each in
+        proportion; what one leaves, or would have had that does not run, is for the others.  A
+        search that has no time left says so, and what it looks at is starved.
         """
         if not shares:
             return self
-        seconds = (self.seconds - spent) / shares
-        return evolve(self, seconds=min(max(seconds, 0), self.seconds))
+        return evolve(self, seconds=max(self.seconds - spent, 0) / shares)
 
 
 @frozen

@@ -8,7 +8,7 @@ import sqlite3
 import time
 from contextlib import closing, suppress
 
-from tornproof_models.contract.delivery import Fault, Outcome, Struck, judge_races
+from tornproof_models.contract.delivery import MAX_RACES, Fault, Outcome, Struck, judge_races
 from tornproof_models.queues.delivery_program import event_of
 from tornproof_models.queues.delivery_run import ids_of
 
@@ -16,7 +16,7 @@ from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.arming import Faults
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal
-from tornproof_conformance.checks.deliveries import DRAIN_MS, SIBLING, Delivery
+from tornproof_conformance.checks.delivering import DRAIN_MS, SIBLING, Delivery
 from tornproof_conformance.scenarios.queue_delivery import KILLED, RESTARTED, UNDISTURBED, UNFLUSHED
 
 TOO_LARGE = (16 << 20) + 1
@@ -50,6 +50,8 @@ def an_ambiguous_commit_is_looked_into(delivery: Delivery, faults: Faults) -> No
 def what_the_dead_letters_refuse_stays(delivery: Delivery, faults: Faults) -> None:
     """Neither the chain nor the dead letters take an event: it waits, and so do those behind."""
     _go_wrong(delivery, faults, timeout_ms=BLOCKED_MS)
+    state = delivery.look()
+    delivery.met["what-the-dead-letters-refuse-stays"] += not (state.chain or state.dead_letters)
     delivery.settle()
 
 
@@ -58,6 +60,7 @@ def a_panic_without_end_is_given_up(delivery: Delivery, faults: Faults) -> None:
     _go_wrong(delivery, faults)
     if not delivery.has_given_up():
         return  # the point is not one that stops it
+    delivery.met["a-panic-without-end-is-given-up"] += 1
     began = time.monotonic()
     if delivery.drain() or time.monotonic() - began >= DRAIN_MS / 1000:
         delivery.report("DRN-8", "the drainer has given up, and a drain waits or succeeds")
@@ -99,6 +102,7 @@ def dead_letters_are_counted_or_it_is_an_error(delivery: Delivery, faults: Fault
     delivery.disarm()
     delivery.drain()
     letters = len(delivery.look().dead_letters)
+    delivery.met["dead-letters-are-counted-or-it-is-an-error"] += letters > 0
     _expect_count(delivery, letters, f"there are {letters} dead letters")
     if delivery.database is None or "dlq_size" not in shown_by(delivery.subject):
         return
@@ -127,6 +131,7 @@ def a_race_is_not_retried_for_ever(delivery: Delivery, faults: Faults) -> None:
     chain, letters = ids_of(delivery.look())
     races = sum(each.startswith(SIBLING) for each in chain)
     delivery.history += [Struck(Fault.RACE, "e1")] * races
+    delivery.met["a-race-is-not-retried-for-ever"] += races >= MAX_RACES or "e1" in letters
     retries = delivery.ask("drainer.metrics").get("race_retries")
     for violation in judge_races(races, retries, is_dead="e1" in letters):
         delivery.report(violation.requirement, violation.message)
@@ -138,6 +143,7 @@ def what_a_panic_takes_is_counted(delivery: Delivery, faults: Faults) -> None:
     _go_wrong(delivery, faults)
     if not delivery.has_given_up():
         return
+    delivery.met["what-a-panic-takes-is-counted"] += 1
     state = delivery.look()
     assert state.counters is not None
     chain, letters = ids_of(state)

@@ -37,7 +37,7 @@ from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
 from tornproof_conformance.cases.case import ExerciseCase, Problem
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
-from tornproof_conformance.checks.deliveries import Delivery
+from tornproof_conformance.checks.delivering import Delivery
 from tornproof_conformance.checks.power_cuts import Mark, PowerCuts, Recording
 from tornproof_conformance.checks.recorded import NO_TRACE, arguments_of, crash_models_of
 from tornproof_conformance.power.recorded_session import RecordedDisk

@@ -8,6 +8,7 @@ situation is about.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -27,10 +28,11 @@ from tornproof_conformance.adapter.arming import (
 )
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal
-from tornproof_conformance.cases.case import ExerciseCase, try_case
+from tornproof_conformance.cases.case import ExerciseCase, Problem
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Covered, Findings
-from tornproof_conformance.checks.deliveries import Delivery, delivery_faults
+from tornproof_conformance.checks.deliveries import delivery_faults
+from tornproof_conformance.checks.delivering import Delivery
 from tornproof_conformance.checks.drainer_situations import (
     a_close_that_cannot_flush_ends,
     a_closed_queue_has_landed_everything,
@@ -70,6 +72,9 @@ class QueueSituation:
     shown_by: str = ""
     """An optional member of a reply, without which the situation shows nothing; empty if none."""
 
+    has_premise: bool = False
+    """Whether it notes in `Delivery.met`, by its name, each time that its premise was met."""
+
     @property
     def name(self) -> str:
         """What it is called in a reproducer."""
@@ -102,12 +107,37 @@ SITUATIONS: Mapping[str, QueueSituation] = {
             dead_letters_are_counted_or_it_is_an_error,
             at_each_point("error"),
             shown_by="dlq_size",
+            has_premise=True,
         ),
-        QueueSituation("DRN-8", DURABLE, a_panic_without_end_is_given_up, at_each_point("panic")),
-        QueueSituation("DRN-18", VOLATILE, what_a_panic_takes_is_counted, at_each_point("panic")),
-        QueueSituation("DRN-4", BOTH, a_race_is_not_retried_for_ever, endless_races, once=True),
         QueueSituation(
-            "DRN-10", BOTH, what_the_dead_letters_refuse_stays, errors_at_two_points, once=True
+            "DRN-8",
+            DURABLE,
+            a_panic_without_end_is_given_up,
+            at_each_point("panic"),
+            has_premise=True,
+        ),
+        QueueSituation(
+            "DRN-18",
+            VOLATILE,
+            what_a_panic_takes_is_counted,
+            at_each_point("panic"),
+            has_premise=True,
+        ),
+        QueueSituation(
+            "DRN-4",
+            BOTH,
+            a_race_is_not_retried_for_ever,
+            endless_races,
+            once=True,
+            has_premise=True,
+        ),
+        QueueSituation(
+            "DRN-10",
+            BOTH,
+            what_the_dead_letters_refuse_stays,
+            errors_at_two_points,
+            once=True,
+            has_premise=True,
         ),
     )
 }
@@ -117,19 +147,26 @@ SITUATIONS: Mapping[str, QueueSituation] = {
 @exercise("queue-situation")
 def put_into_situation(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Violation]:
     """Put a drainer into a situation, in a mode, with faults; yields what is violated."""
+    yield from _play(subject, arguments)[0]
+
+
+def _play(subject: AdapterSubject, arguments: Sequence[str]) -> tuple[list[Violation], bool]:
+    """Put a drainer into a situation; return what is violated, and whether its premise was met."""
     name, mode, *faults = arguments
     situation = SITUATIONS[name]
     found: list[Violation] = []
+    met: Counter[str] = Counter()
     try:
         delivery = Delivery(
-            subject, Mode(mode), reported_as=situation.requirement, violations=found
+            subject, Mode(mode), reported_as=situation.requirement, violations=found, met=met
         )
         situation.play(delivery, [Arming.parse(words) for words in faults])
         delivery.disarm()
         delivery.close()
     except (ProcessFailed, Refusal, sqlite3.Error) as failed:
         found.append(Violation(situation.requirement, f"{name}: {failed}"))
-    yield from sorted(found, key=lambda each: each.requirement != situation.requirement)
+    is_met = not situation.has_premise or met[name] > 0
+    return sorted(found, key=lambda each: each.requirement != situation.requirement), is_met
 
 
 def queue_situations_check(chosen: Sequence[QueueSituation]) -> Check:
@@ -150,12 +187,18 @@ def _queue_situations(chosen: Sequence[QueueSituation], subject: Subject, _: Bud
         for situation, mode in _playable(chosen, subject)
         for armed in situation.programs(faults)
     ]
+    assert isinstance(subject, AdapterSubject)
+    met = Counter(dict.fromkeys((each.requirement for each in chosen), 0))
     for number, program in enumerate(programs):
         yield Progress("queue-situations", number, len(programs), program[0])
-        yield from try_case(ExerciseCase("queue-situation", program), subject)
+        found, is_met = _play(subject, program)
+        met[SITUATIONS[program[0]].requirement] += is_met
+        for violation in found:
+            yield Problem(violation, ExerciseCase("queue-situation", program))
     played = len({name for name, *_ in programs})
     words = f"{played} situations of a drainer, {len(programs)} times"
-    return Covered(words, {"queue_situations": len(programs)}, ("process-kill",))
+    counts = {"queue_situations": len(programs)}
+    return Covered(words, counts, ("process-kill",), at_stake=met)
 
 
 def _playable(

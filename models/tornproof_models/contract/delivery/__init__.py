@@ -4,6 +4,7 @@ The contract of a deferred queue: exactly once, or in the dead-letter queue (DRN
 - `facts`: what happened, and what one sees afterwards
 - `case`: a history and a state, with what several questions need of them
 - `counting`: whether the counters are right
+- `stakes`: which requirements a look at a queue could have shown violated
 - `judge`: the questions that name what is wrong
 """
 
