@@ -22,7 +22,7 @@ from tornproof_conformance.cases.phases import harshness_of
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import repeat, shrink_problem
 from tornproof_conformance.checks import Budget, Clock, Covered
-from tornproof_conformance.checks.crash_search import Search
+from tornproof_conformance.checks.crash_search import CrashSearch
 from tornproof_conformance.checks.kills import KILLS
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
@@ -632,7 +632,7 @@ def test_any_number_of_jobs_finds_and_counts_the_same(log: Path, bug: str) -> No
             RecordedSubject.of(adapter) as subject,
         ):
             subject.recordings = 3
-            search = Search(subject, Clock(inf, 0), ("prefix", "adversarial"))
+            search = CrashSearch(subject, Clock(inf, 0), ("prefix", "adversarial"))
             search.run((Append(600), Append(600)), OPTIONS)
             while not search.is_done:
                 search.deepen()

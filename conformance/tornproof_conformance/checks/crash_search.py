@@ -16,8 +16,8 @@ from attrs import define, evolve, field
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.novelty import Novelty
-from tornproof_models.crash.program import Append, Program, Rotate, Settle, Step, Submit
-from tornproof_models.crash.run import run
+from tornproof_models.crash.program import Append, Fail, Program, Rotate, Settle, Step, Submit
+from tornproof_models.crash.run import Run, run
 from tornproof_models.crash.sites import Site
 from tornproof_models.crash.stakes import Stakes
 from tornproof_models.crash.subject import Options
@@ -27,6 +27,7 @@ from tornproof_models.disk.trace import Image, Stored, SyncFilesystem, Trace
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.phases import (
+    AFTER_FAILED_CALL,
     CREATED,
     IN_RECOVERY,
     LATER,
@@ -107,7 +108,7 @@ class Crashing:
 
 
 @define
-class Search:
+class CrashSearch:
     """What was found and covered so far."""
 
     subject: RecordedSubject
@@ -117,6 +118,9 @@ class Search:
 
     bound: int = BOUND
     """Images of one crash point up to which all are judged."""
+
+    depth: int = 2
+    """How many crashes follow each other."""
 
     found: list[Problem] = field(factory=list)
     """Problems that have not been told: new ones, and those in a milder crash model than before."""
@@ -203,16 +207,22 @@ class Search:
 
     def _run(self, program: Program, options: Options, *, needed: bool) -> None:
         self.programs += 1
-        case = ProgramCase(program, options)
         running = run(program, self.subject, options)
         trace = running.filesystem.trace
         self.batches += sum(isinstance(event, Stored) for event in trace.events)
+        since = _settled(trace) if isinstance(program[0], Settle) else 0
+        self.judge(ProgramCase(program, options), running, since=since, needed=needed)
+
+    def judge(self, case: ProgramCase, running: Run, *, since: int, needed: bool = False) -> None:
+        """Judge a program that ran, and crash it from so many events of its trace on."""
+        trace = running.filesystem.trace
         for violation in running.violations:
             self._keep(Problem(violation, case, None, trace))
         if running.violations:
+            # nothing of it is left to be crashed
             self.least_spared += len(self.crash_models) * needed
         else:
-            self._crash(case, trace, self.crash_models, needed=needed)
+            self._crash(case, trace, self.crash_models, since=since, needed=needed)
 
     def step(self, stepping: RecordedSubject, program: Program, options: Options) -> None:
         """Run a program again, see every store by itself, and crash it where order matters."""
@@ -221,13 +231,19 @@ class Search:
         self.stores += 1
         if not running.violations:
             in_order = [name for name in self.crash_models if name in IN_ORDER]
-            self._crash(case, running.filesystem.trace, in_order, needed=False)
+            trace = running.filesystem.trace
+            self._crash(case, trace, in_order, since=_settled(trace), needed=False)
 
     def _crash(
-        self, case: ProgramCase, trace: Trace, crash_models: Sequence[str], *, needed: bool
+        self,
+        case: ProgramCase,
+        trace: Trace,
+        crash_models: Sequence[str],
+        *,
+        since: int,
+        needed: bool,
     ) -> None:
         """Take a first round at every crash point of a trace, in some crash models."""
-        since = _settled(trace) if isinstance(case.program[0], Settle) else 0
         planned: list[Crashing] = []
         for crash_model in crash_models:
             crashed = evolve(case, crash_model=crash_model)
@@ -278,6 +294,8 @@ class Search:
         """Return where to note what recoveries come to, and crashes of recoveries."""
         program, crash_model = crashing.case.program, crashing.case.crash_model or ""
         phase = LATER if isinstance(program[0], Settle) else CREATED
+        if any(isinstance(step, Fail) for step in program):
+            phase = AFTER_FAILED_CALL
         return [
             self.novelty.setdefault((each, crash_model), Novelty()) for each in (phase, IN_RECOVERY)
         ]
@@ -301,6 +319,7 @@ class Search:
                 self.subject,
                 options,
                 CRASH_MODELS[crash_model],
+                depth=self.depth,
                 bound=self.bound,
                 inner_images=INNER_IMAGES,
             )

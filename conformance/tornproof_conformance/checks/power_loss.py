@@ -34,7 +34,7 @@ from tornproof_conformance.checks.crash_search import (
     AT_ONCE,
     LARGE,
     LEAST_OPERATIONS,
-    Search,
+    CrashSearch,
     programs_of,
 )
 from tornproof_conformance.checks.exploration import DURABILITIES, EXPLORATION
@@ -64,7 +64,7 @@ def _power_loss(subject: Subject, budget: Budget) -> Findings:
 def _search(
     subject: RecordedSubject, budget: Budget, clock: Clock, adapter: AdapterSubject
 ) -> Findings:
-    search = Search(subject, clock, budget.crash_models)
+    search = CrashSearch(subject, clock, budget.crash_models)
     subject.recordings = int(clock.seconds * RECORDINGS)
     try:
         programs = yield from _try_programs(search, budget.operations, clock)
@@ -78,7 +78,7 @@ def _search(
 
 
 def _see_every_store(
-    search: Search, clock: Clock, adapter: AdapterSubject
+    search: CrashSearch, clock: Clock, adapter: AdapterSubject
 ) -> Generator[Progress, None, None]:
     """Run the shortest programs once more, store by store; the first of all in any case."""
     with RecordedSubject.of(adapter, every_store=True) as stepping:
@@ -90,7 +90,7 @@ def _see_every_store(
 
 
 def _try_programs(
-    search: Search, operations: int, clock: Clock
+    search: CrashSearch, operations: int, clock: Clock
 ) -> Generator[Progress | Problem, None, str]:
     """Try programs in order of length while there is time; say which."""
     parts: list[str] = []
@@ -132,7 +132,7 @@ def _try_programs(
 
 
 def _go_on(
-    search: Search, clock: Clock, is_due: Callable[[], bool]
+    search: CrashSearch, clock: Clock, is_due: Callable[[], bool]
 ) -> Generator[Progress | Problem, None, None]:
     """Go on with the crash points that have had their first round, while it is due."""
     while is_due() and clock.has_time:
@@ -143,7 +143,7 @@ def _go_on(
         yield from search.tell()
 
 
-def _covered(search: Search, programs: str) -> Covered:
+def _covered(search: CrashSearch, programs: str) -> Covered:
     coverage, subject = search.coverage, search.subject
     words = (
         f"{coverage}, of {programs}, in "
@@ -186,7 +186,7 @@ MOST_NEW = 2
 """Phases and crash models that are named for what they had to offer last."""
 
 
-def _how_new(search: Search) -> str:
+def _how_new(search: CrashSearch) -> str:
     """Say where the last recoveries still brought something new, and estimate what is unseen."""
     told = sorted(search.novelty.items(), key=lambda each: -each[1].unseen)
     words = [

@@ -86,7 +86,7 @@ class PowerLossHunt:
 
     def _search(self, order: Order, subject: RecordedSubject, catch: Catch) -> None:
         source = Random(order.seed)
-        search = crash_search.Search(subject, UNHURRIED, bound=BOUND)
+        search = crash_search.CrashSearch(subject, UNHURRIED, bound=BOUND)
         for _ in range(rounds_of(self.adapter)):
             catch.count()
             search.run(make_program(source, subject), make_options(source))
@@ -115,6 +115,7 @@ class IoErrorsHunt:
             program, options = make_program(source, subject), make_options(source)
             faulty = put_fault(source, program, options, subject)
             _keep(catch, search.fail(faulty, options), order, subject)
+            _keep(catch, search.go_on(), order, subject)
         catch.images = search.coverage.judged
 
 

@@ -170,7 +170,7 @@ class RecordedSubject(AdapterSubject):
         try:
             yield self
         finally:
-            if any(isinstance(step, Fail) for step in program):
+            if any(isinstance(step, Fail) and step.nth != NEVER for step in program):
                 super().stop()  # who has met an error need not be what he was
 
     def calls_of(self, program: Sequence[Step], options: Options) -> tuple[CallMade, ...]:
