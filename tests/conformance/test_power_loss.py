@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from attrs import evolve
 from click.testing import CliRunner
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.phases import harshness_of
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import repeat, shrink_problem
-from tornproof_conformance.checks import Budget, Clock, Covered
+from tornproof_conformance.checks import Budget, Clock, Covered, io_errors
 from tornproof_conformance.checks.crash_search import CrashSearch
+from tornproof_conformance.checks.fault_places import FaultPlaces, Place
 from tornproof_conformance.checks.kills import KILLS
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
@@ -33,6 +35,7 @@ from tornproof_conformance.recorder import recorders
 from tornproof_conformance.recorder.lines import Unreadable
 from tornproof_conformance.recorder.marks import Conversation
 from tornproof_conformance.recorder.processes import Stream
+from tornproof_conformance.recorder.ptrace.injection import CallMade
 from tornproof_conformance.recorder.strace import CannotRecord
 from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.barriers import BarrierSearch
@@ -51,7 +54,7 @@ from tornproof_models.crash.recovery import Recovered
 from tornproof_models.crash.run import Run, run
 from tornproof_models.crash.subject import JournalUnderTest, Options
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
-from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.faults import Fault, Kind
 from tornproof_models.disk.trace import (
     MARKS,
     Acked,
@@ -641,3 +644,42 @@ def test_any_number_of_jobs_finds_and_counts_the_same(log: Path, bug: str) -> No
 
     assert results[0][0]
     assert results[0] == results[1] == results[2]
+
+
+def test_one_call_of_each_place_fails_first(recorded: Callable[..., RecordedSubject]) -> None:
+    """A place is a call, the role of its file and a step; each fault strikes what it names."""
+    subject = recorded()
+    places = FaultPlaces.of(subject)
+    search = io_errors.Search(subject, Clock(inf, 0), ("process-kill",))
+    errors = [each for each in places.first if each.fault is Fault.ERROR]
+
+    found = [problem for each in errors for problem in search.inject(each, ())]
+
+    assert found == []
+    assert [each.place for each in errors] == list(places.places)
+    assert {("pwrite64", "/journal/log"), ("fsync", "/journal/log")} <= {
+        (each.call, each.role) for each in places.places
+    }
+    assert list(search.struck) == list(places.places)
+    assert search.strayed == 0
+    assert {each.fault for each in places.first} > {Fault.ERROR, Fault.NO_SPACE}
+
+
+def test_a_fault_that_strikes_another_call_does_not_count(
+    recorded: Callable[..., RecordedSubject],
+) -> None:
+    """Whoever makes other calls than when they were listed is not taken to have been tried."""
+    subject = recorded()
+    first = FaultPlaces.of(subject).first[0]
+    search = io_errors.Search(subject, Clock(inf, 0), ("process-kill",))
+
+    list(search.inject(evolve(first, place=evolve(first.place, call="rename")), ()))
+
+    assert search.strayed == 1
+    assert not search.struck
+
+
+def test_files_of_one_role_are_one_place() -> None:
+    """The second segment of a log is what the first is."""
+    calls = [CallMade(1, "write", Kind.WRITE, path) for path in ("/seg-01.wal", "/seg-02.wal")]
+    assert len({Place.of(call, Append(5)) for call in calls}) == 1

@@ -24,7 +24,7 @@ from tornproof_models.disk.image_digests import digested
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import Image
 
-ROUNDS = (32, 128)
+ROUNDS = (16, 64)
 """Images of one crash point that are recovered in the first round, and in the second."""
 
 AT_ONCE = 256
