@@ -21,6 +21,7 @@ extensions = [
     "plain_docstrings",
     "requirement_marks",
     "state_machine",
+    "survey_results",
 ]
 exclude_patterns = ["_*", "litmus", "vectors", "schema"]
 default_role = "code"  # docstrings write code between single backticks

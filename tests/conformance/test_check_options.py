@@ -97,6 +97,16 @@ def test_sarif_has_a_result_for_each_finding(directory: Path) -> None:
     jsonschema.validate(run["results"], {"type": "array", "items": {"required": ["message"]}})
 
 
+def test_the_events_of_a_check_are_read_again(directory: Path) -> None:
+    """What `--events` writes, `tornproof report` reads, with the crash models that were given."""
+    check("vectors", "--crash-model", "ext4", "--events", "run.ndjson", *MINIATURE)
+    told = CliRunner().invoke(main, ["report", "run.ndjson"], prog_name="tornproof")
+    assert told.exit_code == 1, told.output
+    assert findings(told)
+    started = json.loads((directory / "run.ndjson").read_text().splitlines()[0])
+    assert started["settings"]["crash_models"] == "ext4"
+
+
 def test_ids_are_completed_in_either_case() -> None:
     """A shell completes requirements, checks and scenarios."""
     context, parameter = None, None

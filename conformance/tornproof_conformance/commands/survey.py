@@ -3,14 +3,20 @@
 """
 
 import shlex
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
+from tornproof_conformance.checks import Budget
 from tornproof_conformance.commands.completing import complete_entries
+from tornproof_conformance.commands.options import budget_option
 from tornproof_conformance.recorder.recorders import require_recorder
 from tornproof_conformance.report.printable import printable, say, to_json
+from tornproof_conformance.run.adapter_run import check_adapter
+from tornproof_conformance.stream.event_file import write_events
 from tornproof_conformance.survey.entries import (
     NO_CRASH,
     Entry,
@@ -23,6 +29,7 @@ from tornproof_conformance.survey.entries import (
     unavailable,
 )
 from tornproof_conformance.survey.harm import CREATED, FAILED, LATER, Examined, Harm, examine
+from tornproof_conformance.survey.results import as_document, badge, condensed, read_result, results
 
 LONGEST_LOSSES = 3
 """How many of the things that a crash has lost are told."""
@@ -31,8 +38,28 @@ LONGEST_LOSSES = 3
 @click.command("survey")
 @click.argument("names", nargs=-1, shell_complete=complete_entries)
 @click.option("--build", "only_build", is_flag=True, help="Build the named entries, and stop.")
+@click.option(
+    "--events",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Judge the named entries as `tornproof check` does, and keep the events here.",
+)
+@budget_option
+@click.option("--results", "kept", is_flag=True, help="Print the kept results, one JSON a line.")
+@click.option(
+    "--badges",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write a badge for each kept result into this directory.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
-def command(names: tuple[str, ...], only_build: bool, as_json: bool) -> None:
+def command(
+    names: tuple[str, ...],
+    only_build: bool,
+    events: Path | None,
+    seconds: int,
+    kept: bool,
+    badges: Path | None,
+    as_json: bool,
+) -> None:
     """
     List the surveyed software, or test entries by NAME.
 
@@ -49,6 +76,9 @@ def command(names: tuple[str, ...], only_build: bool, as_json: bool) -> None:
     The exit code is 0 whatever is found: only its own documentation says what software
     owes.  Harm of which that does not speak is marked "no promise".
     """
+    if kept or badges:
+        _show_kept(badges, printing=kept)
+        return
     if not names:
         _list(as_json=as_json)
         return
@@ -61,8 +91,34 @@ def command(names: tuple[str, ...], only_build: bool, as_json: bool) -> None:
         if not is_built(entry):
             say(f"{entry.name}: building", error=True)
         build(entry)
-        if not only_build:
+        if events:
+            _judge(entry, events, seconds)
+        elif not only_build:
             _tell(entry, as_json=as_json)
+
+
+def _judge(entry: Entry, directory: Path, seconds: int) -> None:
+    """Judge an entry by everything that it claims, and keep what the run says."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{entry.name}.ndjson"
+    with tempfile.TemporaryDirectory() as found:
+        stream = check_adapter(
+            entry.runnable, budget=Budget(seconds=seconds), reproducers=Path(found)
+        )
+        with path.open("w", encoding="utf-8") as file:
+            for _ in write_events(condensed(stream), file):
+                pass
+    result = read_result(entry, path)
+    say(f"{entry.name}: {result.verdict}; {', '.join(result.phases) or 'nothing'} ({result.tried})")
+
+
+def _show_kept(badges: Path | None, *, printing: bool) -> None:
+    for result in results():
+        if printing:
+            say(to_json(as_document(result)))
+        if badges:
+            badges.mkdir(parents=True, exist_ok=True)
+            (badges / f"{result.entry.name}.json").write_text(to_json(badge(result)) + "\n")
 
 
 def _list(*, as_json: bool) -> None:

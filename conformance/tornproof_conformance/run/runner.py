@@ -88,7 +88,7 @@ def check_subject(
         _implementation(subject),
         current_versions(),
         tuple(check.name for check in checks),
-        asdict(budget),
+        _settings(budget),
         now().isoformat(timespec="seconds"),
     )
     findings, tally, interrupted, stopped = Findings(), Tally(), False, ""
@@ -163,6 +163,12 @@ def _run_check(
                 discard(Path(before.reproducer))
             told[found.key] = violation
             yield violation
+
+
+def _settings(budget: Budget) -> dict[str, float | str]:
+    """Say how far the checks go, in numbers and words."""
+    settings = asdict(budget)
+    return {**settings, "crash_models": ", ".join(budget.crash_models)}
 
 
 def _what_is_missing(findings: Findings) -> str:

@@ -1,0 +1,76 @@
+"""The kept results of the survey: what a table says of a run."""
+
+import json
+from pathlib import Path
+
+from attrs import evolve
+from tornproof_conformance.stream.event_file import write_events
+from tornproof_conformance.stream.run_events import CrashStory, Progress, RunEvent, ViolationFound
+from tornproof_conformance.survey.entries import directory, entries
+from tornproof_conformance.survey.results import (
+    badge,
+    condensed,
+    mildest_of,
+    read_result,
+    results,
+)
+
+from tests.conformance.report_runs import FAILING, events_of
+
+ENTRY = entries()["sqlite-delete"]
+
+
+def kept(tmp_path: Path, *events: RunEvent) -> Path:
+    """Keep a run as the command does."""
+    path = tmp_path / "run.ndjson"
+    with path.open("w") as file:
+        assert list(write_events(condensed(iter(events)), file))
+    return path
+
+
+def test_every_kept_result_is_of_an_entry_and_can_be_read() -> None:
+    """A file has the name of an entry, and none was refused."""
+    names = {path.stem for path in (directory() / "results").glob("*.ndjson")}
+    assert names
+    assert {each.entry.name for each in results()} == names
+
+
+def test_a_result_names_the_mildest_crash_of_each_phase(tmp_path: Path) -> None:
+    """The run of a journal that appends behind a torn tail fails, and says from where on."""
+    result = read_result(ENTRY, kept(tmp_path, *events_of(FAILING)))
+    assert result.verdict == "fails"
+    assert "later" in result.phases
+    assert badge(result)["color"] in ("red", "yellow")
+
+
+def test_kept_events_hold_no_bytes_and_no_paths(tmp_path: Path) -> None:
+    """Progress, contents, reproducers and commands are left out."""
+    path = kept(tmp_path, *events_of(FAILING))
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert "Progress" not in {each["event"] for each in events}
+    found = [each for each in events if each["event"] == "ViolationFound"]
+    assert {each["reproducer"] + each["command"] for each in found} == {""}
+    contents = {f["content"] for each in found for c in each["crashes"] for f in c["files"]}
+    assert contents == {""}
+
+
+def test_a_machine_that_is_too_slow_convicts_nobody(tmp_path: Path) -> None:
+    """A finding that rests on an answer that did not come in time counts as not judged."""
+    events = [each for each in events_of(FAILING) if not isinstance(each, Progress)]
+    slow = [
+        evolve(each, message="recovery failed: NoReply: no reply to journal.open in 10 s")
+        if isinstance(each, ViolationFound)
+        else each
+        for each in events
+    ]
+    result = read_result(ENTRY, kept(tmp_path, *slow))
+    assert result.findings == ()
+    assert result.verdict != "fails"
+
+
+def test_a_kill_is_told_from_no_crash() -> None:
+    """SIGKILL takes no crash model, and is a crash all the same."""
+    first = next(each for each in events_of(FAILING) if isinstance(each, ViolationFound))
+    alive = evolve(first, crash_model=None, crashes=tuple[CrashStory, ...]())
+    assert mildest_of(evolve(alive, program=("append(5 bytes)", "SIGKILL; open()"))) == "SIGKILL"
+    assert mildest_of(evolve(alive, program=("append(5 bytes)",))) == "no crash"
