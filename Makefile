@@ -76,7 +76,7 @@ KERNEL ?= 6.12.117+deb12-cloud-amd64
 kernels: $(STAMP) ## fetch a kernel (KERNEL=release) and name what the laboratory lacks; see kernels/README.md
 	$(BIN)/python -m tornproof_kernels prepare --kernel $(KERNEL)
 
-soak: $(STAMP) ## interrupt the journal before every instruction, 10,000 signals, crowds and limits
+soak: $(STAMP) ## interrupt every instruction, 10,000 signals, failing calls, jumping clocks, readers, crowds, limits
 	$(BIN)/python -m tests.soak
 
 bench: $(STAMP) ## ratios, side by side in one run

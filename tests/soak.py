@@ -1,29 +1,47 @@
 """
 What takes minutes: every instruction, ten thousand random signals, crowds and limits (`make soak`).
 
-Run parts with `python -m tests.soak instructions queue signals threads limits`.
+Run parts with `python -m tests.soak instructions queue signals threads limits errors clock reader`.
 Each prints what it has tried and what broke, and the command fails if anything did.
 """
 
 import errno
+import json
+import os
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
 from random import Random
+from unittest.mock import patch
 
+from tornproof.chain import connect, verify
+from tornproof.drainer import DeferredAuditQueue
 from tornproof.errors import TornproofError
-from tornproof.journal import GroupCommitBuffer, Journal
+from tornproof.journal import Cursor, GroupCommitBuffer, Journal, JournalReader
 
 from tests.reference import interrupted_queue, interruptions
+from tests.reference.drainer_world import event
 from tests.reference.interruptions import Interruption, World
 
 SIGNALS = 10_000
 THREADS, EACH = 200, 50
+READER_SECONDS = 600.0
+ERROR_SECONDS = 300
+JUMPS = 2_000
+PATIENCE = 60.0
+"""Seconds that a reader may be behind when the writer has ended."""
+
+MONOTONIC = time.monotonic
+TORNPROOF = str(Path(sys.executable).with_name("tornproof"))
+ADAPTER = str(Path(__file__).parents[1] / "conformance" / "adapters" / "python")
 FSIZE = 20_000
 """Bytes that a file may have under RLIMIT_FSIZE: less than a segment."""
 
@@ -141,7 +159,102 @@ def _broken(tried: Iterator[tuple[str, str, list[str]]]) -> Iterator[str]:
     print(f"{number:,} interruptions")
 
 
-PARTS = {part.__name__: part for part in (instructions, queue, signals, threads, limits)}
+def errors(root: Path) -> Iterator[str]:
+    """Let each system call of the reference's process fail in turn (EIO and others), recorded."""
+    command = [TORNPROOF, "check", "io-errors", "--budget", str(ERROR_SECONDS)]
+    options = ["--reproducers", str(root / "found"), "--json"]
+    ran = subprocess.run(
+        [*command, *options, "--", sys.executable, ADAPTER], stdout=subprocess.PIPE, check=False
+    )
+    events = [json.loads(line) for line in ran.stdout.splitlines()]
+    yield from (f"{each['requirement']}: {each['message']}" for each in events if "story" in each)
+    finished = [each for each in events if each["event"] == "CheckFinished"]
+    print(f"errors: {finished[0]['covered'] if finished else 'nothing was tried'}")
+    if ran.returncode or not finished:
+        yield f"exit code {ran.returncode}"
+
+
+def clock(root: Path) -> Iterator[str]:
+    """Let the clock of the day jump to and fro, and the other forwards: all of it lands once."""
+    random, ahead = Random(7), 0.0
+
+    def later() -> float:
+        nonlocal ahead
+        ahead += random.choice((0, 0, 0, 3600))
+        return MONOTONIC() + ahead
+
+    def jumping() -> int:
+        return time.time_ns() + random.randrange(-(10**17), 10**17)
+
+    admitted = []
+    with patch("time.monotonic", later):
+        queue = DeferredAuditQueue.open(root / "audit.db", spool=root / "spool", clock=jumping)
+        for number in range(JUMPS):
+            if queue.submit(event(event_id=f"e{number}")):
+                admitted.append(f"e{number}")
+        queue.drain_pending(None)
+        queue.close_and_flush(None)
+    with closing(connect(root / "audit.db")) as database:
+        landed = [name for (name,) in database.execute("SELECT id FROM signed_events")]
+        if sorted(landed) != sorted(admitted) or not verify(database).holds:
+            yield f"{len(admitted)} events were admitted, and {len(landed)} are in the chain"
+    print(f"clock: {len(admitted)} events while the clock jumped by up to three years")
+
+
+def reader(root: Path) -> Iterator[str]:
+    """Let another process read on and move its cursor, while this one writes and cleans up."""
+    end = time.monotonic() + READER_SECONDS
+    journal = Journal.open(root / "j", segment_bytes=4096, durability="eventual")
+    journal.append(b"0")
+    journal.sync()
+    heard, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(heard)
+        os.write(told, _read_on(root / "j", end).encode())
+        os._exit(0)
+    os.close(told)
+    number = removed = 0
+    while time.monotonic() < end:
+        for _ in range(100):
+            number += 1
+            journal.append(b"%d" % number)
+        journal.sync()
+        removed = journal.cleanup()
+    journal.append(b"last")
+    journal.close()
+    with open(heard, "rb") as answer:  # noqa: PTH123
+        seen = answer.read().decode()
+    os.waitpid(child, 0)
+    if seen != str(number):
+        yield f"{number} records were written, and the reader says {seen}"
+    print(f"reader: {number:,} records, all seen once and in order; {removed:,} bytes cleaned up")
+
+
+def _read_on(directory: Path, end: float) -> str:
+    """Follow a journal until its last record; return the number of the one before, or a fault."""
+    following, cursor, expected = JournalReader(directory), Cursor.open(directory, "c"), 0
+    try:
+        while time.monotonic() < end + PATIENCE:
+            records = list(islice(following.scan(cursor.position), 500))
+            for _, payload in records:
+                if payload == b"last":
+                    return str(expected - 1)
+                if payload != b"%d" % expected:
+                    return f"{payload!r} in the place of {expected}"
+                expected += 1
+            if records:
+                expected -= 1  # a cursor stands at the last that was seen, which comes again
+                cursor.advance(records[-1][0])
+        return f"{expected}, and never the last"
+    except TornproofError as error:
+        return repr(error)
+
+
+PARTS = {
+    part.__name__: part
+    for part in (instructions, queue, signals, threads, limits, errors, clock, reader)
+}
 
 
 def main() -> None:
