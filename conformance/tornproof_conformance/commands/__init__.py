@@ -80,6 +80,10 @@ TABLE: Mapping[str, Listed] = {
         "report", "Report on a run from its file of EVENTS, in the terminal and as files."
     ),
     "survey": Listed("survey", "List the surveyed software, or test entries by NAME."),
+    "trend": Listed(
+        "trend",
+        "Draw requirements held and work done over several files of EVENTS, the oldest first.",
+    ),
     "vectors": Listed("vectors", "Lint or extend the frozen test vectors."),
     "verify-certificate": Listed(
         "certificates:verify_certificate",
