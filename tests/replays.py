@@ -5,13 +5,14 @@ Replay every reproducer that the wrong implementations of the tests give (`make 
 
 Every miniature is judged in this process, and those of a journal behind an adapter as well;
 so is every wrong adapter of the tests, on a real disk.  Each reproducer that a run saves is
-then replayed on the same implementation, in a process of its own, and must say FAILED.  A
-name is the beginning of those that are to be judged, such as `journal/` or `adapter/`.
+then replayed on the same implementation, in a process of its own, and must say FAILED.  The
+finding that is told first must name a requirement that the implementation breaks.  A name is
+the beginning of those that are to be judged, such as `journal/` or `adapter/`.
 """
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -35,8 +36,71 @@ SMALL = Budget(operations=2, fault_operations=1, examples=20, seconds=4)
 CHECKS = ("vectors", "scenarios", "group-commit", "audits", "machine", "exploration", "faults")
 """The order in which those of this process come, as far as the time goes."""
 
-JOURNALS = ("no-sync", "no-rename")
-"""The mistakes of `plain_adapter` that lose records."""
+JOURNALS = {"no-sync": "JRN-3", "no-rename": "REC-2"}
+"""The mistakes of `plain_adapter` that lose records, and what they break."""
+
+BREAKS: Mapping[str, str] = {
+    # chains
+    "BeginsWithOnes": "CHN-2",
+    "LinksNothing": "CHN-3",
+    "JoinsFields": "CHN-4",
+    "Blind": "CHN-5 CHN-6 CHN-7",
+    "IgnoresTheHead": "CHN-5",
+    "FirstBreakOnly": "CHN-6",
+    "TrustsAnyKey": "CHN-7",
+    "ChecksNoSignature": "CHN-7",
+    "LocksLate": "CHN-8",
+    "MendsOldChains": "CHN-9",
+    "PassesEveryOldChain": "CHN-9 CHN-10",
+    "SaysNothingOfForgeries": "CHN-9",
+    "KnowsJoinedLinksAlone": "CHN-10",
+    # events
+    "AdmitsEverything": "EVT-1",
+    "PassesOverEscalations": "EVT-1",
+    "SpellsOtherwise": "EVT-2 EVT-3 DRN-15",
+    "HashesOtherwise": "EVT-3",
+    "AdmitsWhatItCannotKeep": "DRN-2 EVT-1 EVT-5",
+    "MintsTwice": "EVT-6",
+    # queues
+    "HangsInDrain": "ADP-9 DRN-1 DRN-12",
+    "OpensNothing": "DRN-1 DRN-3 EVT-5",
+    "KeepsInMemory": "DRN-3",
+    "AcknowledgesUnsynced": "DRN-3",
+    "CommitsToMemory": "DRN-17",
+    "NewestFirst": "DRN-9 DRN-16",
+    "BelievesTheCommit": "DRN-7",
+    "DropsTheRefused": "DRN-10",
+    "WaitsForProducers": "DRN-11 DRN-29",
+    "ClosesWithoutFlushing": "DRN-29",
+    "AdmitsWhenClosed": "ADP-6 DRN-2",
+    "CountsOnce": "DRN-14",
+    "NoneIfUnknown": "DRN-14",
+    "BeginsAfresh": "DRN-17 DRN-18",
+    "CountsNoLoss": "DRN-13 DRN-18",
+    # job queues
+    "forgets": "QUE-2",
+    "completes-again": "QUE-7",
+    "locks-for-ever": "QUE-8",
+    "retries-for-ever": "QUE-10",
+    "takes-what-runs": "QUE-6",
+    # crowds, readers, recoveries
+    "OneSyncEach": "GRP-2",
+    "ToldTooEarly": "GRP-1",
+    "FailureKept": "GRP-3",
+    "GoesOn": "GRP-3",
+    "ClosesUnsynced": "GRP-7 JRN-11",
+    "HundredAtMost": "ADP-8",
+    "StaysOpen": "GRP-7 ADP-6",
+    "ShowsEverything": "RDR-6",
+    "ShowsNothing": "RDR-1 RDR-6",
+    "ReadsAtOnce": "REC-9",
+    # indexes
+    "SyncsLater": "AUD-13",
+    "RecentByScan": "AUD-12",
+    "RecordsInAnyOrder": "AUD-16",
+    "NoIndexOfTime": "AUD-1 AUD-12",
+}
+"""What each wrong adapter breaks; whoever is not named is right, or does not open at all."""
 
 
 @frozen
@@ -44,6 +108,7 @@ class Wrong:
     """An implementation that is wrong, and the command of its adapter if it has one."""
 
     name: str
+    breaks: frozenset[str]
     command: tuple[str, ...] = ()
 
     def judge(self, reproducers: Path) -> Iterator[RunEvent]:
@@ -64,8 +129,9 @@ def _rank(check: Check) -> int:
     return CHECKS.index(check.name) if check.name in CHECKS else len(CHECKS)
 
 
-def _adapter(name: str, script: str, *arguments: str) -> Wrong:
-    return Wrong(f"adapter/{name}", (sys.executable, str(HERE / script), *arguments))
+def _adapter(name: str, script: str, breaks: Iterable[str] | None = None) -> Wrong:
+    broken = frozenset(BREAKS.get(name, "").split() if breaks is None else breaks)
+    return Wrong(f"adapter/{name}", broken, (sys.executable, str(HERE / script), name))
 
 
 def _defined_in(module: ModuleType) -> Iterator[str]:
@@ -79,38 +145,56 @@ def _defined_in(module: ModuleType) -> Iterator[str]:
 def every() -> Iterator[Wrong]:
     """Yield every implementation that is wrong."""
     for kind, (miniatures, _) in KINDS.items():
-        yield from (Wrong(f"{kind}/{name}") for name in miniatures)
-    yield from (_adapter(name, "miniature_adapter.py", name) for name in MINIATURES)
-    yield from (_adapter(name, "plain_adapter.py", name) for name in JOURNALS)
-    yield from (_adapter(name, "wrong_queues.py", name) for name in wrong_queues.KINDS)
-    yield from (_adapter(name, "wrong_job_queues.py", name) for name in wrong_job_queues.WRONG)
-    yield from (_adapter(name, "wrong_crowds.py", name) for name in _defined_in(wrong_crowds))
+        for name, miniature in miniatures.items():
+            yield Wrong(f"{kind}/{name}", miniature.breaks)
+    for name, mini in MINIATURES.items():
+        yield _adapter(name, "miniature_adapter.py", mini.breaks)
+    for name, broken in JOURNALS.items():
+        yield _adapter(name, "plain_adapter.py", [broken])
+    yield from (_adapter(name, "wrong_queues.py") for name in wrong_queues.KINDS)
+    yield from (_adapter(name, "wrong_job_queues.py") for name in wrong_job_queues.WRONG)
+    yield from (_adapter(name, "wrong_crowds.py") for name in _defined_in(wrong_crowds))
 
 
-def verdicts(wrong: Wrong) -> Iterator[tuple[str, str]]:
-    """Judge an implementation; yield each of its reproducers and what replaying it says."""
-    with TemporaryDirectory() as directory:
-        told = [each for each in wrong.judge(Path(directory)) if isinstance(each, ViolationFound)]
-        for path in sorted({each.reproducer for each in told if Path(each.reproducer).exists()}):
-            command = ["--", *wrong.command] if wrong.command else []
-            result = CliRunner().invoke(tornproof, ["replay", path, *command])
-            words = ("FAILED", "FIXED", "NOT REACHED", "ERROR")
-            said = [line for line in result.output.splitlines() if line.startswith(words)]
-            yield Path(path).name, said[-1] if said else f"exit code {result.exit_code}"
+def findings(events: Iterable[RunEvent]) -> list[ViolationFound]:
+    """Return what was told, each finding once and as it was told last, in the order of finding."""
+    told: dict[tuple[str, str], ViolationFound] = {}
+    for each in events:
+        if isinstance(each, ViolationFound):
+            told[each.requirement, each.phase] = each
+    return list(told.values())
+
+
+def replay(wrong: Wrong, reproducer: str) -> str:
+    """Replay a reproducer; return the line that says how it ended."""
+    command = ["--", *wrong.command] if wrong.command else []
+    result = CliRunner().invoke(tornproof, ["replay", reproducer, *command])
+    words = ("FAILED", "FIXED", "NOT REACHED", "ERROR")
+    said = [line for line in result.output.splitlines() if line.startswith(words)]
+    return said[-1] if said else f"exit code {result.exit_code}"
 
 
 def main(names: Sequence[str]) -> int:
-    """Print what each replay says, and how many repeat; return 1 if one does not."""
-    counts: Counter[str] = Counter()
+    """Print what is found and what each replay says; return 1 if one is not as it must be."""
+    replays, verdicts = Counter[str](), Counter[str]()
     for wrong in every():
         if names and not wrong.name.startswith(tuple(names)):
             continue
-        for name, said in verdicts(wrong):
-            counts[said.split()[0]] += 1
-            if not said.startswith("FAILED"):
-                print(f"{wrong.name} {name}: {said}", flush=True)
-    print(f"{counts.total()} reproducers: {counts['FAILED']} say FAILED, {dict(counts)}")
-    return int(counts.total() != counts["FAILED"])
+        with TemporaryDirectory() as directory:
+            told = findings(wrong.judge(Path(directory)))
+            for each in told:
+                said = replay(wrong, each.reproducer)
+                replays[said.split()[0]] += 1
+                if not said.startswith("FAILED"):
+                    print(f"{wrong.name} {Path(each.reproducer).name}: {said}", flush=True)
+        first = told[0].requirement if told else "nothing"
+        is_right = first in wrong.breaks or not (told or wrong.breaks)
+        verdicts["right" if is_right else "wrong"] += 1
+        others = ", ".join(each.requirement for each in told[1:])
+        mark = "" if is_right else f"  WRONG: it breaks {', '.join(sorted(wrong.breaks))}"
+        print(f"{wrong.name}: {first}" + (f"; also {others}" if others else "") + mark, flush=True)
+    print(f"{replays.total()} reproducers: {dict(replays)}; first findings: {dict(verdicts)}")
+    return int(replays.total() != replays["FAILED"] or verdicts["wrong"] > 0)
 
 
 if __name__ == "__main__":
