@@ -103,6 +103,10 @@ BREAKS: Mapping[str, str] = {
 """What each wrong adapter breaks; whoever is not named is right, or does not open at all."""
 
 
+V07 = frozenset({"DRN-1", "DRN-2", "DRN-3", "DRN-7", "DRN-8", "DRN-11", "DRN-12", "DRN-13"})
+"""What the v0.7 queue breaks, whose holes have a chapter of their own."""
+
+
 @frozen
 class Wrong:
     """An implementation that is wrong, and the command of its adapter if it has one."""
@@ -146,9 +150,10 @@ def every() -> Iterator[Wrong]:
     """Yield every implementation that is wrong."""
     for kind, (miniatures, _) in KINDS.items():
         for name, miniature in miniatures.items():
-            yield Wrong(f"{kind}/{name}", miniature.breaks)
+            yield Wrong(f"{kind}/{name}", getattr(miniature, "breaks", V07))
     for name, mini in MINIATURES.items():
-        yield _adapter(name, "miniature_adapter.py", mini.breaks)
+        if not all(each.startswith("SEG-") for each in mini.breaks):  # which it does not claim
+            yield _adapter(name, "miniature_adapter.py", mini.breaks)
     for name, broken in JOURNALS.items():
         yield _adapter(name, "plain_adapter.py", [broken])
     yield from (_adapter(name, "wrong_queues.py") for name in wrong_queues.KINDS)
