@@ -126,6 +126,7 @@ def test_who_does_not_open_shows_no_memory() -> None:
         ("RecentByScan", "the-recent-cost-no-scan", "AUD-12"),
         ("HundredAtMost", "a-crowd-is-answered-and-so-is-a-lone-record", "ADP-8"),
         ("StaysOpen", "what-comes-after-a-close-is-refused", "GRP-7"),
+        ("AppendsAfterClose", "closed-is-closed", "ADP-6"),
     ],
 )
 def test_a_situation_convicts(name: str, scenario: str, expected: str) -> None:

@@ -125,6 +125,28 @@ class ReadsAtOnce(Log):
         return super().journal_open(dir, segment_bytes, max_payload)
 
 
+class AppendsAfterClose(Log):
+    """Opens a journal again by itself when something is appended to it."""
+
+    directory = ""
+
+    def journal_open(
+        self,
+        dir: str,  # noqa: A002
+        segment_bytes: int = log.SEGMENT_BYTES,
+        max_payload: int = 1 << 20,
+    ) -> dict[str, Any]:
+        self.directory = dir
+        return super().journal_open(dir, segment_bytes, max_payload)
+
+    def journal_append(self, payload: bytes, durable: bool = True) -> dict[str, Any]:
+        try:
+            return super().journal_append(payload, durable)
+        except Closed:
+            self.journal_open(self.directory)
+            return super().journal_append(payload, durable)
+
+
 class CollectsLate(Log):
     """Is right; its runtime lets garbage lie, a few times what was read or up to a limit."""
 

@@ -49,7 +49,8 @@ def play(subject: AdapterSubject, arguments: Sequence[str]) -> tuple[list[Violat
             delivery.arm(Arming.parse(words))
         if faults:
             delivery.drain()
-        for step in (delivery.settle, delivery.replay, delivery.verify):
+        last = () if faults else (delivery.submit_late,)
+        for step in (delivery.settle, delivery.replay, delivery.verify, *last):
             if not found:
                 step()
         delivery.close()

@@ -178,6 +178,13 @@ class Delivery:
         last = max((n for n, each in enumerate(self.history) if isinstance(each, Died)), default=0)
         return sum(each == Struck(Fault.PANIC) for each in self.history[last:])
 
+    def submit_late(self) -> None:
+        """Close, submit, and judge what the next process finds, if the event was refused."""
+        self.ask("drainer.close", timeout_ms=DRAIN_MS)
+        if self.submit() is Outcome.REFUSED:
+            self.restart()
+            self.settle()
+
     def replay(self) -> None:
         """Replay the dead letters and judge again."""
         before = {letter.event_id for letter in self.look().dead_letters}

@@ -50,6 +50,15 @@ class OtherCodes(Log):
             raise OSError(5, "the log is not open")
 
 
+class PoisonedInOtherWords(Log):
+    """After a sync that failed it answers `io` to every append, until it is opened again."""
+
+    def check(self) -> None:
+        self.check_open()
+        if self.poisoned:
+            raise OSError(5, "an earlier sync failed")
+
+
 class ForgetsItsBuffers(Log):
     """It reads the file from the beginning in pieces of 7 bytes, whatever is asked for."""
 
