@@ -208,7 +208,11 @@ class Search:
                 if len(running) >= AHEAD * self.subject.places.jobs:
                     yield from self._take(each, *running.popleft())
         while running:
-            yield from self._take(each, *running.popleft())
+            candidate, loss, future = running.popleft()
+            if time.monotonic() > until and future.cancel():
+                looked -= 1
+            else:
+                yield from self._take(each, candidate, loss, future)
         return looked
 
     def _take(

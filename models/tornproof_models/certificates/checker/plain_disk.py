@@ -174,7 +174,8 @@ class Disk:
         new = self.add("size", inode, value=size)
         if size < len(old):
             self.cut += [(inode, *sector) for sector in self.split(old, size, len(old))]
-            for n, content in self.split(old[:size], size, len(old)):
+            left = self.split(old[:size], size, len(old))
+            for n, content in (e for e in left if not self.stays_zeros(inode, e[0], old)):
                 zeros = self.add("data", inode, n, value=content)
                 block = n * self.sector // self.block * self.block
                 zeros.tail = block < size
@@ -183,6 +184,13 @@ class Disk:
             version.block = version.block if version.block * self.block < size else -1
         freed = {(i, n) for i, n in self.zeroed if i == inode and n * self.block >= size}
         self.zeroed -= freed
+
+    def stays_zeros(self, inode: int, n: int, old: bytes) -> bool:
+        """Is a sector zeros for certain, so that cutting it off makes no version?"""
+        history, start = self.history("data", inode, n), n * self.sector
+        known = not history or (history[-1] in self.durable and not any(history[-1].value))
+        exposed = start >= self.floor["size", inode]
+        return known and not exposed and not any(old[start : start + self.sector])
 
     def allocated(self, inode: int) -> int:
         """Return the least that a file has measured since it was last durable."""
