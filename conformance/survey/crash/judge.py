@@ -34,8 +34,13 @@ NEEDS = {
     "dpkg": "dpkg-deb",
     "etcd": "etcd",
     "nats": "nats-server",
+    "store-berkeley-db": "db5.3_load",
+    "store-gdbm": "gdbmtool",
+    "store-kyotocabinet": "kchashmgr",
+    "store-tdb": "tdbtool",
+    "store-tokyocabinet": "tchmgr",
 }
-"""Which program an entry needs, by the first word of its name."""
+"""Which program an entry needs, by its name or the first word of that."""
 
 CHANGING = re.compile(r"[0-9a-f]{7,}|[0-9\"'\\]|[^ -~]")
 """What differs from run to run, and what a string of TOML does not hold as it is."""
@@ -100,7 +105,8 @@ def main() -> int:
     worst = 0
     every = sorted(path.parent.name for path in HERE.glob("*/workload"))
     for name in given.names or every:
-        if (program := NEEDS.get(name.partition("-")[0])) and not shutil.which(program):
+        program = NEEDS.get(name) or NEEDS.get(name.partition("-")[0])
+        if program and not shutil.which(program):
             print(f"{name}: passed over, {program} is not installed")
             continue
         began = time.monotonic()

@@ -21,6 +21,7 @@ from tornproof_models.crash.rounds import (
     spread,
 )
 from tornproof_models.crash.subject import Subject
+from tornproof_models.disk.trace import Stored
 
 from tornproof_conformance.cases.case import Problem
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
@@ -110,6 +111,9 @@ def _covered(
     )
     if other:
         words += f"; {other:,} more of the rounds after {ROUNDS[SIMPLE - 1]!r} were not looked at"
+    if batches := sum(isinstance(event, Stored) for event in subject.recorded.trace.events):
+        words += f"; {counted(batches, 'moment')} at which stores through mappings were found"
+        words += ", order unknown"
     if recoveries:
         words += f"; {counted(recoveries, 'run')} of the recovery recorded, and crashed as well"
     mild = " and ".join(each.crash_model.name for each in every if each.is_mild and not each.number)

@@ -182,15 +182,13 @@ class Disk:
                 new.needs += [("cut", zeros)] if zeros.tail and block < end else []
         for version in self.pending(inode):
             version.block = version.block if version.block * self.block < size else -1
-        freed = {(i, n) for i, n in self.zeroed if i == inode and n * self.block >= size}
-        self.zeroed -= freed
+        self.zeroed -= {(i, n) for i, n in self.zeroed if i == inode and n * self.block >= size}
 
     def stays_zeros(self, inode: int, n: int, old: bytes) -> bool:
         """Is a sector zeros for certain, so that cutting it off makes no version?"""
-        history, start = self.history("data", inode, n), n * self.sector
+        history, at = self.history("data", inode, n), n * self.sector
         known = not history or (history[-1] in self.durable and not any(history[-1].value))
-        exposed = start >= self.floor["size", inode]
-        return known and not exposed and not any(old[start : start + self.sector])
+        return known and at < self.floor["size", inode] and not any(old[at : at + self.sector])
 
     def allocated(self, inode: int) -> int:
         """Return the least that a file has measured since it was last durable."""
