@@ -45,7 +45,7 @@ class Journal:
         return {
             "protocol": self.protocol,
             "implementation": implementation,
-            "profiles": self.claims,
+            "claims": self.claims,
         }
 
     def journal_open(self, args: Message) -> Message:

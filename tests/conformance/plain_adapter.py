@@ -121,7 +121,7 @@ def answer(op: str, args: dict[str, Any]) -> dict[str, Any]:
     """Carry out a request."""
     global log
     if op == "hello":
-        return {"protocol": 1, "implementation": {"name": "plain"}, "profiles": ["journal/core"]}
+        return {"protocol": 1, "implementation": {"name": "plain"}, "claims": ["journal/core"]}
     if op == "journal.open":
         log = Log(args["dir"])
         return {"discarded_bytes": log.discarded_bytes}

@@ -105,9 +105,9 @@ def command(
     """
     Remove each fsync of a program in turn, and report which ones are needed.
 
-    For each, print what breaks without it, and in which crash model.  With a
-    COMMAND the subject is an adapter: it runs the program once, recorded, and recovers
-    every image.
+    For each, print the requirement that is violated without it, and the crash model.  With a
+    COMMAND the subject is an adapter: it runs the program once, recorded, and recovers every
+    image.
     """
     given = None if program is None else (Story(program, durability, segment_bytes),)
     if not adapter:

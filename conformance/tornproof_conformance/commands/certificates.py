@@ -92,7 +92,7 @@ def certify(
 
     The certificate holds the trace, the number of images at each crash point, the parts
     into which they fall, and what recovery does with each; and the same again for each
-    distinct recovery. Exit code 1 means that a promise is broken; the certificate then
+    distinct recovery. Exit code 1 means that a requirement is violated; the certificate
     says where.
     """
     subject, options = find_subject(name), Options(segment_bytes, durability)
@@ -138,8 +138,8 @@ def verify_certificate(file: Path, again: bool) -> None:
     """
     Check the certificate in FILE with code that is independent of the writer's.
 
-    Exit code 0: it is VALID, and what was not checked is said. 1: it is REFUTED. 2: it is
-    none, or of another version.
+    Exit code 0: VALID; the output says what was not checked. 1: REFUTED. 2: FILE is no
+    certificate, or of another version.
     """
     document = read_json(file, "certificate")
     fields = require_form(document, shown(file))

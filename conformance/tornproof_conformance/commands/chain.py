@@ -51,9 +51,8 @@ def print_head(database: Database, pairwise: bool) -> None:
     """
     Print the head of the chain in DATABASE, for `verify --head`.
 
-    One line: the number of the last row, a colon, and the hash that stands for
-    everything up to it; in a pairwise chain it stands for that row alone.  It is
-    read and not verified.
+    One line: the number of the last row, a colon, and its hash, which covers all rows; in a
+    pairwise chain it covers that row alone.  The chain is not verified.
     """
     if pairwise:
         with closing(database.connect_file(read_only=True)) as file:
@@ -123,11 +122,11 @@ def verify_chain(
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def migrate_chain(database: Database, yes: bool) -> None:
     """
-    Move a chain of v0.7 or v1.0 in DATABASE aside, and begin one of this version.
+    Rename a chain of v0.7 or v1.0 in DATABASE, and begin a new chain.
 
-    The old tables are renamed, not changed, and the first row of the new chain says
-    what the old one was.  Software that wrote the old one cannot use the database
-    any more.  Exit codes: 0 it was done; 2 nothing was changed.
+    The old tables are renamed, not changed, and the first row of the new chain describes the
+    old one.  Software that wrote the old chain cannot use the database any more.  Exit codes:
+    0 migrated; 2 nothing was changed.
     """
     with closing(database.connect_file(read_only=True)) as file, translated("read the chain"):
         require_pairwise(file, database.name)

@@ -191,8 +191,8 @@ def command(
     `tornproof list` shows the names.
 
     Exit code 0: no MUST is violated, except by known failures. 1: a MUST is violated, a known
-    failure has expired or no longer fails, or a claim is missing on which `tornproof.toml`
-    insists. 3: the adapter is broken. 4: the run was interrupted, too little was tried, or the
+    failure has expired or no longer fails, or a claim is missing that `tornproof.toml`
+    requires. 3: the adapter is broken. 4: the run was interrupted, too little was tried, or the
     adapter's file operations cannot be recorded.
     """
     budget = Budget(

@@ -109,8 +109,8 @@ def command(
     Crash a workload everywhere, and run a check on what is left.
 
     The WORKLOAD runs once, recorded, in a directory of its own.  Each line that it prints is a
-    promise: a check finds those printed before the crash in the file $TORNPROOF_PRINTED, their
-    number in $TORNPROOF_LINES, and the last in $TORNPROOF_LAST.
+    promise.  The check finds the lines that were printed before the crash in the file
+    $TORNPROOF_PRINTED, their number in $TORNPROOF_LINES, and the last one in $TORNPROOF_LAST.
     """
     located_checks = tuple(map(located, checks))
     questions = Questions(optional(recover), located_checks, optional(state), resident)

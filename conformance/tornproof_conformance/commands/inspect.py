@@ -45,8 +45,8 @@ def command(directory: str, show_all: bool, as_json: bool) -> None:
     """
     Show the journal in DIRECTORY and any damage, without changing it.
 
-    Exit codes: 0 sound or with a torn tail that recovery cuts, 1 damaged, 2 not
-    to be read.
+    Exit codes: 0 sound or with a torn tail that recovery cuts, 1 damaged, 2 it cannot
+    be read.
     """
     names = require_directory(OsFilesystem(), directory)
     segments = list(find_segments(directory, segment_bases(names), SHOWN))

@@ -58,10 +58,10 @@ def command(
     """
     Run a command and record its file operations as a trace.
 
-    The trace holds every write, sync and change of names below a directory; what passes
-    over standard input and output in the form of the adapter protocol becomes its marks.
-    With --program, the command is an adapter and is spoken to; its directory is made for
-    it.  `tornproof explore` says what a crash may leave.
+    The trace has every write, sync and change of names below a directory, and the messages of
+    the adapter protocol on standard input and output.  With --program, the command is an
+    adapter that runs the program, in a new directory.  `tornproof explore` then counts what a
+    crash may leave.
 
     Exit code 4: the command's file operations cannot be recorded.
     """

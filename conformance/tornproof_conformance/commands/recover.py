@@ -32,7 +32,7 @@ def command(directory: str, dry_run: bool, salvage_to: str | None, as_json: bool
     Recover the journal in DIRECTORY: remove a torn tail, make the rest durable.
 
     Damage to acknowledged records is an error that changes nothing.  Exit codes: 0
-    recovered, or all of it salvaged; 1 damaged, or salvaged with holes; 2 not to be
+    recovered, or all of it salvaged; 1 damaged, or salvaged with holes; 2 it cannot be
     read or written.
     """
     if dry_run and salvage_to is not None:

@@ -66,15 +66,14 @@ def command(
     Without a name: each entry, how the software is used, what its documentation
     promises, and what must be installed before it can be built.
 
-    With names, or patterns such as 'raft-wal-*': each is built at the version that is
-    pinned; a few small programs run on it, recorded; and they are crashed everywhere
-    it matters, in one crash model after the other, from SIGKILL to all that POSIX
-    allows.  For each time of its life you are told the mildest crash model that does
-    harm, the smallest of the programs, and what the crash lost; and whether that is
-    what the list expects.
+    With names, or patterns such as 'raft-wal-*': each entry is built at its pinned version; a
+    few small programs run on it, recorded, and are crashed at every crash point, in one crash
+    model after the other, from SIGKILL to all that POSIX allows.  For each phase of the store's
+    life the result is the mildest crash model that does harm, the smallest program, what the
+    crash lost, and whether the list expects that.
 
-    The exit code is 0 whatever is found: only its own documentation says what software
-    owes.  Harm of which that does not speak is marked "no promise".
+    The exit code is 0 whatever is found, since software is judged by its own documentation.
+    Harm that the documentation does not exclude is marked "no promise".
     """
     if kept or badges:
         _show_kept(badges, printing=kept)

@@ -26,7 +26,7 @@ def command() -> None:
 @click.argument("directory", type=click.Path(path_type=Path), required=False)
 def lint_command(directory: Path | None) -> None:
     """
-    Say what is wrong with the vectors in DIRECTORY, by default those of the suite.
+    List errors in the vectors in DIRECTORY, by default those of the suite.
 
     Checks schema, ids, requirements and checksums, and reads every image a second
     time. Exit code 1 if anything is wrong.
@@ -64,8 +64,9 @@ def promote_command(
     """
     Turn the reproducer FILE into a frozen vector.
 
-    What recovery must yield is read off the frames and held against what was owed;
-    no implementation is asked. What cannot be said by an image is refused.
+    The expected records are computed from the frames of the image and compared with what had
+    been acknowledged, without any implementation. A violation that needs more than an image to
+    show is refused.
     """
     saved = reproducer.load(file)
     case = make_case(saved, identifier, comment, flags, source)
