@@ -1,5 +1,5 @@
 """
-Job queues behind an adapter: situations that somebody thought of, then random ones.
+Check a job queue behind an adapter: fixed situations, then random ones.
 
 Each program of a few steps is played with two workers, each a process where the library
 allows it; then everything that died is started again, both workers drain the queue, and

@@ -1,5 +1,5 @@
 """
-Do something in a forked child, and hear what came of it.
+Run a function in a forked child, and return its result.
 
 A child has what its parent had in memory, and of its threads only the one that forked.
 It says one word through a pipe and is gone; one that hangs is killed.

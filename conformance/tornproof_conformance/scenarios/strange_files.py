@@ -1,5 +1,5 @@
 """
-Scenarios about what stands in the place of a journal's file and is none.
+Scenarios about links, pipes and devices in the place of a journal's files.
 
 A simulated disk has no links, so they are played in a real directory.
 """

@@ -1,5 +1,5 @@
 """
-Scenarios about waits: they have a limit, and whoever waited is told.
+Scenarios about waits: each has a limit, and ends with an error.
 """
 
 import threading

@@ -1,5 +1,5 @@
 """
-Judge what the recoveries of one crash come to, and tell each violation by its smallest image.
+Judge the recoveries of one crash, and report each violation with its smallest image.
 """
 
 from collections.abc import Iterator, Sequence

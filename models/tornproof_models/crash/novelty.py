@@ -1,5 +1,5 @@
 """
-How new what a search met still was, and an estimate of what it did not meet.
+Count how often a search met new behaviour, and estimate what it did not meet.
 
 Of what was met once, and never again, there is usually more: the share of such outcomes among
 all trials estimates the chance that the next trial brings something new (I. J. Good, "The

@@ -1,5 +1,5 @@
 """
-One crash point as a piece of work that can be left and taken up again.
+The search of one crash point, which can be interrupted and continued.
 
 A crash point may have ten images or 4 × 10³⁹.  Whoever searches many of them takes a first
 round at each, and goes on where most is to be expected.

@@ -1,5 +1,5 @@
 """
-The ways to get the keys and the queries of an audit index wrong.
+Audit indexes with one bug each in their keys or queries.
 
 Each class is `SmallAuditStore` with one step gone wrong.  Its docstring says
 what goes wrong and where that has been seen; `breaks` names the requirements

@@ -1,5 +1,5 @@
 """
-The ways to get the records and the puts of an audit index wrong.
+Audit indexes with one bug each in their records or puts.
 
 Each class is `SmallAuditStore` with one step gone wrong, as in `audit_queries`.
 """

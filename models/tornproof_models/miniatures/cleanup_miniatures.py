@@ -1,5 +1,5 @@
 """
-A small cleaner and a small cursor that are right, and some that are wrong.
+Cleaners and cursors with one bug each.
 
 The twins are made of steps, and share no code with the reference.  A miniature
 gets one step of one of them wrong.  None of the mistakes shows while everything

@@ -1,5 +1,5 @@
 """
-The v0.7 design, as small as it can be said.
+The v0.7 design of a deferred audit queue, in a few lines.
 
 A channel in memory, one drainer, a sink that retries a lost race five times and
 sends everything else to the dead-letter queue.  Nothing here is a slip of the

@@ -1,5 +1,5 @@
 """
-Drainers that are wrong about dead letters, about waiting and about the end.
+Drainers with one bug each about dead letters, waiting or closing.
 """
 
 import json

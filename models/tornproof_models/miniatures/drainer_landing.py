@@ -1,8 +1,8 @@
 """
 Drainers that land an event twice, nowhere, or in the wrong place.
 
-What stands behind each name has cost somebody an event or doubled one: most are
-published bugs of task queues, or holes of the v0.7 queue.
+Each has one bug that lost or doubled events: most are published bugs of task queues, or holes
+of the v0.7 queue.
 """
 
 import sqlite3

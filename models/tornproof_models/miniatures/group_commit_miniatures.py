@@ -1,5 +1,5 @@
 """
-Small group commits: one that is right, and the ways to get it wrong.
+Group commits with one bug each.
 
 `SmallBatcher` shares no code with the reference and decides differently where it
 may: it gathers again after each sync and never guesses how many will come.  Each

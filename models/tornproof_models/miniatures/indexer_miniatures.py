@@ -1,5 +1,5 @@
 """
-The ways to get the indexer of a journal wrong.
+Indexers of a journal with one bug each.
 
 Each class is `SmallIndexer` with one step gone wrong.  What they have in
 common is that without a crash at the wrong moment, or without a bad record,

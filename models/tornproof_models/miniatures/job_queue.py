@@ -1,4 +1,4 @@
-"""All miniatures of a job queue, by name, and those that are right and differ."""
+"""All miniatures of a job queue, by name, and the correct variants."""
 
 from collections.abc import Mapping
 

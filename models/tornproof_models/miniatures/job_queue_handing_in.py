@@ -1,4 +1,4 @@
-"""Job queues that go wrong where a job is handed in."""
+"""Job queues with one bug each in enqueue."""
 
 from collections.abc import Sequence
 

@@ -1,5 +1,5 @@
 """
-Job queues that are right and differ from the small one.
+Correct job queues that differ from the small one.
 
 A judge that demands more than the sentences say would condemn them.
 """

@@ -1,5 +1,5 @@
 """
-Miniatures that meet damage, errors and strangers, and make it worse.
+Journals that handle damage, read errors or foreign files wrong.
 
 A torn tail was promised to nobody.  What these meet is something else, and the
 only right answer is an error, or to leave it alone.

@@ -1,5 +1,5 @@
 """
-A miniature that takes whatever is in a directory for its own files.
+A journal that follows links and opens pipes in its directory.
 """
 
 from io import FileIO

@@ -1,5 +1,5 @@
 """
-Miniatures that go on after an error as if nothing had happened.
+Journals that continue after an error as if nothing had failed.
 
 Each is right while the disk is.  Tests that never make a disk fail never reach
 the lines that are wrong here.

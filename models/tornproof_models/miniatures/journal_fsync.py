@@ -1,5 +1,5 @@
 """
-Miniatures that promise without a sync, or sync in the wrong order.
+Journals that acknowledge without a sync, or sync in the wrong order.
 
 No test that kills a process finds one of these: the page cache survives it.
 """

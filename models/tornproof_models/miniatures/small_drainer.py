@@ -1,5 +1,5 @@
 """
-A small drainer that is right: the twin of all the wrong ones.
+A small correct drainer, of which the miniatures change one step each.
 
 Some two hundred lines that keep the durable contract, written apart from the
 reference and simpler in every way: one event at a time, a list for a spool, a

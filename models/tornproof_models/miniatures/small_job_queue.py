@@ -1,5 +1,5 @@
 """
-A small job queue that is right: the twin of all the wrong ones.
+A small correct job queue, of which the miniatures change one step each.
 
 A job is a row.  A take gives the first ready row a lease with a number of its own; a
 completion, which writes the effect in the same transaction, names that number, and

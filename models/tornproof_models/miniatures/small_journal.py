@@ -1,5 +1,5 @@
 """
-A small journal that is right, and easy to make wrong.
+A small correct journal, in steps that a miniature can change.
 
 It keeps every rule of the specification and shares no code with the reference:
 when two implementations agree that were written apart, neither has copied the

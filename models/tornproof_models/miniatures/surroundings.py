@@ -1,5 +1,5 @@
 """
-What is around a small drainer: its database, the other process, and what goes wrong.
+The surroundings of a small drainer: its database, another process, and faults.
 
 The database alone outlives a process here.  A miniature that keeps more says so.
 """
