@@ -12,8 +12,10 @@ Images per second is what a search is bounded by; recording is paid for once a p
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import cast
 from unittest.mock import patch
@@ -22,21 +24,39 @@ from attrs import define, field
 from rich.console import Console
 from rich.table import Table
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
+from tornproof_conformance.adapter.speaking.patience import Patience
+from tornproof_conformance.adapter.speaking.session import TIMEOUT
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.power.resident import Resident
+from tornproof_conformance.power.residents import Residents
 from tornproof_conformance.recorder.recorders import StraceRecorder
+from tornproof_models.crash.enumerated import AT_ONCE
 from tornproof_models.crash.program import Append, Sync
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.trace import Image
+from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.trace import (
+    ROOT,
+    Create,
+    Event,
+    Image,
+    MakeDirectory,
+    SyncFilesystem,
+    Truncate,
+    Write,
+)
 
 SOURCE = Path(__file__).parent / "conformance" / "recorded" / "log.c"
 ROUNDS = 5
 IMAGES = 2_000
 """Distinct images that a resident recovers in each round."""
+
+SIZES = {"64 KiB": 1 << 16, "1 MiB": 1 << 20, "64 MiB": 1 << 26}
+"""Files that are preallocated, and hold 16 sectors."""
 
 SPAWNED = 150
 """Images that get a process each."""
@@ -100,6 +120,25 @@ class Bench:
         resident.recover(self.images, OPTIONS)
         resident.stop()
 
+    def by_two(self) -> None:
+        """Recover every image in two processes, side by side."""
+        root = self.root / "residents"
+        root.mkdir(exist_ok=True)
+        residents = Residents(self.command, root, TIMEOUT, Patience(), jobs=2)
+        residents.recover(self.images, OPTIONS)
+        residents.stop()
+
+    def preallocated(self, size: int) -> None:
+        """Build, lay out and recover images beside a file that has a size, and two sectors."""
+        registers = Registers.of(Image(), CRASH_MODELS["adversarial"].floors)
+        registers.replay(preallocated(size))
+        space = ImageSpace(registers, CRASH_MODELS["adversarial"])
+        images = {space.builder.digest(choice): choice for choice in space.sample(IMAGES, seed=0)}
+        resident = Resident(self.command, self.root)
+        for chunk in batched(images.values(), AT_ONCE):
+            resident.recover([space.builder.build(choice) for choice in chunk], OPTIONS)
+        resident.stop()
+
     def spawned(self) -> None:
         """Recover some images in a process each."""
         for image in self.images[:SPAWNED]:
@@ -118,6 +157,23 @@ class Bench:
     def program(self, subject: AdapterSubject) -> None:
         """Run a small program on a fresh directory."""
         run((Append(5), Sync(), Append(600)), subject, OPTIONS)
+
+
+def preallocated(size: int) -> Iterator[Event]:
+    """Yield what makes a file of a size, and then 16 sectors of it, none of which is synced."""
+    yield MakeDirectory(ROOT, "journal", 1)
+    yield Create(1, "preallocated", 2)
+    yield Truncate(2, size)
+    yield SyncFilesystem()
+    for sector in range(16):
+        yield Write(2, sector * size // 16, bytes([sector + 1]) * 512)
+
+
+def batched(choices: Iterable[Choice], number: int) -> Iterator[tuple[Choice, ...]]:
+    """Yield choices, so many at once."""
+    remaining = iter(choices)
+    while chunk := tuple(islice(remaining, number)):
+        yield chunk
 
 
 @contextmanager
@@ -149,6 +205,11 @@ def main() -> None:
             count = len(bench.images)
             rows = [
                 Row("image recovered by a resident process", bench.resident, count),
+                Row("image recovered by two, side by side", bench.by_two, count),
+                *(
+                    Row(f"image with a file of {name}", partial(bench.preallocated, size), IMAGES)
+                    for name, size in SIZES.items()
+                ),
                 Row("image recovered by a process of its own", bench.spawned, SPAWNED),
                 Row("append over the protocol", lambda: bench.append(plain), CALLS),
                 Row("append over the protocol, recorded", lambda: bench.append(recorded), CALLS),

@@ -29,7 +29,7 @@ from tornproof_models.disk.versions import Data, Name, Register, Size, Version
 REMEMBERED = 1 << 10
 """Contents of files that a builder remembers, at most."""
 
-SPARSE_FROM = 1 << 16
+SPARSE_FROM = 1 << 14
 """Bytes beyond which a file is not put together before somebody wants its bytes."""
 
 Fillings: TypeAlias = tuple[tuple[int, int], ...]
