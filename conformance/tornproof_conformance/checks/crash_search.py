@@ -208,21 +208,26 @@ class CrashSearch:
     def _run(self, program: Program, options: Options, *, needed: bool) -> None:
         self.programs += 1
         running = run(program, self.subject, options)
+        self.judge(ProgramCase(program, options), running, needed=needed)
+
+    def judge(
+        self, case: ProgramCase, running: Run, *, since: int | None = None, needed: bool = False
+    ) -> None:
+        """
+        Judge a program that ran, and crash it from so many events of its trace on.
+
+        If none are given, the creation of a store is left out where the program lets it settle.
+        """
         trace = running.filesystem.trace
         self.batches += sum(isinstance(event, Stored) for event in trace.events)
-        since = _settled(trace) if isinstance(program[0], Settle) else 0
-        self.judge(ProgramCase(program, options), running, since=since, needed=needed)
-
-    def judge(self, case: ProgramCase, running: Run, *, since: int, needed: bool = False) -> None:
-        """Judge a program that ran, and crash it from so many events of its trace on."""
-        trace = running.filesystem.trace
         for violation in running.violations:
             self._keep(Problem(violation, case, None, trace))
         if running.violations:
             # nothing of it is left to be crashed
             self.least_spared += len(self.crash_models) * needed
         else:
-            self._crash(case, trace, self.crash_models, since=since, needed=needed)
+            begin = _settled(trace) if since is None else since
+            self._crash(case, trace, self.crash_models, since=begin, needed=needed)
 
     def step(self, stepping: RecordedSubject, program: Program, options: Options) -> None:
         """Run a program again, see every store by itself, and crash it where order matters."""
@@ -327,6 +332,6 @@ class CrashSearch:
 
 
 def _settled(trace: Trace) -> int:
-    """Return the first moment of a trace at which the store had been created for good."""
+    """Return the first moment at which the store had been created for good; 0 if none was."""
     events = enumerate(trace.events, start=1)
-    return next(number for number, event in events if isinstance(event, SyncFilesystem))
+    return next((number for number, event in events if isinstance(event, SyncFilesystem)), 0)
