@@ -38,8 +38,8 @@ def test_a_violation_is_told_and_saved(tmp_path: Path) -> None:
         tmp_path, "--miniature", "acknowledged-before-fsync", "--operations", "1", "--shards", "2"
     )
     assert result.exit_code == 1
-    assert "JRN-3 is violated" in result.output
-    assert "crash model       prefix" in result.output
+    assert "✗ JRN-3" in result.output
+    assert "(prefix, later)" in result.output
     assert list((tmp_path / "reproducers").glob("JRN-3-*.json"))
 
 

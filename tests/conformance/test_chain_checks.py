@@ -124,6 +124,8 @@ class OldChains:
 
 
 LATER = "a-later-chain-is-verified-and-damage-to-it-seen"
+EVIDENCE = "reading-evidence-changes-nothing"
+"""It reads a chain that holds and one that does not, so whoever always says the same fails."""
 
 
 @requirement("CHN-9")
@@ -132,12 +134,13 @@ LATER = "a-later-chain-is-verified-and-damage-to-it-seen"
     [
         (
             OldChains((), ("H8",)),
-            {LATER, "damage-to-an-old-chain-is-seen"},
+            {LATER, EVIDENCE, "damage-to-an-old-chain-is-seen"},
         ),
         (
             OldChains((), ()),
             {
                 LATER,
+                EVIDENCE,
                 "damage-to-an-old-chain-is-seen",
                 "what-an-old-chain-cannot-show-is-said",
             },
@@ -146,6 +149,7 @@ LATER = "a-later-chain-is-verified-and-damage-to-it-seen"
             OldChains(("row 1",), ("H8",)),
             {
                 LATER,
+                EVIDENCE,
                 "an-old-chain-is-verified-and-left-as-it-is",
                 "what-an-old-chain-cannot-show-is-said",
             },

@@ -42,6 +42,7 @@ def test_the_guide_prints_what_the_program_prints(
     """Typed in from top to bottom, every command shows what the page shows."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)
     commands = 0
 
     for command, shown, printed in play(GUIDE.read_text(encoding="utf-8")):

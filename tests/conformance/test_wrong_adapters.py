@@ -183,7 +183,7 @@ def test_check_takes_a_selection(tmp_path: Path) -> None:
     runner = CliRunner()
 
     one = runner.invoke(
-        main, ["check", "--reproducers", str(tmp_path), "one-writer", "--", *command]
+        main, ["check", "-v", "--reproducers", str(tmp_path), "one-writer", "--", *command]
     )
     none = runner.invoke(main, ["check", "JRN-99", "--", *command])
 
