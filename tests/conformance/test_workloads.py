@@ -7,6 +7,7 @@ directory, so a right script needs no other language.
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ echo "after $TORNPROOF_LAST the file holds $line"; exit 1
 SETUP = "echo 'value zero' > config"
 
 
-def crash(directory: Path, workload: str, *options: str, seconds: int = 20) -> Result:
+def crash(directory: Path, workload: str, *options: str, seconds: int = 300) -> Result:
     """Crash a workload that begins with a file, and return what the command line says."""
     arguments = ["crash", "--setup", SETUP, "--budget", str(seconds), "--jobs", "1"]
     arguments += ["--reproducers", str(directory / "found"), "--events", str(directory / "events")]
@@ -159,7 +160,7 @@ CAREFUL = "cp count copy && sync copy && mv copy count && sync ."
 def test_a_recovery_is_crashed_as_well(tmp_path: Path, recover: str, code: int) -> None:
     """What a recovery leaves when it is crashed must be enough for the next one."""
     arguments = ["crash", "--setup", "echo 0 > count; sync", "--recover", recover, "--jobs", "1"]
-    arguments += ["--check", "test -s count || { echo gone; exit 1; }", "--budget", "20"]
+    arguments += ["--check", "test -s count || { echo gone; exit 1; }", "--budget", "300"]
     arguments += ["--reproducers", str(tmp_path / "found"), "--events", str(tmp_path / "events")]
     result = CliRunner().invoke(main, [*arguments, "--", "sh", "-c", COUNTED])
 
@@ -218,3 +219,51 @@ def test_a_real_kill_leaves_the_same(tmp_path: Path) -> None:
     found = events(tmp_path, "ViolationFound")
     torn = [each for each in found if each["crash_model"] == "process-kill"]
     assert "killed for real: the same" in str(torn[-1]["afterwards"])
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_every_image_lies_where_the_workload_ran(tmp_path: Path, jobs: str) -> None:
+    """A path inside a file holds, also where several images are looked at at once."""
+    workload = 'pwd > new && sync new && mv new here && sync . && echo "$PWD"'
+    check = '[ -z "$TORNPROOF_LAST" ] || test "$(cat here)" = "$PWD"'
+
+    result = crash(tmp_path, workload, "--check", check, "--jobs", jobs)
+
+    assert result.exit_code == 0, result.output
+
+
+def test_links_and_modes_are_as_they_were(tmp_path: Path) -> None:
+    """A link leads where it led, and a script can be run."""
+    workload = "echo 'exit 0' > tool && chmod 700 tool && ln -s tool link && sync && echo done"
+    check = (
+        '[ -z "$TORNPROOF_LAST" ] || { test "$(readlink link)" = tool && test -s tool && ./link; }'
+    )
+
+    result = crash(tmp_path, workload, "--check", check)
+
+    assert result.exit_code == 0, result.output
+
+
+def test_what_a_workload_leaves_running_is_ended(tmp_path: Path) -> None:
+    """A server in the background does not hold up the recording; a note says that it was killed."""
+    workload = f"{SYNCED} (setsid sleep 600 &)"
+
+    result = crash(tmp_path, workload, "--check", WHOLE)
+
+    assert result.exit_code == 0, result.output
+    [finished] = events(tmp_path, "CheckFinished")
+    assert "ran on after it had ended" in str(finished["notes"])
+
+
+def test_what_a_check_leaves_running_is_ended(tmp_path: Path) -> None:
+    """A server that a check starts in a session of its own does not outlive it."""
+    mark = f"{tmp_path.name}-600"
+    check = f"(setsid sh -c ': {mark}; sleep 600' &) ; {WHOLE}"
+
+    crash(tmp_path, SYNCED, "--check", check, "--crash-model", "process-kill")
+
+    running = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            running.append(process.read_bytes())
+    assert not any(mark.encode() in each for each in running)

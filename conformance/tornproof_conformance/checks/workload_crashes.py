@@ -55,16 +55,20 @@ def _workload(subject: Subject, budget: Budget) -> Findings:
     yield from _pass(search, needed)
     while search.clock.has_time and (left := [each for each in needed if search.is_open(each)]):
         yield from _pass(search, left)
-    recoveries = yield from _crash_recoveries(search, needed)
+    whole = yield from _crash_recoveries(search, needed)
     yield from _pass(search, [each for each in every if not each.is_needed])
-    return _covered(search, every, budget.crash_models, recoveries)
+    return _covered(search, every, budget.crash_models, whole)
 
 
 def _crash_recoveries(
     search: Search, needed: Sequence[Round]
 ) -> Generator[Progress | Problem, None, int]:
-    """Record some of the recoveries that succeed, and crash each; return how many."""
-    subject, clock = search.subject, search.clock
+    """
+    Record some of the recoveries that succeed, and crash each.
+
+    Returns of how many all was looked at that a verdict needs.
+    """
+    subject, clock, whole = search.subject, search.clock, 0
     if subject.given.questions.recover is None:
         return 0
     sound: dict[tuple[int, int], tuple[Loss, LaidOut]] = {}
@@ -79,8 +83,10 @@ def _crash_recoveries(
             break
         recovery = subject.record_recovery(image, subject.recorded.lines_before(loss.point))
         first = First(len(subject.recoveries) - 1, loss.finding(NO_VIOLATION, ""), search.trace)
-        yield from _pass(Search(recovery, clock, first), needed, clock.seconds * RECOVERY_SHARE)
-    return len(subject.recoveries)
+        again = Search(recovery, clock, first)
+        yield from _pass(again, needed, clock.seconds * RECOVERY_SHARE)
+        whole += not any(again.is_open(each) for each in needed)
+    return whole
 
 
 def _pass(
@@ -97,7 +103,7 @@ def _pass(
 
 
 def _covered(
-    search: Search, every: Sequence[Round], crash_models: tuple[str, ...], recoveries: int
+    search: Search, every: Sequence[Round], crash_models: tuple[str, ...], whole: int
 ) -> Covered:
     subject = search.subject
     cut = [each for each in search.cut if each.is_needed]
@@ -114,16 +120,13 @@ def _covered(
     if batches := sum(isinstance(event, Stored) for event in subject.recorded.trace.events):
         words += f"; {counted(batches, 'moment')} at which stores through mappings were found"
         words += ", order unknown"
-    if recoveries:
+    if recoveries := len(subject.recoveries):
         words += f"; {counted(recoveries, 'run')} of the recovery recorded, and crashed as well"
     mild = " and ".join(each.crash_model.name for each in every if each.is_mild and not each.number)
     missing = f"every image of the first {SIMPLE} rounds"
     missing += f", and of {mild}" if mild else ""
     more = ", and more were not counted" if cut else ""
     missing += f" ({needed:,} were not looked at{more})"
-    if not (needed or cut):
-        is_crashed = recoveries or subject.given.questions.recover is None
-        missing = "" if is_crashed else "a recovery that succeeds, to crash it"
     return Covered(
         words,
         {
@@ -134,7 +137,8 @@ def _covered(
         crash_models,
         done=len(search.known),
         planned=len(search.known) + needed,
-        missing=missing,
+        missing=missing if needed or cut else "",
+        at_stake=dict.fromkeys(contract.JUDGES_RECOVERY, whole),
         notes=(*subject.recorded.notes, *_reused(subject)),
     )
 
