@@ -1,0 +1,19 @@
+"""The sidebar of the site has every page, in four groups."""
+
+import re
+
+from tornproof_conformance.specification.places import specification_directory
+
+GROUP = re.compile(r"```\{toctree\}\n:hidden:\n:caption: ([^\n]+)\n(?::[^\n]+\n)*\n(.*?)```", re.S)
+GROUPS = ["Guides", "Specification", "The tool", "Evidence"]
+
+
+def test_every_page_is_in_one_group() -> None:
+    """A page that no group lists cannot be found; one that two list makes the build fail."""
+    directory = specification_directory()
+    groups = dict(GROUP.findall((directory / "index.md").read_text("utf-8")))
+    listed = [page for group in GROUPS for page in groups[group].split()]
+    pages = [path.stem for path in directory.glob("*.md") if path.stem != "index"]
+
+    assert sorted(listed) == sorted(pages)
+    assert [group for group in groups if group != "Code"] == GROUPS
