@@ -14,11 +14,11 @@ from tornproof_models.crash.subject import Subject
 @pytest.mark.parametrize(
     ("spent", "shares", "seconds"),
     [
-        (0, 1, 60),  # nothing is spent: the whole
-        (20, 1, 40),  # situations took a third: each search gets two thirds of its part
-        (40, 0.5, 40),  # half of the searches are over, and took more than their part
-        (30, 0.2, 150),  # most do not run: those that do have all that is left
-        (59, 1, 1),  # late: next to nothing, and what is looked at is starved
+        (0, 1, 51),  # nothing is spent: the whole, but for what is begun late
+        (20, 1, 31),  # situations took a third: each search gets less
+        (41, 0.5, 20),  # half of the searches are over, and took more than their part
+        (30, 0.2, 105),  # most do not run: those that do have all that is left
+        (59, 1, 0),  # late: nothing, and what is looked at is starved
         (99, 0, 60),  # no search is ahead
     ],
 )
@@ -61,4 +61,4 @@ def test_a_check_that_took_long_shortens_the_others(tmp_path: Path) -> None:
         clock=clock().__next__,
     )
     assert list(events)
-    assert given == {"situations": 60, "first": 48, "last": 36}
+    assert given == {"situations": 51, "first": 39, "last": 18}

@@ -45,6 +45,9 @@ from tornproof_models.disk.crash_models import CLAIMED
 from tornproof_conformance.cases.case import Problem
 from tornproof_conformance.stream.run_events import Progress
 
+SEARCHING = 0.85
+"""Part of a run's time after which no search begins anything; the rest is for what it began."""
+
 
 @frozen
 class Budget:
@@ -81,7 +84,7 @@ class Budget:
         """
         if not shares:
             return self
-        return evolve(self, seconds=max(self.seconds - spent, 0) / shares)
+        return evolve(self, seconds=max(SEARCHING * self.seconds - spent, 0) / shares)
 
 
 @frozen
