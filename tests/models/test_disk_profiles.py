@@ -14,6 +14,7 @@ from tornproof_models.disk.trace import (
     Event,
     Exchange,
     Image,
+    Link,
     MakeDirectory,
     PartialSync,
     Rename,
@@ -340,6 +341,27 @@ def test_a_sync_covers_no_earlier_name_of_another_file_on_btrfs() -> None:
     events = (Create(ROOT, "a", 1), Create(ROOT, "b", 2), Write(2, 0, b"B"), Sync(2))
 
     assert trees("btrfs", *events) == [{"/a": b"", "/b": b"B"}, {"/b": b"B"}]
+
+
+@pytest.mark.parametrize("data_only", [False, True])
+@pytest.mark.parametrize("crash_model", ["btrfs", "adversarial"])
+def test_a_sync_of_a_file_without_a_name_covers_nothing(
+    crash_model: str, *, data_only: bool
+) -> None:
+    """Litmus unlink-fsync-itself: on btrfs the file is back, with the bytes that it had."""
+    initial = Image({"/a": b"old"})
+    events = (Write(1, 0, b"n"), Unlink(ROOT, "a"), Sync(1, data_only=data_only))
+
+    assert {"/a": b"old"} in trees(crash_model, *events, initial=initial)
+    assert trees("ext4", *events, Sync(1), initial=initial) == [{}]
+
+
+def test_a_sync_of_a_file_with_a_name_left_covers_it_on_btrfs() -> None:
+    """A second name is enough: the file is synced, and so is the loss of the first."""
+    initial = Image({"/a": b"old"})
+    events = (Link(ROOT, "b", 1), Write(1, 0, b"n"), Unlink(ROOT, "a"), Sync(1))
+
+    assert trees("btrfs", *events, initial=initial) == [{"/b": b"nld"}]
 
 
 @power_lost

@@ -210,6 +210,15 @@ RULES: tuple[Rule, ...] = (
         measured="fsync-new-covers-names: an earlier file without its name",
     ),
     Rule(
+        "a file without a name is not synced",
+        "A sync of a file that has no name left covers nothing: neither its data nor that it has "
+        "lost its name.",
+        "btrfs: its log passes over an inode without links (btrfs_log_inode_parent)",
+        frozenset({"btrfs", "adversarial", "recycled-blocks"}),
+        measured="unlink-fsync-itself, replace-fsync-replaced: the file is back with its old "
+        "bytes, fsync having returned",
+    ),
+    Rule(
         "new blocks",
         "A newly allocated block is all zeros, or holds at least what it began with.  So a size "
         "implies no data: what was appended may read as zeros.",

@@ -54,8 +54,17 @@ class LiveTree:
         replaced = names.pop(name, None)
         if inode is not None:
             names[name] = inode
-        lost = replaced in self.contents and not self._is_named(replaced)
+        kept = any(replaced in each.values() for each in self.names.values())
+        lost = replaced in self.contents and not kept
         return replaced if lost else None
+
+    def is_named(self, inode: int) -> bool:
+        """Tell whether any name leads to an inode; the root needs none."""
+        return inode == ROOT or any(
+            inode in names.values()
+            for directory, names in self.names.items()
+            if directory != NAMELESS
+        )
 
     def path_of(self, inode: int) -> str:
         """Return a name that an inode has now, for people to read."""
@@ -66,6 +75,3 @@ class LiveTree:
                 if named == inode and directory != NAMELESS:
                     return f"{self.path_of(directory).rstrip('/')}/{name}"
         return f"file {inode} without a name"
-
-    def _is_named(self, inode: int | None) -> bool:
-        return any(inode in names.values() for names in self.names.values())

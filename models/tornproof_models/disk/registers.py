@@ -160,6 +160,8 @@ class Registers(PendingVersions):
             case SyncCovers.NAMES_BEFORE:
                 names = {each.step for each in self.pending if each.namespace}
                 steps = {step for step in names if step <= until}
+            case SyncCovers.OWN_NAMES | SyncCovers.OWN if not self._live.is_named(inode):
+                return []
             case SyncCovers.OWN_NAMES:
                 steps = self._named.get(inode, set())
             case SyncCovers.OWN:

@@ -104,10 +104,14 @@ class SyncCovers(Enum):
     """What the inode owns, and all changes of names up to the inode's last change."""
 
     OWN_NAMES = auto()
-    """What the inode owns, and its own names."""
+    """What the inode owns, and its own names; nothing of an inode without a name."""
 
     OWN = auto()
-    """What the inode owns: of a file data and size, of a directory the names in it."""
+    """
+    What the inode owns: of a file data and size, of a directory the names in it.
+
+    Nothing of an inode without a name.
+    """
 
 
 @frozen
