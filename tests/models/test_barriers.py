@@ -43,11 +43,10 @@ def shown(found: Sequence[Barrier]) -> list[tuple[str, str, str | None, str | No
     ]
 
 
-def test_one_append_needs_three_of_its_four_syncs() -> None:
-    """The journal's name, the segment's name and the record are needed; the watermark is not."""
+def test_one_append_needs_its_three_syncs() -> None:
+    """Those of the journal's name, of the segment's name and of the record."""
     assert shown(search((Append(5),), IMMEDIATE)) == [
         ("/", "open", "adversarial", "JRN-3"),
-        ("/journal/watermark", "append, call 0", None, None),
         ("/journal", "append, call 0", "adversarial", "REC-1"),
         ("/journal/0000000000000000.wal", "append, call 0", "prefix", "JRN-3"),
     ]
@@ -134,8 +133,9 @@ def test_a_search_that_takes_nothing_away_finds_nothing(monkeypatch: pytest.Monk
 
 
 def test_the_score_is_the_share_of_load_bearing_syncs() -> None:
-    """Three of four make 0.75, and a trace without syncs has nothing to lose."""
-    assert score(search((Append(5),), IMMEDIATE)) == 0.75
+    """Three of three make 1, of which those of a close and a recovery are none; none make 1."""
+    assert score(search((Append(5),), IMMEDIATE)) == 1
+    assert 0 < score(search((Append(5), Reopen()), IMMEDIATE)) < 1
     assert score([]) == 1
 
 

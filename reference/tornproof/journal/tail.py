@@ -82,7 +82,7 @@ class Tail:
             self._watermark.advance(self.durable)
 
     def sync_watermark(self) -> None:
-        """Make the watermark exact where it is cheap: between segments, and at the end."""
+        """Make the watermark exact: when the journal is closed."""
         with self._poisoned_by_failing_to(f"sync the watermark of {self._directory}"):
             self._watermark.sync()
 
@@ -124,7 +124,6 @@ class Tail:
         """Seal the active segment and make the next one, durable in name (SEG-4)."""
         # seal
         self.sync()
-        self.sync_watermark()
         with self._poisoned_by_failing_to(f"close the segment before {self.end}"):
             self.close()
 
