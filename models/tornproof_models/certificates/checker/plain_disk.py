@@ -242,19 +242,16 @@ class Disk:
     def sync(self, event: t.PartialSync) -> None:
         """Make durable what a sync covers of all that was there when it began."""
         began, inode = self.operations - event.missed, event.inode
-        if self.crash_model in ("btrfs", *GARBAGE) and not self.is_named(inode):
-            return
-        until = max(self.changes(inode, event.data_only), default=-1)
-        pending = [version for version in self.pending() if version.time[0] < began]
+        names = (key[:2] for key, n in state_of(self.versions).items() if n == inode)
+        named = inode == t.ROOT or any(k == "name" and d != t.NAMELESS for k, d in names)
+        if self.crash_model in ("btrfs", *GARBAGE) and not named:
+            return  # a file without a name is passed over
+        changes = self.changes(inode, event.data_only)
         if self.crash_model == "ext4-journal":  # which journals data as well
-            until = max(until, self.written.get(inode, -1))
+            changes.add(self.written.get(inode, -1))
+        until = max(changes, default=-1)
+        pending = [version for version in self.pending() if version.time[0] < began]
         self.settle({v for v in pending if not v.failed and self.covers(event, until, v)})
-
-    def is_named(self, inode: int) -> bool:
-        """Does a name lead to an inode?  The root has none, and needs none."""
-        names = state_of(v for v in self.versions if v.register[0] == "name")
-        named = {n for (_, directory, _), n in names.items() if directory != t.NAMELESS}
-        return inode in named | {t.ROOT}
 
     def settle(self, new: set[Version]) -> None:
         """Make versions durable, with all that they drag along."""
