@@ -6,13 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import click
-from attrs import frozen
+from attrs import evolve, frozen
+from tornproof_models.disk.crash_models import CRASH_MODELS
 
 from tornproof_kernels import litmus, schedules, vectors
 from tornproof_kernels.campaign import Job, Setting, record
 from tornproof_kernels.guest_image import NotPrepared, find_kernel
 from tornproof_kernels.machine import FILESYSTEMS
-from tornproof_kernels.measured import crash_model_of
+from tornproof_kernels.measured import (
+    add_campaign,
+    crash_model_of,
+    load_campaigns,
+    load_vectors,
+    save_campaigns,
+    total,
+)
 from tornproof_kernels.predictions import compare, tightness
 from tornproof_kernels.preparing import fetch_kernel, missing_programs
 from tornproof_kernels.random_programs import random_programs
@@ -132,6 +140,69 @@ def judge(files: tuple[Path, ...], crash_model: str | None) -> None:
             click.echo(f"  {name}, after {state.after}: {litmus.show(state.image)}")
         forbidden += len(found.outside)
     raise SystemExit(bool(forbidden))
+
+
+folder_option = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=Path("spec/litmus"),
+    show_default=True,
+    help="Folder of the frozen vectors.",
+)
+
+
+@main.command("vector")
+@click.option("--only", multiple=True, help="Keep this program; else those with a new state.")
+@folder_option
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+def keep_vector(files: tuple[Path, ...], only: tuple[str, ...], folder: Path) -> None:
+    """
+    Keep programs of FILES, with all that was seen of them, in a frozen vector.
+
+    A program is kept if a state of it is outside the crash model of its filesystem, or if it is
+    named.  The vector is that of the same kernel, filesystem and options, or a new one.
+    """
+    for path in files:
+        found = vectors.load(path)
+        names = only or [
+            name
+            for name, _ in compare(
+                crash_model_of(found.filesystem, found.options, found.mkfs), found.programs
+            ).outside
+        ]
+        kept = evolve(found.only(names), runs=0, images=0, compared=0)
+        if not kept.programs:
+            click.echo(f"{path.name}: nothing to keep")
+            continue
+        target = folder / f"{kept.name}.json"
+        if target.exists():
+            kept = vectors.merge(vectors.load(target), kept)
+        vectors.save(kept, target)
+        click.echo(f"{target}: {', '.join(dict.fromkeys(names))}")
+
+
+@main.command()
+@folder_option
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+def count(files: tuple[Path, ...], folder: Path) -> None:
+    """
+    Add the random programs of FILES to the counts of campaigns, each seed once.
+
+    Prints what `tornproof_models/disk/measurements.py` has to say from now on.
+    """
+    campaigns = load_campaigns(folder)
+    for path in files:
+        try:
+            campaigns = add_campaign(campaigns, vectors.load(path))
+        except ValueError as error:
+            raise click.ClickException(f"{path}: {error}") from None
+    save_campaigns(campaigns, folder)
+    frozen_vectors = load_vectors(folder).values()
+    for name in CRASH_MODELS:
+        found = total(name, frozen_vectors, campaigns)
+        if found.programs:
+            figures = f"{found.kernels}, {found.programs}, {found.states}, {found.outside}"
+            click.echo(f'    "{name}": Measurement({figures}),')
 
 
 def play(jobs: list[Job], where: Where) -> None:

@@ -93,7 +93,7 @@ class Recorded:
         programs = tuple(self.observed.values())
         return Vector(
             *(kernel, where.filesystem.name, where.options, where.mkfs),
-            *(self.runs, self.images, programs),
+            *(self.runs, self.images, programs, self.compared),
         )
 
     def add(self, crash: CrashImage, image: Image) -> None:

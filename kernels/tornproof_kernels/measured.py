@@ -12,6 +12,7 @@ from pathlib import Path
 
 from attrs import asdict, frozen
 
+from tornproof_kernels.predictions import compare
 from tornproof_kernels.vectors import Vector, load
 
 CAMPAIGNS = "campaigns.json"
@@ -34,6 +35,23 @@ class Campaign:
 
     compared: int = 0
     """Images that e2fsprogs or a kernel recovered as the reader did."""
+
+    @property
+    def place(self) -> tuple[str, str, str, tuple[str, ...]]:
+        """Where its programs were played."""
+        return self.kernel, self.filesystem, self.options, self.mkfs
+
+    def with_more(self, other: "Campaign") -> "Campaign":
+        """Add what other seeds have shown in the same place."""
+        return Campaign(
+            *self.place,
+            tuple(sorted({*self.seeds, *other.seeds})),
+            self.programs + other.programs,
+            self.images + other.images,
+            self.states + other.states,
+            self.outside + other.outside,
+            self.compared + other.compared,
+        )
 
 
 @frozen
@@ -76,6 +94,30 @@ def save_campaigns(campaigns: Iterable[Campaign], folder: Path) -> None:
     """Write the campaigns, one a line."""
     lines = ",\n ".join(json.dumps(asdict(each)) for each in campaigns)
     (folder / CAMPAIGNS).write_text(f"[\n {lines}\n]\n", encoding="utf-8")
+
+
+def add_campaign(campaigns: Iterable[Campaign], vector: Vector) -> list[Campaign]:
+    """
+    Add the random programs of a result, of seeds that were not counted yet.
+
+    Raises `ValueError` for a seed that was: its programs would be counted twice.
+    """
+    mine = [each for each in vector.programs if each.is_random]
+    seeds = tuple(sorted({int(each.litmus.name[1:].partition("-")[0]) for each in mine}))
+    model = crash_model_of(vector.filesystem, vector.options, vector.mkfs)
+    new = Campaign(
+        *(vector.kernel, vector.filesystem, vector.options, vector.mkfs, seeds),
+        *(len(mine), vector.images, sum(len(each.states) for each in mine)),
+        *(len(compare(model, mine).outside), vector.compared),
+    )
+    found = list(campaigns)
+    for number, old in enumerate(found):
+        if old.place == new.place:
+            if counted := set(old.seeds) & set(seeds):
+                raise ValueError(f"seed {min(counted)} on {new.kernel} was counted already")
+            found[number] = old.with_more(new)
+            return found
+    return [*found, new]
 
 
 def total(crash_model: str, vectors: Iterable[Vector], campaigns: Iterable[Campaign]) -> Total:

@@ -10,7 +10,8 @@ One file for each kernel, filesystem and set of options:
 
 An item of `seen` is a state as `litmus.show` writes it, the mildest schedule that led to it, and
 how many lines of the program had returned at most when the crash that left it struck.  `runs`
-counts programs under schedules, and `images` the distinct images that were recovered.
+counts programs under schedules, `images` the distinct images that were recovered, and `compared`
+those that e2fsprogs or a kernel recovered as well as the reader did.
 """
 
 import json
@@ -82,6 +83,8 @@ class Vector:
     runs: int
     images: int
     programs: tuple[Observed, ...]
+    compared: int = 0
+    """Images that e2fsprogs or a kernel recovered as the reader did."""
 
     @property
     def states(self) -> int:
@@ -92,6 +95,14 @@ class Vector:
     def version(self) -> str:
         """The kernel's version, as people call it: 6.12."""
         return ".".join(self.kernel.split("-")[0].split("+")[0].split(".")[:2])
+
+    @property
+    def name(self) -> str:
+        """What the file of this kernel, filesystem and options is called: ext4-6.12.117."""
+        kernel = re.sub(r"(\+.*|(-cloud)?-amd64)$", "", self.kernel)
+        options = (word for word in (self.options, *self.mkfs) if not word.startswith("-"))
+        words = (self.filesystem, kernel, *options)
+        return "-".join(re.sub(r"[^a-z0-9.]+", "-", word.lower()) for word in words)
 
     def only(self, names: Iterable[str]) -> "Vector":
         """Return the part about some programs; what was run is still told."""
@@ -109,6 +120,7 @@ def encode(vector: Vector) -> str:
         "mkfs": list(vector.mkfs),
         "runs": vector.runs,
         "images": vector.images,
+        "compared": vector.compared,
     }
     lines = [f" {json.dumps(key)}: {json.dumps(value)},\n" for key, value in head.items()]
     programs = ",\n".join(map(_program, vector.programs))
@@ -139,6 +151,7 @@ def decode(text: str) -> Vector:
             document["runs"],
             document["images"],
             tuple(map(_observed, document["programs"])),
+            document.get("compared", 0),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadVector(f"no litmus vector: {error}") from None
@@ -171,5 +184,10 @@ def merge(one: Vector, other: Vector) -> Vector:
         for text, found in each.states.items():
             for done, schedule in found.items():
                 into.add(read(text), done, schedule)
-    runs, images = one.runs + other.runs, one.images + other.images
-    return evolve(one, runs=runs, images=images, programs=tuple(merged.values()))
+    return evolve(
+        one,
+        runs=one.runs + other.runs,
+        images=one.images + other.images,
+        programs=tuple(merged.values()),
+        compared=one.compared + other.compared,
+    )

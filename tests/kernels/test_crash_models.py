@@ -17,9 +17,17 @@ from tornproof_kernels.vectors import Observed, Vector
 from tornproof_models.disk import crash_models, implications, pending_versions
 from tornproof_models.disk.crash_models import CRASH_MODELS, MILDER, CrashModel
 from tornproof_models.disk.measurements import MEASURED
+from tornproof_models.disk.page_cache import LiveTree
 from tornproof_models.disk.pending_versions import PendingVersions
 from tornproof_models.disk.registers import Registers
-from tornproof_models.disk.trace import Event, PartialSync, Rename, Sync, SyncFailed
+from tornproof_models.disk.trace import (
+    Event,
+    PartialSync,
+    Rename,
+    Sync,
+    SyncFailed,
+    WritebackStarted,
+)
 from tornproof_models.disk.versions import Data, Floors, Need, Size, SyncCovers, Version
 
 FOLDER = Path(__file__).parents[2] / "spec" / "litmus"
@@ -439,6 +447,43 @@ def a_failed_sync_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
         advance(self, Sync(event.inode) if isinstance(event, SyncFailed) else event)
 
     monkeypatch.setattr(Registers, "advance", believe)
+
+
+@mistake
+def a_sync_covers_a_file_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Believe that btrfs syncs what has lost its last name."""
+    monkeypatch.setattr(LiveTree, "is_named", lambda *_: True)
+
+
+@mistake
+def a_sync_of_everything_covers_everything_on_xfs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Believe that syncfs flushes the disk's cache in any case."""
+    model = CRASH_MODELS["xfs"]
+    believing = evolve(model, floors=evolve(model.floors, syncfs_flushes=True))
+    monkeypatch.setitem(CRASH_MODELS, "xfs", believing)
+
+
+@mistake
+def a_started_writeback_is_a_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take sync_file_range for fdatasync."""
+    advance = Registers.advance
+
+    def believe(self: Registers, event: Event) -> None:
+        started = isinstance(event, WritebackStarted)
+        advance(self, Sync(event.inode, data_only=True) if started else event)  # type: ignore[union-attr]
+
+    monkeypatch.setattr(Registers, "advance", believe)
+
+
+@mistake
+def a_sync_covers_nothing_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take fsync of a file for a barrier of names alone."""
+    covered = Registers._covered_by
+
+    def names_alone(self: Registers, inode: int, *, data_only: bool) -> list[Version]:
+        return [each for each in covered(self, inode, data_only=data_only) if each.namespace]
+
+    monkeypatch.setattr(Registers, "_covered_by", names_alone)
 
 
 @mistake

@@ -12,6 +12,7 @@ from operator import or_
 from typing import Any
 
 from attrs import define, field
+from tornproof_models.certificates.checker.plain_crash import image_of
 from tornproof_models.certificates.checker.plain_disk import Disk, Register, State, state_of
 from tornproof_models.disk import trace as t
 
@@ -76,7 +77,7 @@ def images(trace: t.Trace, crash_model: str) -> set[Key]:
         seen = [register in visible(disk, state) for register in sectors]
         for content in {tuple(compress(each, seen)) for each in several}:
             shown = dict(zip(compress(sectors, seen), content, strict=True))
-            found.add(disk.image(state | shown).key)
+            found.add(image_of(disk, state | shown).key)
     return found
 
 

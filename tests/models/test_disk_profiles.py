@@ -18,6 +18,7 @@ from tornproof_models.disk.trace import (
     MakeDirectory,
     PartialSync,
     Rename,
+    Settled,
     Stored,
     Sync,
     SyncDirectory,
@@ -370,6 +371,25 @@ def test_a_sync_of_the_filesystem_covers_everything(crash_model: str) -> None:
     events = (Create(ROOT, "a", 1), Write(1, 0, b"AAAAA"), Create(ROOT, "b", 2), SyncFilesystem())
 
     assert trees(crash_model, *events) == [{"/a": b"AAAAA", "/b": b""}]
+
+
+@pytest.mark.parametrize(
+    ("crash_model", "event", "kept"),
+    [
+        ("ext4", SyncFilesystem(), True),
+        ("xfs", SyncFilesystem(), False),
+        ("adversarial", SyncFilesystem(), False),
+        ("xfs", Sync(1, data_only=True), True),
+        ("xfs", Settled(), True),
+    ],
+)
+def test_a_sync_of_the_filesystem_may_leave_out_what_was_overwritten(
+    crash_model: str, event: Event, *, kept: bool
+) -> None:
+    """Litmus overwrite-syncfs: on XFS the old bytes, syncfs having returned; fsync is no such."""
+    initial = Image({"/a": b"old"})
+    found = trees(crash_model, Write(1, 0, b"n"), event, initial=initial)
+    assert found == [{"/a": b"nld"}, *([] if kept else [{"/a": b"old"}])]
 
 
 @power_lost

@@ -21,6 +21,7 @@ from tornproof_models.disk.trace import (
     Image,
     Link,
     PartialSync,
+    Settled,
     Stored,
     Sync,
     SyncFilesystem,
@@ -103,7 +104,7 @@ class Program:
             case "sync directory" | "sync directory fails":
                 self.filesystem.sync_directory(directories[which % len(directories)])
             case "sync everything":
-                self.filesystem.apply(SyncFilesystem())
+                self.filesystem.apply(Settled() if one % 4 == 0 else SyncFilesystem())
             case _ if self.files:
                 self.use(self.files[which % len(self.files)], step)
 

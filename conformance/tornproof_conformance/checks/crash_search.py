@@ -22,7 +22,7 @@ from tornproof_models.crash.sites import Site
 from tornproof_models.crash.stakes import Stakes
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
-from tornproof_models.disk.trace import Image, Stored, SyncFilesystem, Trace
+from tornproof_models.disk.trace import Image, Settled, Stored, Trace
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import Problem, ProgramCase
@@ -334,4 +334,4 @@ class CrashSearch:
 def _settled(trace: Trace) -> int:
     """Return the first moment at which the store had been created for good; 0 if none was."""
     events = enumerate(trace.events, start=1)
-    return next((number for number, event in events if isinstance(event, SyncFilesystem)), 0)
+    return next((number for number, event in events if isinstance(event, Settled)), 0)

@@ -52,7 +52,7 @@ from tornproof_models.disk.trace import (
     Image,
     Invoked,
     Observed,
-    SyncFilesystem,
+    Settled,
 )
 
 
@@ -145,7 +145,7 @@ class Run:
                 self.filesystem.release_locks()
                 self.open()
             case Settle():
-                self.filesystem.events.append(SyncFilesystem())
+                self.filesystem.events.append(Settled())
             case Submit(sizes):
                 self.submit(sizes)
             case Interrupt():

@@ -14,10 +14,6 @@ holds these pairs, and a test looks for traces that contradict them, and for tra
 no other pair is ordered.  `prefix` is not below `ext4`: it tears what it writes last by sectors,
 also in a new block, of which ext4 shows all or zeros.
 
-A finding is labelled with the mildest model in which it happens, because that decides what its
-maintainers make of it: a loss under `ext4` happens to their users; a loss under `adversarial` is
-allowed by POSIX.
-
 `RULES` is the whole definition.  `tornproof explain ext4` prints it, with what each rule rests on:
 a source, and what real kernels were seen to do (`spec/kernels.md`).
 """
@@ -114,8 +110,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "a sync covers its own file or directory",
         "fsync and fdatasync of a file cover its data and size; fsync of a directory covers its "
-        "names; O_SYNC, O_DSYNC and msync cover the bytes that they write; syncfs covers "
-        "everything; sync_file_range covers nothing.",
+        "names; O_SYNC, O_DSYNC and msync cover the bytes that they write; syncfs covers all "
+        "files; sync_file_range covers nothing.",
         "POSIX fsync(2); Linux man-pages: fsync does not cover the entry in the directory",
         _POWER_LOST | {"process-kill"},
         measured="append-sync-range, direct-append, store-msync, create-syncfs-other",
@@ -219,6 +215,13 @@ RULES: tuple[Rule, ...] = (
         "bytes, fsync having returned",
     ),
     Rule(
+        "a sync of everything may leave out overwritten bytes",
+        "sync and syncfs cover all but bytes that overwrote a block in place.",
+        "xfs: the log flushes the disk's cache only if there is something to log (xfs_fs_sync_fs)",
+        frozenset({"xfs", "adversarial", "recycled-blocks"}),
+        measured="overwrite-syncfs, overwrite-syncfs-twice: the old bytes, syncfs having returned",
+    ),
+    Rule(
         "new blocks",
         "A newly allocated block is all zeros, or holds at least what it began with.  So a size "
         "implies no data: what was appended may read as zeros.",
@@ -301,7 +304,7 @@ CRASH_MODELS: dict[str, CrashModel] = {
         CrashModel(
             "xfs",
             "Power is lost under XFS with its default options.",
-            Floors(SyncCovers.NAMES_BEFORE, frozenset(_CUTS)),
+            Floors(SyncCovers.NAMES_BEFORE, frozenset(_CUTS), syncfs_flushes=False),
         ),
         CrashModel(
             "btrfs",
@@ -311,13 +314,13 @@ CRASH_MODELS: dict[str, CrashModel] = {
         CrashModel(
             "adversarial",
             "Power is lost and only what was synced is promised: what POSIX allows.",
-            Floors(SyncCovers.OWN),
+            Floors(SyncCovers.OWN, syncfs_flushes=False),
             unwritten_sectors=True,
         ),
         CrashModel(
             "recycled-blocks",
             "As adversarial, and new blocks may hold what deleted files left in them.",
-            Floors(SyncCovers.OWN),
+            Floors(SyncCovers.OWN, syncfs_flushes=False),
             unwritten_sectors=True,
             recycled_blocks=True,
         ),

@@ -253,6 +253,7 @@ class PendingVersions:
         for block, versions in fresh.items():
             first = begun.get(block) or versions
             for version in versions:
+                version.begins = block not in begun
                 version.needs += [(Need.BLOCK, each) for each in first if each is not version]
 
     def _block_of(self, version: Version) -> int:

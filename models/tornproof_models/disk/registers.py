@@ -21,6 +21,7 @@ from tornproof_models.disk.trace import (
     MakeDirectory,
     PartialSync,
     Rename,
+    Settled,
     Stored,
     Sync,
     SyncDirectory,
@@ -122,8 +123,10 @@ class Registers(PendingVersions):
                 self._raise_floors(self._covered_by(inode, data_only=data_only))
             case SyncDirectory(inode):
                 self._raise_floors(self._covered_by(inode, data_only=False))
-            case SyncFilesystem():
+            case Settled():
                 self._raise_floors(list(self.pending))
+            case SyncFilesystem():
+                self._raise_floors(self._covered_by_all())
             case WritebackStarted():
                 pass  # nothing is promised
             case PartialSync():
@@ -170,6 +173,17 @@ class Registers(PendingVersions):
             version
             for version in self.pending
             if _owner(version.register) == inode or (version.namespace and version.step in steps)
+        ]
+
+    def _covered_by_all(self) -> list[Version]:
+        """Find what a successful sync of the whole filesystem makes durable."""
+        return [
+            version
+            for version in self.pending
+            if self.floors.syncfs_flushes
+            or version.namespace
+            or version.begins
+            or not isinstance(version.register, Data)
         ]
 
     def _covered_in_part_by(self, event: PartialSync) -> list[Version]:

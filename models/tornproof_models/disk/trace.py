@@ -24,11 +24,7 @@ ROOT = 0
 """The inode of the root directory."""
 
 NAMELESS = -1
-"""
-The directory of files that were made without a name (O_TMPFILE): no path leads to it.
-
-Such a file gets a name by a rename out of it, which is one step, as `linkat` is.
-"""
+"""The directory of files made without a name (O_TMPFILE); a rename out of it is a `linkat`."""
 
 COMPARED = 1 << 12
 """Bytes that are compared at once, where two files differ in few."""
@@ -202,7 +198,12 @@ class Sync:
 
 @frozen
 class SyncFilesystem:
-    """A sync or syncfs returned success: it covers everything."""
+    """A sync or syncfs returned success: it covers everything, or nearly (see `crash_models`)."""
+
+
+@frozen
+class Settled(SyncFilesystem):
+    """Everything is durable, whatever a filesystem makes of a sync: a program begins here."""
 
 
 @frozen

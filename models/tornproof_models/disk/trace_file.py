@@ -50,6 +50,7 @@ KINDS: Mapping[str, type[Event]] = {
     "sync": t.Sync,
     "sync_directory": t.SyncDirectory,
     "sync_filesystem": t.SyncFilesystem,
+    "settled": t.Settled,
     "partial_sync": t.PartialSync,
     "writeback_started": t.WritebackStarted,
     "sync_failed": t.SyncFailed,

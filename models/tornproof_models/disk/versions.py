@@ -84,6 +84,9 @@ class Version:
     failed: bool = False
     """A sync that should have made it durable failed, so nothing will."""
 
+    begins: bool = False
+    """What a newly allocated block began with."""
+
     needs: list[tuple[Need, "Version"]] = Factory(list)
     """The versions that a filesystem may write no later, each with the reason."""
 
@@ -121,6 +124,9 @@ class Floors:
     covers: SyncCovers = SyncCovers.OWN
     needs: frozenset[Need] = frozenset()
     """What becomes durable with a version because it may not be written later."""
+
+    syncfs_flushes: bool = True
+    """Whether a sync of everything covers what was overwritten in place, too."""
 
     @property
     def everything_at_once(self) -> bool:

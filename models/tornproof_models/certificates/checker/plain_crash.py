@@ -105,9 +105,24 @@ class Crash:
             for register in self.histories:
                 if register not in part.held:
                     decided = [piece for _, piece in self.decide(register, decided)][end]
-            yield self.disk.image(self.floor | decided.held)
+            yield image_of(self.disk, self.floor | decided.held)
 
 
 def hashed(value: Any) -> Any:
     """Give the content of a sector by its SHA-256, and anything else as it is."""
     return sha256(value).hexdigest() if isinstance(value, bytes) else value
+
+
+def image_of(disk: Disk, state: State) -> t.Image:
+    """Return what a program sees: the tree of names, with the contents of the files."""
+    names = {key[1:]: inode for key, inode in state.items() if key[0] == "name"}
+    files, directories, pending = dict[str, bytes](), set[str](), [("", t.ROOT)]
+    while pending:
+        path, directory = pending.pop()
+        for (parent, name), inode in names.items():
+            if parent == directory and ("size", inode) in state:
+                files[f"{path}/{name}"] = disk.read(state, inode)
+            elif parent == directory and inode is not None:
+                directories.add(f"{path}/{name}")
+                pending.append((f"{path}/{name}", inode))
+    return t.Image(files, frozenset(directories))

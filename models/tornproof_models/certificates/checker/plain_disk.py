@@ -41,7 +41,13 @@ class Version:
     block: int = -1  # that it was written to, until the block is freed
     tail: bool = False  # zeros that a truncation leaves in its last block
     failed: bool = False
+    begins: bool = False  # a new block began with it
     needs: list[tuple[str, "Version"]] = field(factory=list)
+
+    @property
+    def in_place(self) -> bool:
+        """Does it replace bytes that have their place on the disk?"""
+        return self.register[0] == "data" and not (self.names or self.begins)
 
 
 @define
@@ -113,7 +119,8 @@ class Disk:
             case t.SyncDirectory(inode):
                 self.sync(t.PartialSync(inode, 0, EVERYWHERE, 0))
             case t.SyncFilesystem():
-                self.settle({version for version in self.versions if not version.failed})
+                keeps = self.crash_model in ("xfs", *GARBAGE) and not isinstance(event, t.Settled)
+                self.settle({v for v in self.versions if not (v.failed or (keeps and v.in_place))})
             case t.PartialSync():
                 self.sync(event)
             case t.SyncFailed(inode):
@@ -204,6 +211,7 @@ class Disk:
         begun = [version for version in new if version.time[0] == first[version.block]]
         for version in new:
             if version.time[0] == self.operations and (inode, version.block) not in self.zeroed:
+                version.begins = version in begun
                 version.needs = [("block", each) for each in begun if each.block == version.block]
 
     def pending(self, *inodes: int) -> list[Version]:
@@ -334,20 +342,6 @@ class Disk:
         """Yield the sectors that a range touches, each with all that it holds."""
         for n in range(start // self.sector, -(-end // self.sector)):
             yield n, content[n * self.sector :][: self.sector].ljust(self.sector, b"\0")
-
-    def image(self, state: State) -> t.Image:
-        """Return what a program sees: the tree of names, with the contents of the files."""
-        names = {key[1:]: inode for key, inode in state.items() if key[0] == "name"}
-        files, directories, pending = dict[str, bytes](), set[str](), [("", t.ROOT)]
-        while pending:
-            path, directory = pending.pop()
-            for (parent, name), inode in names.items():
-                if parent == directory and ("size", inode) in state:
-                    files[f"{path}/{name}"] = self.read(state, inode)
-                elif parent == directory and inode is not None:
-                    directories.add(f"{path}/{name}")
-                    pending.append((f"{path}/{name}", inode))
-        return t.Image(files, frozenset(directories))
 
 
 def state_of(versions: Iterable[Version]) -> State:
