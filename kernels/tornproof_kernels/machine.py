@@ -53,7 +53,7 @@ FILESYSTEMS: Mapping[str, Filesystem] = {
         Filesystem(
             "btrfs", ("mkfs.btrfs", "-q", "-f", "-K", "-m", "single"), 128 * MIB, ("btrfs",)
         ),
-        Filesystem("f2fs", ("mkfs.f2fs", "-q", "-f"), 64 * MIB, ("f2fs",)),
+        Filesystem("f2fs", ("mkfs.f2fs", "-q", "-f"), 64 * MIB, ("crc32_generic", "f2fs")),
     )
 }
 

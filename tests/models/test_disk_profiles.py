@@ -7,6 +7,7 @@ Sectors are of 4 bytes and blocks of 8, so `b"AAAABBBB"` is two sectors of one b
 import pytest
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS, MILDER, RULES
 from tornproof_models.disk.image_builder import garbage
+from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import (
     NAMELESS,
     ROOT,
@@ -390,6 +391,19 @@ def test_a_sync_of_the_filesystem_may_leave_out_what_was_overwritten(
     initial = Image({"/a": b"old"})
     found = trees(crash_model, Write(1, 0, b"n"), event, initial=initial)
     assert found == [{"/a": b"nld"}, *([] if kept else [{"/a": b"old"}])]
+
+
+def test_a_megabyte_that_was_allocated_before_costs_few_images() -> None:
+    """A journal in such a file, renamed and synced by fdatasync, may have its old name on ext4."""
+    made = (Create(ROOT, "new", 1), Write(1, 0, bytes(1 << 20)), Sync(1))
+    events = (*made, Rename(ROOT, "new", ROOT, "log"), Write(1, 0, b"record"))
+    synced = (*events, Sync(1, data_only=True))
+    space = ImageSpace.after(Image(), synced, CRASH_MODELS["ext4"])
+
+    names = [set(space.builder.build(choice).files) for choice in space.choices()]
+
+    assert space.count() == 2
+    assert names == [{"/new"}, {"/log"}]
 
 
 @power_lost

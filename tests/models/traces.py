@@ -21,7 +21,6 @@ from tornproof_models.disk.trace import (
     Image,
     Link,
     PartialSync,
-    Settled,
     Stored,
     Sync,
     SyncFilesystem,
@@ -104,7 +103,7 @@ class Program:
             case "sync directory" | "sync directory fails":
                 self.filesystem.sync_directory(directories[which % len(directories)])
             case "sync everything":
-                self.filesystem.apply(Settled() if one % 4 == 0 else SyncFilesystem())
+                self.filesystem.apply(SyncFilesystem())
             case _ if self.files:
                 self.use(self.files[which % len(self.files)], step)
 
