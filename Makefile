@@ -17,8 +17,9 @@ $(STAMP): pyproject.toml constraints.txt
 	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,docs]'
 	@touch $@
 
-check: $(STAMP) ## run the conformance suite on the built-in reference
+check: $(STAMP) ## run the suite on the built-in reference, and its situations on a real disk behind its adapter
 	$(BIN)/tornproof check
+	$(BIN)/tornproof check conversation scenarios queue-situations --budget 300 -- $(BIN)/python conformance/adapters/python
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest -n 2

@@ -1,6 +1,6 @@
 """Scenarios convict chains of this process that are wrong, each in one way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -118,8 +118,12 @@ class OldChains:
     def open(self, filesystem: ModelFilesystem, options: Options) -> JournalUnderTest:
         raise Invalid(f"no journal on {filesystem} with {options}")
 
-    def verify_pairwise(self, database: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def verify_pairwise(
+        self, database: Path, *, head: bytes | None = None, keys: Sequence[bytes] = ()
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         assert database.exists()
+        assert head is None
+        assert not keys
         return self.found, self.blind
 
 

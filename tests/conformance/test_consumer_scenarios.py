@@ -9,7 +9,7 @@ from tornproof.filesystem import Filesystem
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
 from tornproof_conformance.run.runner import check_subject
-from tornproof_conformance.scenarios import cursors_and_cleanup
+from tornproof_conformance.scenarios import consumer_answers, cursors_and_cleanup
 from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_conformance.stream.run_events import RequirementJudged
 from tornproof_conformance.subjects.reference import ReferenceSubject
@@ -107,3 +107,35 @@ def test_wrong_cursors_and_cleaners_are_caught(name: str) -> None:
     breaks = CLEANERS[name].breaks if name in CLEANERS else CURSORS[name].breaks
     found = {each.requirement for each in SCENARIOS[0].judge(CONSUMERS[name])}
     assert found & breaks
+
+
+ANSWERS = [each for each in vars(consumer_answers).values() if isinstance(each, Scenario)]
+
+
+def test_twins_answer_rightly() -> None:
+    """The small reader beside the reference, and the small cursors and cleaner."""
+    readers = Assembled(ReferenceConsumers(), SMALL_READER)
+    assert [scenario.judge(readers) for scenario in ANSWERS] == [[]] * 7
+    assert [s.judge(SMALL_CONSUMERS) for s in ANSWERS if s.applies(SMALL_CONSUMERS)] == [[]] * 4
+
+
+@pytest.mark.parametrize(
+    "name", ["reads-anywhere", "damage-is-the-tail", "passes-over-what-it-cannot-read"]
+)
+def test_wrong_answers_are_caught(name: str) -> None:
+    """Of a reader, and of a cleaner; each as a breach of what it was made to break."""
+    if name in READERS:
+        reader = SmallReaderSubject(name, READERS[name])
+        subject: ConsumerSubject = Assembled(ReferenceConsumers(), reader)
+        breaks = READERS[name].breaks
+    else:
+        subject, breaks = CONSUMERS[name], CLEANERS[name].breaks
+    asked = [scenario for scenario in ANSWERS if scenario.applies(subject)]
+    found = {each.requirement for scenario in asked for each in scenario.judge(subject)}
+    assert found == breaks
+
+
+def test_a_cursor_that_goes_anywhere_is_caught() -> None:
+    """Inside a record, and beyond the end."""
+    stands = consumer_answers.a_cursor_stands_where_a_record_begins
+    assert {each.requirement for each in stands.judge(CONSUMERS["goes-anywhere"])} == {"CUR-5"}

@@ -230,21 +230,21 @@ def test_a_wrong_queue_is_found_out(make: Callable[[Mode], ReferenceQueue], scen
 class ReadsAsAWriter(ReferenceSubject):
     """Opens a database to read as SQLite does by default, which puts its log away."""
 
-    def verify_pairwise(self, database: Path) -> Any:
+    def verify_pairwise(self, database: Path, **more: Any) -> Any:
         """Look first, as a tool that wants to know the number of rows would."""
         with closing(sqlite3.connect(database)) as connection:
             connection.execute("SELECT count(*) FROM signed_events").fetchall()
-        return super().verify_pairwise(database)
+        return super().verify_pairwise(database, **more)
 
 
 class PassesTheLogOver(ReferenceSubject):
     """Reads the database alone, as `immutable=1` does."""
 
-    def verify_pairwise(self, database: Path) -> Any:
+    def verify_pairwise(self, database: Path, **more: Any) -> Any:
         """Read a copy without the log."""
         copy = database.parent.with_name("copy.db")
         copy.write_bytes(database.read_bytes())
-        return super().verify_pairwise(copy)
+        return super().verify_pairwise(copy, **more)
 
 
 @requirement("AUD-17")

@@ -75,10 +75,12 @@ def generated() -> Iterator[tuple[str, str]]:
     """Yield each file of `spec/vectors/` with its text."""
     from tests.spec.audit_vector_answers import ANSWERS
     from tests.spec.audit_vector_bytes import BYTES
+    from tests.spec.byte_vector_cases import BYTES as OTHERS
     from tests.spec.vector_cases import SUBJECTS
 
     described = [(subject, "vector", *about) for subject, about in SUBJECTS.items()]
     described.append(("audit", "audit-vector", "Keys, records and answers.", BYTES + ANSWERS))
+    described.append(("bytes", "byte-vector", "Values, and the bytes that they become.", OTHERS))
     checksums: dict[str, str] = {}
     for subject, schema, description, cases in described:
         head = {"$schema": f"../schema/{schema}.schema.json", "vectors": 1, "subject": subject}

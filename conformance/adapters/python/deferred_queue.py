@@ -119,7 +119,7 @@ class DeferredQueue:
         """Verify the chain, or one of v0.7."""
         with closing(connect(pairwise or self.database, read_only=True)) as connection:
             if pairwise:
-                old = verify_pairwise(connection, keys=keys)
+                old = verify_pairwise(connection, head=head, keys=keys)
                 return {"breaks": _told(old.breaks), "cannot_see": list(BLIND_SPOTS)}
             return {"breaks": _told(verify(connection, head=head, keys=keys).breaks)}
 

@@ -17,12 +17,18 @@ from pathlib import Path
 from attrs import define, field
 from tornproof.errors import TornproofError
 from tornproof_models.contract.delivery import Mode
+from tornproof_models.contract.hash_chain import COLUMNS
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
-from tornproof_conformance.adapter.opened_chain import AdapterChain, BreakSeen, open_queue
+from tornproof_conformance.adapter.opened_chain import (
+    AdapterChain,
+    BreakSeen,
+    columns_of,
+    open_queue,
+)
 from tornproof_conformance.adapter.opened_journal import AdapterJournal, AdapterReader
 from tornproof_conformance.adapter.opened_queue import AdapterQueue
 from tornproof_conformance.adapter.scratch import claim
@@ -70,6 +76,8 @@ class AdapterSubject:
     """A process that starts while the others work, and has not said hello."""
 
     _open: list[AdapterJournal | AdapterReader] = field(factory=list)
+    _columns: frozenset[str] | None = None
+    """Of its table of events, once somebody has looked."""
 
     def __attrs_post_init__(self) -> None:
         self._root = claim(self)
@@ -163,21 +171,36 @@ class AdapterSubject:
 
     @property
     def shows_its_database(self) -> bool:
-        """Whether it names the database of a drainer that it has opened."""
+        """Whether it names the database of a drainer that it has opened, and with our columns."""
+        return self.named_columns >= frozenset(COLUMNS)
+
+    @property
+    def named_columns(self) -> frozenset[str]:
+        """The columns of `signed_events` in the database that it names; none without one."""
+        if self._columns is None:
+            self._columns = self._look_at_columns()
+        return self._columns
+
+    def _look_at_columns(self) -> frozenset[str]:
         session, disk = self.take_session(), self.new_disk()
         try:
             path = open_queue(session, disk, self.best_drainer)
+            columns = frozenset[str]() if path is None else columns_of(path)
             session.call("drainer.close")
         except (TornproofError, Diagnosis):
             session.kill()
-            return False
+            return frozenset()
         self.give_back(session)
-        return path is not None
+        return columns
 
-    def verify_pairwise(self, database: Path) -> tuple[list[BreakSeen], list[str]]:
+    def verify_pairwise(
+        self, database: Path, *, head: bytes | None = None, keys: Sequence[bytes] = ()
+    ) -> tuple[list[BreakSeen], list[str]]:
         """Let it verify a chain of v0.7: the breaks, and what it says it cannot see."""
         session = self.take_session()
-        answer = session.call("drainer.verify", pairwise=str(database))
+        answer = session.call(
+            "drainer.verify", pairwise=str(database), head=head, keys=list(keys) or None
+        )
         self.give_back(session)
         return list(map(BreakSeen.read, answer["breaks"])), answer.get("cannot_see", [])
 

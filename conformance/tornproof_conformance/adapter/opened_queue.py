@@ -13,7 +13,7 @@ from tornproof_models.contract.delivery import ChainRow, Outcome, State
 from tornproof_models.queues.delivery_run import Look
 
 from tornproof_conformance.adapter.lender import Lender
-from tornproof_conformance.adapter.opened_chain import PATIENCE_MS, AdapterChain, submit
+from tornproof_conformance.adapter.opened_chain import AdapterChain, land_all, submit
 
 
 @define(eq=False)
@@ -33,7 +33,7 @@ class AdapterQueue:
 
     def move(self) -> bool:
         """Land everything that there is to land; nothing is left to do then."""
-        self.chain.session.call("drainer.drain", timeout_ms=PATIENCE_MS)
+        land_all(self.chain.session)
         return False
 
     def look(self) -> Look:

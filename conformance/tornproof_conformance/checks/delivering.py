@@ -52,12 +52,10 @@ from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.arming import Arming
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.opened_chain import open_queue, submit
+from tornproof_conformance.adapter.resting import comes_to_rest
 from tornproof_conformance.adapter.speaking.diagnosis import Exited
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported, decode_ok
 from tornproof_conformance.adapter.speaking.session import Session
-
-RESTS = 5
-"""Drains after which a drainer that nothing disturbs should have come to rest."""
 
 SIBLING = "sibling"
 """How the ids begin of the rows that another writer appends in a race."""
@@ -156,13 +154,13 @@ class Delivery:
     def settle(self) -> None:
         """Disarm, come to rest, and judge what is there."""
         self.disarm()
-        if any(self.drain() for _ in range(RESTS)):
+        if comes_to_rest(self.drain, self.look):
             self._judge_at_rest()
         elif self.has_given_up():
             message = f"gives up, and was opened to survive {MAX_RESTARTS} panics in a row"
             self.report("DRN-8", f"after {self._panics} panics the drainer {message}")
         else:
-            message = f"nothing fails, and after {RESTS} drains there is still something pending"
+            message = "nothing fails, nothing moves, and there is still something pending"
             self.report("ADP-9", message)
 
     def has_given_up(self) -> bool:

@@ -28,7 +28,8 @@ INDEX = "audit/core"
 AGENT = b"a" * 32
 
 
-def _audit(number: int, agent: bytes | None = AGENT, timestamp: int | None = None) -> Audit:
+def example(number: int, agent: bytes | None = AGENT, timestamp: int | None = None) -> Audit:
+    """Make an audit, whose id and, unless it is given, whose timestamp are a number."""
     return {
         "query_id": number.to_bytes(32, "big"),
         "agent_id": agent,
@@ -48,12 +49,12 @@ def has_audits(subject: Subject) -> bool:
 # Deaths
 
 PROGRAMS: tuple[tuple[Audit, ...], ...] = (
-    (_audit(1),),
-    (_audit(1, agent=None),),
-    (_audit(1), _audit(2)),
-    (_audit(1), _audit(2, agent=b"b" * 32)),
-    (_audit(1), _audit(1)),
-    (_audit(1), _audit(1, timestamp=9)),
+    (example(1),),
+    (example(1, agent=None),),
+    (example(1), example(2)),
+    (example(1), example(2, agent=b"b" * 32)),
+    (example(1), example(1)),
+    (example(1), example(1, timestamp=9)),
 )
 """Puts, in the last of which the process dies: new, anonymous, again, with other content."""
 
@@ -136,12 +137,12 @@ def can_be_measured(subject: Subject) -> bool:
 @scenario("AUD-12", claim=INDEX, where=can_be_measured)
 def the_recent_cost_no_scan(subject: Subject) -> Iterator[Violation]:
     """The most recent of twenty times as many audits cost about what they did before."""
-    with _opened(subject) as index:
+    with opened(subject) as index:
         for number in range(FEW):
-            index.put(_audit(number))
+            index.put(example(number))
         before = _cost(index)
         for number in range(FEW, MANY):
-            index.put(_audit(number))
+            index.put(example(number))
         after = _cost(index)
     if after > MUCH * before:
         message = f"the most recent of {MANY:,} audits cost {after / before:.0f} times as much as "
@@ -149,7 +150,7 @@ def the_recent_cost_no_scan(subject: Subject) -> Iterator[Violation]:
 
 
 @contextmanager
-def _opened(subject: Subject) -> Iterator[Index]:
+def opened(subject: Subject) -> Iterator[Index]:
     """Open an index, in this process or in another."""
     if not isinstance(subject, AdapterSubject):
         yield LocalIndex.of(subject)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any, Protocol, cast, runtime_checkable
 
-from tornproof_models.contract.hash_chain import judge_rows
+from tornproof_models.contract.hash_chain import COLUMNS, judge_rows
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 
@@ -48,6 +48,20 @@ class Contending(Protocol):
 def is_in_another_process(subject: Subject) -> bool:
     """Tell whether a chain is an adapter's, in a database that others can write to."""
     return has_chain(subject) and hasattr(subject, "command")
+
+
+def names_a_database(subject: Subject) -> bool:
+    """Tell whether a subject is an adapter that names a database."""
+    return bool(getattr(subject, "named_columns", None))
+
+
+@scenario("ADP-10", claim="chain/v1", where=names_a_database)
+def a_named_database_has_the_table(subject: Subject) -> Iterator[Violation]:
+    """The table of events in the database that an adapter names has the columns of the chapter."""
+    named: frozenset[str] = subject.named_columns  # type: ignore[attr-defined]
+    if missing := [column for column in COLUMNS if column not in named]:
+        message = f"signed_events in the database that drainer.open names lacks {missing}"
+        yield Violation("ADP-10", f"{message}; it has {sorted(named)}")
 
 
 @scenario("CHN-8", "CHN-1", claim="chain/v1", where=is_in_another_process)

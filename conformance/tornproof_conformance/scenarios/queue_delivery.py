@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, Protocol, cast, runtime_checkable
 
+from attrs import evolve
 from tornproof_models.contract.delivery import Mode, Outcome
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
@@ -29,7 +30,7 @@ from tornproof_models.queues.delivery_program import (
 from tornproof_models.queues.delivery_run import MAX_MOVES, Run, run
 
 from tornproof_conformance.scenarios.scenario import error_code, scenario
-from tornproof_conformance.subjects.queues import HasQueue
+from tornproof_conformance.subjects.queues import HasQueue, HasThreads
 
 DURABLE, VOLATILE = Mode.DURABLE.value, Mode.VOLATILE.value
 
@@ -284,3 +285,25 @@ def without_a_spool_a_crash_takes_what_had_not_landed(subject: Subject) -> Itera
         counters = running.subject.look().state.counters
         if counters is None or counters.lost != 2:
             yield Violation("DRN-18", f"a drainer that gave up on two events counts {counters}")
+
+
+# Threads
+
+ORDERS = 120
+"""Orders in which threads move, each made of a seed; every fifth has the same trouble."""
+
+
+def has_threads(subject: Subject) -> bool:
+    """Tell whether the threads of a subject's queue can be moved one at a time."""
+    return isinstance(subject, HasThreads)
+
+
+@scenario("DRN-1", "DRN-11", "DRN-12", "DRN-13", claim=VOLATILE, where=has_threads)
+def whichever_thread_moves_next_the_contract_holds(subject: Subject) -> Iterator[Violation]:
+    """Two producers, a drain, a close and the drainer, in many orders, and with each trouble."""
+    for seed in range(ORDERS):
+        if found := cast("HasThreads", subject).play_threads(seed):
+            for violation in found:
+                message = f"threads in the order of seed {seed}: {violation.message}"
+                yield evolve(violation, message=message)
+            return

@@ -45,6 +45,15 @@ class HasSchedules(Protocol):
         ...
 
 
+@runtime_checkable
+class HasThreads(Protocol):
+    """A subject whose drainer's thread and its users can be moved one at a time."""
+
+    def play_threads(self, seed: int) -> Sequence[Violation]:
+        """Let them move in an order that follows from a seed, and judge what comes of it."""
+        ...
+
+
 class Broken(Protocol):
     """A break that a verification has found; its text says what it is."""
 
@@ -84,11 +93,26 @@ class ChainUnderTest(Protocol):
 
 
 @runtime_checkable
+class MigratesPairwise(Protocol):
+    """A subject that goes on from a chain of v0.7 or v1.0."""
+
+    def migrate_pairwise(self, connection: sqlite3.Connection) -> None:
+        """Move the old tables aside and begin a chain.  Raises where there is nothing to move."""
+        ...
+
+
+@runtime_checkable
 class VerifiesPairwise(Protocol):
     """A subject that verifies chains of v0.7."""
 
-    def verify_pairwise(self, database: Path) -> tuple[Sequence[object], Sequence[str]]:
-        """Verify the chain in a database: the breaks, and what such a verification cannot see."""
+    def verify_pairwise(
+        self, database: Path, *, head: bytes | None = None, keys: Sequence[bytes] = ()
+    ) -> tuple[Sequence[object], Sequence[str]]:
+        """
+        Verify the chain in a database: the breaks, and what such a verification cannot see.
+
+        Perhaps against the hash of a row that was once the last, and with keys to trust.
+        """
         ...
 
 

@@ -2,13 +2,15 @@
 The built-in reference and the miniatures as subjects.
 """
 
-from collections.abc import Callable, Mapping
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from tornproof.chain.migration import migrate_pairwise
 from tornproof.errors import Invalid
 from tornproof.filesystem import Filesystem
 from tornproof.journal import Cursor, GroupCommitBuffer, Journal, JournalReader
@@ -17,6 +19,7 @@ from tornproof.journal.group_commit import WAIT_SECONDS
 from tornproof.kv import KeyValueStore
 from tornproof_models.contract.delivery import Mode
 from tornproof_models.contract.group_commit import Bounds
+from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Subject
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.machines.audit_machine import ReferenceStore, StoreFactory, StoreUnderTest
@@ -32,6 +35,7 @@ from tornproof_models.machines.reference_chain import (
     verify_old_chain,
 )
 from tornproof_models.machines.reference_queue import EquippedReferenceQueue, ReferenceQueue
+from tornproof_models.machines.threaded_queue import play_threads
 from tornproof_models.miniatures import (
     audit_miniatures,
     chain_miniatures,
@@ -93,6 +97,10 @@ class ReferenceSubject:
         """Walk every schedule of the drainer within these bounds."""
         return explore_drainer(events=events, falls=falls, faults=faults)
 
+    def play_threads(self, seed: int) -> Sequence[Violation]:
+        """Let the drainer's thread and those of its users move in an order of chance."""
+        return play_threads(seed)
+
     def make_audits(self, store: KeyValueStore) -> ReferenceStore:
         """Put an audit index on a store."""
         return ReferenceStore(store)
@@ -120,9 +128,15 @@ class ReferenceSubject:
         """Make a chain in a database in memory."""
         return ReferenceChain()
 
-    def verify_pairwise(self, database: Path) -> OldVerification:
+    def verify_pairwise(
+        self, database: Path, *, head: bytes | None = None, keys: Sequence[bytes] = ()
+    ) -> OldVerification:
         """Verify a chain of v0.7."""
-        return verify_old_chain(database)
+        return verify_old_chain(database, head=head, keys=keys)
+
+    def migrate_pairwise(self, connection: sqlite3.Connection) -> None:
+        """Go on from one."""
+        migrate_pairwise(connection, "memory", timestamp="2026-01-31T12:00:00Z")
 
 
 @frozen

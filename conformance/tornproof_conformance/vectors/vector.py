@@ -24,7 +24,9 @@ from tornproof_conformance.specification.places import specification_directory
 from tornproof_conformance.specification.requirements import Level, SpecificationError
 from tornproof_conformance.specification.schemas import complaint
 
-SCHEMAS = ("../schema/vector.schema.json", "../schema/audit-vector.schema.json")
+SCHEMAS = tuple(
+    f"../schema/{name}.schema.json" for name in ("vector", "audit-vector", "byte-vector")
+)
 """What a file of vectors may name as its schema; no other file is opened for it."""
 
 

@@ -150,6 +150,8 @@ class PairwiseRow:
     timestamp: str
     prev_hash: bytes
     sequence: int | None
+    cause_hash: bytes | None = None
+    """Of v1.0 alone, and seldom there."""
 
 
 def pairwise_hash(row: PairwiseRow) -> bytes:
@@ -168,7 +170,7 @@ def pairwise_hash(row: PairwiseRow) -> bytes:
 
 
 def later_pairwise_hash(row: PairwiseRow) -> bytes:
-    """Work out what the next row keeps of a row of v1.0; none here has a cause."""
+    """Work out what the next row keeps of a row of v1.0."""
     fields = (
         row.id.encode(),
         row.agent_id.encode(),
@@ -178,8 +180,26 @@ def later_pairwise_hash(row: PairwiseRow) -> bytes:
         row.attest_level.encode(),
         row.timestamp.encode(),
     )
-    written = b"".join(len(field).to_bytes(8, "big") + field for field in fields)
-    return sha256(written + (row.sequence or 0).to_bytes(8, "big") + b"\0").digest()
+    return sha256(_behind_lengths(*fields) + _number_and_cause(row)).digest()
+
+
+def later_signed(row: PairwiseRow) -> bytes:
+    """Work out what v1.0 signs of a row as a whole."""
+    texts = (row.id, row.agent_id, row.event_type, row.attest_level, row.timestamp)
+    number, cause = _number_and_cause(row)[:8], _number_and_cause(row)[8:]
+    written = _behind_lengths(*(text.encode() for text in texts)) + number
+    written += _behind_lengths(row.payload_hash) + cause
+    return sha256(b"ai-memory/signed-events/row-v1\0" + written).digest()
+
+
+def _behind_lengths(*fields: bytes) -> bytes:
+    return b"".join(len(field).to_bytes(8, "big") + field for field in fields)
+
+
+def _number_and_cause(row: PairwiseRow) -> bytes:
+    number = (row.sequence or 0).to_bytes(8, "big")
+    cause = b"\0" if row.cause_hash is None else b"\1" + _behind_lengths(row.cause_hash)
+    return number + cause
 
 
 def later_chain(rows: int, joined: int = 0) -> list[PairwiseRow]:

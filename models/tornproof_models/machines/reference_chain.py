@@ -18,10 +18,12 @@ OldVerification: TypeAlias = tuple[Sequence[Break], Sequence[str]]
 """The breaks of a chain of v0.7, and what its verification cannot see."""
 
 
-def verify_old_chain(database: Path) -> OldVerification:
+def verify_old_chain(
+    database: Path, *, head: bytes | None = None, keys: Sequence[bytes] = ()
+) -> OldVerification:
     """Verify a chain of v0.7 with the reference."""
     with closing(connect(database, read_only=True)) as connection:
-        return verify_pairwise(connection).breaks, BLIND_SPOTS
+        return verify_pairwise(connection, head=head, keys=keys).breaks, BLIND_SPOTS
 
 
 class ReferenceChain:

@@ -26,6 +26,7 @@ from tornproof_models.miniatures.audit_writes import (
     OverwriteOnSameId,
     RecordWithoutIndex,
     RoundedConfidence,
+    TakesWhatItIsGiven,
 )
 from tornproof_models.miniatures.indexer_miniatures import (
     PassesOverBadRecords,
@@ -50,6 +51,7 @@ MINIATURES: Mapping[str, type[SmallAuditStore]] = {
     "negative-limit-counts": NegativeLimitCounts,
     "rounded-confidence": RoundedConfidence,
     "insertion-order": InsertionOrder,
+    "takes-what-it-is-given": TakesWhatItIsGiven,
     "record-without-index": RecordWithoutIndex,
     "index-without-record": IndexWithoutRecord,
     "overwrite-on-same-id": OverwriteOnSameId,

@@ -55,6 +55,20 @@ class InsertionOrder(SmallAuditStore):
 # Puts
 
 
+class TakesWhatItIsGiven(SmallAuditStore):
+    """
+    Looks at the length of the id, and stores the rest as it comes.
+
+    A confidence that is not a number → a record that no decoder takes back.
+    """
+
+    breaks = frozenset({"AUD-15", "AUD-18"})
+
+    def check_audit(self, audit: Audit) -> None:
+        """Look at the id."""
+        self.check_identifier(audit["query_id"])
+
+
 class RecordWithoutIndex(SmallAuditStore):
     """
     The record is written first and its index entries after it.

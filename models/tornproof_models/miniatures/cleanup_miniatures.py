@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 
 from attrs import frozen
+from tornproof.errors import Corrupt
 from tornproof.filesystem import Filesystem
 
-from tornproof_models.crash.subject import Options
+from tornproof_models.crash.subject import DIRECTORY, Options
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.miniatures.small_cleanup import (
     SmallCleaner,
@@ -129,7 +130,39 @@ class UndurableCursorTrusted(SmallCleaner):
         """Believe."""
 
 
+class PassesOverWhatItCannotRead(SmallCleaner):
+    """
+    Leaves a cursor that it cannot read out of account.
+
+    A spoilt cursor → what its consumer has yet to see is removed.
+    """
+
+    breaks = frozenset({"CUR-6"})
+
+    def positions(self) -> Mapping[str, int]:
+        """Take those that can be read."""
+        found = {}
+        for name in self.filesystem.list_directory(DIRECTORY):
+            if name.endswith(".cursor"):
+                with suppress(Corrupt):
+                    found[name] = read_position(self.filesystem, f"{DIRECTORY}/{name}")
+        return found
+
+
 # Cursors
+
+
+class GoesAnywhere(SmallCursor):
+    """
+    Moves forward to whatever offset it is given.
+
+    An offset inside a record, or beyond the end → cleanup removes what nobody has seen.
+    """
+
+    breaks = frozenset({"CUR-5"})
+
+    def check_place(self, offset: int) -> None:
+        """Trust the consumer."""
 
 
 class OverwrittenInPlace(SmallCursor):
@@ -237,6 +270,7 @@ CLEANERS: Mapping[str, type[SmallCleaner]] = {
     "fastest-consumer-decides": FastestConsumerDecides,
     "nobody-needs-anything": NobodyNeedsAnything,
     "undurable-cursor-trusted": UndurableCursorTrusted,
+    "passes-over-what-it-cannot-read": PassesOverWhatItCannotRead,
 }
 """All miniatures of a cleaner, by name."""
 
@@ -247,6 +281,7 @@ CURSORS: Mapping[str, type[SmallCursor]] = {
     "shown-before-durable": ShownBeforeDurable,
     "moves-backwards": MovesBackwards,
     "moved-by-a-child": MovedByAChild,
+    "goes-anywhere": GoesAnywhere,
 }
 """All miniatures of a cursor, by name."""
 

@@ -233,6 +233,37 @@ class ReadOnInAChild(SmallReader):
         """Know no owner."""
 
 
+# Answers
+
+
+class ReadsAnywhere(SmallReader):
+    """
+    Takes every offset for one at which a record begins.
+
+    An offset inside a record → damage is reported where there is none.
+    """
+
+    breaks = frozenset({"RDR-8"})
+
+    def require_boundary(self, at: int) -> None:
+        """Trust the caller."""
+
+
+class DamageIsTheTail(SmallReader):
+    """
+    Ends at the first frame that is not whole, wherever it stands.
+
+    A flipped bit in a sealed segment → the records behind it are never shown.
+    """
+
+    breaks = frozenset({"RDR-9"})
+
+    def conclude(self, at: int, found: Damage | Miss) -> None:
+        """Wait for better times."""
+        if self.bases and at < self.bases[0]:
+            super().conclude(at, found)
+
+
 READERS: Mapping[str, type[SmallReader]] = {
     "skips-at-rotation": SkipsAtRotation,
     "never-refreshes": NeverRefreshes,
@@ -246,6 +277,8 @@ READERS: Mapping[str, type[SmallReader]] = {
     "watermark-of-the-first-look": WatermarkOfTheFirstLook,
     "keeps-its-position": KeepsItsPosition,
     "read-on-in-a-child": ReadOnInAChild,
+    "reads-anywhere": ReadsAnywhere,
+    "damage-is-the-tail": DamageIsTheTail,
 }
 """All miniatures of a reader, by name."""
 

@@ -16,6 +16,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 import cbor2
 from tornproof.errors import Conflict, Corrupt, Invalid
 
+from tornproof_models.miniatures.audit_checks import AUDIT, has_fields
+
 Audit: TypeAlias = Mapping[str, Any]
 Batch: TypeAlias = dict[bytes, bytes | None]
 
@@ -80,7 +82,7 @@ class SmallAuditStore:
 
     def put(self, audit: Audit) -> bytes:
         """Store an audit, once."""
-        self.check_identifier(audit["query_id"])
+        self.check_audit(audit)
         first, *rest = self.batches(audit)
         record_key = RECORDS + audit["query_id"]
         if self.store.write(first, expected={record_key: None}):
@@ -228,6 +230,11 @@ class SmallAuditStore:
         return self.decode(record)
 
     # Steps: what is refused
+
+    def check_audit(self, audit: Audit) -> None:
+        """Refuse what is no audit."""
+        if not has_fields(audit, AUDIT):
+            raise Invalid("a field lacks, is too many, or holds what it cannot")
 
     def check_identifier(self, identifier: bytes) -> None:
         """Refuse an id that has not 32 bytes."""

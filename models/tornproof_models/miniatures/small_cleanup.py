@@ -15,6 +15,7 @@ from tornproof.filesystem import Filesystem
 from tornproof_models.crash.subject import DIRECTORY
 from tornproof_models.miniatures.small_journal import SmallJournal
 from tornproof_models.miniatures.small_owner import SmallOwner
+from tornproof_models.miniatures.small_reader import SmallReader
 from tornproof_models.miniatures.small_recovery import write_all
 
 
@@ -22,7 +23,8 @@ class SmallCursor(SmallOwner):
     """
     A correct cursor.
 
-    Steps: `begin`, `check`, `store`, `write`, `name_it`, `settle`, `require_owner`.
+    Steps: `begin`, `check`, `check_place`, `store`, `write`, `name_it`, `settle`,
+    `require_owner`.
     """
 
     breaks: ClassVar[frozenset[str]] = frozenset()
@@ -52,9 +54,14 @@ class SmallCursor(SmallOwner):
         self.store(offset)
 
     def check(self, offset: int) -> None:
-        """Refuse to go back."""
+        """Refuse to go back, and to stand where no durable record begins or ends."""
         if offset < max(self.position, read_position(self.filesystem, self.path)):
             raise Invalid(f"a cursor at {self.position} cannot go back to {offset}")
+        self.check_place(offset)
+
+    def check_place(self, offset: int) -> None:
+        """Let a reader of durable records walk there."""
+        SmallReader(self.filesystem, durable_only=True).require_boundary(offset)
 
     def store(self, offset: int) -> None:
         """Replace the file by a new one."""
@@ -103,18 +110,22 @@ class SmallCleaner(SmallJournal):
     """
     A correct journal that can be cleaned up.
 
-    Steps: `lowest`, `settle_cursors`, `removable`, `remove`, `publish_removal`.
+    Steps: `positions`, `lowest`, `settle_cursors`, `removable`, `remove`, `publish_removal`.
     """
 
     def cleanup(self) -> int:
         """Remove what lies below every cursor, and return the offset of the first record kept."""
         self.check_open()
-        lowest = self.lowest(read_positions(self.filesystem))
+        lowest = self.lowest(self.positions())
         self.settle_cursors()
         for base in self.removable(lowest):
             self.remove(base)
             self.publish_removal()
         return min(self.sizes, default=0)
+
+    def positions(self) -> Mapping[str, int]:
+        """Read all cursors, or refuse."""
+        return read_positions(self.filesystem)
 
     def lowest(self, positions: Mapping[str, int]) -> int:
         """Return the offset below which nobody needs anything."""

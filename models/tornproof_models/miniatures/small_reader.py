@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from crc32c import crc32c
-from tornproof.errors import Corrupt, Trimmed
+from tornproof.errors import BeyondEnd, Corrupt, NotABoundary, Trimmed
 from tornproof.filesystem import File, Filesystem
 
 from tornproof_models.contract.journal import Record
@@ -31,11 +31,14 @@ class SmallReader(SmallFrames, SmallOwner):
     A correct reader of format v2, from one boundary to the next.
 
     Steps: `refresh`, `learn`, `resume`, `conclude`; `try_record`, `locate`,
-    `extent`, `may_show`, `after`, `require_owner`.
+    `extent`, `may_show`, `after`; `require_boundary`, `require_owner`.
     """
 
     breaks: ClassVar[frozenset[str]] = frozenset()
     """The requirements that a miniature may be found to violate."""
+
+    reached: int | None = None
+    """Where the last record that it has shown ended: a boundary."""
 
     def __init__(self, filesystem: Filesystem, *, durable_only: bool) -> None:
         super().__init__(Options())
@@ -46,9 +49,38 @@ class SmallReader(SmallFrames, SmallOwner):
         self.watermark: int | None = None
         self.refresh()
 
-    def scan(self, start: int) -> Iterator[Record]:
+    def read(self, at: int) -> bytes:
+        """Return the record at an offset."""
+        for _, payload in self.scan(at):
+            return payload
+        raise BeyondEnd(f"offset {at}: there is no record yet")
+
+    def scan(self, start: int | None = None) -> Iterator[Record]:
+        """Yield records from a boundary, or the first one kept, up to the tail."""
+        if start is None:
+            self.learn()
+            start = min(self.bases, default=0)
+        elif start != self.reached:
+            self.learn()
+            self.require_boundary(start)
+        for record in self.follow(start):
+            self.reached = self.after(*record)
+            yield record
+
+    def require_boundary(self, at: int) -> None:
+        """Walk through the segment of an offset, to see whether a record begins there."""
+        end = self.locate(at) or 0
+        while end < at:
+            found = self.try_record(end)
+            if not isinstance(found, bytes):
+                self.conclude(end, found)
+                raise BeyondEnd(f"offset {at} is beyond the end, {end}")
+            end += HEADER_BYTES + len(found)
+        if end > at:
+            raise NotABoundary(f"offset {at} lies inside a record")
+
+    def follow(self, at: int) -> Iterator[Record]:
         """Yield records up to the tail; a miss counts if there is nothing new to know."""
-        at = start
         while True:
             self.require_owner()
             found = self.try_record(at)
