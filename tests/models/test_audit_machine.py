@@ -89,7 +89,11 @@ def test_a_right_indexer_is_acquitted(indexer: IndexerFactory | None) -> None:
 
 
 @requirement(*AUD)
-@pytest.mark.parametrize("name", sorted(MINIATURES.keys() - {"recent-by-full-scan"}))
+@pytest.mark.parametrize(
+    "name",
+    # the machine puts nothing but audits, and does not count what an answer costs
+    sorted(MINIATURES.keys() - {"recent-by-full-scan", "takes-what-it-is-given"}),
+)
 def test_a_wrong_store_is_convicted(name: str) -> None:
     """
     Each miniature is found to violate what it breaks.
@@ -158,4 +162,5 @@ def test_every_requirement_is_broken_by_somebody() -> None:
         *(indexer.breaks for indexer in INDEXERS.values()),
     )
 
-    assert broken == {*(f"AUD-{number}" for number in range(1, 17)), "SYS-1", "SYS-2"}
+    judged = {*(f"AUD-{number}" for number in range(1, 17)), "AUD-18"}
+    assert broken == judged | {"SYS-1", "SYS-2"}
