@@ -42,21 +42,28 @@ def test_long_random_programs(durability: str) -> None:
     )
 
 
+JUDGED = frozenset({"CUR-1", "CUR-2", "CUR-3", "SEG-7", "SEG-9"})
+"""What crashes show; forks, refusals and spoilt files are for scenarios."""
+
+
+def breaks_of(name: str) -> frozenset[str]:
+    return CLEANERS[name].breaks if name in CLEANERS else CURSORS[name].breaks
+
+
 def caught(name: str) -> tuple[str, str, int] | None:
     """Return (requirement, weakest crash model, steps) of what catches a miniature first."""
     subject = CONSUMERS[name]
-    breaks = CLEANERS[name].breaks if name in CLEANERS else CURSORS[name].breaks
     for crash_model in CLAIMED:
         explored = explore_programs(subject, CRASH_MODELS[crash_model], 2)
         for violation in explored.violations:
-            if violation.requirement in breaks:
+            if violation.requirement in breaks_of(name):
                 return violation.requirement, crash_model, len(explored.program) - len(FILLED)
     return None
 
 
 def test_every_miniature_is_caught(capsys: pytest.CaptureFixture[str]) -> None:
     """The kill table: what each wrong cleaner or cursor violates, and where it shows."""
-    table = {name: caught(name) for name in CONSUMERS}
+    table = {name: caught(name) for name in CONSUMERS if breaks_of(name) & JUDGED}
     with capsys.disabled():
         print(f"\n{'cleaner or cursor':<30}{'violates':<10}{'weakest crash_model':<17}steps")
         for name, row in table.items():

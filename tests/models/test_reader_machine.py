@@ -135,6 +135,10 @@ CHECKS: dict[str, tuple[bool, Check]] = {
 """How a reader is judged: whether writes come in pieces, and what is done."""
 
 
+JUDGED = frozenset(f"RDR-{number}" for number in range(1, 7))
+"""What a writer beside shows; forks and answers are for scenarios."""
+
+
 def caught(name: str) -> tuple[str, str, str, str] | None:
     """Return (check, durability, records shown, requirement) of what catches a miniature first."""
     reader = READERS[name]
@@ -151,7 +155,7 @@ def caught(name: str) -> tuple[str, str, str, str] | None:
 
 def test_every_miniature_is_caught(capsys: pytest.CaptureFixture[str]) -> None:
     """The kill table: what catches each wrong reader, and as a violation of what."""
-    table = {name: caught(name) for name in READERS}
+    table = {name: caught(name) for name, each in READERS.items() if each.breaks & JUDGED}
     with capsys.disabled():
         print(f"\n{'reader':<30}{'check':<18}{'durability':<12}{'shows':<9}violates")
         for name, row in table.items():
