@@ -137,6 +137,21 @@ def test_a_check_that_tells_nothing_is_refused(tmp_path: Path, check: str, reaso
     assert reason in result.output
 
 
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("date +%N", "says something else each time"),
+        ("true", "says the same before the workload and after it"),
+    ],
+)
+def test_a_state_that_tells_nothing_is_refused(tmp_path: Path, state: str, reason: str) -> None:
+    """It must be a function of the files, and differ with what the workload does."""
+    result = crash(tmp_path, SYNCED, "--state", state)
+
+    assert result.exit_code == 2
+    assert reason in result.output
+
+
 def test_a_workload_that_fails_by_itself_is_refused(tmp_path: Path) -> None:
     """Nothing can be said of a crash of what does not work without one."""
     result = crash(tmp_path, "exit 3", "--check", WHOLE)

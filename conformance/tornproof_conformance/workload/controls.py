@@ -71,6 +71,13 @@ def learn_states(subject: WorkloadSubject, *, only_lines: bool) -> None:
     With `only_lines`, right are the states at the beginning, at each printed line and at the end;
     else also those between two operations, which a kill may leave.
     """
+    point, end = _end(subject)
+    again = [_state(subject, end, end.all_kept, point) for _ in range(2)]
+    if again[0] != again[1]:
+        raise CheckRefused(
+            f"`{subject.given.questions.state}` says something else each time, of the same files: "
+            "let it leave out times, numbers of processes and the like"
+        )
     latest: dict[str, int] = {}
     events, sector_bytes = subject.recorded.trace.events, subject.given.sector_bytes
     for point, space in spaces(subject.recorded.trace, KILL, sector_bytes=sector_bytes):
