@@ -52,7 +52,7 @@ docs: $(STAMP) ## build the specification and the reference into build/site
 	$(BIN)/sphinx-build -W --keep-going -q -b html spec build/site
 	@echo "open build/site/index.html"
 
-pages: $(STAMP) ## reports and site in headless Chromium: axe, links, widths
+pages: $(STAMP) ## reports in headless Chromium: axe, widths, unfolding
 	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[pages]'
 	$(BIN)/pytest -q tests/pages
 
