@@ -58,6 +58,8 @@ def what_lands_leaves_the_others_in_order(events: list[int], at: int) -> None:
 
 def a_permanent_failure_of_one_alone_is_its_end(event: int) -> None:
     """One event in an attempt of its own goes to the dead letters, with the reason (DRN-5)."""
+    assert event >= 0
+
     core = failed(taken([event]), Failure.PERMANENT, REASON)
 
     assert core.state is State.DEAD_LETTERING
@@ -106,6 +108,8 @@ def a_lost_race_is_counted_for_its_event_alone(events: list[int], at: int) -> No
 
 def the_dead_letters_let_nobody_go(event: int, failure: Failure) -> None:
     """Whatever keeps a dead letter out, the event stays in flight, and blocks (DRN-10)."""
+    assert event >= 0
+
     core = failed(failed(taken([event]), Failure.PERMANENT, REASON), failure, "full")
 
     assert core.state is State.BLOCKED
