@@ -128,7 +128,7 @@ def test_a_program_that_is_wrong_while_it_lives_covers_nothing() -> None:
     opened = len(small.run((), "immediate").filesystem.events)
 
     assert [(each.requirement, each.crash_model, each.word) for each in planned.alive] == [
-        ("JRN-5", None, (0,))
+        ("JRN-15", None, (0,))
     ]
     assert planned.units == (Unit((), 0), Unit((0, 0), opened))
 

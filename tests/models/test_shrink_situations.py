@@ -66,6 +66,9 @@ BY_SITUATION = (
     "boundary-unchecked",
     "one-error-for-all",
     "no-lock",
+    # by a process or a name that programs have not
+    "written-by-a-child",
+    "links-followed",
     # by a level of durability that programs do not use
     "batched-is-eventual",
     # by what an interruption or a failed close leaves

@@ -54,9 +54,10 @@ def read_head(connection: Connection) -> Head:
     would be is then a guess.
     """
     last = connection.execute(
-        "SELECT sequence, row_hash FROM signed_events WHERE sequence IS NOT NULL"
-        " ORDER BY sequence DESC LIMIT 1"
+        "SELECT sequence, row_hash FROM signed_events ORDER BY sequence DESC NULLS LAST LIMIT 1"
     ).fetchone()
+    if last is None:
+        return GENESIS
     unplaced = connection.execute(
         "SELECT id FROM signed_events WHERE sequence IS NULL LIMIT 1"
     ).fetchone()
@@ -65,7 +66,7 @@ def read_head(connection: Connection) -> Head:
             f"row {unplaced[0]!r} of the chain has no sequence, so nothing is appended: find out "
             "who wrote it and number or remove it"
         )
-    return GENESIS if last is None else Head(*last)
+    return Head(*last)
 
 
 def insert(

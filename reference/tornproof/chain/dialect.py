@@ -116,7 +116,8 @@ the last row, which no later row covers.  A spool's position counts bytes of its
 journal: every event below it has landed.
 """
 
-_POSTGRESQL_TYPES = (
+_IN_POSTGRESQL = (
+    ("(sequence);", "(sequence DESC NULLS LAST);"),  # as the head is read
     ("INTEGER PRIMARY KEY AUTOINCREMENT", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
     ("INTEGER", "BIGINT"),
     ("BLOB", "BYTEA"),
@@ -134,7 +135,7 @@ SQLITE = Dialect(
 
 
 def _in_postgresql(tables: str) -> str:
-    for ours, theirs in _POSTGRESQL_TYPES:
+    for ours, theirs in _IN_POSTGRESQL:
         tables = tables.replace(ours, theirs)
     return tables
 
