@@ -151,10 +151,14 @@ class Delivery:
             self._judge(judge_drain(self.history, state, told, mode=self.mode))
         return drained
 
+    def come_to_rest(self) -> bool:
+        """Drain until everything has landed, as long as something lands; says whether it has."""
+        return comes_to_rest(self.drain, self.look)
+
     def settle(self) -> None:
         """Disarm, come to rest, and judge what is there."""
         self.disarm()
-        if comes_to_rest(self.drain, self.look):
+        if self.come_to_rest():
             self._judge_at_rest()
         elif self.has_given_up():
             message = f"gives up, and was opened to survive {MAX_RESTARTS} panics in a row"

@@ -158,7 +158,7 @@ def an_id_is_minted_once(delivery: Delivery, _: Faults) -> None:
     event = {name: value for name, value in event_of(1).items() if name != "event_id"}
     minted = delivery.ask("drainer.submit", **event).get("event_id")
     delivery.restart()
-    delivery.drain()
+    delivery.come_to_rest()
     chain, letters = ids_of(delivery.look())
     if minted is not None and [*chain, *letters] != [minted]:
         delivery.report("EVT-6", f"{minted} was admitted, and {[*chain, *letters]} is there")
@@ -172,7 +172,7 @@ def what_is_too_large_is_refused_at_submit(delivery: Delivery, _: Faults) -> Non
         if delivery.ask("drainer.submit", **large)["admitted"]:
             expected.add("e1")
     delivery.ask("drainer.submit", **next_one)
-    delivery.drain()
+    delivery.come_to_rest()  # a large event takes its time
     chain, letters = ids_of(delivery.look())
     if missing := expected - {*chain, *letters}:
         message = f"of an event of {TOO_LARGE:,} bytes and one of usual size, "
