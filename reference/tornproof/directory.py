@@ -24,7 +24,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -215,8 +215,12 @@ def open_regular(
     if create:
         flags |= os.O_CREAT | (os.O_EXCL if exclusive else 0)
     if not exclusive:  # where the kernel refuses whatever is there
-        with suppress(FileNotFoundError):
-            require_regular(os.stat(path, dir_fd=parent, follow_symlinks=False), writing)
+        try:
+            status = os.stat(path, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            pass
+        else:
+            require_regular(status, writing)
     try:
         descriptor = os.open(path, flags, 0o644, dir_fd=parent)
     except OSError as error:
@@ -225,7 +229,7 @@ def open_regular(
         raise
     file = _Descriptor(descriptor, "r+b" if writing else "rb")
     try:
-        require_regular(os.fstat(file.fileno()), writing)
+        require_regular(os.fstat(descriptor), writing)
     except BaseException:
         file.close()
         raise

@@ -63,7 +63,7 @@ def command(directory: str, show_all: bool, as_json: bool) -> None:
         for cursor in cursors:
             click.secho(str(cursor), fg="red" if cursor.wrong else None)
         _show_others(names)
-        _show_conclusion(directory, conclusion, segments, watermark)
+        _show_conclusion(directory, conclusion, segments, watermark, cursors)
     raise SystemExit(0 if is_sound(conclusion, cursors) else 1)
 
 
@@ -167,6 +167,7 @@ def _show_conclusion(
     conclusion: RecoveryReport | TornproofError,
     segments: Sequence[FoundSegment],
     watermark: int | None,
+    cursors: Sequence[FoundCursor],
 ) -> None:
     """Say in a line or two what it all means."""
     if isinstance(conclusion, Corrupt):
@@ -186,4 +187,13 @@ def _show_conclusion(
             f"on ({cut.damage}); `tornproof recover {directory}` cuts it when no writer is at work",
             fg="yellow",
         )
-    say(f"sound: {conclusion.records} records, offsets {conclusion.first} to {conclusion.end}")
+    kept = f"{conclusion.records} records, offsets {conclusion.first} to {conclusion.end}"
+    wrong = [each.name for each in cursors if each.wrong]
+    if wrong:
+        click.secho(
+            f"the records are sound ({kept}), and not the cursor{'s' if wrong[1:] else ''} "
+            f"{printable(', '.join(wrong))}: cleanup removes nothing until that is put right",
+            fg="red",
+        )
+        return
+    say(f"sound: {kept}")
