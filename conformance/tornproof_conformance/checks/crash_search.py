@@ -63,7 +63,10 @@ the buffers of most writers, and cannot be compressed into them (fjall-rs/fjall#
 AT_ONCE = 8
 """Crash points that go on at the same time, so that there is something to be shared."""
 
-INNER_IMAGES = 32
+AGAIN = 4
+"""Recoveries that are recorded and crashed, at the most, before the next program has its turn."""
+
+INNER_IMAGES = 16
 """Images of one crash in or after a recovery: the nearest, of each kind one before a second."""
 
 LEAST_OPERATIONS = 2
@@ -272,10 +275,15 @@ class CrashSearch:
             crashing.explorer.until = self.clock.grace
             crashing.explorer.novelty = self._novelty_of(crashing)
             wanted.setdefault(crashing.case.options, {}).update(crashing.site.plan())
+        left = self.subject.recordings
+        now = self.subject.recordings = min(left, AGAIN)
         for options, images in wanted.items():
             self.subject.recover_images(list(images.values()), options)
+        used = now - self.subject.recordings
+        self.subject.recordings = 0  # what a crash of a recovery leaves is not crashed again
         for crashing in crashings:
             self._search(crashing)
+        self.subject.recordings = left - used
 
     def _search(self, crashing: "Crashing") -> None:
         site, explorer = crashing.site, crashing.explorer
