@@ -175,7 +175,7 @@ static void answer(char *out) {
     long result;
     if (is("hello")) {
         sprintf(out, "\"ok\": {\"protocol\": 1, \"implementation\": %s, "
-                     "\"profiles\": [\"journal/core\"]}", implementation);
+                     "\"claims\": [\"journal/core\"]}", implementation);
     } else if (is("journal.open")) {
         const char *dir = text_of("dir");
         sprintf(path, "%.*s", (int)strcspn(dir, "\""), dir);
