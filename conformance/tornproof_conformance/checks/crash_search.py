@@ -63,6 +63,9 @@ the buffers of most writers, and cannot be compressed into them (fjall-rs/fjall#
 AT_ONCE = 8
 """Crash points that go on at the same time, so that there is something to be shared."""
 
+ONE_ROUND = 0.05
+"""Part of the time for one round at one crash point: some stores take 0.1 s to recover an image."""
+
 AGAIN = 4
 """Recoveries that are recorded and crashed, at the most, before the next program has its turn."""
 
@@ -173,6 +176,11 @@ class CrashSearch:
     def is_done(self) -> bool:
         """Whether no crash point has more images to offer."""
         return not self._waiting
+
+    @property
+    def is_wanting(self) -> bool:
+        """Whether some crash point has more images to offer that a verdict needs."""
+        return bool(self._waiting) and not self._waiting[0][0]
 
     @property
     def is_behind(self) -> bool:
@@ -287,7 +295,7 @@ class CrashSearch:
 
     def _search(self, crashing: "Crashing") -> None:
         site, explorer = crashing.site, crashing.explorer
-        explorer.until = self.clock.grace
+        explorer.until = self.clock.part(ONE_ROUND)
         explorer.novelty = self._novelty_of(crashing)
         disagreed, judged = len(self.subject.disagreements), explorer.coverage.judged
         site.search()

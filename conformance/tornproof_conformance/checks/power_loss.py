@@ -127,7 +127,7 @@ def _try_programs(
                 )
             break
         parts = [f"every program of up to {counted(length, 'operation')}"]
-    yield from _go_on(search, clock, lambda: not search.is_done)
+    yield from _go_on(search, clock, lambda: search.is_wanting)
     return " and ".join(parts)
 
 
