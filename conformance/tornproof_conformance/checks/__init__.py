@@ -21,7 +21,7 @@ Of adapters:
 - `conversation`: every operation that is claimed, once
 - `kills`: random programs, killed by SIGKILL
 - `job_queues`: two workers on a job queue, killed, paused and raced
-- `power_loss`, `io_errors`: small programs, recorded, then crashed
+- `power_loss`, `io_errors`: small programs (`small_programs`), recorded, then crashed
 - `reader_power_loss`, `audit_power_loss`, `queue_power_loss`, `job_queue_power_loss`: the same
   for what stands beside
 - `deliveries`, `queue_situations`: a drainer with faults, killed, closed and refused

@@ -7,16 +7,16 @@ it has beyond that waits until somebody asks to go on, and small crash points ar
 so, whatever program they belong to.  `power_loss` says in which order programs are tried.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
-from itertools import product
 
 from attrs import define, evolve, field
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.novelty import Novelty
-from tornproof_models.crash.program import Append, Fail, Program, Rotate, Settle, Step, Submit
+from tornproof_models.crash.program import Append, Fail, Program, Settle
 from tornproof_models.crash.run import Run, run
 from tornproof_models.crash.sites import Site
 from tornproof_models.crash.stakes import Stakes
@@ -24,7 +24,6 @@ from tornproof_models.crash.subject import Options
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.trace import Image, Settled, Stored, Trace
 
-from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.phases import (
     AFTER_FAILED_CALL,
@@ -35,36 +34,17 @@ from tornproof_conformance.cases.phases import (
     phase_of,
 )
 from tornproof_conformance.checks import Clock
-from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES, ROOMY
+from tornproof_conformance.checks.small_programs import LARGE, LEAST_OPERATIONS
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 
 BOUND = 1 << 12
 """Images of one crash point up to which all are judged: 4,096, as each takes a process's time."""
 
-TOGETHER: tuple[tuple[Program, ...], ...] = (
-    ((Submit((5, 24)),), (Submit((472, 24, 5)),)),
-    ((Append(5), Submit((24, 472))), (Submit((5, 24)), Submit((24, 472, 5)))),
-)
-"""Programs of one and of two operations for those who have group commit."""
-
-LARGE: tuple[Program, ...] = (
-    (Append(4096 - 100), Append(256)),
-    (Append(20_000), Append(256)),
-    (Append(32_768 - 100), Append(256)),
-)
-"""
-Programs that reach the ends of pages and blocks, and exceed buffers, whatever the format.
-
-A record that ends shortly before 4 KiB or 32 KiB lets the next one cross the boundary: a torn
-last record of prometheus/tsdb went unnoticed only there (tsdb#451).  20,000 random bytes exceed
-the buffers of most writers, and cannot be compressed into them (fjall-rs/fjall#308).
-"""
-
 AT_ONCE = 8
 """Crash points that go on at the same time, so that there is something to be shared."""
 
-ONE_ROUND = 0.05
-"""Part of the time for one round at one crash point: some stores take 0.1 s to recover an image."""
+TOGETHER_SHARE = 0.05
+"""Part of the time for one round of a program: some stores take 0.1 s to recover an image."""
 
 AGAIN = 4
 """Recoveries that are recorded and crashed, at the most, before the next program has its turn."""
@@ -72,33 +52,8 @@ AGAIN = 4
 INNER_IMAGES = 16
 """Images of one crash in or after a recovery: the nearest, of each kind one before a second."""
 
-LEAST_OPERATIONS = 2
-"""
-A verdict needs every program of up to so many operations.
-
-Most published bugs of logs need two: one operation to leave something behind, and one to
-meet it (`spec/checks.md`).
-"""
-
 IN_ORDER = ("process-kill", "prefix")
 """Crash models in which it matters in which order something was stored."""
-
-
-def programs_of(subject: AdapterSubject, length: int) -> Iterator[tuple[Options, Program]]:
-    """Yield the programs of a length that an adapter can run, with what to open it with."""
-    for segment_bytes, alphabet in ((512, ALPHABET), (4096, ROOMY)):
-        steps = [step for step in alphabet if can_take(subject, step)]
-        for program in product(steps, repeat=length):
-            for durability in DURABILITIES:
-                if any(isinstance(step, Append) for step in program):
-                    yield Options(segment_bytes, durability), program
-    if subject.takes_many and length <= len(TOGETHER):
-        yield from ((Options(4096), program) for program in TOGETHER[length - 1])
-
-
-def can_take(subject: AdapterSubject, step: Step) -> bool:
-    """Tell whether a step is among what an adapter claims."""
-    return not isinstance(step, Rotate) or "journal/segments" in subject.claims
 
 
 @define(eq=False)
@@ -279,8 +234,9 @@ class CrashSearch:
     def _search_together(self, crashings: "Sequence[Crashing]") -> None:
         """Let the images of several crash points be recovered at once, and judge each point."""
         wanted: dict[Options, dict[int, Image]] = {}
+        until = self.clock.part(TOGETHER_SHARE)
         for crashing in crashings:
-            crashing.explorer.until = self.clock.grace
+            crashing.explorer.until = until
             crashing.explorer.novelty = self._novelty_of(crashing)
             wanted.setdefault(crashing.case.options, {}).update(crashing.site.plan())
         left = self.subject.recordings
@@ -289,13 +245,15 @@ class CrashSearch:
             self.subject.recover_images(list(images.values()), options)
         used = now - self.subject.recordings
         self.subject.recordings = 0  # what a crash of a recovery leaves is not crashed again
-        for crashing in crashings:
-            self._search(crashing)
+        for number, crashing in enumerate(crashings):
+            if number == 0 or time.monotonic() < until:
+                self._search(crashing)
+            else:
+                self._wait(crashing)
         self.subject.recordings = left - used
 
     def _search(self, crashing: "Crashing") -> None:
         site, explorer = crashing.site, crashing.explorer
-        explorer.until = self.clock.part(ONE_ROUND)
         explorer.novelty = self._novelty_of(crashing)
         disagreed, judged = len(self.subject.disagreements), explorer.coverage.judged
         site.search()
@@ -306,20 +264,25 @@ class CrashSearch:
             self._keep(Problem(finding.violation, crashing.case, finding, crashing.trace))
         self.subject.require_patience()
         if not site.is_over:
-            self._sites += 1
-            order = site.rounds, site.images, self._sites
-            is_wanted = crashing.needed and not site.suffices
-            heappush(self._waiting, (not is_wanted, *order, crashing))
+            self._wait(crashing)
+
+    def _wait(self, crashing: "Crashing") -> None:
+        """Put a crash point back until its turn comes."""
+        self._sites += 1
+        site = crashing.site
+        is_wanted = crashing.needed and not site.suffices
+        order = site.rounds, site.images, self._sites
+        heappush(self._waiting, (not is_wanted, *order, crashing))
 
     def _novelty_of(self, crashing: "Crashing") -> list[Novelty]:
         """Return where to note what recoveries come to, and crashes of recoveries."""
-        program, crash_model = crashing.case.program, crashing.case.crash_model or ""
-        phase = LATER if isinstance(program[0], Settle) else CREATED
-        if any(isinstance(step, Fail) for step in program):
-            phase = AFTER_FAILED_CALL
-        return [
-            self.novelty.setdefault((each, crash_model), Novelty()) for each in (phase, IN_RECOVERY)
-        ]
+        case = crashing.case
+        is_settled, has_failed = (
+            any(isinstance(step, kind) for step in case.program) for kind in (Settle, Fail)
+        )
+        phase = AFTER_FAILED_CALL if has_failed else LATER if is_settled else CREATED
+        keys = ((each, case.crash_model or "") for each in (phase, IN_RECOVERY))
+        return [self.novelty.setdefault(key, Novelty()) for key in keys]
 
     def _keep(self, problem: Problem) -> None:
         key = problem.violation.requirement, phase_of(problem)

@@ -15,8 +15,8 @@ from tornproof_models.crash.program import Append, Fail, Program, Reopen, Rotate
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.faults import Fault
 
-from tornproof_conformance.checks.crash_search import can_take
 from tornproof_conformance.checks.exploration import DURABILITIES
+from tornproof_conformance.checks.small_programs import can_take
 from tornproof_conformance.power.injection import faults_of
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.recorder.ptrace.injection import CallMade

@@ -30,15 +30,10 @@ from tornproof_conformance.checks import (
     count_images,
     counted,
 )
-from tornproof_conformance.checks.crash_search import (
-    AT_ONCE,
-    LARGE,
-    LEAST_OPERATIONS,
-    CrashSearch,
-    programs_of,
-)
+from tornproof_conformance.checks.crash_search import AT_ONCE, CrashSearch
 from tornproof_conformance.checks.exploration import DURABILITIES, EXPLORATION
 from tornproof_conformance.checks.recorded import NO_TRACE
+from tornproof_conformance.checks.small_programs import LARGE, LEAST_OPERATIONS, programs_of
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.stream.run_events import Progress
 
@@ -99,6 +94,8 @@ def _try_programs(
     search.least_planned = sum(counts) * len(search.crash_models)
     yield clock.progress(NAME, "creating a store")
     for segment_bytes, durability in product((512, 4096), DURABILITIES):
+        if search.programs and not clock.has_time:
+            break
         search.create(Options(segment_bytes, durability))
         yield from search.tell()
     for program in LARGE if clock.has_time else ():

@@ -45,7 +45,7 @@ from tornproof_conformance.cases.case import ExerciseCase, Problem, try_case
 from tornproof_conformance.cases.hypothesis_search import Order
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import repeat, shrink_problem
-from tornproof_conformance.checks import Clock, crash_search, io_errors, kills
+from tornproof_conformance.checks import Clock, crash_search, io_errors, kills, small_programs
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.checks.recorded import NO_TRACE
 from tornproof_conformance.power.recorded_subject import REPEATING, RecordedSubject
@@ -227,7 +227,7 @@ def make_program(source: Random, subject: AdapterSubject) -> Program:
         return Submit(tuple(source.choices(SIZES, k=source.randint(2, 4))))
 
     makers: list[tuple[Callable[[], Step], int]] = [(append, 6), (Sync, 2), (Reopen, 1), (Kill, 1)]
-    if crash_search.can_take(subject, Rotate()):
+    if small_programs.can_take(subject, Rotate()):
         makers.append((Rotate, 1))
     if subject.takes_many:
         makers.append((submit, 2))
