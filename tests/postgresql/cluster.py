@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 from attrs import define, field
+from tornproof_conformance.lifetime import orphans
 
 USER = "tornproof"
 START_SECONDS = 60.0
@@ -78,6 +79,7 @@ class Cluster:
         assert self._server is not None
         os.killpg(self._server.pid, signal.SIGKILL)
         self._server.wait()
+        orphans.forget(self._server.pid)
 
     def create_database(self) -> str:
         """Make an empty database, and return its name."""
@@ -98,7 +100,7 @@ class Cluster:
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         with (self.directory / "log").open("ab") as log:
-            return subprocess.Popen(
+            server = subprocess.Popen(
                 [
                     *(str(self.programs / "postgres"), "-D", self._data, "-k", ""),
                     *("-p", str(self.port), "-c", "listen_addresses=127.0.0.1"),
@@ -109,6 +111,8 @@ class Cluster:
                 user=other_user(),
                 start_new_session=True,
             )
+        orphans.know(server.pid)  # else a command that runs in this process ends it
+        return server
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(

@@ -313,7 +313,7 @@ def introduction(session: Session) -> Implementation:
     if hello["protocol"] != PROTOCOL:
         message = f"speaks protocol {hello['protocol']}; this suite speaks {PROTOCOL}"
         raise WrongProtocol(message, command=session.process.command)
-    claimed = hello["claims"]
+    claimed = hello["claims"] if "claims" in hello else hello["profiles"]  # its name in version 0.1
     unknown = sorted(set(claimed) - claims())
     if unknown:
         message = f"claims {', '.join(unknown)}, and there is no such claim"
