@@ -20,6 +20,7 @@ extensions = [
     "module_pages",
     "plain_docstrings",
     "requirement_marks",
+    "shared_sidebar",
     "state_machine",
     "survey_results",
 ]
