@@ -7,66 +7,18 @@ judging it.
 """
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from attrs import define, frozen
+from attrs import define
 from tornproof.errors import Closed
-from tornproof.filesystem import OsFile, OsFilesystem
 from tornproof_conformance.kit import Adapter
+from tornproof_conformance.subjects.real_directory import RealDirectory
 from tornproof_models.crash.subject import DIRECTORY, Options
 from tornproof_models.miniatures.journal_miniatures import MINIATURES
 from tornproof_models.miniatures.small_journal import SmallJournal
 
 TWIN = "small-journal"
-
-
-@frozen
-class Below:
-    """The real disk, where the directory of a miniature lies somewhere else."""
-
-    root: str
-    read_ahead = 64 << 10
-
-    def open(self, path: str, *, create: bool = False, exclusive: bool = False) -> OsFile:
-        """Open a file."""
-        return OsFilesystem().open(self._at(path), create=create, exclusive=exclusive)
-
-    def open_for_reading(self, path: str) -> OsFile:
-        """Open a file for reading."""
-        return OsFilesystem().open_for_reading(self._at(path))
-
-    def list_directory(self, path: str) -> list[str]:
-        """List a directory."""
-        return OsFilesystem().list_directory(self._at(path))
-
-    def make_directory(self, path: str) -> None:
-        """Make a directory."""
-        OsFilesystem().make_directory(self._at(path))
-
-    def rename(self, source: str, subject: str) -> None:
-        """Rename a file."""
-        OsFilesystem().rename(self._at(source), self._at(subject))
-
-    def unlink(self, path: str) -> None:
-        """Remove a name."""
-        OsFilesystem().unlink(self._at(path))
-
-    def sync_directory(self, path: str) -> None:
-        """Sync a directory."""
-        OsFilesystem().sync_directory(self._at(path))
-
-    @contextmanager
-    def lock(self, path: str) -> Iterator[None]:
-        """Hold a lock."""
-        with OsFilesystem().lock(self._at(path)):
-            yield
-
-    def _at(self, path: str) -> str:
-        """Put a path below the root."""
-        return f"{self.root}{path}"
 
 
 @define
@@ -86,7 +38,7 @@ class Miniature:
         (name,) = sys.argv[1:] or {TWIN, *MINIATURES} & set(Path(root).parts)
         make = SmallJournal if name == TWIN else MINIATURES[name]
         options = Options(segment_bytes, "eventual", max_payload)
-        self.journal = make(Below(root), options)
+        self.journal = make(RealDirectory(Path(root)), options)
         return {"discarded_bytes": self.journal.discarded_bytes}
 
     def journal_append(self, payload: bytes, durable: bool = True) -> dict[str, Any]:

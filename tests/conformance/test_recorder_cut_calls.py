@@ -79,6 +79,18 @@ def cut(
     return list(recording.items)
 
 
+def cut_write(
+    recording: TracedRecording, root: Path, happens: Callable[[int], object]
+) -> list[object]:
+    """Let a write of XYZ into the file begin, given its descriptor, and cut it."""
+    memory = ctypes.create_string_buffer(b"XYZ")
+    descriptor = os.open(root / "old", os.O_WRONLY)
+    args = (descriptor, ctypes.addressof(memory), 3, 0)
+    noted = cut(recording, "pwrite64", args, lambda: happens(descriptor))
+    os.close(descriptor)
+    return noted
+
+
 def nothing() -> None:
     """Stand for a call that the kernel had not begun."""
 
@@ -112,16 +124,7 @@ def test_a_write_is_noted_as_far_as_it_came(
     written: bytes, expected: list[Write], root: Path, recording: TracedRecording
 ) -> None:
     """The bytes are read from the file, since the memory of the process may be gone."""
-    memory = ctypes.create_string_buffer(b"XYZ")
-    descriptor = os.open(root / "old", os.O_WRONLY)
-
-    noted = cut(
-        recording,
-        "pwrite64",
-        (descriptor, ctypes.addressof(memory), 3, 0),
-        lambda: os.pwrite(descriptor, written, 0),
-    )
-    os.close(descriptor)
+    noted = cut_write(recording, root, lambda descriptor: os.pwrite(descriptor, written, 0))
 
     assert noted == expected
 
@@ -130,15 +133,6 @@ def test_a_write_into_a_file_that_was_renamed_meanwhile_is_passed_over(
     root: Path, recording: TracedRecording
 ) -> None:
     """Another thread was killed in the rename, which is noted when its end is told."""
-    memory = ctypes.create_string_buffer(b"XYZ")
-    descriptor = os.open(root / "old", os.O_WRONLY)
-
-    noted = cut(
-        recording,
-        "pwrite64",
-        (descriptor, ctypes.addressof(memory), 3, 0),
-        lambda: (root / "old").rename(root / "new"),
-    )
-    os.close(descriptor)
+    noted = cut_write(recording, root, lambda _: (root / "old").rename(root / "new"))
 
     assert noted == []

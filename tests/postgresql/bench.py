@@ -11,7 +11,6 @@ import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psycopg
 from rich.console import Console
@@ -19,7 +18,7 @@ from tornproof.drainer import DeferredAuditQueue
 from tornproof.drainer.supervisor import BATCH_EVENTS
 
 from tests.bench_drainer import DRAINED, EVENT, PAYLOAD, Result, Way, take_turns, tell
-from tests.postgresql.cluster import Cluster, binaries
+from tests.postgresql.cluster import Cluster, binaries, running
 
 
 def drained(cluster: Cluster | None, directory: Path, result: Result) -> None:
@@ -56,19 +55,14 @@ def main() -> int:
     if programs is None:
         print("PostgreSQL is not installed (package postgresql)", file=sys.stderr)
         return 2
-    with TemporaryDirectory(prefix="tornproof-postgresql-") as directory:
-        Path(directory).chmod(0o755)
-        cluster = Cluster.make(Path(directory), programs)
+    with running(programs) as cluster:
         ways: dict[str, Way] = {
             "PostgreSQL, a commit for each": partial(inserted, cluster, 1),
             f"PostgreSQL, a commit for {BATCH_EVENTS}": partial(inserted, cluster, BATCH_EVENTS),
             "drain into SQLite": partial(drained, None),
             "drain into PostgreSQL": partial(drained, cluster),
         }
-        try:
-            results = take_turns(ways)
-        finally:
-            cluster.kill()
+        results = take_turns(ways)
     floors = {"drain into PostgreSQL": list(ways)[:3]}
     tell(Console(), f"draining events of {len(PAYLOAD)} bytes", results, floors)
     return 0

@@ -12,7 +12,10 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 from attrs import define, field
@@ -126,6 +129,18 @@ class Cluster:
         )
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stdout}")
+
+
+@contextmanager
+def running(programs: Path) -> Iterator[Cluster]:
+    """Run a server in a directory that whoever runs it can reach, and kill it at the end."""
+    with TemporaryDirectory(prefix="tornproof-postgresql-") as directory:
+        Path(directory).chmod(0o755)
+        cluster = Cluster.make(Path(directory), programs)
+        try:
+            yield cluster
+        finally:
+            cluster.kill()
 
 
 def _free_port() -> int:

@@ -1,27 +1,20 @@
 """A server for the tests of this folder; they are skipped where PostgreSQL is not installed."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.postgresql.cluster import Cluster, binaries
+from tests.postgresql.cluster import Cluster, binaries, running
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """Start a server of our own, in a directory that whoever runs it can reach."""
+    """Start a server of our own."""
     programs = binaries()
     if programs is None:
         pytest.skip("PostgreSQL is not installed (package postgresql)")
-    with TemporaryDirectory(prefix="tornproof-postgresql-") as directory:
-        Path(directory).chmod(0o755)
-        cluster = Cluster.make(Path(directory), programs)
-        try:
-            yield cluster
-        finally:
-            cluster.kill()
+    with running(programs) as cluster:
+        yield cluster
 
 
 @pytest.fixture

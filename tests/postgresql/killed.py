@@ -17,7 +17,7 @@ from attrs import frozen
 from tornproof.drainer import DeferredAuditQueue
 from tornproof_models.contract.delivery import Fact, Outcome, Submitted
 
-from tests.postgresql.cluster import Cluster, binaries
+from tests.postgresql.cluster import Cluster, binaries, running
 from tests.postgresql.landing import breaches, submit
 
 LANDING_SECONDS = 300.0
@@ -82,21 +82,14 @@ def main() -> int:
     if programs is None:
         print("PostgreSQL is not installed (package postgresql)", file=sys.stderr)
         return 2
-    with TemporaryDirectory(prefix="tornproof-postgresql-") as directory:
-        place = Path(directory)
-        place.chmod(0o755)
-        (place / "server").mkdir()
-        cluster = Cluster.make(place / "server", programs)
-        try:
-            seen = run(
-                cluster,
-                place / "spool",
-                events=asked.events,
-                submitters=asked.submitters,
-                kills=asked.kills,
-            )
-        finally:
-            cluster.kill()
+    with running(programs) as cluster, TemporaryDirectory() as spool:
+        seen = run(
+            cluster,
+            Path(spool),
+            events=asked.events,
+            submitters=asked.submitters,
+            kills=asked.kills,
+        )
     print(
         f"{seen.admitted} events admitted from {asked.submitters} threads, the server killed "
         f"{asked.kills} times: {seen.chained} in the chain, {seen.dead_lettered} dead letters, "

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from attrs import evolve
 from tornproof_models.contract.job_queue import (
     REQUIREMENTS,
     Claim,
@@ -31,13 +30,10 @@ from tornproof_models.disk.trace import Image
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.job_queue_processes import QueueNotOpened
 from tornproof_conformance.adapter.opened_job_queue import EFFECTS, JobQueueRun
-from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
-from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
-from tornproof_conformance.cases.case import ExerciseCase, Problem
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
-from tornproof_conformance.checks.power_cuts import Mark, PowerCuts, Recording
-from tornproof_conformance.checks.recorded import NO_TRACE, arguments_of, crash_models_of
+from tornproof_conformance.checks.power_cuts import AGAIN, Mark, PowerCuts, Recording, tell_cuts
+from tornproof_conformance.checks.recorded import crash_models_of
 from tornproof_conformance.power.recorded_session import RecordedDisk
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 
@@ -45,9 +41,6 @@ NAME = "job-queue-power-loss"
 
 SHARE = 0.3
 """Part of the budget's time."""
-
-AGAIN = 60.0
-"""Seconds that it may take to do everything again."""
 
 STEPS = (
     *("enqueue j1 A", "enqueue j2 A", "take A", "ok A"),
@@ -126,22 +119,7 @@ def _power_loss(subject: Subject, budget: Budget) -> Findings:
         reason = "nothing: the queue claims nothing for a loss of power (queue/power)"
         return Covered(reason, is_conclusive=False)
     clock = Clock.start(budget, SHARE)
-    yield clock.progress(NAME, "recording a worker")
-    try:
-        cuts = power_cuts(subject, clock.until)
-        found = cuts.find(budget.crash_models)
-    except (*NO_TRACE, QueueNotOpened, Refusal, Unsupported, ProcessFailed) as reason:
-        return Covered(f"nothing: {reason}", is_conclusive=False)
-    for violation in found:
-        yield Problem(violation, ExerciseCase(NAME, arguments_of(budget.crash_models)))
-    words = (
-        f"{cuts.images:,} distinct images of {len(cuts.crash_points):,} crashes of a worker, "
-        f"in the crash model {budget.crash_models[-1]}"
-    )
-    counts = {"crash_points": len(cuts.crash_points), "images": cuts.images}
-    missing = "two images of every crash of the worker" if cuts.is_cut_short else ""
-    covered = Covered(words, counts, budget.crash_models, notes=cuts.recording.notes)
-    return evolve(covered, missing=missing)
+    return (yield from tell_cuts(NAME, "worker", partial(power_cuts, subject), clock, budget))
 
 
 def _untested(subject: Subject) -> frozenset[str]:

@@ -21,7 +21,13 @@ from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Trace
 
+from tornproof_conformance.adapter.job_queue_processes import QueueNotOpened
+from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
+from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
+from tornproof_conformance.cases.case import ExerciseCase, Problem
+from tornproof_conformance.checks import Budget, Clock, Covered, Findings
+from tornproof_conformance.checks.recorded import NO_TRACE, arguments_of
 
 PASSES = (2, 64)
 """
@@ -32,6 +38,9 @@ Those with the fewest deviations come first: nothing lost, and everything.
 
 MILDER = 5.0
 """Seconds for each crash model in which what was found may show as well."""
+
+AGAIN = 60.0
+"""Seconds that an exercise may take to do everything again."""
 
 SHOWN = 3
 """Losses that are named."""
@@ -155,6 +164,32 @@ class PowerCuts(Generic[Known]):
             if found := next(mild.violations(crash_model, images), None):
                 return {found.requirement: found}
         return {}
+
+
+def tell_cuts(
+    name: str,
+    recorded: str,
+    power_cuts: Callable[[float], PowerCuts[Known]],
+    clock: Clock,
+    budget: Budget,
+) -> Findings:
+    """Record something ("drainer"), crash it, and tell what was found, as the exercise `name`."""
+    yield clock.progress(name, f"recording a {recorded}")
+    try:
+        cuts = power_cuts(clock.until)
+        found = cuts.find(budget.crash_models)
+    except (*NO_TRACE, QueueNotOpened, Refusal, Unsupported, ProcessFailed) as reason:
+        return Covered(f"nothing: {reason}", is_conclusive=False)
+    for violation in found:
+        yield Problem(violation, ExerciseCase(name, arguments_of(budget.crash_models)))
+    return Covered(
+        f"{cuts.images:,} distinct images of {len(cuts.crash_points):,} crashes of a {recorded}, "
+        f"in the crash model {budget.crash_models[-1]}",
+        {"crash_points": len(cuts.crash_points), "images": cuts.images},
+        budget.crash_models,
+        missing=f"two images of every crash of the {recorded}" if cuts.is_cut_short else "",
+        notes=cuts.recording.notes,
+    )
 
 
 def _lost(space: ImageSpace, choice: Choice) -> str:

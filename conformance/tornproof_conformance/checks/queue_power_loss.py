@@ -33,20 +33,21 @@ from tornproof_models.queues.delivery_program import event_id, event_of, payload
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.opened_chain import open_queue, submit
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
-from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
-from tornproof_conformance.cases.case import ExerciseCase, Problem
+from tornproof_conformance.adapter.speaking.messages import Refusal
 from tornproof_conformance.cases.exercises import exercise
-from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings
+from tornproof_conformance.checks import Budget, Check, Clock, Findings
 from tornproof_conformance.checks.delivering import Delivery
-from tornproof_conformance.checks.power_cuts import Mark, PowerCuts, Recording
-from tornproof_conformance.checks.recorded import NO_TRACE, arguments_of, crash_models_of
+from tornproof_conformance.checks.power_cuts import AGAIN, Mark, PowerCuts, Recording, tell_cuts
+from tornproof_conformance.checks.recorded import crash_models_of
 from tornproof_conformance.power.recorded_session import RecordedDisk
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 
-DRAIN_MS = 2000
+NAME = "queue-power-loss"
 
-AGAIN = 60.0
-"""Seconds that it may take to do everything again."""
+SHARE = 0.05
+"""Part of the budget's time."""
+
+DRAIN_MS = 2000
 
 SUBMIT, DRAIN = "submit", "drain"
 PROGRAM = (SUBMIT, DRAIN, SUBMIT, SUBMIT, DRAIN, SUBMIT)
@@ -116,25 +117,11 @@ def _words(owed: Sequence[Fact]) -> str:
     return f"when {', '.join(admitted)} had been admitted" if admitted else "before any admission"
 
 
-@exercise("queue-power-loss")
+@exercise(NAME)
 def lose_power(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Violation]:
     """Do it again, as an exercise."""
-    until = time.monotonic() + AGAIN
-    found, _tried = cut_power(subject, until, crash_models_of(arguments))
-    yield from found
-
-
-def cut_power(
-    adapter: AdapterSubject, until: float, crash_models: Sequence[str]
-) -> tuple[list[Violation], PowerCuts[Known]]:
-    """
-    Record a drainer, and crash it in the last of some crash models, which is the harshest.
-
-    Returns a violation for each requirement, in the mildest crash model that shows any, and
-    what was tried.
-    """
-    cuts = power_cuts(adapter, until)
-    return cuts.find(crash_models), cuts
+    cuts = power_cuts(subject, time.monotonic() + AGAIN)
+    yield from cuts.find(crash_models_of(arguments))
 
 
 def power_cuts(adapter: AdapterSubject, until: float) -> PowerCuts[Known]:
@@ -142,28 +129,10 @@ def power_cuts(adapter: AdapterSubject, until: float) -> PowerCuts[Known]:
     return PowerCuts(record(adapter), partial(recovered, adapter), _words, until)
 
 
-NAME = "queue-power-loss"
-
-SHARE = 0.05
-"""Part of the budget's time."""
-
-
 def _power_loss(subject: Subject, budget: Budget) -> Findings:
     assert isinstance(subject, AdapterSubject)
     clock = Clock.start(budget, SHARE)
-    yield clock.progress(NAME, "recording a drainer")
-    try:
-        found, tried = cut_power(subject, clock.until, budget.crash_models)
-    except (*NO_TRACE, Refusal, Unsupported, ProcessFailed) as reason:
-        return Covered(f"nothing: {reason}", is_conclusive=False)
-    for violation in found:
-        yield Problem(violation, ExerciseCase(NAME, arguments_of(budget.crash_models)))
-    words = (
-        f"{tried.images:,} distinct images of {len(tried.crash_points):,} crashes of a drainer, "
-        f"in the crash model {budget.crash_models[-1]}"
-    )
-    counts = {"crash_points": len(tried.crash_points), "images": tried.images}
-    return Covered(words, counts, budget.crash_models, notes=tried.recording.notes)
+    return (yield from tell_cuts(NAME, "drainer", partial(power_cuts, subject), clock, budget))
 
 
 QUEUE_POWER_LOSS = Check(

@@ -157,9 +157,9 @@ def _not_asked(subject: Subject) -> frozenset[str]:
     """Leave out what no command was given for."""
     assert isinstance(subject, WorkloadSubject)
     asked = subject.given.questions
-    left_out = frozenset() if asked.checks else contract.JUDGES_CHECKS
-    left_out |= frozenset() if asked.state else contract.JUDGES_STATES
-    return left_out if asked.recover else left_out | contract.JUDGES_RECOVERY
+    return contract.JUDGES - contract.judged_by(
+        checks=bool(asked.checks), state=bool(asked.state), recover=bool(asked.recover)
+    )
 
 
 WORKLOAD = Check(

@@ -2,7 +2,6 @@
 `tornproof campaign`: explore all programs up to a length, in resumable shards.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tornproof_conformance.checks.sharded_exploration import Course, campaign_ch
 from tornproof_conformance.commands.options import (
     crash_model_option,
     events_json_option,
+    jobs_option,
     reproducers_option,
     subject_option,
 )
@@ -41,13 +41,7 @@ from tornproof_conformance.subjects.reference import find_subject
     type=click.IntRange(1),
     help="Divide the work into this many pieces; the result does not depend on it.",
 )
-@click.option(
-    "--jobs",
-    default=os.cpu_count() or 1,
-    show_default="one a core",
-    type=click.IntRange(1),
-    help="Use this many processes of this machine.",
-)
+@jobs_option("Use this many processes of this machine.")
 @click.option(
     "--engine",
     default="local",

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import click
 from attrs import frozen
-from tornproof.chain.database import ADDRESSES, connector, require_shape, require_sqlite, translated
-from tornproof.chain.dialect import Connection, dialect_of
+from tornproof.chain.database import ADDRESSES, columns_of, connector, require_shape, translated
+from tornproof.chain.dialect import Connection
 from tornproof.chain.pairwise import COLUMNS
+from tornproof.chain.verify import any_text
 from tornproof.errors import Invalid, WrongSchema
 
 
@@ -37,7 +38,7 @@ class Database:
     def connect(self, *, read_only: bool = False) -> Connection:
         """Open it.  Raises `Invalid` or `NotADatabase` unless it is there."""
         if not self.is_address:
-            self.require_file()
+            self._require_file()
         name, connect = connector(self.given, read_only=read_only)
         with translated(f"open {name}"):
             return connect()
@@ -45,32 +46,28 @@ class Database:
     @contextmanager
     def read_only(self) -> Iterator[Connection]:
         """Open it to read; nothing is created beside it or in it."""
-        with closing(self.connect(read_only=True)) as connection:
-            if isinstance(connection, sqlite3.Connection):
-                connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
+        with closing(self.connect(read_only=True)) as connection, any_text(connection):
             yield connection
 
     def connect_file(self, *, read_only: bool = False) -> sqlite3.Connection:
         """Open a file of SQLite, where an old chain lives.  Raises `Invalid` for a server's."""
-        connection = self.connect(read_only=read_only)
-        if not isinstance(connection, sqlite3.Connection):
-            connection.close()
+        if self.is_address:
             raise Invalid(f"{self.name} is no file: chains of v0.7 and v1.0 live in SQLite")
+        connection = self.connect(read_only=read_only)
+        assert isinstance(connection, sqlite3.Connection)
         return connection
 
-    def require_file(self) -> None:
-        """Raise `Invalid` or `NotADatabase` unless an SQLite file is there."""
+    def _require_file(self) -> None:
+        """Raise `Invalid` unless a file is there; `connector` looks whether it is SQLite's."""
         if Path(self.given).is_dir():
             raise Invalid(f"{self.given} is a directory: name the database file in it")
         if not Path(self.given).exists():
             raise Invalid(f"no such file: {self.given}")
-        require_sqlite(self.given)
 
     def require_table(self, connection: Connection, table: str) -> None:
         """Raise `WrongSchema` if a table is not there, or of another shape than ours."""
         with translated(f"read {self.name}"):
-            query = dialect_of(connection).columns
-            names = {name for (name,) in connection.execute(query, ("signed_events",))}
+            names = set(columns_of(connection, "signed_events"))
             if names.issuperset(COLUMNS) and "row_hash" not in names:
                 raise WrongSchema(
                     f"{self.name} seems to hold a chain of v0.7 or v1.0: "

@@ -2,7 +2,6 @@
 `tornproof fuzz`: search with random programs until the time is up.
 """
 
-import os
 import re
 from pathlib import Path
 from random import SystemRandom
@@ -15,6 +14,7 @@ from tornproof_models.campaigns.engine import Engine
 
 from tornproof_conformance.commands.options import (
     events_json_option,
+    jobs_option,
     reproducers_option,
     subject_option,
     timeout_option,
@@ -64,13 +64,7 @@ class Share(click.ParamType[tuple[int, int]]):
     metavar="I/N",
     help="Run the I-th of N parts of the search.",
 )
-@click.option(
-    "--jobs",
-    default=os.cpu_count() or 1,
-    show_default="one a core",
-    type=click.IntRange(1),
-    help="Use this many processes of this machine.",
-)
+@jobs_option("Use this many processes of this machine.")
 @click.option(
     "--engine",
     default="local",

@@ -26,6 +26,7 @@ from tornproof_conformance.scenarios.scenario import (
     Situation,
     acknowledged,
     error_code,
+    misread,
     scenario,
 )
 from tornproof_conformance.vectors.frames import make_frame, read_frames
@@ -136,19 +137,11 @@ def every_offset_resolves(subject: Subject) -> Iterator[Violation]:
     """Reading at every offset gives the record there, or the right one of three errors."""
     situation, records = _filled(subject)
     journal = situation.open()
-    known = dict(records)
-    end = records[-1][0] + len(make_frame(records[-1][1]))
-    for offset in range(end + 3):
-        if offset in known:
-            if journal.read(offset) != known[offset]:
-                yield Violation("SEG-3", f"offset {offset} gives another record's payload")
-                return
-            continue
-        expected = "beyond_end" if offset >= end else "not_a_boundary"
-        code = error_code(journal.read, offset)
-        if code != expected:
+    match misread(journal.read, records, records[-1][0] + len(make_frame(records[-1][1]))):
+        case offset, "", _:
+            yield Violation("SEG-3", f"offset {offset} gives another record's payload")
+        case offset, code, expected:
             yield Violation("SEG-8", f"reading at {offset} gives {code}, not {expected}")
-            return
 
 
 @scenario("SEG-8", claim=SEGMENTS)

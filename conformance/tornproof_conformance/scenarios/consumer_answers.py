@@ -17,7 +17,13 @@ from tornproof_models.readers.programs import CleaningJournal, ConsumerSubject, 
 
 from tornproof_conformance.scenarios.cursors_and_cleanup import has_cursors
 from tornproof_conformance.scenarios.reader_processes import ReadSubject, has_readers
-from tornproof_conformance.scenarios.scenario import READER, Situation, error_code, scenario
+from tornproof_conformance.scenarios.scenario import (
+    READER,
+    Situation,
+    error_code,
+    misread,
+    scenario,
+)
 from tornproof_conformance.vectors.frames import make_frame
 
 SIZES = (10, 30, 0, 60, 24)
@@ -47,18 +53,11 @@ def a_reader_answers_at_every_offset(subject: Subject) -> Iterator[Violation]:
     """A read at an offset gives the record that begins there, or the right one of two errors."""
     situation, records, end = _filled(subject)
     reader = cast("ReadSubject", subject).open_reader(situation.filesystem, durable_only=True)
-    known = dict(records)
-    for offset in range(end + 3):
-        if offset in known:
-            if reader.read(offset) != known[offset]:
-                yield Violation("RDR-8", f"a reader gives another record at {offset}")
-                return
-            continue
-        expected = "beyond_end" if offset >= end else "not_a_boundary"
-        code = error_code(reader.read, offset)
-        if code != expected:
+    match misread(reader.read, records, end):
+        case offset, "", _:
+            yield Violation("RDR-8", f"a reader gives another record at {offset}")
+        case offset, code, expected:
             yield Violation("RDR-8", f"a reader at {offset} says {code}, not {expected}")
-            return
 
 
 @scenario("RDR-8", claim=READER, where=has_readers)

@@ -2,7 +2,7 @@
 The definition of a scenario, and what scenarios share.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import Factory, field, frozen
 from tornproof.errors import TornproofError
@@ -141,6 +141,28 @@ def judge_code(requirement: str, code: str, expected: str, what: str) -> Iterato
         yield Violation(requirement, f"{what} gives {code}, not a typed error")
     elif code != expected:
         yield Violation("ADP-7", f"{what} is refused as {code}, not as {expected}")
+
+
+def misread(
+    read: Callable[[int], bytes], records: Iterable[tuple[int, bytes]], end: int
+) -> tuple[int, str, str] | None:
+    """
+    Read at every offset up to a little beyond the end; return the first wrong answer, or none.
+
+    That is the offset, the code that was given and the code that was expected; both are empty
+    where a record begins, and another was given.
+    """
+    known = dict(records)
+    for offset in range(end + 3):
+        if offset in known:
+            if read(offset) != known[offset]:
+                return offset, "", ""
+            continue
+        expected = "beyond_end" if offset >= end else "not_a_boundary"
+        code = error_code(read, offset)
+        if code != expected:
+            return offset, code, expected
+    return None
 
 
 def error_code(action: Callable[..., object], *arguments: object) -> str:

@@ -8,7 +8,7 @@ that were there without a crash, none of them older than what was printed.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
@@ -119,8 +119,3 @@ def cause(requirement: str, lost: Iterable[str]) -> str:
     """Return what violations with the same smallest loss have in common: that, without numbers."""
     losses = sorted({_CHANGING.sub("#", each) for each in lost})
     return f"{requirement}: {'; '.join(losses)}"
-
-
-def first_violation(violations: Sequence[Violation | None]) -> Violation | None:
-    """Return the first that there is."""
-    return next((each for each in violations if each is not None), None)

@@ -36,8 +36,7 @@ def append(
     Append entries in one transaction and return the new head.
 
     Raises `UnsequencedRow`, `Busy`, `NoSpace` and the other errors of `translated`.
-    After one that is not definite the entries may be
-    there, all of them or none.
+    After one that is not definite the entries may be there, all of them or none.
     """
     with translated("append to the chain"), immediate(connection):
         head = read_head(connection)

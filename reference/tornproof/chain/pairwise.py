@@ -26,7 +26,7 @@ from typing import Any
 
 from attrs import Factory, define, evolve, frozen
 
-from tornproof.chain.database import translated
+from tornproof.chain.database import columns_of, translated
 from tornproof.chain.row import GENESIS, AttestLevel, Head, behind_lengths
 from tornproof.chain.signatures import signature_holds
 from tornproof.chain.verify import Break, Kind, any_text
@@ -144,7 +144,7 @@ def verify_pairwise(
     without such a chain, and the errors of `from_sqlite_error`.
     """
     with translated("read the chain"):
-        names = {row[1] for row in connection.execute("PRAGMA table_info(signed_events)")}
+        names = set(columns_of(connection, "signed_events"))
         if not names.issuperset(COLUMNS):
             raise WrongSchema(
                 "the database has no pairwise chain: table signed_events lacks a column of v0.7"
@@ -154,14 +154,11 @@ def verify_pairwise(
                 "the chain is a cumulative one, not of v0.7 or v1.0: verify it without --pairwise"
             )
         columns = [*COLUMNS, CAUSE] if CAUSE in names else COLUMNS
-        factory, connection.text_factory = connection.text_factory, any_text
-        try:
-            walk = _Walk(head, keys, require_signatures)
-            query = f"SELECT {', '.join(columns)} FROM signed_events ORDER BY sequence, rowid"
+        walk = _Walk(head, keys, require_signatures)
+        query = f"SELECT {', '.join(columns)} FROM signed_events ORDER BY sequence, rowid"
+        with any_text(connection):
             for values in connection.execute(query):
                 walk.visit(values)
-        finally:
-            connection.text_factory = factory
     return walk.finish()
 
 

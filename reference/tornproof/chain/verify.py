@@ -34,7 +34,7 @@ from tornproof.chain.row import (
 from tornproof.chain.signatures import signature_holds
 from tornproof.errors import WrongSchema
 
-any_text = partial(str, encoding="utf-8", errors="surrogateescape")
+_ANY_TEXT = partial(str, encoding="utf-8", errors="surrogateescape")
 """Reads text that may not be text; encoding it again then fails, and is a break."""
 
 
@@ -103,23 +103,23 @@ def verify(
         arrival = dialect_of(connection).arrival
         query = f"SELECT {COLUMNS} FROM signed_events ORDER BY sequence NULLS FIRST, {arrival}"
         walk = _Walk(head, frozenset(keys), require_signatures)
-        with _any_text(connection):
+        with any_text(connection):
             for columns in connection.execute(query):
                 walk.visit(columns)
     return walk.finish()
 
 
 @contextmanager
-def _any_text(connection: Connection) -> Iterator[None]:
+def any_text(connection: Connection) -> Iterator[None]:
     """Let SQLite return text that is none as it is; a server holds no such text."""
     if not isinstance(connection, sqlite3.Connection):
         yield
         return
-    connection.text_factory = any_text
+    before, connection.text_factory = connection.text_factory, _ANY_TEXT
     try:
         yield
     finally:
-        connection.text_factory = str
+        connection.text_factory = before
 
 
 @define
