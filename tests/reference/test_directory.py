@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tornproof.directory import Directory, components
 from tornproof.errors import Invalid, Irregular, NotRegular, TornproofError
+from tornproof.filesystem import OsFilesystem
 from tornproof.journal import Cursor, Journal, JournalReader, recover, salvage
 from tornproof.journal.segments import segment_name
 from tornproof_conformance.pytest_support.plugin import requirement
@@ -126,6 +127,20 @@ def test_an_unfinished_cursor_is_removed_and_everything_else_stays(directory: Pa
     assert recover(directory).records == 1
     assert os.path.exists(strange)  # noqa: PTH110
     assert (directory / "notes.tmp").exists()
+
+
+@requirement("REC-10")
+def test_an_unfinished_cursor_that_its_consumer_has_renamed_is_no_error(directory: Path) -> None:
+    """The consumer lives, and saves its cursor between the listing and the removal."""
+
+    class Listed(OsFilesystem):
+        def list_directory(self, path: str) -> list[str]:
+            return [*super().list_directory(path), "c.cursor.tmp"]
+
+    with Journal.open(directory) as journal:
+        journal.append(b"one")
+
+    assert recover(directory, filesystem=Listed()).records == 1
 
 
 @requirement("REC-9", "REC-13")

@@ -51,7 +51,9 @@ def live_and_die(directory: str, life: int, acknowledgements: int, witness: Witn
         if connection is seen:
             assert hear(seen, witness), "the follower has ended"
             continue
-        told += read(acknowledged)
+        more = read(acknowledged)
+        assert more, "the writer has ended"
+        told += more
         if len(told) >= acknowledgements * workers.ACKNOWLEDGEMENT.size:
             break
 

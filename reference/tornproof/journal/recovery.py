@@ -24,6 +24,7 @@ does not show whether it is old or new.
 
 import posixpath
 from collections.abc import Sequence
+from contextlib import suppress
 
 from attrs import frozen
 
@@ -149,7 +150,8 @@ def recover_locked(filesystem: Filesystem, directory: str, *, max_payload: int) 
     report = examine(filesystem, directory, max_payload=max_payload)
     try:
         for name in report.temporary:
-            filesystem.unlink(f"{directory}/{name}")
+            with suppress(FileNotFoundError):  # its consumer lives, and has just renamed it
+                filesystem.unlink(f"{directory}/{name}")
         if report.segments:
             _make_durable(filesystem, directory, report.segments[-1], report.watermark)
     except OSError as error:
