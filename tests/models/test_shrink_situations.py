@@ -60,6 +60,7 @@ BY_SITUATION = (
     "foreign-files-removed",
     "watermark-unread",
     "watermark-left-behind",
+    "watermark-name-left-behind",
     # by what they report, read or hold in memory
     "cut-unreported",
     "segment-read-at-once",

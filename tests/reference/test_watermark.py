@@ -169,9 +169,13 @@ STEPS: dict[str, tuple[str, ...]] = {
 }
 
 
-def play(steps: tuple[str, ...], durability: str = "eventual") -> ModelFilesystem:
+def play(
+    steps: tuple[str, ...],
+    durability: str = "eventual",
+    filesystem: ModelFilesystem | None = None,
+) -> ModelFilesystem:
     """Run a program of appends, syncs, rotations, closes and kills."""
-    filesystem = ModelFilesystem()
+    filesystem = filesystem or ModelFilesystem()
     journal = None
     for number, step in enumerate(steps):
         if journal is None:
@@ -239,6 +243,25 @@ def test_an_orderly_end_leaves_it_exact() -> None:
     for point, image in images(filesystem.initial, filesystem.events, "adversarial"):
         if point == len(filesystem.events):
             assert decode_slots(image.files[FILE])[0] == 45 + 49
+
+
+@requirement("REC-12")
+@pytest.mark.parametrize("appends", [(), ("a7",)])
+def test_one_that_is_made_for_an_older_journal_has_a_durable_name_after_a_close(
+    appends: tuple[str, ...],
+) -> None:
+    """Of a journal that another implementation wrote, or that was copied without it."""
+    written = play(("a5", "a9", "close")).image
+    files = {path: data for path, data in written.files.items() if path != FILE}
+    filesystem = ModelFilesystem(Image(files, written.directories))
+    play((*appends, "close"), filesystem=filesystem)
+
+    model = CRASH_MODELS["adversarial"]
+    space = ImageSpace.after(filesystem.initial, filesystem.events, model)
+    images = [space.builder.build(choice) for choice in space.choices()]
+
+    expected = 45 + 49 + 47 * len(appends)
+    assert {decode_slots(image.files[FILE])[0] for image in images} == {expected}
 
 
 @requirement("REC-12")

@@ -128,20 +128,26 @@ def above_the_watermark_a_torn_tail_is_cut(subject: Subject) -> Iterator[Violati
 @scenario("REC-12", claim=WATERMARK, simulated=True, where=keeps_a_watermark)
 def an_orderly_end_makes_the_watermark_exact(subject: Subject) -> Iterator[Violation]:
     """After a close, a crash takes nothing from the watermark."""
-    situation = Situation(subject)
-    _write_and_close(situation)
-    disk = situation.filesystem
-    space = ImageSpace.after(disk.initial, disk.events, CRASH_MODELS["adversarial"])
-    for choice in (next(space.choices()), space.all_kept):
-        image = space.builder.build(choice)
-        path = max(path for path in image.files if path.endswith(".wal"))
-        files = dict(image.files) | {path: bytes(len(image.files[path]))}
-        crashed = Situation.with_image(subject, Image(files, image.directories))
-        code = error_code(crashed.open)
-        if code != "corrupt":
-            what = "closed, power lost, then zeros for the last segment; opening the journal"
-            yield from judge_code("REC-12", code, "corrupt", what)
-            return
+    written = Situation(subject)
+    _write_and_close(written)
+    opened = _damaged(written, FILE, None)
+    opened.open().close()
+    ended = {"closed": written, "opened without a watermark and closed": opened}
+    for how, situation in ended.items():
+        if FILE not in situation.files:
+            continue  # none is made for a journal without one
+        disk = situation.filesystem
+        space = ImageSpace.after(disk.initial, disk.events, CRASH_MODELS["adversarial"])
+        for choice in (next(space.choices()), space.all_kept):
+            image = space.builder.build(choice)
+            path = max(path for path in image.files if path.endswith(".wal"))
+            files = dict(image.files) | {path: bytes(len(image.files[path]))}
+            crashed = Situation.with_image(subject, Image(files, image.directories))
+            code = error_code(crashed.open)
+            if code != "corrupt":
+                what = f"{how}, power lost, then zeros for the last segment; opening the journal"
+                yield from judge_code("REC-12", code, "corrupt", what)
+                return
 
 
 @scenario("REC-12", claim=WATERMARK, where=keeps_a_watermark)

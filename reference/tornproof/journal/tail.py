@@ -82,9 +82,16 @@ class Tail:
             self._watermark.advance(self.durable)
 
     def sync_watermark(self) -> None:
-        """Make the watermark exact: when the journal is closed."""
+        """
+        Make the watermark exact: when the journal is closed.
+
+        Its name too: a journal that had no watermark got one when it was opened, and only a
+        segment that was made since has synced the directory.
+        """
         with self._poisoned_by_failing_to(f"sync the watermark of {self._directory}"):
             self._watermark.sync()
+            if self._active is None and self.bases:
+                self._filesystem.sync_directory(self._directory)
 
     # Segments
 

@@ -14,8 +14,8 @@ writer stores an offset up to which everything is durable.
 
 The offset is written after each fsync of data, into the two slots in turn, without an fsync of
 its own: a crash may lose the latest values, and a torn slot leaves the other.  The value that
-survives is therefore a *lower bound*.  It is synced at close, so it is exact after
-one.  Rotation does not sync it: damage in a sealed segment is refused anyway.
+survives is therefore a *lower bound*.  It is synced at close, with its name, so it is exact
+after one.  Rotation does not sync it: damage in a sealed segment is refused anyway.
 """
 
 import struct
