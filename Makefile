@@ -22,7 +22,7 @@ check: $(STAMP) ## run the suite on the built-in reference, and its situations o
 	$(BIN)/tornproof check conversation scenarios queue-situations --budget 300 -- $(BIN)/python conformance/adapters/python
 
 test: $(STAMP) ## run the tests
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 3 --dist worksteal  # many tests wait for processes
 
 coverage: $(STAMP) ## run the tests, slower, and report branch coverage of reference/ and models/
 	$(BIN)/pytest -n 2 --cov --cov-report=term

@@ -45,7 +45,7 @@ from tests.models.traces import random_run
 
 REFERENCE = find_subject("reference")
 OPTIONS = Options(durability="eventual", segment_bytes=2048)
-PROGRAM = (Append(5), Append(600), Kill(), Append(472), Append(472), Reopen())
+PROGRAM = (Append(5), Append(600), Kill(), Append(472), Reopen())
 Document = dict[str, Any]
 
 

@@ -40,16 +40,16 @@ def explore(
 def test_the_reference_survives_every_image_of_small_programs(
     crash_model: str, durability: str
 ) -> None:
-    """Every program of up to 3 operations holds on every image, two crashes deep."""
+    """Every program of up to 2 operations, two crashes deep; `make check` has those of 3."""
     subject, options = ReferenceSubject(), Options(durability=durability)
     explorer = Explorer(subject, options, CRASH_MODELS[crash_model])
-    for length in (1, 2, 3):
+    for length in (1, 2):
         for program in product(ALPHABET, repeat=length):
             running = run(program, subject, options)
             assert running.violations == []
             assert explorer.explore(running.filesystem.trace) == []
     assert explorer.coverage.complete
-    assert explorer.coverage.traces == 5 + 25 + 125
+    assert explorer.coverage.traces == 5 + 25
 
 
 @requirement("JRN-3")

@@ -40,8 +40,8 @@ SIZES = 16
 ALL = (63,) * SIZES
 """Traces of each size: 1,008 together, 252 of them with more than 2^12 images."""
 
-SHARE = (16,) * 12 + (2,) * 4
-"""As many as the tests have time for: 200, the two largest with more than 2^15 images."""
+SHARE = (8,) * 12 + (1,) * 4
+"""As many as the tests have time for: 100, the largest with more than 2^15 images."""
 
 
 @frozen

@@ -46,7 +46,7 @@ from tornproof_models.queues.delivery_program import event_id, payload_of
 from tests.reference import drainer_workers as workers
 from tests.reference.processes import PATIENCE, read, start
 
-LIVES = 30
+LIVES = 15
 WORDS = 200
 """Of a life, at most, before the death is decided upon; an event takes two."""
 

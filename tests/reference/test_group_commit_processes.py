@@ -19,7 +19,7 @@ from tornproof_conformance.pytest_support.plugin import requirement
 from tests.reference import group_commit_workers as workers
 from tests.reference.processes import PATIENCE, read, start
 
-LIVES = 24
+LIVES = 12
 
 
 @define

@@ -9,7 +9,7 @@ from tornproof.journal import Journal, recover
 from tornproof_conformance.pytest_support.plugin import requirement
 
 WRITER = Path(__file__).with_name("writer_process.py")
-KILLS = 50
+KILLS = 20
 
 
 def run_until_killed(directory: Path, seed: int, lines: int) -> list[tuple[int, bytes]]:
@@ -33,8 +33,8 @@ def run_until_killed(directory: Path, seed: int, lines: int) -> list[tuple[int, 
 
 
 @requirement("JRN-3", "JRN-4", "JRN-5", "REC-1", "REC-4", "REC-8", "SEG-9")
-def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
-    """After each of 50 SIGKILLs at a random moment, everything acknowledged so far is there."""
+def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
+    """After each of 20 SIGKILLs at a random moment, everything acknowledged so far is there."""
     directory = tmp_path / "journal"
     source = random.Random(20)
     shown: list[tuple[int, bytes]] = []
