@@ -662,7 +662,7 @@ def test_one_call_of_each_place_fails_first(recorded: Callable[..., RecordedSubj
     }
     assert list(search.struck) == list(places.places)
     assert search.strayed == 0
-    assert {each.fault for each in places.first} > {Fault.ERROR, Fault.NO_SPACE}
+    assert {each.fault for each in places.first} > {Fault.ERROR, Fault.NO_SPACE, Fault.NO_QUOTA}
 
 
 def test_a_fault_that_strikes_another_call_does_not_count(

@@ -255,6 +255,23 @@ def test_a_short_write_says_so(filesystem: ModelFilesystem) -> None:
     assert filesystem.events == [Write(1, 0, b"aaa")]
 
 
+@pytest.mark.parametrize(
+    ("fault", "number"), [(Fault.NO_SPACE, errno.ENOSPC), (Fault.NO_QUOTA, errno.EDQUOT)]
+)
+def test_space_is_refused_by_its_own_number(
+    filesystem: ModelFilesystem, fault: Fault, number: int
+) -> None:
+    """A full disk and a quota that is used up differ in their error numbers, and write nothing."""
+    file = filesystem.open("/a")
+    filesystem.fail(1, fault)
+
+    with pytest.raises(OSError) as raised:
+        file.write_at(0, b"aaaa")
+
+    assert raised.value.errno == number
+    assert filesystem.image.files == {"/a": b"AAAABBBB"}
+
+
 def test_a_disk_may_fill_up_in_the_middle(filesystem: ModelFilesystem) -> None:
     """Half of a write fits, and then nothing does."""
     file = filesystem.open("/a")

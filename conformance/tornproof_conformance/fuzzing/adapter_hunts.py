@@ -61,7 +61,7 @@ BOUND = 1 << 8
 SIZES = (4, 5, 24, 88, 472, 600, 1200)
 """Payload sizes in bytes: frames that end just below, at and beyond a sector or a segment."""
 
-FAULTS = (Fault.ERROR, Fault.NO_SPACE, Fault.SHORT_THEN_NO_SPACE)
+FAULTS = (Fault.ERROR, Fault.NO_SPACE, Fault.NO_QUOTA, Fault.SHORT_THEN_NO_SPACE)
 
 UNHURRIED = Clock(inf, 0)
 """A round is as long as it takes: what is tried in it follows from the seed alone."""

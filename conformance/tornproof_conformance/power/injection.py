@@ -12,6 +12,7 @@ EFFECTS: Mapping[Fault, Effect] = {
     Fault.ERROR: Effect.ERROR,
     Fault.ERROR_AFTER: Effect.ERROR_AFTER,
     Fault.NO_SPACE: Effect.NO_SPACE,
+    Fault.NO_QUOTA: Effect.NO_QUOTA,
     Fault.SHORT_WRITE: Effect.SHORT_ONCE,
     Fault.SHORT_THEN_NO_SPACE: Effect.SHORT,
 }
@@ -23,5 +24,6 @@ def faults_of(call: CallMade) -> Iterator[Fault]:
     yield Fault.ERROR
     if call.kind is not Kind.SYNC:
         yield Fault.NO_SPACE
+        yield Fault.NO_QUOTA
     if call.length > 1:
         yield Fault.SHORT_THEN_NO_SPACE

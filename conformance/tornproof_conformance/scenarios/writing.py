@@ -75,7 +75,7 @@ def a_batched_append_is_durable_when_it_returns(subject: Subject) -> Iterator[Vi
 @scenario("JRN-8", simulated=True)
 def no_record_behind_a_fragment(subject: Subject) -> Iterator[Violation]:
     """After a short write or a full disk, what is appended next can be read, now and later."""
-    for fault in (Fault.SHORT_THEN_NO_SPACE, Fault.SHORT_WRITE, Fault.NO_SPACE):
+    for fault in (Fault.SHORT_THEN_NO_SPACE, Fault.SHORT_WRITE, Fault.NO_SPACE, Fault.NO_QUOTA):
         situation = Situation(subject)
         journal = situation.open()
         kept = [grow_payload(30, 1)]

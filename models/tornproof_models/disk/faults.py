@@ -2,6 +2,7 @@
 How a disk operation can fail, and the kinds of disk operations.
 """
 
+import errno
 from enum import StrEnum
 
 
@@ -17,12 +18,18 @@ class Fault(StrEnum):
     NO_SPACE = "no space"
     """ENOSPC, and nothing happened."""
 
+    NO_QUOTA = "no quota"
+    """EDQUOT, and nothing happened: the disk has space, and its user may not have it."""
+
     SHORT_WRITE = "short write"
     """Half of a write happened, and the count says so."""
 
     SHORT_THEN_NO_SPACE = "short write, then no space"
     """Half of a write happened, and the next operation on the disk gets ENOSPC."""
 
+
+FULL = {Fault.NO_SPACE: errno.ENOSPC, Fault.NO_QUOTA: errno.EDQUOT}
+"""The error numbers of the faults that refuse space."""
 
 SHORT = (Fault.SHORT_WRITE, Fault.SHORT_THEN_NO_SPACE)
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 from attrs import define
 
-from tornproof_models.disk.faults import NAME, READ, SHORT, SYNC, WRITE, Fault, Kind
+from tornproof_models.disk.faults import FULL, NAME, READ, SHORT, SYNC, WRITE, Fault, Kind
 from tornproof_models.disk.names import Names, exists, is_a_directory, missing
 from tornproof_models.disk.trace import (
     Create,
@@ -254,8 +254,8 @@ class ModelFilesystem:
             self._struck.append(self.operations)
         if fault is None or kind is SYNC:
             return fault
-        if fault is Fault.NO_SPACE and kind is not READ:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if fault in FULL and kind is not READ:
+            raise OSError(FULL[fault], os.strerror(FULL[fault]))
         if fault is Fault.ERROR or kind is not WRITE:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return fault

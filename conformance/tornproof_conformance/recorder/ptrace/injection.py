@@ -13,7 +13,7 @@ it, so a program need not be rehearsed, and nothing depends on a clock:
 """
 
 from enum import Enum
-from errno import EIO, ENOSPC
+from errno import EDQUOT, EIO, ENOSPC
 
 from attrs import define, field, frozen
 from tornproof_models.disk.faults import Kind
@@ -44,13 +44,14 @@ class Effect(Enum):
     ERROR = "fails with EIO"
     ERROR_AFTER = "does what it should, and fails with EIO"
     NO_SPACE = "fails with ENOSPC"
+    NO_QUOTA = "fails with EDQUOT"
     SHORT = "writes half, and there is no space after it"
     SHORT_ONCE = "writes half"
     KILL_BEFORE = "the process is killed before it"
     KILL_AFTER = "the process is killed after it"
 
 
-ERRORS = {Effect.ERROR: EIO, Effect.NO_SPACE: ENOSPC}
+ERRORS = {Effect.ERROR: EIO, Effect.NO_SPACE: ENOSPC, Effect.NO_QUOTA: EDQUOT}
 
 
 @frozen
