@@ -3,6 +3,7 @@
 import json
 
 from attrs import evolve, frozen
+from tornproof.errors import Invalid
 from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS
 from tornproof_conformance.report.junit import render_junit
 from tornproof_conformance.report.markdown import render_markdown
@@ -21,6 +22,9 @@ from tornproof_conformance.specification.claims import (
 from tornproof_conformance.specification.places import specification_directory
 from tornproof_conformance.specification.requirements import requirements
 from tornproof_conformance.subjects.reference import ReferenceSubject
+from tornproof_models.crash.subject import Options
+from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.miniatures.small_journal import SmallJournal
 
 from tests.conformance.report_runs import PASSING, record_of
 
@@ -109,3 +113,32 @@ def test_a_requirement_says_which_claim_would_bring_a_check() -> None:
     said = why_not_covered("REC-5", subject)  # type: ignore[arg-type]
 
     assert "it needs the claim journal/format-v2, which brings the check vectors" in said
+
+
+class TakesNoEmptyRecords(SmallJournal):
+    """A journal that may refuse what has no payload, since it does not claim to take it."""
+
+    def append(self, payload: bytes) -> int:
+        if not payload:
+            raise Invalid("a record without a payload")
+        return super().append(payload)
+
+
+@frozen
+class Core:
+    """The same as a subject, by the least that can be claimed."""
+
+    name: str = "core"
+    claims: frozenset[str] = frozenset({"journal/core"})
+
+    def open(self, filesystem: ModelFilesystem, options: Options) -> TakesNoEmptyRecords:
+        return TakesNoEmptyRecords(filesystem, options)
+
+
+def test_who_does_not_claim_empty_records_is_handed_none() -> None:
+    """No situation of the core appends a record without a payload."""
+    situations = [each for each in SCENARIOS.values() if each.applies(Core())]
+
+    assert "an-empty-record-is-a-record" not in {each.name for each in situations}
+    assert SCENARIOS["read-order-is-append-order"] in situations
+    assert SCENARIOS["read-order-is-append-order"].judge(Core()) == []

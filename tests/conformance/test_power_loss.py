@@ -23,6 +23,7 @@ from tornproof_conformance.cases.phases import harshness_of
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import repeat, shrink_problem
 from tornproof_conformance.checks import Budget, Clock, Covered, io_errors
+from tornproof_conformance.checks.boundaries import CONTENTS, Geometry
 from tornproof_conformance.checks.crash_search import CrashSearch
 from tornproof_conformance.checks.fault_places import FaultPlaces, Place
 from tornproof_conformance.checks.kills import KILLS
@@ -31,6 +32,7 @@ from tornproof_conformance.cli import main
 from tornproof_conformance.kit import refusal
 from tornproof_conformance.power.recorded_session import CannotTrace, RecordedDisk
 from tornproof_conformance.power.recorded_subject import RecordedSubject
+from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.recorder import recorders
 from tornproof_conformance.recorder.lines import Unreadable
 from tornproof_conformance.recorder.marks import Conversation
@@ -42,6 +44,7 @@ from tornproof_models.barriers import BarrierSearch
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.program import (
     Append,
+    Content,
     Fail,
     Kill,
     KillAt,
@@ -683,3 +686,77 @@ def test_files_of_one_role_are_one_place() -> None:
     """The second segment of a log is what the first is."""
     calls = [CallMade(1, "write", Kind.WRITE, path) for path in ("/seg-01.wal", "/seg-02.wal")]
     assert len({Place.of(call, Append(5)) for call in calls}) == 1
+
+
+# What depends on the format
+
+
+@pytest.mark.parametrize(
+    ("bug", "units"), [("page", (4096, 32_768, 2048)), ("unsaid", (4096, 32_768))]
+)
+def test_geometry_is_what_is_said_and_what_is_seen(
+    recorded: Callable[..., RecordedSubject], bug: str, units: tuple[int, ...]
+) -> None:
+    """A frame has eight bytes before its payload; pages show only where they are said."""
+    subject = recorded(bug)
+
+    geometry = Geometry.of(subject, subject.geometry)
+
+    assert geometry == Geometry(units, first=8, added=8)
+
+
+def test_a_filler_brings_the_next_payload_to_a_boundary(
+    recorded: Callable[..., RecordedSubject],
+) -> None:
+    """So many bytes of a unit of 4 KiB are left before the second payload."""
+    subject = recorded("page")
+    geometry = Geometry.of(subject, subject.geometry)
+
+    for left in (0, 100, -8):
+        filler = geometry.filler(4096, left)
+        trace = run((filler, Append(256)), subject, OPTIONS).filesystem.trace
+        written = [event for event in trace.events if isinstance(event, Write)]
+        assert (written[-1].offset + 8 + left) % 4096 == 0
+
+
+@requirement("JRN-3")
+def test_a_loss_at_the_end_of_a_page_needs_a_filler(
+    recorded: Callable[..., RecordedSubject],
+) -> None:
+    """A record that crosses a page is lost, and none of two small ones does."""
+    subject = recorded("page")
+    geometry = Geometry.of(subject, subject.geometry)
+    search = CrashSearch(subject, Clock(inf, 0), ("prefix",))
+    search.run((Append(5), Append(600)), OPTIONS)
+    assert not list(search.tell())
+
+    for program in geometry.crossing():
+        search.run(program, OPTIONS, needed=False)
+
+    assert {each.violation.requirement for each in search.tell()} == {"JRN-3"}
+
+
+@requirement("JRN-3")
+def test_a_payload_of_zeros_is_taken_for_the_end(
+    recorded: Callable[..., RecordedSubject],
+) -> None:
+    """Random bytes do not show it, zeros do."""
+    subject = recorded("blank")
+    search = CrashSearch(subject, Clock(inf, 0), ("process-kill",))
+    search.run((Append(600), Append(24)), OPTIONS)
+    assert not list(search.tell())
+
+    for program in CONTENTS:
+        search.run(program, OPTIONS, needed=False)
+
+    assert "JRN-3" in {each.violation.requirement for each in search.tell()}
+
+
+@pytest.mark.parametrize("content", Content)
+def test_no_two_payloads_are_equal(content: Content) -> None:
+    """Whatever a payload holds, it has its length, and the next one differs."""
+    first, second = (grow_payload(600, call, content) for call in (0, 1))
+
+    assert len(first) == len(second) == 600
+    assert first != second
+    assert len(grow_payload(1, 0, content)) == 1

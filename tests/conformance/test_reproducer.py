@@ -6,7 +6,7 @@ import subprocess
 import sys
 from base64 import b64decode
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -17,6 +17,7 @@ from tornproof_conformance.cases.case import (
     ProgramCase,
     ScenarioCase,
     VectorCase,
+    decode_case,
     try_case,
 )
 from tornproof_conformance.cases.shrinking import crash_model_of, repeat, shrink_problem
@@ -26,8 +27,24 @@ from tornproof_conformance.run.runner import check_subject
 from tornproof_conformance.stream.run_events import ViolationFound
 from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.program import Append, Crash, Kill, Program, Rotate
+from tornproof_models.crash.program import (
+    Append,
+    Content,
+    Crash,
+    Fail,
+    Interrupt,
+    Kill,
+    KillAt,
+    Program,
+    Reopen,
+    Rotate,
+    Settle,
+    Step,
+    Submit,
+    Sync,
+)
 from tornproof_models.crash.subject import Options
+from tornproof_models.disk.faults import Fault
 
 SCHEMA = Path(__file__).parents[2] / "spec" / "schema" / "reproducer.schema.json"
 FIRST = b"\xcd\x07\x2c\xd8\x62"
@@ -67,6 +84,39 @@ def test_the_file_says_everything(lossy: Problem, tmp_path: Path) -> None:
     assert b64decode(content) == b""
     assert [b64decode(each["payload"]) for each in document["expected"]] == [FIRST]
     assert document["recovered"] == []
+
+
+EVERY_STEP: Program = (
+    Settle(),
+    Append(5),
+    Append(9, Content.ZEROS),
+    Sync(),
+    Rotate(),
+    Reopen(),
+    Kill(),
+    Submit((5, 6)),
+    Interrupt((5, 6), 1, 20),
+    Fail(2, Fault.NO_QUOTA),
+    KillAt(3, is_after=True),
+    Crash("prefix", 9, 0),
+)
+
+
+@pytest.mark.parametrize("step", EVERY_STEP, ids=str)
+def test_every_step_can_be_kept(step: Step) -> None:
+    """A program of each kind of step is written and read again, and the schema knows it."""
+    case = ProgramCase((step,), Options())
+    problem = Problem(Violation("JRN-3", "lost"), case)
+    document = json.loads(reproducer.reproducer_of(problem, "nobody").encode())
+
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(document)
+
+    assert decode_case(document["case"]) == case
+
+
+def test_every_step_is_in_the_list() -> None:
+    """No kind of step is forgotten above."""
+    assert {type(step) for step in EVERY_STEP} == set(get_args(Step))
 
 
 def test_the_file_keeps_to_its_schema(lossy: Problem) -> None:

@@ -1,6 +1,8 @@
 """The filesystem in memory behaves as a real one, fails as told, and records everything."""
 
 import errno
+import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -265,7 +267,7 @@ def test_space_is_refused_by_its_own_number(
     file = filesystem.open("/a")
     filesystem.fail(1, fault)
 
-    with pytest.raises(OSError) as raised:
+    with pytest.raises(OSError, match=re.escape(os.strerror(number))) as raised:
         file.write_at(0, b"aaaa")
 
     assert raised.value.errno == number

@@ -78,6 +78,7 @@ CAUGHT: tuple[tuple[str, str, Probe], ...] = (
     ("zeros-are-a-record", "FRM-6", recovers("FRM-6", A, tail=bytes(80))),
     ("zeros-are-a-record", "JRN-5", crashes(Append(5), crash_model="adversarial")),
     ("zero-length-is-the-end", "FRM-7", recovers("FRM-7", A, b"", B)),
+    ("zero-length-is-the-end", "JRN-16", put_into("an-empty-record-is-a-record")),
     ("zero-length-is-the-end", "JRN-3", runs(Append(256), Reopen())),
     ("no-maximum", "FRM-8", above_the_maximum),
     ("refused-too-late", "FRM-8", above_the_maximum),
@@ -262,7 +263,7 @@ def test_every_miniature_is_in_the_table() -> None:
 
 def test_every_requirement_has_a_miniature() -> None:
     """Each MUST on frames, journals, recovery and segments is violated by some miniature."""
-    musts = [f"FRM-{n}" for n in range(1, 10)] + [f"JRN-{n}" for n in range(1, 15)]
+    musts = [f"FRM-{n}" for n in range(1, 10)] + [f"JRN-{n}" for n in (*range(1, 15), 16)]
     musts += [f"REC-{n}" for n in range(1, 14)] + [f"SEG-{n}" for n in (1, 2, 3, 4, 5, 6, 8, 9)]
 
     broken = set().union(*(miniature.breaks for miniature in MINIATURES.values()))

@@ -63,6 +63,9 @@ class AdapterSubject:
     returns_everything: bool = False
     """Whether its library returns all records when it opens, by its own account."""
 
+    geometry: Mapping[str, int] = field(factory=dict, kw_only=True)
+    """Sizes in bytes at which its format does something else, by its own account."""
+
     start_seconds: float = field(init=False)
     """How long it took to start and to say hello."""
 
@@ -105,6 +108,7 @@ class AdapterSubject:
             subject._idle.append(session)
             subject.implementation = introduction(session)
             subject.returns_everything = session.limits.get("open_returns_everything", False)
+            subject.geometry = session.geometry
             subject.start_seconds = time.monotonic() - began
             yield subject
         finally:
@@ -309,7 +313,7 @@ def introduction(session: Session) -> Implementation:
     Raises `WrongProtocol` for another version, or a claim that does not exist.
     """
     hello = session.call("hello", protocol=PROTOCOL)
-    session.limits = hello.get("limits", {})
+    session.limits, session.geometry = hello.get("limits", {}), hello.get("geometry", {})
     if hello["protocol"] != PROTOCOL:
         message = f"speaks protocol {hello['protocol']}; this suite speaks {PROTOCOL}"
         raise WrongProtocol(message, command=session.process.command)

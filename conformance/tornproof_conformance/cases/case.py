@@ -216,7 +216,7 @@ def _try_program(case: ProgramCase, subject: Subject) -> list[Problem]:
 # JSON
 
 _STEPS: Mapping[str, Callable[..., Step]] = {
-    "append": steps.Append,
+    "append": lambda size, content="random": steps.Append(size, steps.Content(content)),
     "sync": steps.Sync,
     "rotate": steps.Rotate,
     "reopen": steps.Reopen,
@@ -326,7 +326,11 @@ def decode_case(data: Mapping[str, Any]) -> Case:
 
 
 def _encode_step(step: Step) -> dict[str, Any]:
-    return {"step": type(step).__name__.lower(), **asdict(step)}
+    arguments = asdict(step)
+    if arguments.get("content") is steps.Content.RANDOM:
+        del arguments["content"]
+    name = "kill_at" if isinstance(step, steps.KillAt) else type(step).__name__.lower()
+    return {"step": name, **arguments}
 
 
 def _decode_program(steps: Sequence[Mapping[str, Any]]) -> Program:

@@ -1,7 +1,7 @@
 """
 Programs as a line of text on the command line.
 
-    append:5 sync rotate append:600 kill fail:2:error append:5 reopen
+    append:5 sync rotate append:600:zeros kill fail:2:error append:5 reopen
 
 Steps are separated by blanks, and what a step takes by colons.
 """
@@ -14,8 +14,8 @@ from tornproof_models.crash.program import Program, Step
 from tornproof_models.disk.faults import Fault
 
 SYNTAX = (
-    "append:BYTES, sync, rotate, reopen, kill, settle, fail:NTH:FAULT, kill-at:NTH:before|after; "
-    "STEP*N repeats one"
+    "append:BYTES[:random|zeros|ones|repeated], sync, rotate, reopen, kill, settle, "
+    "fail:NTH:FAULT, kill-at:NTH:before|after; STEP*N repeats one"
 )
 
 LARGEST_PAYLOAD_BYTES = 1 << 20
@@ -45,10 +45,10 @@ def _steps(word: str) -> list[Step]:
         ) from None
 
 
-def _append(size: str) -> Step:
+def _append(size: str, content: str = program.Content.RANDOM.value) -> Step:
     if not 0 <= int(size) <= LARGEST_PAYLOAD_BYTES:
         raise ValueError
-    return program.Append(int(size))
+    return program.Append(int(size), program.Content(content))
 
 
 def _fail(nth: str, fault: str) -> Step:

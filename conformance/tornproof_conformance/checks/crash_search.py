@@ -34,7 +34,7 @@ from tornproof_conformance.cases.phases import (
     phase_of,
 )
 from tornproof_conformance.checks import Clock
-from tornproof_conformance.checks.small_programs import LARGE, LEAST_OPERATIONS
+from tornproof_conformance.checks.small_programs import LEAST_OPERATIONS
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 
 BOUND = 1 << 12
@@ -162,13 +162,15 @@ class CrashSearch:
         """Crash a store while it is created, and while it takes its first record."""
         self._run((Append(5),), options, needed=False)
 
-    def run(self, program: Program, options: Options) -> None:
+    def run(self, program: Program, options: Options, *, needed: bool | None = None) -> None:
         """
         Run a program on a store that is durable, and crash it in every crash model.
 
-        What all programs begin with, the creation of a store, is judged by itself.
+        What all programs begin with, the creation of a store, is judged by itself.  Short
+        programs are `needed` for a verdict, unless it is said.
         """
-        needed = len(program) <= LEAST_OPERATIONS and program not in LARGE
+        if needed is None:
+            needed = len(program) <= LEAST_OPERATIONS
         self._run((Settle(), *program), options, needed=needed)
 
     def _run(self, program: Program, options: Options, *, needed: bool) -> None:

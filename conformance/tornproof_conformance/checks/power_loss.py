@@ -12,8 +12,8 @@ programs take turns, image for image.  A violation is told when it is found, and
 is found in a milder crash model.
 """
 
-from collections.abc import Callable, Generator, Sequence
-from itertools import product
+from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import islice, product
 
 from tornproof_models.crash.program import Program
 from tornproof_models.crash.subject import Options, Subject
@@ -30,10 +30,11 @@ from tornproof_conformance.checks import (
     count_images,
     counted,
 )
+from tornproof_conformance.checks.boundaries import Geometry, special_programs
 from tornproof_conformance.checks.crash_search import AT_ONCE, CrashSearch
 from tornproof_conformance.checks.exploration import DURABILITIES, EXPLORATION
 from tornproof_conformance.checks.recorded import NO_TRACE
-from tornproof_conformance.checks.small_programs import LARGE, LEAST_OPERATIONS, programs_of
+from tornproof_conformance.checks.small_programs import LEAST_OPERATIONS, programs_of
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.stream.run_events import Progress
 
@@ -41,6 +42,12 @@ NAME = "power-loss"
 
 SHARE = 0.35
 """Part of the budget's time."""
+
+TURN = 4
+"""Programs of two operations after which one that depends on the format has its turn."""
+
+FIRST = 3
+"""How many of them come before everything else: a large record, and two ends of units."""
 
 RECORDINGS = 8
 """Recoveries that are recorded and crashed again, for each second of the time."""
@@ -98,10 +105,11 @@ def _try_programs(
             break
         search.create(Options(segment_bytes, durability))
         yield from search.tell()
-    for program in LARGE if clock.has_time else ():
-        yield clock.progress(NAME, "records that cross the ends of pages and blocks")
-        search.run(program, Options(1 << 16))
-        yield from search.tell()
+    geometry = Geometry.of(search.subject, search.subject.geometry)
+    takes_empty = "journal/empty-records" in search.subject.claims
+    special = special_programs(geometry, takes_empty=takes_empty)
+    untried = iter(special)
+    yield from _run_special(search, islice(untried, FIRST), clock)
     for length in range(1, operations + 1):
         todo: Sequence[tuple[Options, Program]] = list(programs_of(search.subject, length))
         done = 0
@@ -117,6 +125,8 @@ def _try_programs(
             search.run(program, options)
             yield from search.tell()
             done += 1
+            if length == LEAST_OPERATIONS and done % TURN == 0:
+                yield from _run_special(search, islice(untried, 1), clock)
         if done < len(todo):
             if done:
                 parts.append(
@@ -124,8 +134,22 @@ def _try_programs(
                 )
             break
         parts = [f"every program of up to {counted(length, 'operation')}"]
+        if length == LEAST_OPERATIONS:
+            yield from _run_special(search, untried, clock)
+    tried = len(special) - len(list(untried))
+    parts.append(f"{tried} of {counted(len(special), 'program')} at boundaries of the format")
     yield from _go_on(search, clock, lambda: search.is_wanting)
     return " and ".join(parts)
+
+
+def _run_special(
+    search: CrashSearch, programs: Iterator[Program], clock: Clock
+) -> Generator[Progress | Problem, None, None]:
+    """Run programs that depend on the format, while there is time."""
+    while clock.has_time and (program := next(programs, None)) is not None:
+        yield clock.progress(NAME, "records that reach the boundaries of the format")
+        search.run(program, Options(1 << 16), needed=False)
+        yield from search.tell()
 
 
 def _go_on(

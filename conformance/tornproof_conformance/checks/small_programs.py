@@ -17,19 +17,6 @@ TOGETHER: tuple[tuple[Program, ...], ...] = (
 )
 """Programs of one and of two operations for those who have group commit."""
 
-LARGE: tuple[Program, ...] = (
-    (Append(4096 - 100), Append(256)),
-    (Append(20_000), Append(256)),
-    (Append(32_768 - 100), Append(256)),
-)
-"""
-Programs that reach the ends of pages and blocks, and exceed buffers, whatever the format.
-
-A record that ends shortly before 4 KiB or 32 KiB lets the next one cross the boundary: a torn
-last record of prometheus/tsdb went unnoticed only there (tsdb#451).  20,000 random bytes exceed
-the buffers of most writers, and cannot be compressed into them (fjall-rs/fjall#308).
-"""
-
 LEAST_OPERATIONS = 2
 """
 A verdict needs every program of up to so many operations.

@@ -103,6 +103,7 @@ class RecordedSubject(AdapterSubject):
             jobs=adapter.jobs,
             late=late,
             every_store=every_store,
+            geometry=adapter.geometry,
         )
         subject.implementation = adapter.implementation
         subject.start_seconds = adapter.start_seconds

@@ -21,10 +21,12 @@ from tornproof_models.disk.trace import (
 )
 
 from tornproof_conformance.scenarios.scenario import (
+    EMPTY,
     FORMAT,
     SEGMENTS,
     Situation,
     acknowledged,
+    claims,
     error_code,
     misread,
     scenario,
@@ -37,11 +39,12 @@ SIZES = (10, 100, 600, 0, 30, 700, 24, 24, 500, 4)
 
 def _filled(subject: Subject) -> tuple[Situation, list[Record]]:
     """Write a journal of several segments, reopening it half-way."""
+    takes_empty = claims(subject, EMPTY) or claims(subject, FORMAT)
     situation = Situation(subject)
     records: list[Record] = []
     for half in (SIZES[:5], SIZES[5:]):
         journal = situation.open()
-        for size in half:
+        for size in half if takes_empty else filter(None, half):
             payload = grow_payload(size, len(records))
             records.append((journal.append(payload), payload))
         journal.close()
@@ -66,6 +69,20 @@ def read_order_is_append_order(subject: Subject) -> Iterator[Violation]:
     """A scan gives the records in the order in which they were appended."""
     situation, records = _filled(subject)
     yield from acknowledged(records).judge(list(situation.open().scan()))[:1]
+
+
+@scenario("JRN-16", claim=EMPTY)
+def an_empty_record_is_a_record(subject: Subject) -> Iterator[Violation]:
+    """A record without a payload has an offset, and a scan shows it between its neighbours."""
+    situation = Situation(subject)
+    journal = situation.open()
+    payloads = (b"", b"before", b"", b"", b"after", b"")
+    records = [(journal.append(payload), payload) for payload in payloads]
+    journal.close()
+    if [offset for offset, _ in records] != sorted({offset for offset, _ in records}):
+        yield Violation("JRN-16", "two records have one offset, and a payload of one is empty")
+    if list(situation.open().scan()) != records:
+        yield Violation("JRN-16", "opened again, the journal does not show its empty records")
 
 
 @scenario("SEG-1", "SEG-2", "SEG-5", "SEG-6", claim=SEGMENTS)

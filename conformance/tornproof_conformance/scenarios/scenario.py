@@ -11,9 +11,17 @@ from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options,
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 
-CORE, FORMAT, SEGMENTS, READER, GROUP_COMMIT, WATERMARK = (
+CORE, FORMAT, SEGMENTS, READER, GROUP_COMMIT, EMPTY, WATERMARK = (
     f"journal/{name}"
-    for name in ("core", "format-v2", "segments", "reader", "group-commit", "watermark")
+    for name in (
+        "core",
+        "format-v2",
+        "segments",
+        "reader",
+        "group-commit",
+        "empty-records",
+        "watermark",
+    )
 )
 """Claims of the adapter protocol."""
 

@@ -132,6 +132,13 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
                 },
             ),
             Claim(
+                "journal/empty-records",
+                "It takes records without a payload.",
+                (),
+                ("scenarios", "power-loss"),
+                alone=("JRN-16",),
+            ),
+            Claim(
                 "journal/watermark",
                 "A file named `watermark` beside the segments says how much is durable.",
                 (),

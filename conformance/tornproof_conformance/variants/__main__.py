@@ -24,7 +24,8 @@ class Server:
         """Carry out a request.  Raises what the log raises."""
         if op == "hello":
             implementation = {"name": self.name, "language": "Python"}
-            return {"protocol": 1, "implementation": implementation, "claims": ["journal/core"]}
+            claims = list(self.kind.claims)
+            return {"protocol": 1, "implementation": implementation, "claims": claims}
         if op == "journal.open":
             if self.log is not None and not self.log.closed:
                 raise BlockingIOError

@@ -57,6 +57,8 @@ def write_all(descriptor: int, data: bytes) -> None:
 class Log:
     """One open log."""
 
+    claims = ("journal/core", "journal/empty-records")
+
     flags = 0
     """Besides create, read, write and append."""
 

@@ -7,6 +7,7 @@ bytes, so a program shrinks well, prints in a line, and means the same everywher
 """
 
 import random
+from enum import StrEnum
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -15,14 +16,31 @@ from attrs import frozen
 from tornproof_models.disk.faults import Fault
 
 
+class Content(StrEnum):
+    """
+    What a payload holds.
+
+    A format may take zeros for the end of the file, or ones for erased flash, and a compressor
+    writes a different number of bytes for each.
+    """
+
+    RANDOM = "random"
+    ZEROS = "zeros"
+    ONES = "ones"
+    REPEATED = "repeated"
+    """Four bytes over and over, which any compressor makes small."""
+
+
 @frozen
 class Append:
     """Append a payload of so many bytes."""
 
     size: int
+    content: Content = Content.RANDOM
 
     def __str__(self) -> str:
-        return f"append({self.size} bytes)"
+        kind = "" if self.content is Content.RANDOM else f" {self.content.value}"
+        return f"append({self.size} bytes{kind})"
 
 
 @frozen
@@ -147,6 +165,17 @@ Program: TypeAlias = tuple[Step, ...]
 
 
 @lru_cache(4)
-def grow_payload(size: int, seed: int) -> bytes:
-    """Return a payload of `size` bytes that no other seed gives (from 4 bytes on)."""
-    return random.Random(seed).randbytes(size)
+def grow_payload(size: int, seed: int, content: Content = Content.RANDOM) -> bytes:
+    """
+    Return a payload of `size` bytes that no other seed gives (from 4 bytes on).
+
+    Zeros and ones have the seed in their middle, so that they begin and end with nothing else.
+    """
+    if content is Content.RANDOM:
+        return random.Random(seed).randbytes(size)
+    number = seed.to_bytes(4, "little")
+    if content is Content.REPEATED:
+        return (number * (size // 4 + 1))[:size]
+    before = b"\x00" if content is Content.ZEROS else b"\xff"
+    middle = max((size - 4) // 2, 0)
+    return (before * middle + number + before * size)[:size]

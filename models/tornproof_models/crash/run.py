@@ -19,6 +19,7 @@ from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import History, Record, Violation
 from tornproof_models.crash.program import (
     Append,
+    Content,
     Crash,
     Fail,
     Interrupt,
@@ -132,8 +133,8 @@ class Run:
         if self.journal is None:
             return  # what a kill has left does not open, and that has been noted
         match step:
-            case Append(size):
-                self.append(size)
+            case Append(size, content):
+                self.append(size, content)
             case Sync():
                 self._flushing("sync")
             case Rotate():
@@ -167,10 +168,10 @@ class Run:
             self.filesystem.release_locks()
             self.open()
 
-    def append(self, size: int) -> None:
+    def append(self, size: int, content: Content = Content.RANDOM) -> None:
         """Append a fresh payload and record what the journal promises about it."""
         assert self.journal is not None
-        call, payload = self._invoke(size)
+        call, payload = self._invoke(size, content)
         try:
             offset = self.journal.append(payload)
         except Exception as error:
@@ -221,11 +222,11 @@ class Run:
                 self._fail(call, answer)
         self.open()
 
-    def _invoke(self, size: int) -> tuple[int, bytes]:
+    def _invoke(self, size: int, content: Content = Content.RANDOM) -> tuple[int, bytes]:
         """Note that an append begins; return its number and its payload."""
         call = self.calls
         self.calls += 1
-        payload = grow_payload(size, call)
+        payload = grow_payload(size, call, content)
         self.filesystem.events.append(Invoked(call, "append", payload))
         self.history = self.history.invoke(call, payload)
         return call, payload

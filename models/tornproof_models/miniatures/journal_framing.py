@@ -126,7 +126,7 @@ class ZeroLengthIsTheEnd(SmallJournal):
     Source: wiredtiger/wiredtiger#1334 (2014).
     """
 
-    breaks = frozenset({"FRM-7", "JRN-2", "JRN-3"})
+    breaks = frozenset({"FRM-7", "JRN-2", "JRN-3", "JRN-16"})
 
     def check_length(self, length: int, remaining: int) -> Damage | None:
         """Stop where preallocated space seems to begin."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from tornproof_models.crash.program import (
     Append,
+    Content,
     Crash,
     Fail,
     Interrupt,
@@ -42,8 +43,10 @@ def simpler_steps(
 ) -> Iterator[Step]:
     """Yield what may stand for a step of a program, the simplest first."""
     match program[position]:
-        case Append(size):
-            yield from (Append(smaller) for smaller in SIZES if smaller < size)
+        case Append(size, content):
+            if content is not Content.RANDOM:
+                yield Append(size)
+            yield from (Append(smaller, content) for smaller in SIZES if smaller < size)
         case Submit(sizes) if len(sizes) > 1:
             yield Append(sizes[0])
             yield Submit(sizes[: len(sizes) - 1])

@@ -16,6 +16,9 @@
  *   trusting            the same, the header before the payload, and no checksum is looked at
  *   moved_in            a file is renamed in from outside at each opening, so its making was not seen
  *   dies                recovery dies where it has something to discard
+ *   page                a record that crosses the end of a page of 2 KiB is not synced
+ *   unsaid              the same, and hello does not speak of pages
+ *   blank               a payload that begins with eight zeros is taken for the end
  */
 
 #define _GNU_SOURCE
@@ -30,12 +33,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LARGEST = 1 << 20, HEADER = 8, MAPPED = 1 << 17 };
+enum { LARGEST = 1 << 20, HEADER = 8, MAPPED = 1 << 17, PAGE = 2048 };
 static char line[2 * LARGEST], reply[4 * LARGEST], path[4096];
 static uint8_t data[LARGEST];
 static int log_file = -1, directory = -1, openings;
 static size_t end;
-static int no_sync, no_directory_sync, ignore_errors, early, forgetful, mapped, async, moved_in, behind, dies, poisoned;
+static int no_sync, no_directory_sync, ignore_errors, early, forgetful, mapped, async, moved_in, behind, dies, page, unsaid, blank, poisoned;
 static size_t written;
 static int trusting;
 static uint8_t *memory;
@@ -82,6 +85,10 @@ static int is_record(size_t at, size_t limit, uint32_t *size) {
     return *size <= limit - at - HEADER && stored == checksum(data + at + HEADER, *size);
 }
 
+static int is_blank(size_t at, uint32_t size) {
+    return blank && size >= 8 && !memcmp(data + at + HEADER, "\0\0\0\0\0\0\0", 8);
+}
+
 static int sync_file(int file) {
     if (no_sync) return 0;
     if (mapped && memory) return msync(memory, MAPPED, async ? MS_ASYNC : MS_SYNC);
@@ -104,7 +111,8 @@ static long open_log(void) {
     limit = old < 0 ? 0 : (size_t)read(old, data, LARGEST);
     if (old >= 0) close(old);
     while (mapped && limit && !data[limit - 1]) limit--; /* zeros are what is free */
-    for (; is_record(valid, limit, &size); valid += HEADER + size) last = valid;
+    for (; is_record(valid, limit, &size) && !is_blank(valid, size); valid += HEADER + size)
+        last = valid;
     if (dies && valid < limit) _exit(3);
     end = forgetful && ++openings % 2 == 0 ? last : valid;
     unlinkat(directory, "log.new", 0); /* cut and written again, its old bytes might come back */
@@ -145,7 +153,8 @@ static long append(const char *payload, int durable) {
         return -1;
     pthread_t other;
     if (durable && early) pthread_create(&other, NULL, sync_later, NULL);
-    else if (durable && sync_file(log_file)) return -1;
+    else if (durable && !(page && end / PAGE != (end + HEADER + size) / PAGE) && sync_file(log_file))
+        return -1;
     poisoned = 0;
     end += HEADER + size;
     return (long)(end - HEADER - size);
@@ -175,7 +184,8 @@ static void answer(char *out) {
     long result;
     if (is("hello")) {
         sprintf(out, "\"ok\": {\"protocol\": 1, \"implementation\": %s, "
-                     "\"claims\": [\"journal/core\"]}", implementation);
+                     "\"claims\": [\"journal/core\"]%s}", implementation,
+                page && !unsaid ? ", \"geometry\": {\"page\": 2048, \"header\": 8}" : "");
     } else if (is("journal.open")) {
         const char *dir = text_of("dir");
         sprintf(path, "%.*s", (int)strcspn(dir, "\""), dir);
@@ -222,6 +232,9 @@ int main(int argc, char **argv) {
         behind |= !strcmp(argv[i], "behind");
         moved_in |= !strcmp(argv[i], "moved_in");
         dies |= !strcmp(argv[i], "dies");
+        unsaid |= !strcmp(argv[i], "unsaid");
+        page |= !strcmp(argv[i], "page") || unsaid;
+        blank |= !strcmp(argv[i], "blank");
     }
     while (fgets(line, sizeof line, stdin)) {
         char *id = strstr(line, "\"id\": ");

@@ -50,6 +50,9 @@ class Session:
     limits: Mapping[str, Any] = field(factory=dict, kw_only=True)
     """What it has said in `hello` of its limits."""
 
+    geometry: Mapping[str, int] = field(factory=dict, kw_only=True)
+    """What it has said there of the sizes that matter to its format, in bytes."""
+
     patience: Patience = field(factory=Patience, kw_only=True)
     """That of the run, of which every silence takes something."""
 
