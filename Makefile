@@ -1,6 +1,7 @@
 # Two commands matter to a newcomer: `make check` and `make test`.
 # Everything else is listed by `make help`.
 
+SHELL   = bash
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
@@ -13,8 +14,11 @@ help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(STAMP): pyproject.toml constraints.txt
+	@echo "Installing Tornproof, its libraries, and the tools of its tests and its site into $(VENV):"
 	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,docs]'
+	@set -o pipefail; PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --disable-pip-version-check --progress-bar off \
+	    --editable '.[dev,docs]' | sed -un -e 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p' \
+	    -e 's/^Installing collected packages.*/installing all of these/p'
 	@touch $@
 
 check: $(STAMP) ## run the suite on the built-in reference, and its situations on a real disk behind its adapter

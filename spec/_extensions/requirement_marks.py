@@ -2,9 +2,10 @@
 Give every requirement an anchor, a frame and a list of what exercises it.
 
 In a chapter, the paragraphs of a requirement become one block with the anchor
-`#rec-2`; below them stand the tests that carry `@requirement("REC-2")` and the
-vectors that name it.  Everywhere else, in chapters and in docstrings, `REC-2`
-becomes a link to that block.
+`#rec-2`; below them stands what `tornproof explain REC-2` lists: the checks,
+scenarios and vectors that look at it, the miniatures that violate it, the variants
+that use the room that it leaves, and the tests that carry `@requirement("REC-2")`.
+Everywhere else, in chapters and in docstrings, `REC-2` becomes a link to that block.
 """
 
 import re
@@ -15,16 +16,26 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.logging import getLogger
 from sphinx.util.osutil import relative_uri
+from tornproof_conformance.run.traceability import who_looks
 from tornproof_conformance.specification.requirements import (
     FAMILIES,
     Requirement,
     marked_tests,
     requirements,
-    tests_of,
 )
-from tornproof_conformance.vectors.vector import vectors_of
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+
+DECLARING = (
+    "tests/**/test_*.py",
+    "spec/vectors/*.json",
+    "models/tornproof_models/contract/**/*.py",
+    "models/tornproof_models/miniatures/*.py",
+    "conformance/tornproof_conformance/checks/*.py",
+    "conformance/tornproof_conformance/scenarios/*.py",
+    "conformance/tornproof_conformance/variants/*.py",
+)
+"""The files that say at which requirements they look."""
 
 _LOGGER = getLogger(__name__)
 _MENTION = re.compile(rf"\b(?:{'|'.join(FAMILIES)})-[1-9]\d*\b")
@@ -53,8 +64,9 @@ def frame_requirements(app: Sphinx, doctree: nodes.document) -> None:
     if missed := here - framed:
         _LOGGER.warning("%s: not found on the page: %s", app.env.docname, ", ".join(missed))
     if here:
-        for path in (CHECKOUT / "tests").rglob("test_*.py"):
-            app.env.note_dependency(str(path))
+        for pattern in DECLARING:
+            for path in CHECKOUT.glob(pattern):
+                app.env.note_dependency(str(path))
 
 
 def _label(paragraph: nodes.paragraph) -> nodes.strong | None:
@@ -76,24 +88,31 @@ def _dress(paragraph: nodes.Node, stated: Requirement) -> None:
 
 
 def _exercised_by(stated: Requirement) -> list[nodes.Node]:
-    """List tests and vectors, folded under a line that counts them."""
-    tests, vectors = tests_of(stated.id), vectors_of(stated.id)
-    if not tests and not vectors:
+    """List what looks at a requirement, folded under a line that counts each kind."""
+    looking = {label: names for label, names in who_looks(stated.id).items() if names}
+    if not looking:
         return []
-    counts = " and ".join(
-        f"{len(names)} {noun}{'' if len(names) == 1 else 's'}"
-        for names, noun in ((tests, "test"), (vectors, "vector"))
-        if names
+    counts = [
+        f"{len(names)} {label[: -1 if len(names) == 1 else None]}"
+        for label, names in looking.items()
+    ]
+    head = f"<details><summary>{_joined(counts)}</summary>"
+    listed = nodes.definition_list(
+        "", *(_names(label, names) for label, names in looking.items()), classes=["looking"]
     )
-    listed = nodes.bullet_list(
-        "",
-        *(
-            nodes.list_item("", nodes.paragraph("", "", nodes.literal("", name)))
-            for name in (*tests, *vectors)
-        ),
-    )
-    head = f"<details><summary>Exercised by {counts}</summary>"
     return [nodes.raw("", head, format="html"), listed, nodes.raw("", "</details>", format="html")]
+
+
+def _names(label: str, names: list[str]) -> nodes.definition_list_item:
+    """List what looks at a requirement in one way; the names of tests get a line each."""
+    items = (nodes.list_item("", nodes.paragraph("", "", nodes.literal("", n))) for n in names)
+    listed = nodes.bullet_list("", *items, classes=[label])
+    return nodes.definition_list_item("", nodes.term("", label), nodes.definition("", listed))
+
+
+def _joined(parts: list[str]) -> str:
+    """Join parts as a sentence does."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
 def link_mentions(app: Sphinx, doctree: nodes.document, docname: str) -> None:

@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 import pytest
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.run.adapter_run import check_adapter
+from tornproof_conformance.specification.requirements import requirement
 from tornproof_conformance.stream.run_events import Diagnosed, RunEvent, RunFinished, ViolationFound
-from tornproof_conformance.variants.catalogue import VARIANTS, summary
+from tornproof_conformance.variants.catalogue import VARIANTS, summary, variants_of
 
 from tests.recorders import needs_recorder
 
@@ -44,6 +45,18 @@ def test_there_are_many_variants() -> None:
     """At least two dozen, and each says in what it differs."""
     assert len(VARIANTS) >= 24
     assert all(summary(name).endswith(".") for name in VARIANTS)
+
+
+def test_every_variant_names_the_sentences_that_permit_it() -> None:
+    """They are requirements that a chapter states, and `variants_of` finds it by each."""
+    for name, variant in VARIANTS.items():
+        assert variant.permitted_by, name
+        assert all(name in variants_of(each) for each in map(known_id, variant.permitted_by))
+
+
+def known_id(identifier: str) -> str:
+    """Return an id that is stated; raise `UnknownRequirement` for another."""
+    return requirement(identifier).id
 
 
 @needs_recorder

@@ -98,8 +98,8 @@ def entries_of(kind: str) -> Iterator[dict[str, Any]]:
             for each in exhibits():
                 yield _entry(each.name, each.summary, each.kind, requirements=[*each.breaks])
         case "variants":
-            for name in VARIANTS:
-                yield _entry(name, summary(name))
+            for name, variant in VARIANTS.items():
+                yield _entry(name, summary(name), requirements=[*variant.permitted_by])
 
 
 def _entry(name: str, text: str, group: str = "", **more: Any) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """
-Find the checks, scenarios, vectors, miniatures and tests of a requirement.
+Find the checks, scenarios, vectors, miniatures, variants and tests of a requirement.
 
 To know that takes importing all of them.
 """
@@ -14,6 +14,7 @@ from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.specification.claims import claims_with, why_unobservable
 from tornproof_conformance.specification.requirements import tests_of
 from tornproof_conformance.subjects.gallery import breakers
+from tornproof_conformance.variants.catalogue import variants_of
 from tornproof_conformance.vectors.vector import vectors_of
 
 
@@ -62,5 +63,6 @@ def who_looks(identifier: str) -> Mapping[str, list[str]]:
         "scenarios": [each.name for each in SCENARIOS.values() if identifier in each.requirements],
         "vectors": list(vectors_of(identifier)),
         "miniatures": [f"{each.kind}/{each.name}" for each in breakers(identifier)],
+        "variants": variants_of(identifier),
         "tests": list(tests_of(identifier)),
     }

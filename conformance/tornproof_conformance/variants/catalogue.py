@@ -32,6 +32,11 @@ VARIANTS: Mapping[str, type[Log]] = {
 """Each variant, by the name under which `python -m tornproof_conformance.variants` serves it."""
 
 
+def variants_of(identifier: str) -> list[str]:
+    """Name the variants that use the room that a requirement leaves."""
+    return [name for name, variant in VARIANTS.items() if identifier in variant.permitted_by]
+
+
 def summary(name: str) -> str:
     """Say in what a variant differs."""
     return inspect.getdoc(VARIANTS[name]) or ""

@@ -59,6 +59,9 @@ class Log:
 
     claims = ("journal/core", "journal/empty-records")
 
+    permitted_by: tuple[str, ...] = ()
+    """The requirements that leave room for the difference, where a check might demand too much."""
+
     flags = 0
     """Besides create, read, write and append."""
 

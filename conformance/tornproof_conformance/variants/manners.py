@@ -11,6 +11,8 @@ from tornproof_conformance.variants.log import Log, Record
 class RefusesASecondClose(Log):
     """Closing a log that is closed is an error."""
 
+    permitted_by = ("JRN-14", "ADP-6")
+
     def close(self) -> None:
         self.check_open()
         super().close()
@@ -19,11 +21,15 @@ class RefusesASecondClose(Log):
 class StartsSlowly(Log):
     """The process takes two seconds to start, as a runtime with a virtual machine does."""
 
+    permitted_by = ("ADP-1",)
+
     start_seconds = 2.0
 
 
 class HeapThatGrows(Log):
     """It keeps garbage of its own in memory for some time, as a collected heap does."""
+
+    permitted_by = ("REC-9",)
 
     garbage: list[bytes] = []  # noqa: RUF012 - shared by all logs of the process, on purpose
 
@@ -37,6 +43,8 @@ class HeapThatGrows(Log):
 class MessagesWithPathsAndAddresses(Log):
     """Its error messages hold paths, addresses and times, which differ from run to run."""
 
+    permitted_by = ("ADP-1", "ADP-3")
+
     def explain(self, error: Exception) -> str:
         """Say what went wrong, as an object's default text would."""
         return f"{error} in {self.path} of {object()!r} at {time.time_ns()}"
@@ -44,6 +52,8 @@ class MessagesWithPathsAndAddresses(Log):
 
 class OtherCodes(Log):
     """After the end of its log it calls every error `io`."""
+
+    permitted_by = ("ADP-7",)
 
     def check_open(self) -> None:
         if self.closed:
@@ -53,6 +63,8 @@ class OtherCodes(Log):
 class PoisonedInOtherWords(Log):
     """After a sync that failed it answers `io` to every append, until it is opened again."""
 
+    permitted_by = ("JRN-7", "ADP-7")
+
     def check(self) -> None:
         self.check_open()
         if self.poisoned:
@@ -61,6 +73,8 @@ class PoisonedInOtherWords(Log):
 
 class ForgetsItsBuffers(Log):
     """It reads the file from the beginning in pieces of 7 bytes, whatever is asked for."""
+
+    permitted_by = ("REC-9", "JRN-15")
 
     def content(self) -> bytes:
         pieces, at = [], 0

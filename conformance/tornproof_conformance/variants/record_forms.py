@@ -23,6 +23,8 @@ from tornproof_conformance.variants.log import (
 class CountsRecords(Log):
     """Offsets are the numbers of records, 0, 1, 2, and not positions in a file."""
 
+    permitted_by = ("JRN-1",)
+
     def recover(self) -> None:
         super().recover()
         self.count = len(super().scan())
@@ -39,6 +41,8 @@ class CountsRecords(Log):
 class SparseOffsets(Log):
     """Offsets are sixteen times the position: they grow, and not by the bytes of a record."""
 
+    permitted_by = ("JRN-1",)
+
     def append(self, payload: bytes, *, durable: bool) -> int:
         return super().append(payload, durable=durable) << 4
 
@@ -48,6 +52,8 @@ class SparseOffsets(Log):
 
 class Preallocated(Log):
     """One file of zeros, made once and written in place through O_DSYNC."""
+
+    permitted_by = ("JRN-3", "REC-1")
 
     size = 1 << 16
 
@@ -74,6 +80,8 @@ class Preallocated(Log):
 
 class TwoFiles(Log):
     """Records go to two files in turn, each with the number of the record in it."""
+
+    permitted_by = ("JRN-2", "JRN-4")
 
     def recover(self) -> None:
         self.files = [
@@ -124,6 +132,8 @@ class TwoFiles(Log):
 class FilePerRecord(Log):
     """Every record is a file of its own, which gets its name when it is complete."""
 
+    permitted_by = ("JRN-4", "JRN-5")
+
     def recover(self) -> None:
         self.file = os.open(self.directory, os.O_RDONLY)
         for name in os.listdir(self.directory):
@@ -163,6 +173,8 @@ class FilePerRecord(Log):
 class JsonLines(Log):
     """A line of JSON with a checksum for each record."""
 
+    permitted_by = ("JRN-5",)
+
     def line(self, payload: bytes) -> bytes:
         """Return the line of a record."""
         text = b64encode(payload).decode()
@@ -199,6 +211,8 @@ class JsonLines(Log):
 class Padded(Log):
     """A timestamp and random padding stand in the bytes: no two runs write the same."""
 
+    permitted_by = ("ADP-3", "JRN-5")
+
     def wrap(self, payload: bytes) -> bytes:
         """Put a timestamp and padding around a payload."""
         padding = os.urandom(len(payload) % 13)
@@ -214,6 +228,8 @@ class Padded(Log):
 
 class InSqlite(Log):
     """The log is a table of SQLite, with a synchronous commit for each append."""
+
+    permitted_by = ("JRN-3", "ADP-4")
 
     def recover(self) -> None:
         self.file = os.open(self.directory, os.O_RDONLY)

@@ -10,6 +10,8 @@ from tornproof_conformance.variants.log import Log, Record, sync_directory, writ
 class CopiesAndRenames(Log):
     """Recovery copies what is whole to a new file, and renames it over the old one."""
 
+    permitted_by = ("REC-2", "REC-10")
+
     def recover(self) -> None:
         super().recover()
         if self.discarded or os.path.exists(f"{self.path}.new"):
@@ -32,6 +34,8 @@ class CopiesAndRenames(Log):
 class RewritesEverything(CopiesAndRenames):
     """Every opening writes the whole log anew."""
 
+    permitted_by = ("REC-3", "REC-8")
+
     def recover(self) -> None:
         Log.recover(self)
         self.replace()
@@ -39,6 +43,8 @@ class RewritesEverything(CopiesAndRenames):
 
 class RecoversOnFirstUse(Log):
     """Opening reads nothing; the first scan, append or sync recovers."""
+
+    permitted_by = ("REC-1", "REC-2")
 
     recovered = False
 
@@ -70,6 +76,8 @@ class RecoversOnFirstUse(Log):
 class CutsWithZeros(Log):
     """Recovery does not cut a torn tail: it writes zeros over it, and appends in their place."""
 
+    permitted_by = ("REC-1", "REC-2")
+
     def recover(self) -> None:
         self.file = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o644)
         data = self.content()
@@ -87,6 +95,8 @@ class CutsWithZeros(Log):
 
 class FilesBesideTheLog(Log):
     """It keeps files of its own beside the log: an index and a file with its version."""
+
+    permitted_by = ("REC-10", "ADP-4")
 
     def recover(self) -> None:
         super().recover()

@@ -18,6 +18,8 @@ from tornproof_conformance.variants.log import (
 class SyncsBeforeItShows(Log):
     """A scan syncs first, so that nothing is shown that a crash could take back."""
 
+    permitted_by = ("REC-8", "JRN-15")
+
     def scan(self) -> list[Record]:
         self.check_open()
         if not self.poisoned:
@@ -28,6 +30,8 @@ class SyncsBeforeItShows(Log):
 class RefusesReadsAfterAFailedSync(Log):
     """After a failed sync nothing is read until the log is opened again."""
 
+    permitted_by = ("JRN-7", "JRN-15")
+
     def scan(self) -> list[Record]:
         self.check()
         return super().scan()
@@ -36,6 +40,8 @@ class RefusesReadsAfterAFailedSync(Log):
 class SyncsEverything(Log):
     """Every append is durable when it returns, whether that is asked for or not."""
 
+    permitted_by = ("JRN-10",)
+
     def append(self, payload: bytes, *, durable: bool) -> int:
         del durable
         return super().append(payload, durable=True)
@@ -43,6 +49,8 @@ class SyncsEverything(Log):
 
 class OpensWithOSync(Log):
     """The file is opened with O_SYNC, and never synced by a call."""
+
+    permitted_by = ("JRN-3", "JRN-10")
 
     flags = os.O_SYNC
 
@@ -53,12 +61,16 @@ class OpensWithOSync(Log):
 class UsesFdatasync(Log):
     """Appends are synced by fdatasync, which covers the size that they change."""
 
+    permitted_by = ("JRN-3", "JRN-10")
+
     def flush(self) -> None:
         os.fdatasync(self.file)
 
 
 class WritesInTwoPieces(Log):
     """A frame is written in two calls: its header, then its payload."""
+
+    permitted_by = ("JRN-8", "REC-1")
 
     def write(self, payload: bytes) -> None:
         data = frame(payload)
@@ -71,6 +83,8 @@ class WritesInTwoPieces(Log):
 class SyncsTheDirectoryEachTime(Log):
     """Every sync covers the file and its directory."""
 
+    permitted_by = ("JRN-10",)
+
     def flush(self) -> None:
         os.fsync(self.file)
         sync_directory(self.directory)
@@ -78,6 +92,8 @@ class SyncsTheDirectoryEachTime(Log):
 
 class GroupsEverything(Log):
     """A thread writes and syncs for everybody: a request waits for the sync that covers it."""
+
+    permitted_by = ("JRN-2", "JRN-10")
 
     def recover(self) -> None:
         super().recover()
@@ -129,6 +145,8 @@ class GroupsEverything(Log):
 class EndsOnAFailedSync(Log):
     """The process ends when a sync fails, and is started again by whoever watches it."""
 
+    permitted_by = ("JRN-7", "ADP-5")
+
     def flush(self) -> None:
         try:
             os.fsync(self.file)
@@ -138,6 +156,8 @@ class EndsOnAFailedSync(Log):
 
 class ClosesItselfAfterAFailedSync(Log):
     """A failed write or sync closes the log; the next request is told that it is closed."""
+
+    permitted_by = ("JRN-7", "ADP-6")
 
     def append(self, payload: bytes, *, durable: bool) -> int:
         try:
@@ -160,6 +180,8 @@ class ClosesItselfAfterAFailedSync(Log):
 class ReopensForEachAppend(Log):
     """The file is opened for each append, written, synced and closed."""
 
+    permitted_by = ("JRN-9", "JRN-10")
+
     def write(self, payload: bytes) -> None:
         data = frame(payload)
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND)
@@ -172,6 +194,8 @@ class ReopensForEachAppend(Log):
 
 class PoisonsForGood(Log):
     """After an error even the close of the log is refused, once."""
+
+    permitted_by = ("JRN-7", "JRN-14")
 
     complained = False
 
