@@ -18,6 +18,7 @@ import pytest
 from attrs import evolve
 from click.testing import CliRunner
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
+from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.phases import harshness_of
 from tornproof_conformance.cases.recorded_cases import for_case
@@ -414,6 +415,26 @@ def test_a_resident_that_dies_is_replaced(recorded: Callable[..., RecordedSubjec
     assert died == [0, 3, 6, 9]
     assert outcomes[0].error == "the process ended with exit code 3"
     assert outcomes[1].records == ((0, grow_payload(9, 1)),)
+
+
+def test_what_was_recovered_before_a_silence_is_judged(
+    recorded: Callable[..., RecordedSubject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adapter that keeps silent too often ends the search, and not what was found by then."""
+    subject = recorded("no-sync")
+    search = CrashSearch(subject, Clock.start(Budget(seconds=inf), 1))
+    recover_images = RecordedSubject.recover_images
+
+    def answer_once(self: RecordedSubject, *args: Any) -> Any:
+        outcomes = recover_images(self, *args)
+        monkeypatch.setattr(RecordedSubject, "is_left_alone", True)
+        return outcomes
+
+    monkeypatch.setattr(RecordedSubject, "recover_images", answer_once)
+    with pytest.raises(OutOfPatience):
+        search.run((Append(5),), OPTIONS)
+
+    assert "JRN-3" in {problem.violation.requirement for problem in search.tell()}
 
 
 def test_recovery_that_is_a_matter_of_luck_is_noticed(

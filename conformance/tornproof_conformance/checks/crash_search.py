@@ -234,7 +234,11 @@ class CrashSearch:
         self._search_together([heappop(self._waiting)[-1] for _ in range(number)])
 
     def _search_together(self, crashings: "Sequence[Crashing]") -> None:
-        """Let the images of several crash points be recovered at once, and judge each point."""
+        """
+        Let the images of several crash points be recovered at once, and judge each point.
+
+        If the adapter has kept silent too often, what it has recovered until then is judged first.
+        """
         wanted: dict[Options, dict[int, Image]] = {}
         until = self.clock.part(TOGETHER_SHARE)
         for crashing in crashings:
@@ -248,11 +252,12 @@ class CrashSearch:
         used = now - self.subject.recordings
         self.subject.recordings = 0  # what a crash of a recovery leaves is not crashed again
         for number, crashing in enumerate(crashings):
-            if number == 0 or time.monotonic() < until:
+            if number == 0 or time.monotonic() < until or self.subject.is_left_alone:
                 self._search(crashing)
             else:
                 self._wait(crashing)
         self.subject.recordings = left - used
+        self.subject.require_patience()
 
     def _search(self, crashing: "Crashing") -> None:
         site, explorer = crashing.site, crashing.explorer
@@ -264,7 +269,6 @@ class CrashSearch:
             self._keep(Problem(violation, crashing.case, None, crashing.trace))
         for finding in site.found:
             self._keep(Problem(finding.violation, crashing.case, finding, crashing.trace))
-        self.subject.require_patience()
         if not site.is_over:
             self._wait(crashing)
 

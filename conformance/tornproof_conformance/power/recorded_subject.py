@@ -225,9 +225,14 @@ class RecordedSubject(AdapterSubject):
             self._outcomes[digest, options] = known
         return [self._outcomes.get((image.digest, options)) for image in images]
 
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether some images were left alone, because the adapter has kept silent too often."""
+        return self._residents.is_left_alone
+
     def require_patience(self) -> None:
         """Raise `OutOfPatience` if some images were left alone for want of it."""
-        if self._residents.is_left_alone:
+        if self.is_left_alone:
             raise OutOfPatience("the adapter keeps silent: no reply over an image, once more")
 
     def _is_worth_recording(self, digest: int, outcome: Recovered, options: Options) -> bool:
