@@ -177,8 +177,11 @@ def _named(path: Path) -> set[str]:
     return {text for node in tree.body if not _declares(node) for text in _ids_in(node)}
 
 
-LISTS_OF_IDS = ("specification/claims.py", "miniatures/", "contract/")
-"""The table of claims; miniatures, which name what they break; and contracts, tested below."""
+LISTS_OF_IDS = ("specification/claims.py", "miniatures/", "variants/", "contract/")
+"""
+The table of claims; miniatures, which name what they break; variants, which name what permits
+them; and contracts, tested below.
+"""
 
 
 @pytest.mark.parametrize("package", ["reference", *ORDERS])
