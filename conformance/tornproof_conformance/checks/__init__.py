@@ -114,11 +114,6 @@ class Covered:
     at_stake: Mapping[str, int] | None = None
     """How often each requirement could have been violated; none if the check does not count."""
 
-    @property
-    def can_tell(self) -> bool:
-        """Whether a requirement may hold by what was tried."""
-        return self.is_conclusive and not self.missing
-
 
 def counted(number: int, noun: str) -> str:
     """Say how many there are of something."""

@@ -1,33 +1,36 @@
 """
 Cut the power of an audit index behind an adapter.
 
-It takes an adapter that is recorded.  A few audits are put; before each sync and after
-each answer the power is cut, in every crash model.  A process that is not recorded opens each
-image and is asked for everything, and the contract judges the answers: what was
-acknowledged is there, and what was under way is there wholly or not at all.  Then all of
-it is put again, which must succeed and be found.
+A few audits are put, recorded.  Every image of what a crash may have left is a directory, in
+which the adapter opens its index and is asked for everything, and the contract judges the
+answers: what was acknowledged is there, and what was under way is there wholly or not at all.
+Then all of it is put again, which must succeed and be found.
 """
 
+import time
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from functools import partial
 
 from attrs import define, field, frozen
 from tornproof_models.contract.audit_index import JUDGES_ANSWERS, Audit, Audits
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
-from tornproof_models.disk.crash_models import CRASH_MODELS
-from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.registers import Registers
-from tornproof_models.disk.trace import SYNCS, Image, Trace
+from tornproof_models.disk.trace import Image
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
-from tornproof_conformance.adapter.blame import NO_ANSWER, blame
+from tornproof_conformance.adapter.blame import NO_ANSWER
 from tornproof_conformance.adapter.opened_index import AdapterAudits, completed
 from tornproof_conformance.cases.exercises import exercise
-from tornproof_conformance.checks import Budget, Check, Findings
+from tornproof_conformance.checks import Budget, Check, Clock, Findings
 from tornproof_conformance.checks.conversation import AUDIT
-from tornproof_conformance.checks.recorded import crash_models_of, try_recorded
-from tornproof_conformance.stream.run_events import Progress
+from tornproof_conformance.checks.power_cuts import AGAIN, Mark, PowerCuts, Recording, tell_cuts
+from tornproof_conformance.checks.recorded import crash_models_of
+from tornproof_conformance.power.recorded_subject import RecordedSubject
+
+NAME = "audit-power"
+
+SHARE = 0.05
+"""Part of the budget's time."""
 
 AGENT = b"a" * 32
 AUDITS: tuple[Audit, ...] = tuple(
@@ -35,19 +38,13 @@ AUDITS: tuple[Audit, ...] = tuple(
     for number, agent in enumerate((AGENT, None, AGENT))
 )
 
-IMAGES = 12
-"""Images of one moment and crash model: all kept, all lost, and what differs little from them."""
-
 
 @frozen
-class Put:
-    """A put, and the part of the trace in which it happened."""
+class Known:
+    """How far the puts had come."""
 
-    audit: Audit
-    began: int
-    """How many events had happened."""
-
-    ended: int
+    acknowledged: int
+    begun: int
 
 
 @frozen
@@ -78,50 +75,21 @@ class Seen:
         return found
 
 
-@exercise("audit-power", recorded=True)
-def cut_power_of_index(
-    subject: AdapterSubject, arguments: Sequence[str] = ()
-) -> Iterator[Violation]:
-    """Put some audits, and crash that in each crash model until something is wrong."""
-    yield from blame("AUD-13", _crash(subject, crash_models_of(arguments)))
+def record(adapter: AdapterSubject) -> Recording[Known]:
+    """
+    Put audits into an index, and record it.
 
-
-def _crash(subject: AdapterSubject, crash_models: Sequence[str]) -> Iterator[Violation]:
-    trace, puts = _record(subject)
-    with AdapterSubject.running(
-        subject.command, timeout=subject.timeout, patience=subject.patience
-    ) as plain:
-        recovering = _Recovering(plain)
-        for crash_model in crash_models:
-            for point, image in _images(trace, puts, crash_model):
-                if found := recovering.judge(image, puts, point):
-                    message = f"{crash_model}, after {point} operations: {found[0].message}"
-                    yield Violation(found[0].requirement, message)
-                    return
-
-
-def _record(subject: AdapterSubject) -> tuple[Trace, list[Put]]:
-    disk = subject.new_disk()
-    index = AdapterAudits(subject, disk)
-    puts = []
-    for audit in AUDITS:
-        began = len(disk.events)
-        index.put(audit)
-        puts.append(Put(audit, began, len(disk.events)))
-    return disk.trace, puts
-
-
-def _images(trace: Trace, puts: Sequence[Put], crash_model: str) -> Iterator[tuple[int, Image]]:
-    """Yield images of the moments at which a crash matters, and after how many events they lie."""
-    registers = Registers.of(trace.initial, CRASH_MODELS[crash_model].floors)
-    answered = {put.ended for put in puts}
-    for point, event in enumerate((*trace.events, None)):
-        if point >= puts[0].began and (point in answered or isinstance(event, SYNCS)):
-            space = ImageSpace(registers, CRASH_MODELS[crash_model])
-            for choice in islice(space.within(1), IMAGES):
-                yield point, space.builder.build(choice)
-        if event is not None:
-            registers.advance(event)
+    Raises `CannotRecord`, `CannotTrace` and `RecordingDiffers`, where nothing can be said.
+    """
+    with RecordedSubject.of(adapter) as subject:
+        disk = subject.new_disk()
+        index = AdapterAudits(subject, disk)
+        marks = [Mark(len(disk.events), Known(0, 0))]
+        for number, audit in enumerate(AUDITS):
+            marks.append(Mark(len(disk.events), Known(number, number + 1)))
+            index.put(audit)
+            marks.append(Mark(len(disk.events), Known(number + 1, number + 1)))
+        return Recording(disk.trace, tuple(marks), tuple(subject.warnings))
 
 
 @define
@@ -131,22 +99,21 @@ class _Recovering:
     subject: AdapterSubject
     _seen: dict[int, tuple[Seen, Seen]] = field(factory=dict)
 
-    def judge(self, image: Image, puts: Sequence[Put], point: int) -> list[Violation]:
+    def judge(self, image: Image, known: Known) -> list[Violation]:
         """Judge what an image is opened to, given how far the puts had come."""
         if image.digest not in self._seen:
             self._seen[image.digest] = self._open(image)
-        known = Audits()
-        for put in puts:
-            if put.ended <= point:
-                known.put_acknowledged(put.audit)
-            elif put.began < point:
-                known.put_interrupted(put.audit)
+        audits = Audits()
+        for audit in AUDITS[: known.acknowledged]:
+            audits.put_acknowledged(audit)
+        for audit in AUDITS[known.acknowledged : known.begun]:
+            audits.put_interrupted(audit)
         first, again = self._seen[image.digest]
-        if found := first.judge(known):
+        if found := first.judge(audits):
             return found
         for audit in AUDITS:
-            known.put_acknowledged(audit)
-        return again.judge(known)
+            audits.put_acknowledged(audit)
+        return again.judge(audits)
 
     def _open(self, image: Image) -> tuple[Seen, Seen]:
         """Look at an image, put everything again, and look again."""
@@ -172,18 +139,32 @@ class _Recovering:
         )
 
 
-POWER = "audit-power"
+def _words(known: Known) -> str:
+    under_way = ", during the next" if known.begun > known.acknowledged else ""
+    return f"after {known.acknowledged} puts{under_way}"
+
+
+@exercise(NAME)
+def cut_power_of_index(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Violation]:
+    """Do it again, as an exercise."""
+    cuts = power_cuts(subject, time.monotonic() + AGAIN)
+    yield from cuts.find(crash_models_of(arguments))
+
+
+def power_cuts(adapter: AdapterSubject, until: float) -> PowerCuts[Known]:
+    """Record an index, and return its crashes; none is made yet."""
+    return PowerCuts(record(adapter), _Recovering(adapter).judge, _words, until)
 
 
 def _power(subject: Subject, budget: Budget) -> Findings:
-    yield Progress(POWER, 0, 1, "puts, and then the power")
-    words = f"{len(AUDITS)} puts, and a loss of power before every sync and after every answer"
-    return (yield from try_recorded(subject, [POWER], words, budget))
+    assert isinstance(subject, AdapterSubject)
+    clock = Clock.start(budget, SHARE)
+    return (yield from tell_cuts(NAME, "audit index", partial(power_cuts, subject), clock, budget))
 
 
 AUDIT_POWER = Check(
-    POWER,
-    "puts into an audit index, recorded, and then the power",
+    NAME,
+    "puts into an audit index, recorded, and the power cut everywhere",
     JUDGES_ANSWERS,
     _power,
 )

@@ -229,14 +229,9 @@ class RecordedDisk(DirectoryDisk):
         with self._held:
             self.injector.disarm()
 
-    def count_calls(self) -> None:
-        """Let nothing strike, and count `calls` from here."""
-        with self._held:
-            self.injector.count()
-
     @property
     def calls(self) -> tuple[CallMade, ...]:
-        """The calls that would change or sync a file, since a fault was armed or `count_calls`."""
+        """The calls that would change or sync a file, since a fault was armed."""
         with self._held:
             return tuple(self.injector.calls)
 

@@ -93,6 +93,3 @@ NAME_BYTES = Span(1, 255, "a name of a file in Linux (NAME_MAX)")
 DEPTH = Span(1, 64, "directories in each other in an image: no log that was met has above 8")
 DIGITS = 4_000
 """Of a number; Python refuses to read more than 4,300."""
-
-NESTING = 900
-"""Lists and mappings in each other; the trees of certificates are the deepest."""

@@ -12,7 +12,6 @@ from tornproof.chain.row import AttestLevel
 from tornproof.errors import Invalid
 
 KEY_BYTES = 32
-SIGNATURE_BYTES = 64
 
 
 class Ed25519Signer:
