@@ -11,6 +11,7 @@ from tornproof_conformance.adapter.speaking.diagnosis import PartialLine
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience, Patience
 from tornproof_conformance.adapter.speaking.session import Session
 from tornproof_conformance.cli import main
+from tornproof_conformance.pytest_support.plugin import requirement
 
 from tests.recorders import needs_recorder
 
@@ -70,11 +71,11 @@ def test_two_silences_are_waited_out() -> None:
     patience = Patience.within(60)
     for _ in range(2):
         assert patience.grant(10) == 10
-        patience.lose(10, "no reply")
+        patience.lose(10, 10, "no reply")
 
     assert patience.grant(10) == 1
     with pytest.raises(OutOfPatience):
-        patience.lose(10, "no reply")
+        patience.lose(1, 10, "no reply")
     patience.renew()
     assert patience.grant(10) == 10
 
@@ -83,7 +84,7 @@ def test_without_a_budget_every_silence_is_waited_out() -> None:
     """Whoever replays a story, or fuzzes, has no other end than the story's own."""
     patience = Patience()
     for _ in range(20):
-        patience.lose(10, "no reply")
+        patience.lose(10, 10, "no reply")
         patience.bury()
     assert patience.grant(10) == 10
 
@@ -95,7 +96,15 @@ def test_a_run_waits_no_longer_than_it_may() -> None:
         patience.renew()
         assert patience.grant(30) == expected
         if expected == 30:
-            patience.lose(30, "no reply")
+            patience.lose(30, 30, "no reply")
+
+
+@requirement("ADP-11")
+def test_a_silence_that_the_budget_cut_short_is_held_against_nobody() -> None:
+    """It had less than its timeout, whatever the reason."""
+    patience = Patience.within(60)
+    with pytest.raises(OutOfPatience):
+        patience.lose(4, 10, "no reply")
 
 
 def test_nothing_is_asked_when_the_time_is_over() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import frozen
 from tornproof_models.contract.job_queue import Claim
-from tornproof_models.contract.journal import Violation
+from tornproof_models.contract.journal import JUDGES_SILENCE, Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.queues.delivery_program import event_of
 
@@ -140,7 +140,7 @@ def _conversation(subject: Subject, _: Budget) -> Findings:
     return Covered(words, {"requests": asked})
 
 
-JUDGES = diagnosis.JUDGES | {"ADP-2"}
+JUDGES = diagnosis.JUDGES | JUDGES_SILENCE | {"ADP-2"}
 
 CONVERSATION = Check(
     "conversation",

@@ -13,7 +13,7 @@ from tornproof_models.contract.delivery import (
     Mode,
 )
 from tornproof_models.contract.delivery.stakes import JUDGES as STAKES
-from tornproof_models.contract.journal import Violation
+from tornproof_models.contract.journal import Violation, name_silences
 from tornproof_models.crash.subject import Subject
 from tornproof_models.queues.delivery_run import JUDGES as JUDGES_DEFECT
 
@@ -55,8 +55,9 @@ def play(subject: AdapterSubject, arguments: Sequence[str]) -> tuple[list[Violat
                 step()
         delivery.close()
     except (ProcessFailed, Refusal) as failed:
-        found.append(Violation("DRN-1", f"the drainer does not go on: {failed}"))
-    return found, met
+        message = f"the drainer does not go on: {type(failed).__name__}: {failed}"
+        found.append(Violation("DRN-1", message))
+    return name_silences(found), met
 
 
 def delivery_faults(subject: Subject) -> list[Arming]:

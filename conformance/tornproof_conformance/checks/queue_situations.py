@@ -14,7 +14,7 @@ from functools import partial
 
 from attrs import frozen
 from tornproof_models.contract.delivery import Mode
-from tornproof_models.contract.journal import Violation
+from tornproof_models.contract.journal import Violation, name_silences
 from tornproof_models.crash.subject import Subject
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
@@ -164,9 +164,11 @@ def _play(subject: AdapterSubject, arguments: Sequence[str]) -> tuple[list[Viola
         delivery.disarm()
         delivery.close()
     except (ProcessFailed, Refusal, sqlite3.Error) as failed:
-        found.append(Violation(situation.requirement, f"{name}: {failed}"))
+        message = f"{name}: {type(failed).__name__}: {failed}"
+        found.append(Violation(situation.requirement, message))
     is_met = not situation.has_premise or met[name] > 0
-    return sorted(found, key=lambda each: each.requirement != situation.requirement), is_met
+    told = sorted(found, key=lambda each: each.requirement != situation.requirement)
+    return name_silences(told), is_met
 
 
 def queue_situations_check(chosen: Sequence[QueueSituation]) -> Check:

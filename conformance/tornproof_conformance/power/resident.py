@@ -6,8 +6,8 @@ append a record, scan again, close.  The requests for many images are written be
 first answer is read, so that the adapter works on some images while others are being
 laid out and cleared away.
 
-An adapter that dies or hangs over an image has not recovered it, and that is its
-outcome; a fresh process goes on with the next.
+An adapter that dies over an image, or keeps silent twice, has not recovered it, and that is
+its outcome; a fresh process goes on with the next.
 """
 
 import json
@@ -22,7 +22,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 from tornproof.errors import TornproofError
-from tornproof_models.contract.journal import History, Record
+from tornproof_models.contract.journal import SILENCE, History, Record
 from tornproof_models.crash.program import grow_payload
 from tornproof_models.crash.recovery import PROBE, PROBE_BYTES, Recovered
 from tornproof_models.crash.subject import DIRECTORY, Options
@@ -41,7 +41,12 @@ from tornproof_conformance.adapter.speaking.patience import (
     OutOfPatience,
     Patience,
 )
-from tornproof_conformance.adapter.speaking.process import Deadline, Ended, LineProcess
+from tornproof_conformance.adapter.speaking.process import (
+    Deadline,
+    Delayed,
+    Ended,
+    LineProcess,
+)
 from tornproof_conformance.adapter.speaking.session import TIMEOUT
 from tornproof_conformance.power.image_directories import clear_away, lay_out
 
@@ -110,6 +115,12 @@ class Resident:
     _process: LineProcess | None = None
     _requests: int = 0
     _directories: int = 0
+    _waited: float = 0
+    """How long the latest reply may take, in seconds of the adapter's own time."""
+
+    _is_second: bool = False
+    """Whether the next image is asked for alone, as a reply did not come the first time."""
+
     _answers: dict[tuple[str, bytes], Answer] = field(factory=dict)
     """Answers by operation and what stands in the reply after its id."""
 
@@ -118,7 +129,8 @@ class Resident:
         Let the adapter recover each image; return what came of them, in order.
 
         Nothing comes of those that are left when it has kept silent too often.  A reply that
-        breaks the protocol is what came of its image.
+        breaks the protocol is what came of its image.  Where no reply comes, a fresh process is
+        given the image once more, alone: only a silence that repeats is what came of it.
         """
         outcomes: list[Recovered | None] = []
         given: deque[Given] = deque()
@@ -127,12 +139,18 @@ class Resident:
                 return [*outcomes, *[None] * (len(images) - len(outcomes))]
             ahead = len(outcomes) + len(given)
             try:
-                if len(given) <= BATCH and ahead < len(images):
-                    given += self._give(images[ahead : ahead + BATCH], options)
+                if len(given) <= BATCH and ahead < len(images) and not (given and self._is_second):
+                    batch = 1 if self._is_second else BATCH
+                    given += self._give(images[ahead : ahead + batch], options)
                 outcomes.append(self._outcome(given[0]))
+                self._is_second = False
                 clear_away(given.popleft().directory)
-            except (Deadline, Ended, OutOfPatience, Nonsense) as failure:
-                outcomes.append(self._failed(failure))
+            except (Deadline, Delayed, Ended, OutOfPatience, Nonsense) as failure:
+                outcome = self._failed(failure)
+                is_first = isinstance(failure, Deadline) and not self._is_second
+                self._is_second = is_first and not self.is_left_alone
+                if not self._is_second:
+                    outcomes.append(outcome)
                 self.stop()  # what was given after it is given again
                 for each in given:
                     clear_away(each.directory)
@@ -205,8 +223,8 @@ class Resident:
         """
         assert self._process is not None
         timeout = self.timeout * (STARTING if op == "hello" else 1)
-        granted, began = self.patience.grant(timeout), time.monotonic()
-        line = self._process.receive(began + granted)
+        granted = self._waited = self.patience.grant(timeout)
+        line = self._process.await_line(granted, self.patience.latest(granted))
         if op == "hello":
             self.patience.greet()
         numbered = _NUMBERED.match(line)
@@ -243,11 +261,14 @@ class Resident:
                 raise failure
             if isinstance(failure, Nonsense):
                 return Recovered(None, str(failure), NOBODY_WATCHED)
+            if isinstance(failure, Delayed):
+                self.patience.delay(self._waited, "no reply over an image")
             if isinstance(failure, Deadline) and self._requests == GREETED:
                 raise OutOfPatience("a process did not say hello in time")
             if isinstance(failure, Deadline):
-                self.patience.lose(self.timeout, "no reply")
-                return Recovered(None, f"no reply in {self.timeout:g} s", NOBODY_WATCHED)
+                self.patience.lose(self._waited, self.timeout, "no reply over an image")
+                twice = f"{SILENCE} over this image in {self.timeout:g} s, twice"
+                return Recovered(None, twice, NOBODY_WATCHED)
             if self._requests == GREETED:
                 self.patience.bury()
         except OutOfPatience:

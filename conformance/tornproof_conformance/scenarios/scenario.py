@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import Factory, field, frozen
 from tornproof.errors import TornproofError
-from tornproof_models.contract.journal import History, Record, Violation
+from tornproof_models.contract.journal import History, Record, Violation, name_silences
 from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Subject, new_disk
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
+
+from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 
 CORE, FORMAT, SEGMENTS, READER, GROUP_COMMIT, EMPTY, WATERMARK = (
     f"journal/{name}"
@@ -106,7 +108,7 @@ class Scenario:
         except Exception as error:
             message = f"{self.rule} Instead: {type(error).__name__}: {error}"
             found.append(Violation(self.requirements[0], message))
-        return found
+        return name_silences(found)
 
 
 def scenario(
@@ -177,6 +179,8 @@ def error_code(action: Callable[..., object], *arguments: object) -> str:
     """Call something that must fail and return the code of its error, or what it did instead."""
     try:
         result = action(*arguments)
+    except ProcessFailed as failed:
+        return f"{type(failed).__name__}: {failed}"
     except TornproofError as error:
         return error.code
     except Exception as error:

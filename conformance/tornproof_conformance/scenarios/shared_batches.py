@@ -248,7 +248,8 @@ def a_crowd_is_answered_and_so_is_a_lone_record(subject: Subject) -> Iterator[Vi
         try:
             offsets = journal.submit(payloads)
         except TornproofError as error:
-            yield Violation("ADP-8", f"{size} records at the same time are refused: {error}")
+            message = f"{size} records at the same time: {type(error).__name__}: {error}"
+            yield Violation("ADP-8", message)
             return
         if len(offsets) != size:
             message = f"{size} records at the same time get {len(offsets)} offsets"

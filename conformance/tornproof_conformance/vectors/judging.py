@@ -5,12 +5,15 @@ Compare a subject with a test vector.
 from collections.abc import Iterator, Mapping
 
 from tornproof.errors import TornproofError
-from tornproof_models.contract.journal import Record, Violation
+from tornproof_models.contract.journal import Record, Violation, name_silences
 from tornproof_models.crash.subject import DIRECTORY, Options, Subject, new_disk
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 
 from tornproof_conformance.vectors.vector import ImageVector, Recovers, Refused
+
+NO_ANSWERS = frozenset({"exited", "no_reply"})
+"""Codes of an error that no implementation has given: its process ended, or kept silent."""
 
 
 def judge_vector(vector: ImageVector, subject: Subject) -> list[Violation]:
@@ -24,7 +27,8 @@ def judge_vector(vector: ImageVector, subject: Subject) -> list[Violation]:
         found = _judge_refusal(vector, error, filesystem)
     else:
         found = _judge_records(vector, records, discarded, filesystem)
-    return [Violation(requirement, f"{vector.id}: {message}") for requirement, message in found]
+    told = (Violation(requirement, f"{vector.id}: {message}") for requirement, message in found)
+    return name_silences(told)
 
 
 def show_vector(vector: ImageVector, subject: Subject) -> tuple[Record, ...] | Exception:
@@ -53,10 +57,12 @@ def _judge_refusal(
     vector: ImageVector, error: Exception, filesystem: ModelFilesystem
 ) -> Iterator[tuple[str, str]]:
     code = error.code if isinstance(error, TornproofError) else type(error).__name__
+    is_typed = isinstance(error, TornproofError) and code not in NO_ANSWERS
+    if code in NO_ANSWERS:
+        code = type(error).__name__
     if isinstance(vector.expect, Recovers):
         yield "REC-1", f"refused to open with {code}: {error}"
     elif code != vector.expect.code:
-        is_typed = isinstance(error, TornproofError)
         message = f"refused with {code}, not {vector.expect.code}: {error}"
         yield "ADP-7" if is_typed else vector.requirements[0], message
     if filesystem.image.files != filesystem.initial.files:

@@ -50,6 +50,12 @@ class Attempt:
 PROMISED = {"append": "JRN-3", "sync": "JRN-10", "close": "JRN-11"}
 """The requirement that is violated when what an operation promised does not last."""
 
+SILENCE = "NoReply: no reply"
+"""How an error begins that is no answer, but the lack of one."""
+
+JUDGES_SILENCE = frozenset({"ADP-11"})
+"""The requirement that such a lack of an answer violates."""
+
 RECOVERED = frozenset({"REC-1", "REC-8"})
 """The requirements that are violated when a recovery shows other records than it must."""
 
@@ -78,6 +84,20 @@ class Violation:
 
     requirement: str
     message: str
+
+
+def silence(message: str) -> Violation | None:
+    """
+    Return the violation, if a message says that an implementation did not answer at all.
+
+    Whatever was asked for, no reply breaks ADP-11, and says nothing of another requirement.
+    """
+    return Violation("ADP-11", message) if SILENCE in message else None
+
+
+def name_silences(found: Iterable[Violation]) -> list[Violation]:
+    """Return violations, of which those that only say that nothing was answered break ADP-11."""
+    return [silence(each.message) or each for each in found]
 
 
 @frozen
@@ -175,7 +195,8 @@ class History:
 
     def judge_error(self, error: str) -> list[Violation]:
         """Judge a recovery that refused to show anything: no legal crash excuses it."""
-        return [Violation("REC-1", f"recovery failed after a legal crash: {error}")]
+        message = f"recovery failed after a legal crash: {error}"
+        return [silence(message) or Violation("REC-1", message)]
 
     def judge_reading(
         self, scanned: Sequence[Record], read: Sequence[Record], appended: Sequence[Record]

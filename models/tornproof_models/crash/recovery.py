@@ -10,7 +10,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from tornproof_models.contract.journal import History, Record, Violation
+from tornproof_models.contract.journal import History, Record, Violation, silence
 from tornproof_models.crash.run import Run
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.filesystem import ModelFilesystem
@@ -85,7 +85,7 @@ def recover(subject: Subject, options: Options, filesystem: ModelFilesystem) -> 
     running.read_back()
     error = "; ".join(violation.message for violation in running.violations)
     if len(running.appended) == len(records):
-        error = "an append after recovery failed"
+        error = f"an append after recovery failed: {running.refused}"
     running.close()
     return Recovered(records, error, filesystem.trace, cut)
 
@@ -96,5 +96,5 @@ def judge(history: History, outcome: Outcome) -> list[Violation]:
         return history.judge_error(outcome.error)
     violations = history.judge(outcome.records)
     if outcome.error:
-        violations.append(Violation("REC-4", outcome.error))
+        violations.append(silence(outcome.error) or Violation("REC-4", outcome.error))
     return violations

@@ -16,7 +16,7 @@ from typing import cast
 from attrs import Factory, define, field
 from tornproof.errors import TornproofError
 
-from tornproof_models.contract.journal import History, Record, Violation
+from tornproof_models.contract.journal import History, Record, Violation, silence
 from tornproof_models.crash.program import (
     Append,
     Content,
@@ -86,6 +86,9 @@ class Run:
     history: History = field(factory=History)
     violations: list[Violation] = field(factory=list)
     """What was wrong while the process lived."""
+
+    refused: str = ""
+    """Why the latest append that failed did so."""
 
     journal: JournalUnderTest | None = None
     calls: int = 0
@@ -237,6 +240,7 @@ class Run:
         self.history = self.history.acknowledge(call, offset, durable=durable)
 
     def _fail(self, call: int, error: Exception) -> None:
+        self.refused = f"{type(error).__name__}: {error}"
         definite = isinstance(error, TornproofError) and error.definite
         self.filesystem.events.append(Failed(call, definite))
         self.history = self.history.fail(call, definite=definite)
@@ -270,7 +274,7 @@ class Run:
             alone = tuple((offset, self.journal.read(offset)) for offset, _ in self.appended)
         except Exception as error:
             message = f"cannot read what was just appended: {type(error).__name__}: {error}"
-            self.violations.append(Violation("JRN-15", message))
+            self.violations.append(silence(message) or Violation("JRN-15", message))
             return
         self.violations += self.history.judge_reading(found, alone, self.appended)
 

@@ -13,6 +13,7 @@ implementation that does not recover; that is an answer like any other error, an
 the contract judges it.
 """
 
+import errno
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -187,3 +188,12 @@ def quote(line: bytes) -> str:
     if len(text) <= LONGEST_QUOTE:
         return text
     return f"{text[:LONGEST_QUOTE]}… ({len(line):,} bytes)"
+
+
+def remedy(error: OSError, program: str) -> str:
+    """Say how to start a program that is there and may not be run; empty if not known."""
+    if error.errno == errno.EACCES:
+        return f"; make it executable (`chmod +x {program}`), or put its interpreter before it"
+    if error.errno == errno.ENOEXEC:
+        return "; put its interpreter before it, as in `-- python3 adapter.py`"
+    return ""

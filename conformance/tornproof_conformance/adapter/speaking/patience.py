@@ -3,9 +3,10 @@ Limits on waiting for an adapter that does not reply.
 
 One reply that never comes costs its whole timeout, and a process that hangs over one
 image hangs over the next.  A run with a budget must end all the same.  So the first
-silences of a check are waited out, and each is an answer that can be held against the
-adapter.  After that a reply has a moment to come; and where it does not, the check
-stops and says so.  Nothing is concluded from a silence that was cut short.
+silences of a check are waited out, and each can be held against the adapter (ADP-11).
+After that a reply has a moment to come; and where it does not, the check
+stops and says so.  Nothing is concluded from a silence that was cut short, nor from one
+in which the machine gave the adapter too little time (`own_time`).
 
 A process that ends before it has said hello is another kind of silence: each costs a start,
 and nothing can be asked of it.
@@ -13,8 +14,11 @@ and nothing can be asked of it.
 
 import time
 from math import inf
+from typing import NoReturn
 
 from attrs import define
+
+from tornproof_conformance.adapter.speaking.process import LONGER
 
 WAITED_OUT = 2
 """Silences of one check that are waited out: one may be the machine's, two are the adapter's."""
@@ -81,7 +85,7 @@ class Patience:
 
     def grant(self, timeout: float) -> float:
         """
-        Return how many seconds a reply may take that would otherwise have its timeout.
+        Return how many seconds of its own a reply may take that would otherwise have its timeout.
 
         Raises `OutOfPatience` if the time of the run is over.
         """
@@ -91,18 +95,28 @@ class Patience:
         granted = timeout if self._waits_out(timeout) else min(timeout, MOMENT)
         return min(granted, max(left, MOMENT))
 
-    def lose(self, timeout: float, silence: str) -> None:
+    def latest(self, granted: float) -> float:
+        """Return when a reply is waited for no longer, however little time the machine gave it."""
+        now = time.monotonic()
+        return min(now + granted * LONGER, max(self.until, now + min(granted, MOMENT)))
+
+    def lose(self, granted: float, timeout: float, silence: str) -> None:
         """
         Note that a reply did not come within what was granted.
 
         Returns if it had its whole timeout, and raises `OutOfPatience` if not.
         """
-        waited_out = self._waits_out(timeout)
-        seconds = timeout if waited_out else min(timeout, MOMENT)
         self._silences += 1
-        self._silent += seconds
-        if not waited_out:
+        self._silent += granted
+        if granted < timeout:
             raise OutOfPatience(f"the adapter did not reply again: {silence}")
+
+    def delay(self, granted: float, silence: str) -> NoReturn:
+        """Stop waiting for a reply for which the machine gave the adapter too little time."""
+        raise OutOfPatience(
+            f"the machine was too busy to say anything of a silence: {silence} in {granted:g} s "
+            "that the adapter could use"
+        )
 
     def greet(self) -> None:
         """Note that a process has said hello."""

@@ -10,7 +10,6 @@ reads on must not hang itself and the one that asks it.
 """
 
 import contextlib
-import errno
 import os
 import select
 import signal
@@ -23,7 +22,8 @@ from typing import IO, Protocol
 
 from attrs import define, field
 
-from tornproof_conformance.adapter.speaking.diagnosis import CannotStart, PartialLine
+from tornproof_conformance.adapter.speaking.diagnosis import CannotStart, PartialLine, remedy
+from tornproof_conformance.adapter.speaking.own_time import SLICE, OwnTime, is_asleep
 from tornproof_conformance.lifetime import orphans
 
 LOG_BYTES = 8 << 10
@@ -32,12 +32,19 @@ LOG_BYTES = 8 << 10
 LONGEST_LINE = 256 << 20
 """Bytes of a line, several times what the longest reply has: more is a flood, and fills memory."""
 
+LONGER = 6
+"""Times the time of its own that a process is waited for on a machine with other work."""
+
 DYING = 5.0
 """Seconds that a killed process may take to end: one that the kernel holds up takes longer."""
 
 
 class Deadline(Exception):
     """The time for a line is over."""
+
+
+class Delayed(Exception):
+    """The time is over, and too little of it was the process's own to say anything of it."""
 
 
 class Ended(Exception):
@@ -114,7 +121,7 @@ class LineProcess:
                 orphans.know(process.pid)
         except OSError as error:
             log.close()
-            message = f"cannot run {command[0]}: {error.strerror}{_remedy(error, command[0])}"
+            message = f"cannot run {command[0]}: {error.strerror}{remedy(error, command[0])}"
             raise CannotStart(message, command=command) from None
         assert process.stdin is not None
         assert process.stdout is not None
@@ -165,6 +172,24 @@ class LineProcess:
         del self._buffer[: end + 1]
         return line
 
+    def await_line(self, seconds: float, latest: float) -> bytes:
+        """
+        Read one line before the process has spent so many seconds of its own on it.
+
+        `latest` is on the monotonic clock.  Raises `Deadline` if its own time is over, `Delayed`
+        if `latest` comes first, or `Ended`.
+        """
+        left, own_time = seconds, OwnTime(self.pid)
+        while left > 0:
+            slice_ = min(left, SLICE)
+            if time.monotonic() > latest:
+                raise Delayed
+            try:
+                return self.receive(time.monotonic() + slice_)
+            except Deadline:
+                left -= own_time.spend(slice_)
+        raise Deadline
+
     def _wait(self, deadline: float, *, sending: bool = False) -> None:
         """Wait until there is more to read, or room to write; take what there is to read."""
         poll = select.poll()
@@ -213,6 +238,11 @@ class LineProcess:
         return self._log.closed
 
     @property
+    def is_asleep(self) -> bool:
+        """Whether all of it waits for something else than the machine."""
+        return is_asleep(self.pid)
+
+    @property
     def is_alive(self) -> bool:
         """Whether the process runs."""
         return self._process.poll() is None
@@ -247,6 +277,22 @@ class LineProcess:
         if not self._is_recorded:  # a recorder waits for what it traces
             orphans.bury(self.pid)
         orphans.end_orphans(self._mark)
+
+    def wait_patiently(self, seconds: float) -> int | None:
+        """
+        Wait for its end as `wait` does, for so many seconds of its own time.
+
+        Raises `Delayed` if the machine leaves it too little of `LONGER` times as many.
+        """
+        left, latest, own_time = seconds, time.monotonic() + seconds * LONGER, OwnTime(self.pid)
+        while left > 0:
+            slice_ = min(left, SLICE)
+            if time.monotonic() > latest:
+                raise Delayed
+            if (code := self.wait(slice_)) is not None:
+                return code
+            left -= own_time.spend(slice_)
+        return None
 
     def wait_for_descendants(self, seconds: float) -> bool:
         """Wait until what it has started has ended too; say whether it has."""
@@ -301,12 +347,3 @@ def has_living(group: int) -> bool:
             if int(number) == group and state not in "ZX":
                 return True
     return False
-
-
-def _remedy(error: OSError, program: str) -> str:
-    """Say how to start a program that is there and may not be run; empty if not known."""
-    if error.errno == errno.EACCES:
-        return f"; make it executable (`chmod +x {program}`), or put its interpreter before it"
-    if error.errno == errno.ENOEXEC:
-        return "; put its interpreter before it, as in `-- python3 adapter.py`"
-    return ""

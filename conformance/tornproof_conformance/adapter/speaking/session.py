@@ -29,7 +29,13 @@ from tornproof_conformance.adapter.speaking.diagnosis import (
     quote,
 )
 from tornproof_conformance.adapter.speaking.patience import STARTING, OutOfPatience, Patience
-from tornproof_conformance.adapter.speaking.process import Deadline, Ended, LineProcess
+from tornproof_conformance.adapter.speaking.process import (
+    LONGER,
+    Deadline,
+    Delayed,
+    Ended,
+    LineProcess,
+)
 
 TIMEOUT = 10.0
 """Seconds that a reply may take; a journal that syncs on a slow disk needs a fraction of one."""
@@ -115,8 +121,11 @@ class Session:
         try:
             self.process.send(self._request, time.monotonic() + granted)
         except Deadline:
-            self._lose_patience(f"{op} was not read")
-            message = f"does not read its standard input for {self.timeout:g} s"
+            if not self.process.is_asleep:
+                self.kill()
+                self.patience.delay(granted, f"{op} was not read")
+            self._lose_patience(granted, self.timeout, f"{op} was not read")
+            message = f"no reply to {op}: it does not read its standard input for {granted:g} s"
             raise self._broken(NoReply, message) from None
         except Ended:
             raise self._ended() from None
@@ -141,7 +150,8 @@ class Session:
         return reply.outcome()
 
     def _receive(self, op: str) -> bytes:
-        began = time.monotonic()
+        if op == "hello" and not self.patience.has_greeted:
+            return self._be_greeted()
         try:
             timeout = self.timeout * (STARTING if op == "hello" else 1)
             granted = self.patience.grant(timeout)
@@ -149,17 +159,17 @@ class Session:
             self.kill()
             raise
         try:
-            line = self.process.receive(began + granted)
+            line = self.process.await_line(granted, self.patience.latest(granted))
+        except Delayed:
+            self.kill()
+            self.patience.delay(granted, f"no reply to {op}")
         except Deadline:
-            if op == "hello" and self.patience.has_greeted:
+            if op == "hello":
                 self.kill()
                 late = f"a process did not say hello within {timeout:g} s, as others had"
                 raise OutOfPatience(late) from None
-            self._lose_patience(f"no reply to {op}")
-            if pending := self.process.pending:
-                message = f"began a reply to {op} and did not end it within {self.timeout:g} s"
-                raise self._broken(PartialLine, message, pending) from None
-            raise self._broken(NoReply, f"no reply to {op} in {self.timeout:g} s") from None
+            self._lose_patience(granted, timeout, f"no reply to {op}")
+            raise self._silent(op, granted) from None
         except Ended:
             if op == "hello":
                 self.patience.bury()
@@ -168,10 +178,28 @@ class Session:
             self.patience.greet()
         return line
 
-    def _lose_patience(self, silence: str) -> None:
+    def _be_greeted(self) -> bytes:
+        """Wait for the first greeting of a run, without which there is nothing to judge."""
+        timeout = self.timeout * STARTING
+        try:
+            line = self.process.await_line(timeout, time.monotonic() + timeout * LONGER)
+        except (Deadline, Delayed):
+            raise self._silent("hello", timeout) from None
+        except Ended:
+            raise self._ended() from None
+        self.patience.greet()
+        return line
+
+    def _silent(self, op: str, seconds: float) -> Diagnosis:
+        if pending := self.process.pending:
+            message = f"began a reply to {op} and did not end it within {seconds:g} s"
+            return self._broken(PartialLine, message, pending)
+        return self._broken(NoReply, f"no reply to {op} in {seconds:g} s")
+
+    def _lose_patience(self, granted: float, timeout: float, silence: str) -> None:
         """Note a silence; one that was cut short is the end, as the reply may yet come."""
         try:
-            self.patience.lose(self.timeout, silence)
+            self.patience.lose(granted, timeout, silence)
         except OutOfPatience:
             self.kill()
             raise
@@ -215,7 +243,7 @@ class Session:
                     self.call("bye")
                 self.process.end_input()
                 parting = min(PARTING, self.timeout)
-                if self.process.wait(parting) is None:
+                if self.process.wait_patiently(parting) is None:
                     message = f"still runs {parting:g} s after the end of its input"
                     raise self._broken(Lingers, message)
                 if not self.process.wait_for_descendants(parting):
@@ -223,6 +251,8 @@ class Session:
                         f"has ended, and a process that it started still runs {parting:g} s later"
                     )
                     raise self._broken(Lingers, message)
+        except Delayed:
+            pass  # the machine left it no time to end
         finally:
             self.kill()
 
