@@ -1,47 +1,38 @@
 """Shrinking leaves what the violation needs, and nothing else."""
 
 import random
-from collections.abc import Iterator
 
 import pytest
 from tornproof_conformance.subjects.reference import find_subject
-from tornproof_models.contract.journal import History
-from tornproof_models.crash.explorer import Explorer
-from tornproof_models.crash.findings import Finding
 from tornproof_models.crash.program import (
     Append,
-    Crash,
     Fail,
     Kill,
     Program,
     Reopen,
     Rotate,
-    Step,
     Sync,
 )
-from tornproof_models.crash.recovery import recover
-from tornproof_models.crash.run import advance, run
-from tornproof_models.crash.subject import Options, Subject
-from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
+from tornproof_models.crash.subject import Options
 from tornproof_models.disk.faults import Fault
-from tornproof_models.disk.filesystem import ModelFilesystem
-from tornproof_models.disk.image_builder import Choice, bits
-from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.registers import Registers
-from tornproof_models.disk.trace import Image, Trace
+from tornproof_models.disk.trace import Image
 from tornproof_models.shrinking.counterexample import (
     Counterexample,
-    Shrunk,
     minimise,
     shrink,
-    witness,
 )
 
-IMMEDIATE = Options()
-EVENTUAL = Options(durability="eventual")
-ROOMY = Options(segment_bytes=4096)
-ROOMY_EVENTUAL = Options(segment_bytes=4096, durability="eventual")
+from tests.models.minimality import (
+    EVENTUAL,
+    IMMEDIATE,
+    check_minimal,
+    harshness,
+)
 
+ROOMY = Options(segment_bytes=4096)
+
+
+ROOMY_EVENTUAL = Options(segment_bytes=4096, durability="eventual")
 
 # Anything
 
@@ -103,6 +94,7 @@ def test_difference_counts_bytes_and_names() -> None:
 
 MANY_DIGITS: Program = (Append(256), Append(4000), Append(5), Reopen())
 """Segments at an offset of three hexadecimal digits, and at one of four."""
+
 
 FOUND: tuple[tuple[str, str, Options, str | None, Program], ...] = (
     # exploration
@@ -183,6 +175,7 @@ What the checks find: miniature, requirement, options, crash model, program.
 Every miniature that is caught by what it does, rather than by what was done to it.
 """
 
+
 PADDING: tuple[tuple[Program, Program], ...] = (
     ((Append(88),), (Rotate(),)),
     ((), (Append(24), Append(88))),
@@ -211,206 +204,3 @@ def test_what_is_left_is_minimal(
     size = harshness(left.mildest_crash_model), len(left.program)
     assert size <= (harshness(crash_model), len(program))
     check_minimal(subject, shrunk)
-
-
-def harshness(crash_model: str | None) -> int:
-    """Rank a crash model; no crash at all is milder than any."""
-    return CRASH_MODELS[crash_model].harshness if crash_model else -1
-
-
-def check_minimal(subject: Subject, shrunk: Shrunk) -> None:
-    """Without any step, deviation, or harshness of the crash model, the requirement holds."""
-    left = shrunk.counterexample
-    for position in range(len(left.program)):
-        shorter = (*left.program[:position], *left.program[position + 1 :])
-        assert fails(subject, left, shorter, left.crash_model) is None, position
-    if shrunk.finding is None:
-        return
-    assert left.crash_model is not None
-    for milder in [name for name in CLAIMED if harshness(name) < harshness(left.crash_model)]:
-        assert fails(subject, left, left.program, milder) is None, milder
-    running = run(left.program, subject, left.options)
-    check_deviations(subject, left, shrunk.finding, running.filesystem.trace, running.began)
-
-
-def fails(
-    subject: Subject, left: Counterexample, program: Program, crash_model: str | None
-) -> Finding | str | None:
-    """Tell how a program violates the requirement, as the checks themselves would."""
-    running = run(program, subject, left.options)
-    for violation in running.violations:
-        if violation.requirement == left.requirement:
-            return violation.message
-    if running.violations or crash_model is None:
-        return None
-    explorer = Explorer(subject, left.options, CRASH_MODELS[crash_model])
-    for finding in explorer.explore(running.filesystem.trace, before=running.began):
-        if finding.violation.requirement == left.requirement:
-            return finding
-    return None
-
-
-def check_deviations(
-    subject: Subject, left: Counterexample, finding: Finding, trace: Trace, before: History
-) -> None:
-    """Undo each deviation of a crash, alone: what is left of the crash must be survived."""
-    assert left.crash_model is not None
-    crash_model = CRASH_MODELS[left.crash_model]
-    registers, history = Registers.of(trace.initial, crash_model.floors), before
-    for event in trace.events[: finding.crash_point]:
-        registers.advance(event)
-        history = advance(history, event)
-    space = ImageSpace(registers, crash_model)
-    choice = next(
-        choice
-        for choice in space.choices()
-        if space.deviations(choice) == finding.deviations
-        and space.builder.build(choice) == finding.image
-    )
-    undone = list(without_each_deviation(space, choice))
-    assert len(undone) == finding.deviations
-    for less in undone:
-        survived = Explorer(subject, left.options, crash_model, depth=2 if finding.inner else 1)
-        findings = survived.explore(Trace(space.builder.build(less), ()), before=history)
-        worse = [
-            each
-            for each in findings
-            if each.violation.requirement == left.requirement
-            and deviations(each) + finding.deviations - 1 < deviations(finding)
-        ]
-        assert worse == []
-    if finding.inner:
-        recovered = recover(subject, left.options, ModelFilesystem(finding.image))
-        assert recovered.records is not None
-        inner_before = History(settled=recovered.records)
-        check_deviations(subject, left, finding.inner, recovered.trace, inner_before)
-
-
-def deviations(finding: Finding) -> int:
-    """Count the deviations of a crash, and of one in the recovery from it."""
-    return finding.deviations + (deviations(finding.inner) if finding.inner else 0)
-
-
-def without_each_deviation(space: ImageSpace, choice: Choice) -> Iterator[Choice]:
-    """Yield a choice without one of its fillings, or of its losses and all that hung on it."""
-    lost = space.everything & ~choice.kept
-    roots = {
-        space.below[i] & space.above[i]: i
-        for i in bits(lost)
-        if not space.below[i] & ~space.above[i] & lost
-    }
-    for filling in choice.fillings:
-        yield Choice(choice.kept, tuple(each for each in choice.fillings if each != filling))
-    for root in roots.values():
-        others = 0
-        for other in roots.values():
-            others |= space.above[other] if other != root else 0
-        kept = space.everything & ~others
-        fillings = tuple(pair for pair in choice.fillings if not kept >> pair[0] & 1)
-        yield Choice(kept, fillings)
-
-
-# Long programs with crashes
-
-CRASHED: tuple[tuple[str, str, Options], ...] = (
-    ("acknowledged-before-fsync", "JRN-3", IMMEDIATE),
-    ("sync-does-nothing", "JRN-10", EVENTUAL),
-    ("newer-synced-first", "REC-1", EVENTUAL),
-    ("directory-not-synced", "JRN-3", IMMEDIATE),
-    ("fsync-result-ignored", "JRN-3", IMMEDIATE),
-    ("shown-before-durable", "REC-8", EVENTUAL),
-    ("no-checksum", "JRN-5", IMMEDIATE),
-)
-"""Miniatures that a random program with crashes convicts, as the machine would."""
-
-
-def random_program(seed: int) -> Program:
-    """Make up a program of sixteen steps, some of which are crashes."""
-    chosen = random.Random(seed)
-
-    def step() -> Step:
-        kind = chosen.randrange(8)
-        if kind == 5:
-            return Fail(chosen.randrange(1, 8), chosen.choice(list(Fault)))
-        if kind >= 6:
-            image = chosen.randrange(1 << 16)
-            return Crash(chosen.choice(CLAIMED), chosen.randrange(20), image)
-        size = chosen.choice((5, 300, 700))
-        return (Append(size), Append(size), Sync(), Rotate(), Kill())[kind]
-
-    return tuple(step() for _ in range(16))
-
-
-@pytest.mark.parametrize(
-    ("miniature", "requirement", "options"), CRASHED, ids=[row[0] for row in CRASHED]
-)
-def test_a_crash_among_the_steps_is_shrunk(
-    miniature: str, requirement: str, options: Options
-) -> None:
-    """A random program with crashes comes down to a short one, minimal as any other."""
-    subject = find_subject(miniature)
-    found = next(
-        each
-        for each in (Counterexample(random_program(n), options, requirement) for n in range(2000))
-        if fails(subject, each, each.program, None)
-    )
-    shrunk = shrink(subject, found)
-    assert shrunk is not None
-    assert shrunk.minimal
-    left = shrunk.counterexample
-    assert len(left.program) <= 4
-    assert harshness(left.mildest_crash_model) <= harshness(found.mildest_crash_model)
-    check_minimal(subject, shrunk)
-
-
-def test_a_last_crash_is_left_to_the_explorer() -> None:
-    """What a crash at the end shows is told as a program and a crash of it, with its image."""
-    subject = find_subject("directory-not-synced")
-    program = (Append(600), Append(24), Crash("adversarial", 100, 0))
-    found = Counterexample(program, IMMEDIATE, "JRN-3")
-    shrunk = shrink(subject, found)
-    assert shrunk is not None
-    assert shrunk.counterexample.program == (Append(5),)
-    assert shrunk.counterexample.crash_model == "adversarial"
-    assert shrunk.finding is not None
-    assert shrunk.finding.lost == ("name 0000000000000000.wal in /journal lost",)
-
-
-def test_a_crash_in_the_middle_becomes_as_mild_as_it_can() -> None:
-    """A crash that the rest of the story needs is the mildest, smallest and earliest that does."""
-    subject = find_subject("stale-position-trusted")
-    program = (Append(600), Crash("adversarial", 100, 1 << 40), Append(700), Append(800))
-    shrunk = shrink(subject, Counterexample(program, IMMEDIATE, "SEG-9"))
-    assert shrunk is not None
-    assert shrunk.counterexample.program == (Append(5), Kill(), Append(5))
-    assert shrunk.counterexample.mildest_crash_model is None
-
-
-def test_the_image_with_the_fewest_deviations_is_told() -> None:
-    """Losing a name loses the file: one deviation, though a part's least lossy image has two."""
-    subject, options = find_subject("acknowledged-before-fsync"), IMMEDIATE
-    seen = witness(subject, Counterexample((Append(600),), options, "JRN-3", "adversarial"))
-    assert seen is not None
-    assert seen[1] is not None
-    running = run((Append(600),), subject, options)
-    explorer = Explorer(subject, options, CRASH_MODELS["adversarial"], depth=1, lazy=False)
-    smallest = explorer.explore(running.filesystem.trace)
-    assert seen[1].deviations == 1
-    assert seen[1].size <= min(each.size for each in smallest)
-
-
-def test_what_does_not_fail_is_not_shrunk() -> None:
-    """A correct subject has no smallest counterexample."""
-    found = Counterexample((Append(5), Append(5)), IMMEDIATE, "JRN-3", "adversarial")
-    assert shrink(find_subject("reference"), found) is None
-    assert witness(find_subject("reference"), found) is None
-
-
-def test_effort_is_bounded() -> None:
-    """With the attempts used up, what there is so far comes back and is not called minimal."""
-    subject = find_subject("acknowledged-before-fsync")
-    found = Counterexample((Append(600),) * 6, IMMEDIATE, "JRN-3", "prefix")
-    shrunk = shrink(subject, found, attempts=3)
-    assert shrunk is not None
-    assert not shrunk.minimal
-    assert shrunk.violation.requirement == "JRN-3"
