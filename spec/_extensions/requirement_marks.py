@@ -53,7 +53,7 @@ def frame_requirements(app: Sphinx, doctree: nodes.document) -> None:
         block = nodes.container(classes=["requirement"], ids=[stated.id.lower()])
         home = paragraph.parent
         start = home.index(paragraph)
-        count = 3 if stated.elsewhere else 2
+        count = 2 + bool(stated.helps) + bool(stated.elsewhere)
         gathered = home.children[start : start + count]
         del home[start : start + count]
         _dress(gathered[0], stated)

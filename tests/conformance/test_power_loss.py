@@ -40,6 +40,7 @@ from tornproof_conformance.recorder.marks import Conversation
 from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.ptrace.injection import CallMade
 from tornproof_conformance.recorder.strace import CannotRecord
+from tornproof_conformance.story.stories import mention
 from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.barriers import BarrierSearch
 from tornproof_models.crash.explorer import Explorer
@@ -434,7 +435,9 @@ def test_what_was_recovered_before_a_silence_is_judged(
     with pytest.raises(OutOfPatience):
         search.run((Append(5),), OPTIONS)
 
-    assert "JRN-3" in {problem.violation.requirement for problem in search.tell()}
+    lost = next(each for each in search.tell() if each.violation.requirement == "JRN-3")
+    [crash] = mention(lost, subject, "lost.json").crashes
+    assert crash.lost
 
 
 def test_recovery_that_is_a_matter_of_luck_is_noticed(

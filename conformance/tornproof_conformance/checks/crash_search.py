@@ -237,7 +237,7 @@ class CrashSearch:
         """
         Let the images of several crash points be recovered at once, and judge each point.
 
-        If the adapter has kept silent too often, what it has recovered until then is judged first.
+        If it recovers no more, what it has recovered until then is judged before the search ends.
         """
         wanted: dict[Options, dict[int, Image]] = {}
         until = self.clock.part(TOGETHER_SHARE)

@@ -43,3 +43,4 @@ def command(language: str, directory: Path) -> None:
         say(f"next: cd {directory}")
     say("next: tornproof check")
     say(f"then: fill in what is marked TODO in {FOLDER}/{chosen.fill_in}, from the top")
+    say(f"your code: {chosen.yours}")

@@ -227,13 +227,13 @@ class RecordedSubject(AdapterSubject):
 
     @property
     def is_left_alone(self) -> bool:
-        """Whether some images were left alone, because the adapter has kept silent too often."""
-        return self._residents.is_left_alone
+        """Whether some images were left alone: silences, or the end of the budget."""
+        return bool(self._residents.left_alone)
 
     def require_patience(self) -> None:
         """Raise `OutOfPatience` if some images were left alone for want of it."""
         if self.is_left_alone:
-            raise OutOfPatience("the adapter keeps silent: no reply over an image, once more")
+            raise OutOfPatience(f"not every image was recovered: {self._residents.left_alone}")
 
     def _is_worth_recording(self, digest: int, outcome: Recovered, options: Options) -> bool:
         """Choose what is new, and a sample of the rest."""
@@ -250,8 +250,8 @@ class RecordedSubject(AdapterSubject):
         disk = cast("ModelFilesystem", self.new_disk(image))
         try:
             return recover(self, options, disk)
-        except OutOfPatience:
-            self._residents.is_left_alone = True
+        except OutOfPatience as reason:
+            self._residents.left_alone = str(reason)
             return None
 
     def _compare(self, one: Recovered, other: Recovered) -> None:

@@ -103,8 +103,8 @@ class Resident:
     root: Path
     timeout: float = TIMEOUT
     patience: Patience = field(factory=Patience)
-    is_left_alone: bool = False
-    """Whether it has kept silent too often to be given any more."""
+    left_alone: str = ""
+    """Why it is given no more images, such as silences or the end of the budget; empty if it is."""
 
     recovered: int = 0
     """How many images it was given."""
@@ -135,7 +135,7 @@ class Resident:
         outcomes: list[Recovered | None] = []
         given: deque[Given] = deque()
         while len(outcomes) < len(images):
-            if self.is_left_alone:
+            if self.left_alone:
                 return [*outcomes, *[None] * (len(images) - len(outcomes))]
             ahead = len(outcomes) + len(given)
             try:
@@ -271,8 +271,8 @@ class Resident:
                 return Recovered(None, twice, NOBODY_WATCHED)
             if self._requests == GREETED:
                 self.patience.bury()
-        except OutOfPatience:
-            self.is_left_alone = True
+        except OutOfPatience as reason:
+            self.left_alone = str(reason)
             return None
         assert self._process is not None
         code = self._process.wait(MOMENT)

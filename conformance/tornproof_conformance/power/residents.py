@@ -31,8 +31,8 @@ class Residents:
     timeout: float
     patience: Patience
     jobs: int = 1
-    is_left_alone: bool = False
-    """Whether one of them has kept silent too often to be given any more."""
+    left_alone: str = ""
+    """Why they are given no more images: what one of them says; empty if they are."""
 
     _all: list[Resident] = field(factory=list)
     _threads: ThreadPoolExecutor | None = None
@@ -54,13 +54,14 @@ class Residents:
             found = list(
                 self._threads.map(lambda one, part: one.recover(part, options), residents, parts)
             )
-        self.is_left_alone |= any(each.is_left_alone for each in residents)
+        reasons = (each.left_alone for each in residents if each.left_alone)
+        self.left_alone = self.left_alone or next(reasons, "")
         return [outcome for outcomes in found for outcome in outcomes]
 
     def stop(self) -> None:
         """End every process; those that are at work are given nothing more."""
         for resident in self._all:
-            resident.is_left_alone = True
+            resident.left_alone = "the check has ended"
             resident.stop()
         if self._threads is not None:
             self._threads.shutdown()
@@ -71,5 +72,5 @@ class Residents:
         root = self.root / str(len(self._all))
         root.mkdir(exist_ok=True)
         resident = Resident(self.command, root, self.timeout, self.patience)
-        resident.is_left_alone = self.is_left_alone
+        resident.left_alone = self.left_alone
         return resident

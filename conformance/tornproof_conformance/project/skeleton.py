@@ -29,6 +29,9 @@ class Language:
     tools: tuple[str, ...]
     """The programs that build and run it."""
 
+    yours: str
+    """How its adapter calls the code of the project: what to write, and where."""
+
     build: str = ""
     """A line for the shell; empty if there is nothing to build."""
 
@@ -40,11 +43,18 @@ class Language:
 
 
 LANGUAGES: Mapping[str, Language] = {
-    "python": Language("python3 durability/adapter.py", "adapter.py", ("python3",)),
+    "python": Language(
+        "python3 durability/adapter.py",
+        "adapter.py",
+        ("python3",),
+        "import it; unless it is installed, begin `command` in tornproof.toml with "
+        "`env PYTHONPATH=.`",
+    ),
     "rust": Language(
         "durability/target/release/durability",
         "src/main.rs",
         ("cargo",),
+        "name its path under [dependencies] in durability/Cargo.toml",
         "cargo build --quiet --release --manifest-path durability/Cargo.toml",
         ("target",),
     ),
@@ -52,6 +62,8 @@ LANGUAGES: Mapping[str, Language] = {
         "durability/adapter",
         "adapter.go",
         ("go",),
+        "import it by the path of its module; if ./go.mod came after durability/go.mod, remove the "
+        "latter",
         "cd durability && go build -o adapter .",
         ("adapter",),
     ),
@@ -59,6 +71,7 @@ LANGUAGES: Mapping[str, Language] = {
         "durability/adapter",
         "adapter.c",
         ("cc",),
+        "include its headers, and add its files or its library to `build` in tornproof.toml",
         "cc -std=c11 -D_GNU_SOURCE -Wall -Wextra -O2 -o durability/adapter durability/*.c",
         ("adapter",),
     ),
@@ -66,14 +79,22 @@ LANGUAGES: Mapping[str, Language] = {
         "durability/run",
         "Adapter.java",
         ("javac", "java"),
-        "javac --release 17 -d durability/classes durability/*.java",
+        "import it; classes that neither Maven nor Gradle has built go into -cp in tornproof.toml "
+        "and durability/run",
+        "javac -cp target/classes:build/classes/java/main -d durability/classes durability/*.java",
         ("classes",),
     ),
-    "node": Language("node durability/adapter.mjs", "adapter.mjs", ("node",)),
+    "node": Language(
+        "node durability/adapter.mjs",
+        "adapter.mjs",
+        ("node",),
+        "import it by a relative path, such as '../index.js'",
+    ),
     "csharp": Language(
         "durability/bin/adapter",
         "Adapter.cs",
         ("dotnet",),
+        'add <ProjectReference Include="../YOURS.csproj" /> to durability/adapter.csproj',
         "dotnet build --nologo --verbosity quiet --output durability/bin durability",
         ("bin", "obj"),
         "      - uses: actions/setup-dotnet@v5\n        with:\n          dotnet-version: 8.0.x\n",

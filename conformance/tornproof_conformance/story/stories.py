@@ -69,7 +69,7 @@ def tell(problem: Problem, subject: Subject, reproducer: str) -> ViolationFound:
 
 def mention(problem: Problem, subject: Subject, reproducer: str) -> ViolationFound:
     """Say what a problem is, without asking the subject for anything: it may not answer."""
-    return _found(problem, _Told(), subject, reproducer)
+    return _found(problem, _tell_at_once(problem), subject, reproducer)
 
 
 def _found(problem: Problem, told: "_Told", subject: Subject, reproducer: str) -> ViolationFound:
@@ -169,6 +169,23 @@ def _tell_vector(vector: ImageVector, subject: Subject) -> _Told:
     if isinstance(shown, Exception):
         return _Told(story, expected=expected, error=f"{type(shown).__name__}: {shown}")
     return _Told(story, expected=expected, recovered=tell_records(shown))
+
+
+def _tell_at_once(problem: Problem) -> _Told:
+    """Tell the crashes of a program as far as they are known; of a second one, what it lost."""
+    finding, trace = problem.finding, problem.trace
+    if finding is None or trace is None or not isinstance(problem.case, ProgramCase):
+        return _Told()
+    written = written_image(trace, finding.crash_point)
+    files = tell_files(finding.image, written)
+    crashes = [CrashStory(moments_before(trace, finding), finding.lost, files)]
+    if finding.inner is not None:
+        image = finding.inner.image
+        begun = Moment(CALLS, "recovery begins")
+        crashes.append(CrashStory((begun,), finding.inner.lost, tell_files(image, image)))
+    recovered = None if finding.recovered is None else tell_records(finding.recovered)
+    owed = tell_records(finding.owed)
+    return _Told(tuple(crashes), expected=owed, recovered=recovered, error=finding.error)
 
 
 def _tell_program(problem: Problem, case: ProgramCase, subject: Subject) -> _Told:
