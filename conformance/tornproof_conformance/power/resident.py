@@ -148,7 +148,7 @@ class Resident:
             except (Deadline, Delayed, Ended, OutOfPatience, Nonsense) as failure:
                 outcome = self._failed(failure)
                 is_first = isinstance(failure, Deadline) and not self._is_second
-                self._is_second = is_first and not self.is_left_alone
+                self._is_second = is_first and not self.left_alone
                 if not self._is_second:
                     outcomes.append(outcome)
                 self.stop()  # what was given after it is given again
