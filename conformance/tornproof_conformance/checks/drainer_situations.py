@@ -97,7 +97,7 @@ def a_close_that_cannot_flush_ends(delivery: Delivery, faults: Faults) -> None:
 
 
 def dead_letters_are_counted_or_it_is_an_error(delivery: Delivery, faults: Faults) -> None:
-    """The count follows what others do, and failing to count is never a count of 0."""
+    """The dead-letter count includes other processes' changes; a failed count is an error."""
     _go_wrong(delivery, faults, timeout_ms=BLOCKED_MS)
     delivery.disarm()
     delivery.drain()

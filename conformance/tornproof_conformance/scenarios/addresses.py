@@ -151,7 +151,7 @@ def rotation_keeps_its_order(subject: Subject) -> Iterator[Violation]:
 
 @scenario("SEG-3", "SEG-8", claim=SEGMENTS)
 def every_offset_resolves(subject: Subject) -> Iterator[Violation]:
-    """Reading at every offset gives the record there, or the right one of three errors."""
+    """A read at each offset returns the record there, or the right one of the three errors."""
     situation, records = _filled(subject)
     journal = situation.open()
     match misread(journal.read, records, records[-1][0] + len(make_frame(records[-1][1]))):
@@ -174,7 +174,7 @@ def a_frame_inside_a_payload_is_no_record(subject: Subject) -> Iterator[Violatio
 
 @scenario("SEG-8", claim=SEGMENTS)
 def trimmed_is_not_beyond(subject: Subject) -> Iterator[Violation]:
-    """Below the first segment lies what cleanup has removed, and the error says so."""
+    """A read below the first segment is the error `trimmed`."""
     files = {f"{1000:016x}.wal": make_frame(b"first kept")}
     journal = Situation.with_files(subject, files).open()
     for offset in (0, 999):
@@ -200,7 +200,7 @@ def is_told_of_cursors(subject: Subject) -> bool:
 
 @scenario("SEG-7", claim=SEGMENTS, where=is_told_of_cursors)
 def cleanup_keeps_what_a_cursor_needs(subject: Subject) -> Iterator[Violation]:
-    """Whole segments below the cursor go, nothing else does, and offsets stay what they were."""
+    """Cleanup removes whole segments below the cursor and nothing else; offsets do not change."""
     for cursor_at in range(len(SIZES)):
         situation, records = _filled(subject)
         journal = situation.open()

@@ -61,7 +61,7 @@ PROGRAMS: tuple[tuple[Audit, ...], ...] = (
 
 @scenario("AUD-10", "AUD-13", claim=INDEX, where=has_audits)
 def an_audit_is_there_whole_or_not_at_all(subject: Subject) -> Iterator[Violation]:
-    """Whatever statement of a put the process dies at, the next one finds all of it or nothing."""
+    """If a process dies at any statement of a put, the audit is there wholly or not at all."""
     for program in PROGRAMS:
         for statements in count():
             process = SqliteProcess()
@@ -136,7 +136,7 @@ def can_be_measured(subject: Subject) -> bool:
 
 @scenario("AUD-12", claim=INDEX, where=can_be_measured)
 def the_recent_cost_no_scan(subject: Subject) -> Iterator[Violation]:
-    """The most recent of twenty times as many audits cost about what they did before."""
+    """Reading the most recent of twenty times as many audits takes about the same time."""
     with opened(subject) as index:
         for number in range(FEW):
             index.put(example(number))

@@ -120,7 +120,7 @@ BOUNDS: tuple[Mapping[str, Any], ...] = (
 
 @scenario("AUD-18", claim=INDEX, where=has_audits)
 def what_is_no_audit_is_refused(subject: Subject) -> Iterator[Violation]:
-    """A field that lacks, or holds what it cannot, is refused at put, and changes nothing."""
+    """A put with a missing or impossible field is refused, and changes nothing."""
     with opened(subject) as index:
         for change in CHANGES:
             yield from _refused(index, "AUD-18", {**example(1), **change}, f"{change}")

@@ -72,7 +72,7 @@ def _put(chain: ChainUnderTest, rows: Sequence[Sequence[object]]) -> None:
 
 @scenario("CHN-1", "CHN-2", "CHN-3", "CHN-4", "CHN-5", "EVT-3", claim="chain/v1", where=has_chain)
 def every_row_is_as_the_rows_before_make_it(subject: Subject) -> Iterator[Violation]:
-    """Numbers, links and hashes are what anybody computes from the fields, whatever they hold."""
+    """Numbers, links and hashes of rows are those computed from the fields, whatever they hold."""
     agents = ("ab", "a", "", "a\x1fb", "\x01\x01", "\u00e9\u20ac\U0001f600", "x" * 300)
     with chain_of(subject, 0) as chain:
         for agent in agents:
@@ -89,7 +89,7 @@ def every_row_is_as_the_rows_before_make_it(subject: Subject) -> Iterator[Violat
 
 @scenario("CHN-1", "CHN-8", claim="chain/v1", where=is_in_this_process)
 def nobody_appends_between_head_and_insertion(subject: Subject) -> Iterator[Violation]:
-    """From its first statement to its commit, an append keeps every other writer out."""
+    """An append holds the write lock from its first statement to its commit."""
     with chain_of(subject, 1) as chain, closing(chain.connect()) as other:
         intruded = []
 
@@ -112,7 +112,7 @@ def nobody_appends_between_head_and_insertion(subject: Subject) -> Iterator[Viol
 
 @scenario("CHN-1", claim="chain/v1", where=has_chain)
 def nothing_is_appended_behind_a_row_without_a_number(subject: Subject) -> Iterator[Violation]:
-    """What the next number is would be a guess; once the row has one, appending goes on."""
+    """Nothing is appended after a row without a number; with a number, appending goes on."""
     with chain_of(subject, 2) as chain:
         last = rows_of(chain.connection)[-1]
         odd = evolve(last, id="odd", sequence=cast("int", None))
@@ -133,7 +133,7 @@ def nothing_is_appended_behind_a_row_without_a_number(subject: Subject) -> Itera
 
 @scenario("CHN-3", "CHN-4", claim="chain/v1", where=has_chain)
 def the_head_stands_for_everything_before_it(subject: Subject) -> Iterator[Violation]:
-    """Chains that differ anywhere have different heads, wherever a separator may stand."""
+    """Chains that differ in any field have different heads, also around separators."""
     for requirement, one, other in (
         ("CHN-3", [("somebody", "type"), ("b", "type"), ("c", "type")], None),
         ("CHN-4", [("a\x1fb", "c")], [("a", "b\x1fc")]),
@@ -154,7 +154,7 @@ def the_head_stands_for_everything_before_it(subject: Subject) -> Iterator[Viola
 
 @scenario("CHN-5", claim="chain/v1", where=has_chain)
 def every_edit_is_seen(subject: Subject) -> Iterator[Violation]:
-    """Whichever column of whichever row is changed, verification says so."""
+    """Verification reports a change of any column of any row."""
     with chain_of(subject) as chain:
         head = chain.head()
         for column in COLUMNS:
@@ -182,7 +182,7 @@ def _edits(column: str) -> tuple[str, str]:
 
 @scenario("CHN-5", claim="chain/v1", where=has_chain)
 def rows_that_go_come_or_change_places_are_seen(subject: Subject) -> Iterator[Violation]:
-    """A deletion, also after renumbering; a swap; an insertion; and, against a head, a cut."""
+    """Verification reports deletions, swaps, insertions and, given a head, truncations."""
     with chain_of(subject) as chain:
         head = chain.head()
         for sequence in range(1, ROWS):
@@ -257,7 +257,7 @@ TAMPERINGS = (
 
 @scenario("CHN-6", claim="chain/v1", where=has_chain)
 def every_break_is_reported(subject: Subject) -> Iterator[Violation]:
-    """Whatever was done to several rows, each of the places is named."""
+    """If several rows were changed, verification reports each of them."""
     with chain_of(subject, 8) as chain:
         for tampering in TAMPERINGS:
             with _tampered(chain, *tampering.statements):
@@ -271,7 +271,7 @@ def every_break_is_reported(subject: Subject) -> Iterator[Violation]:
 
 @scenario("CHN-7", claim="chain/v1", where=has_chain)
 def a_signature_needs_its_key_and_its_place(subject: Subject) -> Iterator[Violation]:
-    """Signed rows hold with the key, not without, and not if the signature is another row's."""
+    """Signed rows pass with the key, and fail without it or with another row's signature."""
     with chain_of(subject, 2, signed=True) as chain:
         first, second = rows_of(chain.connection)
         moved = sealed(evolve(second, signature=first.signature))
@@ -289,7 +289,7 @@ def a_signature_needs_its_key_and_its_place(subject: Subject) -> Iterator[Violat
 
 @scenario("CHN-7", claim="chain/v1", where=has_chain)
 def a_signature_covers_the_whole_row(subject: Subject) -> Iterator[Violation]:
-    """Whatever is changed in a row, and however well its hash is mended, its signature fails."""
+    """If any field of a row is changed, its signature fails, even with a corrected hash."""
     with chain_of(subject, 2, signed=True) as chain:
         first, second = rows_of(chain.connection)
         for column in ("id", "agent_id", "event_type", "timestamp", "payload_hash", "public_key"):

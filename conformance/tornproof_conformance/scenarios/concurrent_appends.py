@@ -66,7 +66,7 @@ def a_named_database_has_the_table(subject: Subject) -> Iterator[Violation]:
 
 @scenario("CHN-8", "CHN-1", claim="chain/v1", where=is_in_another_process)
 def a_race_for_the_head_cannot_be_lost(subject: Subject) -> Iterator[Violation]:
-    """While another process appends, every event lands, without a number that is taken."""
+    """While another process appends, every event lands, and no insertion meets a taken number."""
     for cycles, hold_seconds in PRESSURE:
         with closing(cast("HasChain", subject).open_chain()) as chain:
             assert isinstance(chain, Contending)

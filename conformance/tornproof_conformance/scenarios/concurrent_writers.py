@@ -27,7 +27,7 @@ def takes_many(subject: Subject) -> bool:
 
 @scenario("GRP-1", "GRP-4", claim=GROUP_COMMIT, where=takes_many)
 def each_is_told_its_own_offset(subject: Subject) -> Iterator[Violation]:
-    """Records that are handed over together are there once each, in order, where it was said."""
+    """Records submitted together are each in the journal once, in order, at their offsets."""
     situation = Situation(subject)
     journal = situation.open(Options(segment_bytes=4096))
     records = []

@@ -62,7 +62,7 @@ def a_reader_answers_at_every_offset(subject: Subject) -> Iterator[Violation]:
 
 @scenario("RDR-8", claim=READER, where=has_readers)
 def a_scan_begins_where_it_is_told(subject: Subject) -> Iterator[Violation]:
-    """A scan from a record gives it and all behind it; from inside one it is an error."""
+    """A scan from a record returns it and all after it; from inside a record it is an error."""
     situation, records, end = _filled(subject)
     reader = cast("ReadSubject", subject).open_reader(situation.filesystem, durable_only=True)
     for number, (offset, _) in enumerate(records):
@@ -82,7 +82,7 @@ def a_scan_begins_where_it_is_told(subject: Subject) -> Iterator[Violation]:
 
 @scenario("RDR-9", claim=READER, where=has_readers)
 def a_reader_takes_no_damage_for_the_tail(subject: Subject) -> Iterator[Violation]:
-    """A frame that is not whole, in a sealed segment, is damage; a missing segment is missing."""
+    """A torn frame in a sealed segment is `corrupt`; a missing segment is `missing_segment`."""
     whole, spoilt = make_frame(b"a" * 24), bytearray(make_frame(b"b" * 24))
     spoilt[50] ^= 1
     second, third = f"{len(whole):016x}.wal", f"{2 * len(whole):016x}.wal"
@@ -116,7 +116,7 @@ def _cursor(situation: Situation, name: str = "kitchen") -> CursorUnderTest:
 
 @scenario("CUR-5", where=has_cursors)
 def a_cursor_stands_where_a_record_begins(subject: Subject) -> Iterator[Violation]:
-    """It moves to boundaries up to the durable end; what else it is asked for moves nothing."""
+    """A cursor moves to record boundaries up to the durable end; other requests are refused."""
     situation, records, end = _filled(subject)
     cursor = _cursor(situation)
     if cursor.position != 0:
@@ -138,7 +138,7 @@ def a_cursor_stands_where_a_record_begins(subject: Subject) -> Iterator[Violatio
 
 @scenario("CUR-5", where=has_cursors)
 def a_cursor_stays_below_what_is_not_durable(subject: Subject) -> Iterator[Violation]:
-    """Behind records that nothing has synced it does not move; once they are synced, it does."""
+    """A cursor does not move past records that are not synced; once they are, it does."""
     situation = Situation(subject)
     journal = situation.open(Options(durability="eventual"))
     journal.append(b"durable")
@@ -157,7 +157,7 @@ def a_cursor_stays_below_what_is_not_durable(subject: Subject) -> Iterator[Viola
 
 @scenario("CUR-6", where=has_cursors)
 def a_cursor_that_cannot_be_read_stops_cleanup(subject: Subject) -> Iterator[Violation]:
-    """Cut short, spoilt or empty, it is damage; nothing is removed, and it is not replaced."""
+    """A cursor file that is cut, damaged or empty is an error; cleanup then removes nothing."""
     for words, spoil in (
         ("is empty", lambda _: b""),
         ("is cut short", lambda content: content[:-1]),
@@ -187,7 +187,7 @@ def a_cursor_that_cannot_be_read_stops_cleanup(subject: Subject) -> Iterator[Vio
 
 @scenario("CUR-7", where=has_cursors)
 def a_cursor_is_a_file_that_others_read(subject: Subject) -> Iterator[Violation]:
-    """It has its consumer's name and the sixteen bytes of the chapter, and is read from them."""
+    """A cursor file has its consumer's name and the sixteen bytes that the chapter defines."""
     situation, records, _ = _filled(subject)
     cursor = _cursor(situation)
     for offset, _ in records:

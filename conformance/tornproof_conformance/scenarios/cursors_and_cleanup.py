@@ -93,7 +93,7 @@ def _story(program: Sequence[ConsumerStep]) -> str:
 
 @scenario("SEG-7", "SEG-9", "CUR-1", "CUR-2", "CUR-3", where=has_cursors)
 def cursors_and_cleanup_survive_crashes(subject: Subject) -> Iterator[Violation]:
-    """Whenever a consumer, a cleaner or the power dies, nothing is lost that a cursor needs."""
+    """If a consumer, a cleanup or the power ends at any point, a cursor's records stay."""
     for claim in CLAIMED:
         steps = 2 if claim == "process-kill" else 1  # where images are few
         explored = explore_programs(cast("ConsumerSubject", subject), CRASH_MODELS[claim], steps)
@@ -104,7 +104,7 @@ def cursors_and_cleanup_survive_crashes(subject: Subject) -> Iterator[Violation]
 
 @scenario("RDR-1", "RDR-2", "RDR-3", "RDR-4", "RDR-5", "RDR-6", where=has_readers)
 def a_reader_follows_a_writer(subject: Subject) -> Iterator[Violation]:
-    """Looking between any two disk operations of a writer, a reader sees each record once."""
+    """A reader that looks between any two disk operations of a writer sees each record once."""
     for durability, durable_only in product(("immediate", "eventual"), (True, False)):
         for program in (*_programs(), CLEANED):
             follower = _begin(subject, durability, durable_only=durable_only)
@@ -115,7 +115,7 @@ def a_reader_follows_a_writer(subject: Subject) -> Iterator[Violation]:
 
 @scenario("RDR-1", "RDR-3", "RDR-4", "RDR-5", where=has_readers)
 def a_writer_may_get_on_during_a_look(subject: Subject) -> Iterator[Violation]:
-    """Rotation and cleanup between any two operations of a look mislead no reader."""
+    """A rotation or cleanup between any two disk operations of a reader skips no record."""
     for (program, since), durable_only in product(((ROTATED, 0), (CLEANED, 4)), (True, False)):
         follower = _begin(subject, "immediate", durable_only=durable_only, pieces=False)
         if found := following.race(follower, program, since=since):
@@ -125,7 +125,7 @@ def a_writer_may_get_on_during_a_look(subject: Subject) -> Iterator[Violation]:
 
 @scenario("RDR-1", "RDR-3", "RDR-5", where=has_readers)
 def a_reader_outlives_a_writer(subject: Subject) -> Iterator[Violation]:
-    """Wherever a writer is killed, its reader goes on behind the next one."""
+    """After a writer is killed at any point, its reader goes on with the next writer's records."""
     for durable_only in (True, False):
         follower = _begin(subject, "immediate", durable_only=durable_only)
         if found := following.kill(follower, ROTATED, (Append(4), Sync())):
@@ -135,7 +135,7 @@ def a_reader_outlives_a_writer(subject: Subject) -> Iterator[Violation]:
 
 @scenario("RDR-6", "SEG-9", where=has_readers)
 def what_a_reader_has_shown_stays(subject: Subject) -> Iterator[Violation]:
-    """No crash takes away what a reader of durable records has shown, or gives its place away."""
+    """No crash removes or replaces a record that a reader of durable records has shown."""
     for claim in CLAIMED:
         explorer = ShowingExplorer(CRASH_MODELS[claim])
         for durability, program in product(("immediate", "eventual"), _programs()):

@@ -95,7 +95,7 @@ def closes_in_time(subject: Subject) -> bool:
 
 @scenario("DRN-2", claim=DURABLE, where=has_queue)
 def submit_neither_raises_nor_asks_the_database(subject: Subject) -> Iterator[Violation]:
-    """Whatever is submitted, and whoever holds the database, it answers at once and in words."""
+    """A submit answers at once, whatever the event and whoever locks the database."""
     with opened(subject) as queue:
         queue.database.anchor.execute("BEGIN IMMEDIATE")
         visited = len(queue.database.plan.visited)
@@ -121,7 +121,7 @@ def submit_neither_raises_nor_asks_the_database(subject: Subject) -> Iterator[Vi
 
 @scenario("DRN-1", claim=DURABLE, where=keeps_hashes)
 def two_events_under_one_id_are_two(subject: Subject) -> Iterator[Violation]:
-    """The second is refused or found beside the first; the same event once more is still one."""
+    """A second event under a used id is refused or stored too; the same event twice is one."""
     one: Mapping[str, object] = event_of(1)
     other = {**one, "agent_id": "somebody else"}
     for words, between in (("that has landed", True), ("that waits", False)):
@@ -148,7 +148,7 @@ def two_events_under_one_id_are_two(subject: Subject) -> Iterator[Violation]:
 
 @scenario("DRN-15", claim=DURABLE, where=has_queue)
 def one_letter_that_stays_does_not_keep_the_others(subject: Subject) -> Iterator[Violation]:
-    """A replay moves what can be moved, with its bytes, and leaves the rest; twice is once."""
+    """A replay moves each letter that can land, with its bytes, and leaves the others."""
     with opened(subject) as queue:
         queue.submit(event_of(1))
         land(queue)
@@ -184,7 +184,7 @@ def _races(times: int) -> Program:
 
 @scenario("DRN-4", "DRN-5", claim=DURABLE, where=counts_retries)
 def every_retry_is_counted(subject: Subject) -> Iterator[Violation]:
-    """A lost race is retried, five times at most and counted each time; each event has its own."""
+    """Each event is retried at most five times after lost races, and each retry is counted."""
     survived = 0
     for lost in range(RACES + 2):
         program = (*_races(lost), Submit(), Move(30))
@@ -215,7 +215,7 @@ def every_retry_is_counted(subject: Subject) -> Iterator[Violation]:
 
 @scenario("DRN-8", claim=DURABLE, where=has_queue)
 def panics_are_counted_in_a_row(subject: Subject) -> Iterator[Violation]:
-    """As many as are survived, again and again; one more in a row is the end, and says so."""
+    """The drainer restarts after as many panics in a row as it allows, and stops at one more."""
     for point in ("begin", "insert", "commit", "open"):
         panics = Arm(Strike(Kind.PANIC, point=point, times=PANICS))
         program: Program = (panics, Submit(), Move(30)) * 3
@@ -239,7 +239,7 @@ def panics_are_counted_in_a_row(subject: Subject) -> Iterator[Violation]:
 
 @scenario("DRN-13", "DRN-18", claim=VOLATILE, where=closes_in_time)
 def what_a_close_leaves_is_counted_as_lost(subject: Subject) -> Iterator[Violation]:
-    """Without a spool, what a close could not land in its time is lost, and is counted once."""
+    """Without a spool, events that a close could not land in time are counted as lost, once."""
     with opened(subject, Mode.VOLATILE) as queue:
         assert isinstance(queue, ClosesInTime)
         queue.submit(event_of(1))
@@ -260,7 +260,7 @@ def what_a_close_leaves_is_counted_as_lost(subject: Subject) -> Iterator[Violati
 
 @scenario("DRN-6", claim=DURABLE, where=has_queue)
 def every_code_means_what_the_table_says(subject: Subject) -> Iterator[Violation]:
-    """What every event would meet is waited for, whatever refines it; all else is the event's."""
+    """Each code of SQLite, extended or not, is handled as the table of DRN-6 says."""
     for code in TRANSIENT_CODES:
         with opened(subject) as queue:
             queue.database.plan.strikes.append(_coded(code, "insert", 500))
@@ -287,7 +287,7 @@ def every_code_means_what_the_table_says(subject: Subject) -> Iterator[Violation
 
 @scenario("DRN-10", claim=DURABLE, where=has_queue)
 def whatever_the_dead_letters_say_the_event_stays(subject: Subject) -> Iterator[Violation]:
-    """No code at the insertion of a dead letter lets go of the event, or lets others pass it."""
+    """If inserting a dead letter fails with any code, the event is kept, and later ones wait."""
     for code in (*TRANSIENT_CODES, *PERMANENT_CODES):
         with opened(subject) as queue:
             queue.database.plan.strikes += [REJECTED, _coded(code, "dead letter", 500)]

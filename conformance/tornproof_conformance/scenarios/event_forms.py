@@ -136,7 +136,7 @@ def _written(number: int, **members: str) -> bytes:
 
 @scenario("EVT-2", "EVT-3", claim=DURABLE, where=keeps_hashes)
 def every_value_has_one_spelling(subject: Subject) -> Iterator[Violation]:
-    """Numbers, texts, keys and all kinds of actions are spelled as RFC 8785 says, and hashed so."""
+    """Numbers, texts, keys and actions are encoded as RFC 8785 says, and hashed so."""
     actions: list[tuple[Mapping[str, Any], str]] = [
         (
             {"kind": "custom", "custom_kind": "k", "payload": value},
@@ -156,7 +156,7 @@ def every_value_has_one_spelling(subject: Subject) -> Iterator[Violation]:
 
 @scenario("EVT-2", "EVT-5", claim=DURABLE, where=keeps_hashes)
 def every_moment_has_one_spelling(subject: Subject) -> Iterator[Violation]:
-    """An offset of either sign is worked out, nine digits are kept, and what is no time refused."""
+    """A UTC offset is applied, nine digits of a second are kept, and an invalid time is refused."""
     given = dict(enumerate(TIMES, start=1))
     landed = _landed(
         subject, [{**event_of(n), "timestamp": each} for n, (each, _) in given.items()]
@@ -176,7 +176,7 @@ def every_moment_has_one_spelling(subject: Subject) -> Iterator[Violation]:
 
 @scenario("EVT-4", claim=DURABLE, where=keeps_hashes)
 def rule_and_reason_are_those_of_the_decision(subject: Subject) -> Iterator[Violation]:
-    """Neither exchanged nor shortened, whatever they hold, of a refusal and of an escalation."""
+    """Rule and reason of a decision are stored unchanged, whatever they hold."""
     texts = ("", "R1", "a\x1fb", "\u00e9\U0001f600", "x" * 300)
     decisions = [
         {"decision": kind, "rule_id": rule, "reason": reason}

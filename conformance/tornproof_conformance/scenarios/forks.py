@@ -47,7 +47,7 @@ def _is_refused(told: str) -> bool:
 
 @scenario("JRN-13", simulated=True)
 def a_forked_child_has_no_journal(subject: Subject) -> Iterator[Violation]:
-    """In a child everything but closing is refused, and the parent goes on where it was."""
+    """A forked child may only close; every other call is refused, and the parent goes on."""
     situation = Situation(subject)
     journal = situation.open(Options(durability="eventual"))
     offset = journal.append(b"before")
@@ -76,7 +76,7 @@ def reads(subject: Subject) -> bool:
 
 @scenario("RDR-7", claim=READER, where=reads)
 def a_forked_child_has_no_reader(subject: Subject) -> Iterator[Violation]:
-    """A scan in a child is refused, one that was under way as well; the parent's goes on."""
+    """A scan in a forked child is refused, also one under way; the parent's scan goes on."""
     situation = Situation(subject)
     journal = situation.open()
     for payload in (b"one", b"two", b"three"):
@@ -102,7 +102,7 @@ def moves_cursors(subject: Subject) -> bool:
 
 @scenario("CUR-4", claim=READER, where=moves_cursors)
 def a_forked_child_moves_no_cursor(subject: Subject) -> Iterator[Violation]:
-    """A cursor is the parent's: in a child its move is refused."""
+    """A cursor is not moved in a forked child."""
     situation = Situation(subject)
     journal = situation.open()
     offsets = [journal.append(payload) for payload in (b"one", b"two")]
@@ -117,7 +117,7 @@ def a_forked_child_moves_no_cursor(subject: Subject) -> Iterator[Violation]:
 
 @scenario("GRP-8", claim=GROUP_COMMIT, where=has_groups)
 def a_forked_child_commits_nothing(subject: Subject) -> Iterator[Violation]:
-    """In a child a record is refused at once, a future is not waited for, and closing lets go."""
+    """In a forked child records and waits are refused at once, and closing does not wait."""
     with group_on_a_held_disk(subject) as (group, disk):
         waiting = under_way(group, disk)
         for words, action in (
@@ -135,7 +135,7 @@ def a_forked_child_commits_nothing(subject: Subject) -> Iterator[Violation]:
 
 @scenario("DRN-28", claim=DURABLE, where=closes_in_time)
 def a_forked_child_admits_nothing(subject: Subject) -> Iterator[Violation]:
-    """In a child a submit is refused and nothing is drained; the parent lands its own."""
+    """A forked child refuses submits and drains nothing; the parent's events land."""
     with opened(subject) as queue:
         queue.submit(event_of(1))
         told = in_child(lambda: queue.submit(event_of(2)).value)

@@ -69,7 +69,7 @@ def no_flipped_bit_is_returned(subject: Subject) -> Iterator[Violation]:
 
 @scenario("FRM-5", claim=FORMAT)
 def length_is_checked_before_use(subject: Subject) -> Iterator[Violation]:
-    """A length beyond the maximum or the file is not believed, nor allocated."""
+    """A length beyond the maximum payload or the file is refused before memory is allocated."""
     for length in (1 << 20, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1):
         frame = struct.pack("<I", length) + make_frame(b"torn")[4:]
         situation = Situation.with_files(subject, {FIRST: make_frame(b"kept") + frame})
@@ -110,7 +110,7 @@ def too_large_is_refused(subject: Subject) -> Iterator[Violation]:
 
 @scenario("FRM-9", claim=FORMAT)
 def what_decodes_is_canonical(subject: Subject) -> Iterator[Violation]:
-    """Whatever is read back encodes to exactly the bytes that were read."""
+    """Each record that is read encodes to exactly the bytes in the file."""
     one, two = make_frame(b"one"), make_frame(b"two")
     padded = [one + bytes(count) + two for count in range(1, 17)]
     for data in (*padded, bytes(8) + one, make_frame(b"padded\0\0") + one):

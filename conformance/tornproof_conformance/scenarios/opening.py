@@ -36,7 +36,7 @@ def _three_segments() -> dict[str, bytes]:
 
 @scenario("REC-1", "REC-7", claim=FORMAT)
 def every_cut_keeps_the_longest_prefix(subject: Subject) -> Iterator[Violation]:
-    """Wherever the last segment is cut, all whole frames before the cut are kept and no more."""
+    """If the last segment is cut at any byte, recovery keeps all whole frames before the cut."""
     frames = [make_frame(grow_payload(size, size)) for size in (10, 0, 33)]
     data = b"".join(frames)
     for cut in range(len(data) + 1):
@@ -59,7 +59,7 @@ def every_cut_keeps_the_longest_prefix(subject: Subject) -> Iterator[Violation]:
 
 @scenario("ADP-3")
 def the_same_files_give_the_same_records(subject: Subject) -> Iterator[Violation]:
-    """What a killed process left is recovered three times from the same files, to the same."""
+    """Three recoveries from the same files of a killed process give the same records."""
     situation = Situation(subject)
     journal = situation.open()
     for number in range(5):
@@ -117,7 +117,7 @@ def memory_is_bounded_by_a_record(subject: Subject) -> Iterator[Violation]:
 
 @scenario("REC-10", claim=SEGMENTS)
 def foreign_files_stay(subject: Subject) -> Iterator[Violation]:
-    """Files that are not the journal's are left alone, whatever they are called."""
+    """Files that are not the journal's are not changed or removed, whatever their names."""
     foreign = {
         "notes.txt": b"mine",
         "0.wal": b"too short a name",
@@ -139,7 +139,7 @@ def foreign_files_stay(subject: Subject) -> Iterator[Violation]:
 
 @scenario("REC-10", simulated=True)
 def no_unfinished_file_stays(subject: Subject) -> Iterator[Violation]:
-    """After a crash anywhere and a recovery, no file but segments and a watermark is left."""
+    """After any crash and a recovery, only segments and a watermark are in the directory."""
     running = run((Append(20), Rotate(), Append(600)), subject, Options())
     events = running.filesystem.events
     for point in range(len(events)):
@@ -155,7 +155,7 @@ def no_unfinished_file_stays(subject: Subject) -> Iterator[Violation]:
 
 @scenario("REC-11", claim=SEGMENTS, simulated=True)
 def a_read_error_is_an_error(subject: Subject) -> Iterator[Violation]:
-    """A disk that cannot be read makes opening fail; it does not make the journal shorter."""
+    """If a read of the disk fails, opening fails; the journal does not get shorter."""
     files = _three_segments()
     complete = Situation.with_files(subject, files)
     expected = tuple(complete.open().scan())

@@ -58,7 +58,7 @@ def verified(
 
 @scenario("AUD-17", claim=PAIRWISE, where=verifies_pairwise)
 def reading_evidence_changes_nothing(subject: Subject) -> Iterator[Violation]:
-    """What another process has left in the log of a database is read, and stays there."""
+    """A database's write-ahead log of another process is read, and not changed."""
     rows = pairwise_chain(ROWS)
     for words, logged, holds in (
         ("are whole", rows[-2:], True),
@@ -123,7 +123,7 @@ def _insert(
 
 @scenario("CHN-9", claim=PAIRWISE, where=verifies_pairwise)
 def an_old_chain_is_verified_and_left_as_it_is(subject: Subject) -> Iterator[Violation]:
-    """One that holds has no breaks, and its file is not touched."""
+    """An intact v0.7 chain has no breaks, and verification does not change its file."""
     breaks, _, untouched = verified(subject, pairwise_chain(ROWS))
     if breaks:
         yield Violation("CHN-9", f"a chain of v0.7 that holds is said to be broken: {breaks[0]}")
@@ -133,7 +133,7 @@ def an_old_chain_is_verified_and_left_as_it_is(subject: Subject) -> Iterator[Vio
 
 @scenario("CHN-9", claim=PAIRWISE, where=verifies_pairwise)
 def damage_to_an_old_chain_is_seen(subject: Subject) -> Iterator[Violation]:
-    """An edit, a deletion, a swap or a first row that follows something is a break."""
+    """In a v0.7 chain an edit, a deletion, a swap or a first row with a link is a break."""
     rows = pairwise_chain(ROWS)
     for words, tampered in (
         ("row 2 was edited", changed(rows, 2, agent_id="somebody else")),
@@ -153,7 +153,7 @@ def damage_to_an_old_chain_is_seen(subject: Subject) -> Iterator[Violation]:
 
 @scenario("CHN-10", claim=PAIRWISE, where=verifies_pairwise)
 def a_later_chain_is_verified_and_damage_to_it_seen(subject: Subject) -> Iterator[Violation]:
-    """A chain of v1.0 holds, behind rows of v0.7 too; an edit before its last row is a break."""
+    """A v1.0 chain passes, also after rows of v0.7; an edit before its last row is a break."""
     for joined in (0, 1, 3):
         rows = later_chain(ROWS, joined)
         words = f"a chain of {ROWS} rows, of which v0.7 wrote {joined} and v1.0 the others,"
@@ -173,7 +173,7 @@ def a_later_chain_is_verified_and_damage_to_it_seen(subject: Subject) -> Iterato
 
 @scenario("CHN-9", claim=PAIRWISE, where=verifies_pairwise)
 def what_an_old_chain_cannot_show_is_said(subject: Subject) -> Iterator[Violation]:
-    """A forgery that leaves every link whole passes, so whoever verifies says that it would."""
+    """The result names the forgeries of a v0.7 chain that verification cannot detect."""
     rows = pairwise_chain(ROWS)
     forged = changed(rows, 2, agent_id="somebody else")
     forged = changed(forged, 3, prev_hash=pairwise_hash(forged[1]))

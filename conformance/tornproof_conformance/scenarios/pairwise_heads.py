@@ -69,7 +69,7 @@ def _caused(row: PairwiseRow) -> bytes:
 
 @scenario("CHN-11", claim=PAIRWISE, where=verifies_pairwise)
 def a_pairwise_signature_is_checked(subject: Subject) -> Iterator[Violation]:
-    """Each form of signature holds with its key, and with another key or none it is a break."""
+    """Each form of signature passes with its key; with another key or none it is a break."""
     for words, row in _signed():
         whole = pairwise_chain(ROWS) if "v0.7" in words else later_chain(ROWS)
         rows = [*whole[:-1], row]
@@ -96,7 +96,7 @@ def _cut(rows: Sequence[PairwiseRow]) -> list[PairwiseRow]:
 
 @scenario("CHN-11", claim=PAIRWISE, where=verifies_pairwise)
 def a_pairwise_head_is_looked_for(subject: Subject) -> Iterator[Violation]:
-    """A chain goes through its head and those of its past; cut or rewritten, it does not."""
+    """A chain contains its head and earlier heads; cut or rewritten, it does not."""
     for words, rows, hashed in (
         ("of v0.7", pairwise_chain(ROWS), pairwise_hash),
         ("of v1.0", later_chain(ROWS), later_pairwise_hash),
@@ -126,7 +126,7 @@ def migrates(subject: Subject) -> bool:
 
 @scenario("CHN-12", claim=PAIRWISE, where=migrates)
 def going_on_from_an_old_chain_loses_nothing(subject: Subject) -> Iterator[Violation]:
-    """Its rows stay, the first row of the new chain names them, and twice is refused."""
+    """A migration keeps the old rows, names them in the new first row, and runs only once."""
     for rows in (pairwise_chain(ROWS), later_chain(ROWS), later_chain(ROWS, 2), []):
         database = _old_database(rows)
         with closing(database):
@@ -143,7 +143,7 @@ def going_on_from_an_old_chain_loses_nothing(subject: Subject) -> Iterator[Viola
 
 @scenario("CHN-12", claim=PAIRWISE, where=migrates)
 def a_migration_happens_whole_or_not_at_all(subject: Subject) -> Iterator[Violation]:
-    """Whatever statement fails or is the last of a process, the old chain or the new is there."""
+    """If any statement of a migration fails or the process dies, one whole chain is there."""
     rows = pairwise_chain(ROWS)
     for kind in (Kind.FULL, Kind.DEATH):
         for number in range(1, 40):

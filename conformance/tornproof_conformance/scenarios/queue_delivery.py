@@ -129,7 +129,7 @@ def land(queue: delivery_run.Subject) -> None:
 
 @scenario("EVT-1", claim=DURABLE, where=keeps_hashes)
 def only_a_decision_that_blocks_makes_an_event(subject: Subject) -> Iterator[Violation]:
-    """What allows or warns is not admitted and lands nowhere; what escalates lands."""
+    """Events that allow or warn are not admitted; events that block or escalate land."""
     with opened(subject) as queue:
         for kind in ("allow", "warn"):
             more = {} if kind == "allow" else {"rule_id": "R", "reason": "because"}
@@ -162,7 +162,7 @@ CANONICAL = (
 
 @scenario("EVT-2", "EVT-3", "EVT-4", claim=DURABLE, where=keeps_hashes)
 def an_event_has_one_form(subject: Subject) -> Iterator[Violation]:
-    """The chain keeps the canonical bytes of an event, rule and reason in them, and their hash."""
+    """The chain stores an event's canonical bytes, with rule and reason, and their hash."""
     for action, canonical in zip(ACTIONS, CANONICAL, strict=True):
         with opened(subject) as queue:
             queue.submit({**event_of(1), "action": action})
@@ -181,7 +181,7 @@ def an_event_has_one_form(subject: Subject) -> Iterator[Violation]:
 
 @scenario("EVT-5", "DRN-2", claim=DURABLE, where=has_queue)
 def what_cannot_be_encoded_is_refused_at_submit(subject: Subject) -> Iterator[Violation]:
-    """An agent that is no text is refused at once, and what follows lands."""
+    """An event whose agent is no text is refused at submit, and the next event lands."""
     with opened(subject) as queue:
         outcome = queue.submit({**event_of(1), "agent_id": "\ud800"})
         if outcome is not Outcome.REFUSED:
@@ -204,14 +204,14 @@ def an_attempt_does_not_change_the_id(subject: Subject) -> Iterator[Violation]:
 
 @scenario("DRN-3", claim=DURABLE, where=has_queue)
 def what_is_admitted_survives(subject: Subject) -> Iterator[Violation]:
-    """After a kill or a power cut right behind the answer, the event lands."""
+    """After a kill or a power cut right after the answer, the event lands."""
     cuts = [(Submit(), Submit(), Kill(power)) for power in range(8)]
     yield from _breaches(subject, "DRN-3", KILLED, *cuts)
 
 
 @scenario("DRN-7", claim=DURABLE, where=has_queue)
 def an_ambiguous_commit_is_looked_into(subject: Subject) -> Iterator[Violation]:
-    """A COMMIT that reports an error, committed or not, leaves the event in one place."""
+    """After a COMMIT that reports an error, committed or not, the event is in one place."""
     yield from _breaches(
         subject,
         "DRN-7",
@@ -226,7 +226,7 @@ def an_ambiguous_commit_is_looked_into(subject: Subject) -> Iterator[Violation]:
 
 @scenario("DRN-10", claim=DURABLE, where=has_queue)
 def what_the_dead_letters_refuse_stays(subject: Subject) -> Iterator[Violation]:
-    """The event is not dropped, and those behind it wait."""
+    """An event that the dead-letter table refuses is kept, and later events wait."""
     refused = Arm(Strike(Kind.NO_SUCH_COLUMN, point="dead letter", times=50))
     program = (REJECTED, refused, Submit(), Move(4), Submit(), Move(20))
     with running_program(subject, Mode.DURABLE, program) as running:
@@ -240,7 +240,7 @@ def what_the_dead_letters_refuse_stays(subject: Subject) -> Iterator[Violation]:
 
 @scenario("DRN-14", claim=DURABLE, where=counts_dead_letters)
 def dead_letters_are_counted_or_it_is_an_error(subject: Subject) -> Iterator[Violation]:
-    """The count follows what others do, and failing to count is never a count of 0."""
+    """The dead-letter count includes other processes' changes; a failed count is an error."""
     with running_program(subject, Mode.DURABLE, (REJECTED, Submit(), Move(9))) as running:
         queue = running.subject
         assert isinstance(queue, CountsDeadLetters)
@@ -257,7 +257,7 @@ def dead_letters_are_counted_or_it_is_an_error(subject: Subject) -> Iterator[Vio
 
 @scenario("DRN-16", claim=DURABLE, where=has_queue)
 def the_next_process_begins_with_what_was_left(subject: Subject) -> Iterator[Violation]:
-    """What is submitted after a restart lands behind what was in the spool."""
+    """Events submitted after a restart land after those that were in the spool."""
     with running_program(subject, Mode.DURABLE, RESTARTED) as running:
         order = [row.event_id for row in running.subject.look().state.chain]
         if order != ["e1", "e2", "e3"]:
@@ -271,7 +271,7 @@ def keeps_hashes_here(subject: Subject) -> bool:
 
 @scenario("DRN-18", claim=VOLATILE, where=keeps_hashes_here)
 def without_a_spool_a_crash_takes_what_had_not_landed(subject: Subject) -> Iterator[Violation]:
-    """The volatile mode loses the buffer and nothing else, and counts what a panic takes."""
+    """Volatile mode loses only the buffer, and counts the events that a panic loses."""
     panics = Arm(Strike(Kind.PANIC, point="begin", times=9))
     yield from _breaches(
         subject,
@@ -300,7 +300,7 @@ def has_threads(subject: Subject) -> bool:
 
 @scenario("DRN-1", "DRN-11", "DRN-12", "DRN-13", claim=VOLATILE, where=has_threads)
 def whichever_thread_moves_next_the_contract_holds(subject: Subject) -> Iterator[Violation]:
-    """Two producers, a drain, a close and the drainer, in many orders, and with each trouble."""
+    """The contract holds for two producers, drain, close and drainer in many orders and faults."""
     for seed in range(ORDERS):
         if found := cast("HasThreads", subject).play_threads(seed):
             for violation in found:

@@ -51,7 +51,7 @@ def _reader(situation: Situation) -> Reader:
 
 @scenario("RDR-1", "RDR-5", claim=READER, where=has_readers)
 def a_reader_keeps_up(subject: Subject) -> Iterator[Violation]:
-    """A reader that was there first sees each record once, in order, and all after a close."""
+    """A reader opened before the writer sees each record once, in order, and all at a close."""
     situation = Situation(subject)
     journal = situation.open(Options(segment_bytes=256))
     reader = _reader(situation)
@@ -96,7 +96,7 @@ def a_reader_leaves_no_trace(subject: Subject) -> Iterator[Violation]:
 
 @scenario("RDR-3", claim=READER, where=has_readers)
 def the_tail_is_not_yet(subject: Subject) -> Iterator[Violation]:
-    """What is not there, or not whole, is beyond the end, and no record and no damage."""
+    """A record that is missing or torn at the tail is `beyond_end`: no record, and no damage."""
     whole, torn = make_frame(b"whole"), make_frame(b"torn record")
     for cut in (0, 1, 39, 40, len(torn) - 1):
         situation = Situation.with_files(subject, {FIRST: whole + torn[:cut]})
@@ -114,7 +114,7 @@ def the_tail_is_not_yet(subject: Subject) -> Iterator[Violation]:
 
 @scenario("RDR-4", claim=READER, where=has_readers)
 def a_reader_is_told_what_is_gone(subject: Subject) -> Iterator[Violation]:
-    """Below the first segment lies what cleanup has removed, and a reader says so."""
+    """A reader's read below the first segment is the error `trimmed`."""
     situation = Situation.with_files(subject, {f"{1000:016x}.wal": make_frame(b"first kept")})
     code = error_code(_reader(situation).read, 0)
     if code != "trimmed":

@@ -93,7 +93,7 @@ def _refused(group: Group) -> str:
 
 @scenario("GRP-1", "GRP-2", claim=GROUP_COMMIT, where=has_groups)
 def nobody_is_told_before_a_sync_covers_it(subject: Subject) -> Iterator[Violation]:
-    """During a sync nobody is told; those who come meanwhile share the next one."""
+    """During a sync no future resolves; records submitted meanwhile share the next sync."""
     with group_on_a_held_disk(subject) as (group, disk):
         early = under_way(group, disk, b"early")
         late = [group.append(grow_payload(20, number)) for number in range(20)]
@@ -113,7 +113,7 @@ def nobody_is_told_before_a_sync_covers_it(subject: Subject) -> Iterator[Violati
 
 @scenario("GRP-3", claim=GROUP_COMMIT, where=has_groups)
 def a_failed_sync_fails_everybody(subject: Subject) -> Iterator[Violation]:
-    """Those in the batch, those behind it and those who come later are all told."""
+    """A failed sync fails the futures of its batch, of the queue, and of later records."""
     with group_on_a_held_disk(subject) as (group, disk):
         struck = [under_way(group, disk, b"struck")]
         struck += [group.append(b"behind"), group.append(b"further behind")]
@@ -131,7 +131,7 @@ def a_failed_sync_fails_everybody(subject: Subject) -> Iterator[Violation]:
 
 @scenario("GRP-5", claim=GROUP_COMMIT, where=has_groups)
 def a_batch_and_a_queue_are_bounded(subject: Subject) -> Iterator[Violation]:
-    """Five records in batches of two take three syncs, and a full queue says so."""
+    """Five records in batches of two take three syncs, and a full queue refuses a record."""
     with group_on_a_held_disk(subject, max_records=2) as (group, disk):
         futures = [under_way(group, disk)]
         futures += [group.append(b"one of five") for _ in range(5)]
@@ -154,7 +154,7 @@ def a_batch_and_a_queue_are_bounded(subject: Subject) -> Iterator[Violation]:
 
 @scenario("GRP-6", claim=GROUP_COMMIT, where=has_groups)
 def who_cancels_takes_nobody_along(subject: Subject) -> Iterator[Violation]:
-    """A waiter leaves the queue, another a sync under way; the others are told, and are there."""
+    """After one waiter cancels in the queue and one during a sync, the others are durable."""
     with group_on_a_held_disk(subject) as (group, disk):
         leaving = [under_way(group, disk)]
         before, gone, after = (group.append(each) for each in (b"before", b"gone", b"after"))
@@ -177,7 +177,7 @@ def who_cancels_takes_nobody_along(subject: Subject) -> Iterator[Violation]:
 
 @scenario("GRP-7", claim=GROUP_COMMIT, where=has_groups)
 def closing_tells_everybody(subject: Subject) -> Iterator[Violation]:
-    """Whoever waits when the owner closes is told, its record is there; what is late is refused."""
+    """A close resolves every waiting future, and refuses records that come later."""
     with group_on_a_held_disk(subject) as (group, disk):
         waiting = [under_way(group, disk)]
         waiting += [group.append(b"waits"), group.append(b"waits, too")]
@@ -239,7 +239,7 @@ def _together(situation: Situation) -> Together:
 
 @scenario("GRP-5", claim=GROUP_COMMIT, where=takes_together)
 def a_crowd_is_answered_and_so_is_a_lone_record(subject: Subject) -> Iterator[Violation]:
-    """Two thousand at once are all told their places, and one alone waits for no company."""
+    """2,000 records at once all get offsets, and one record alone does not wait for others."""
     situation = Situation(subject)
     journal = _together(situation)
     records: list[Record] = []
@@ -273,7 +273,7 @@ def _told_truly(
 
 @scenario("GRP-7", claim=GROUP_COMMIT, where=takes_together)
 def what_comes_after_a_close_is_refused(subject: Subject) -> Iterator[Violation]:
-    """What was handed over before a close is there afterwards, and what comes later is refused."""
+    """Records submitted before a close are in the journal; records after it are refused."""
     situation = Situation(subject)
     journal = _together(situation)
     payloads = [grow_payload(30, number) for number in range(8)]

@@ -75,7 +75,7 @@ def _made(subject: Subject, quota_bytes: int | None = None) -> EquippedQueue:
 
 @scenario("DRN-19", claim=DURABLE, where=has_equipped_queue)
 def a_dead_letter_is_signed(subject: Subject) -> Iterator[Violation]:
-    """With the key of the rows, over the letter's own columns, the reason among them."""
+    """A dead letter is signed with the key of the rows, over its own columns and reason."""
     queue = _made(subject)
     with closing(queue.database):
         queue.database.plan.strikes.append(Strike(Kind.NO_SUCH_COLUMN, point="insert"))
@@ -97,7 +97,7 @@ def a_dead_letter_is_signed(subject: Subject) -> Iterator[Violation]:
 
 @scenario("DRN-20", claim=DURABLE, where=has_equipped_queue)
 def what_a_quota_turns_away_is_written_down(subject: Subject) -> Iterator[Violation]:
-    """Above its quota a spool refuses, and after a power cut one still knows how often it did."""
+    """Above its quota a spool refuses, and the count of refusals survives a power cut."""
     queue = _made(subject, QUOTA_BYTES)
     with closing(queue.database):
         outcomes = [queue.submit(event_of(number)) for number in range(1, 9)]
@@ -118,7 +118,7 @@ def what_a_quota_turns_away_is_written_down(subject: Subject) -> Iterator[Violat
 
 @scenario("DRN-21", claim=DURABLE, where=has_equipped_queue)
 def the_spool_of_another_database_is_refused(subject: Subject) -> Iterator[Violation]:
-    """Its events stay where they are, and no byte of it is changed."""
+    """The spool of another database is refused, and no byte of it is changed."""
     queue = _made(subject)
     with closing(queue.database):
         queue.submit(event_of(1))

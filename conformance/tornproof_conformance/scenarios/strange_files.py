@@ -29,7 +29,7 @@ STRANGE: tuple[tuple[str, Callable[[Path, Path], object]], ...] = (
 
 @scenario("REC-13", claim=SEGMENTS, simulated=True)
 def only_its_own_files_are_opened(subject: Subject) -> Iterator[Violation]:
-    """What a link in the place of the last segment leads to is neither cut nor created."""
+    """If the last segment is a link, the file that it points to is not cut and not created."""
     torn = make_frame(b"whole") + make_frame(b"torn")[:-1]
     for words, put in STRANGE:
         with tempfile.TemporaryDirectory(prefix="tornproof-") as place:

@@ -37,7 +37,7 @@ def _told(action: Callable[[], object]) -> str:
 
 @scenario("GRP-9", claim=GROUP_COMMIT, where=has_groups)
 def who_waits_is_told_in_time(subject: Subject) -> Iterator[Violation]:
-    """On a disk that hangs, a wait for a place, a future or the close ends with an error."""
+    """On a disk that hangs, each wait (queue, future, close) ends with an error in time."""
     with group_on_a_held_disk(subject, queue_records=1, wait=LIMIT) as (group, disk):
         future = under_way(group, disk)
         for words, action in (
@@ -55,7 +55,7 @@ def who_waits_is_told_in_time(subject: Subject) -> Iterator[Violation]:
 
 @scenario("DRN-29", claim=DURABLE, where=closes_in_time)
 def a_close_ends_in_time(subject: Subject) -> Iterator[Violation]:
-    """With a database that stays locked, a close ends, and names what has not landed."""
+    """With a database that stays locked, a close ends in time and names the events left."""
     with opened(subject) as queue:
         assert isinstance(queue, ClosesInTime)
         for number in (1, 2):

@@ -85,7 +85,7 @@ def damage_below_the_watermark_is_an_error(subject: Subject) -> Iterator[Violati
 
 @scenario("REC-12", claim=WATERMARK, where=keeps_a_watermark)
 def what_the_watermark_covers_must_be_there(subject: Subject) -> Iterator[Violation]:
-    """A last segment that was shortened or removed is an error, and nothing changes."""
+    """If the last segment was shortened or removed, opening is an error and changes nothing."""
     situation = Situation(subject)
     records = _write_and_close(situation)
     (name,) = situation.segments
@@ -107,7 +107,7 @@ def what_the_watermark_covers_must_be_there(subject: Subject) -> Iterator[Violat
 
 @scenario("REC-12", claim=WATERMARK, where=keeps_a_watermark)
 def above_the_watermark_a_torn_tail_is_cut(subject: Subject) -> Iterator[Violation]:
-    """Whatever part of a further record follows the last durable one, it is cut and no error."""
+    """Part of a record after the last durable one is cut, and opening is no error."""
     situation = Situation(subject)
     records = _write_and_close(situation)
     (name,) = situation.segments
@@ -127,7 +127,7 @@ def above_the_watermark_a_torn_tail_is_cut(subject: Subject) -> Iterator[Violati
 
 @scenario("REC-12", claim=WATERMARK, simulated=True, where=keeps_a_watermark)
 def an_orderly_end_makes_the_watermark_exact(subject: Subject) -> Iterator[Violation]:
-    """After a close, a crash takes nothing from the watermark."""
+    """After a close, the watermark is at the end of the journal, also after a crash."""
     written = Situation(subject)
     _write_and_close(written)
     opened = _damaged(written, FILE, None)
@@ -152,7 +152,7 @@ def an_orderly_end_makes_the_watermark_exact(subject: Subject) -> Iterator[Viola
 
 @scenario("REC-12", claim=WATERMARK, where=keeps_a_watermark)
 def a_lost_watermark_is_no_obstacle(subject: Subject) -> Iterator[Violation]:
-    """A watermark that is missing, empty or garbage says less; it does not close the journal."""
+    """If the watermark is missing, empty or garbage, the journal opens all the same."""
     situation = Situation(subject)
     records = _write_and_close(situation)
     for what, content in (("missing", None), ("empty", b""), ("garbage", bytes(range(256)) * 5)):

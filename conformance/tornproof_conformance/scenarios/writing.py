@@ -60,7 +60,7 @@ def a_failed_sync_poisons(subject: Subject) -> Iterator[Violation]:
 
 @scenario("JRN-10", simulated=True)
 def a_batched_append_is_durable_when_it_returns(subject: Subject) -> Iterator[Violation]:
-    """Without anybody to share a sync with, an append under batched has one of its own."""
+    """Under `batched`, an append that shares its sync with no other does a sync of its own."""
     options = Options(durability="batched")
     for claim in CLAIMED:
         running = run((Append(5), Append(600), Append(5)), subject, options)
@@ -74,7 +74,7 @@ def a_batched_append_is_durable_when_it_returns(subject: Subject) -> Iterator[Vi
 
 @scenario("JRN-8", simulated=True)
 def no_record_behind_a_fragment(subject: Subject) -> Iterator[Violation]:
-    """After a short write or a full disk, what is appended next can be read, now and later."""
+    """After a short write or a full disk, the next append can be read, also after reopening."""
     for fault in (Fault.SHORT_THEN_NO_SPACE, Fault.SHORT_WRITE, Fault.NO_SPACE, Fault.NO_QUOTA):
         situation = Situation(subject)
         journal = situation.open()
@@ -112,7 +112,7 @@ def _operations_until(subject: Subject, options: Options, kind: Kind) -> int:
 
 @scenario("JRN-6", simulated=True)
 def a_failed_append_is_there_once_at_most(subject: Subject) -> Iterator[Violation]:
-    """Whatever disk operation of an append fails, its record is never there twice."""
+    """If any disk operation of an append fails, its record is in the journal at most once."""
     for nth in range(1, 10):
         for fault in Fault:
             situation = Situation(subject)
@@ -133,7 +133,7 @@ def a_failed_append_is_there_once_at_most(subject: Subject) -> Iterator[Violatio
 
 @scenario("JRN-12", simulated=True)
 def an_interrupted_append_is_the_last(subject: Subject) -> Iterator[Violation]:
-    """After Ctrl-C behind a write or sync of an append, nothing is lost and nothing invented."""
+    """After Ctrl-C at a write or a sync of an append, no record is lost and none is invented."""
     phantom = Situation(subject)
     journal = phantom.open()
     journal.append(b"nobody appended this")
@@ -189,7 +189,7 @@ def _interrupt_after(situation: Situation, name: str) -> Callable[[], None]:
 
 @scenario("JRN-14", simulated=True)
 def closing_lets_go(subject: Subject) -> Iterator[Violation]:
-    """A close that fails, or comes after a failure, lets go of the lock all the same."""
+    """A close that fails, or that follows a failure, still releases the lock."""
     for moment in ("before it", "in it"):
         situation = Situation(subject)
         journal = situation.open(Options(durability="eventual"))
@@ -208,7 +208,7 @@ def closing_lets_go(subject: Subject) -> Iterator[Violation]:
 
 @scenario("ADP-6")
 def closed_is_closed(subject: Subject) -> Iterator[Violation]:
-    """A closed journal takes no append: what it would accept, no close makes durable."""
+    """A closed journal refuses appends: no later close would make them durable."""
     journal = Situation(subject).open()
     journal.append(b"last")
     journal.close()
