@@ -119,6 +119,17 @@ def test_replay_says_the_same_to_programs(lossy: tuple[Result, Path], tmp_path: 
     assert (result.exit_code, json.loads(result.output)["verdict"]) == (2, "ERROR")
 
 
+def test_replay_says_what_its_crash_model_rests_on(tmp_path: Path) -> None:
+    """A hole in a sealed segment needs `ext4`, which was held against kernels."""
+    program = ("--program", "append:600 append:600", "--durability", "eventual")
+    subject = ("--miniature", "next-segment-before-sync", "--segment-bytes", "512")
+    tornproof("check", *subject, *program, "--reproducers", str(tmp_path))
+    (path,) = tmp_path.glob("REC-1-*.json")
+    assert "\n  ext4: held against Linux" in tornproof("replay", str(path)).output
+    (measured,) = json.loads(tornproof("replay", str(path), "--json").output)["measurements"]
+    assert measured.startswith("ext4: held against Linux")
+
+
 def test_replay_says_fixed(lossy: tuple[Result, Path], tmp_path: Path) -> None:
     """The same case on a journal without the bug is fixed."""
     (path,) = lossy[1].glob("JRN-3-*.json")

@@ -21,6 +21,7 @@ from tornproof_models.crash.recovery import recover
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.crash_models import CRASH_MODELS
+from tornproof_models.disk.measurements import describe_measurement
 from tornproof_models.disk.trace import Event, Image, Trace
 from tornproof_models.disk.trace_file import load_trace
 from tornproof_models.documents.files import read_json
@@ -121,6 +122,7 @@ def certify(
         f"{'two crashes' if crashes == 2 else 'one crash'} deep, decided in "
         f"{coverage.parts:,} parts by {coverage.recovered:,} recoveries"
     )
+    say(f"{crash_model} {describe_measurement(crash_model)}")
     for finding in findings:
         say(f"✗ {finding.violation.requirement} {finding.violation.message}")
     raise SystemExit(DOES_NOT_CONFORM if findings else CONFORMS)
@@ -160,6 +162,8 @@ def verify_certificate(file: Path, again: bool) -> None:
         f"VALID {checked.images:,} images at {checked.crash_points:,} crash points, in "
         f"{checked.parts:,} parts{recovered}"
     )
+    crash_model = document["crash_model"]
+    say(f"{crash_model} {describe_measurement(crash_model)}")
     name, program = shown(document["subject"]), document["program"]
     if rerun is None:
         say(

@@ -15,6 +15,7 @@ from tornproof.errors import Invalid
 from tornproof_models.crash.program import Fail
 from tornproof_models.crash.run import Run, run
 from tornproof_models.crash.subject import Subject
+from tornproof_models.disk.measurements import measurements_of
 
 import tornproof_conformance.checks.catalogue  # noqa: F401 - enters the exercises
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
@@ -26,6 +27,7 @@ from tornproof_conformance.cases.reproducer import Reproducer
 from tornproof_conformance.cases.shrinking import repeat
 from tornproof_conformance.report.printable import say, terminal, to_json
 from tornproof_conformance.report.violation import render_violation
+from tornproof_conformance.report.words import measured_words
 from tornproof_conformance.story.narration import describe_recovery, narrate
 from tornproof_conformance.story.stories import tell
 from tornproof_conformance.stream.exit_codes import (
@@ -82,9 +84,19 @@ def command(file: Path, as_json: bool, every: bool, adapter: tuple[str, ...]) ->
         _refuse(broken.explain(), console, BROKEN_ADAPTER)
     if as_json:
         told = asdict(violation) if violation else None
-        document = {"verdict": verdict, "requirement": saved.requirement, "violation": told}
+        document = {
+            "verdict": verdict,
+            "requirement": saved.requirement,
+            "violation": told,
+            "measurements": list(_measurements(violation)),
+        }
         say(to_json(document, indent=2))
     raise SystemExit(CODES[verdict])
+
+
+def _measurements(violation: ViolationFound | None) -> tuple[str, ...]:
+    """Say what the crash model of a violation was held against."""
+    return measurements_of([violation.crash_model or ""] if violation else [])
 
 
 def _replay_all(directory: Path, adapter: Sequence[str]) -> int:
@@ -153,6 +165,8 @@ def _play(
     violation = tell(problem, subject, str(file))
     console.print(render_violation(violation))
     console.print(f"\n[bold red]FAILED[/] {saved.requirement} is still violated")
+    if words := measured_words(_measurements(violation)):
+        console.print(f"\n{words}", markup=False)
     return "FAILED", violation
 
 
