@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
+from tornproof_conformance.adapter.opened_job_queue import JobQueueRun
 from tornproof_conformance.cases.case import ExerciseCase, try_case
 from tornproof_conformance.checks.job_queue_power_loss import power_cuts
-from tornproof_conformance.checks.job_queues import play, programs_for, random_program
+from tornproof_conformance.checks.job_queue_programs import deaths, programs_for, random_program
+from tornproof_conformance.checks.job_queues import play
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.specification.claims import CLAIMS
-from tornproof_models.contract.job_queue import REQUIREMENTS, Claim
+from tornproof_models.contract.job_queue import REQUIREMENTS, Asked, Claim, Died, Took
 
 from tests.recorders import needs_recorder
 
@@ -91,6 +93,49 @@ def test_the_table_of_claims_has_the_sentences_of_the_contract() -> None:
     table = {name: claim.alone for name, claim in CLAIMS.items() if name.startswith("queue/")}
 
     assert table == {claim.value: (number,) for claim, number in REQUIREMENTS.items()}
+
+
+SERVED = """
+import sys
+from job_queue import adapter
+adapter.more["queue"]["server"] = ["sh", "-c", "echo one >> servers; exec sleep 1000"]
+adapter.serve()
+"""
+
+
+def test_a_server_is_started_once_and_again_when_it_is_bounced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between calls and in the middle of one; both workers have the same one."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "conformance" / "adapters" / "python"))
+    with AdapterSubject.running([sys.executable, "-c", SERVED]) as subject:
+        run = JobQueueRun(subject, subject.new_disk())
+        try:
+            run.play(["enqueue j1 A", "bounce", "bounce A 100 take", "ok A", "take B"])
+            started = (run.disk.directory / "servers").read_text().split()
+        finally:
+            run.stop()
+
+    assert started == ["one", "one", "one"]
+    assert [fact.job for fact in run.history if isinstance(fact, Took)] == ["j1", None]
+
+
+@pytest.mark.parametrize("subject", ["nothing"], indirect=True)
+def test_a_worker_dies_while_the_other_is_in_a_call(subject: AdapterSubject) -> None:
+    """One is killed, and what the other had begun is answered."""
+    run = JobQueueRun(subject, subject.new_disk())
+    try:
+        run.play(["enqueue j1 B", "take A", "die A 10000 work beside work"])
+    finally:
+        run.stop()
+
+    assert [type(fact) for fact in run.history[-4:]] == [Asked, Asked, Died, Took]
+
+
+def test_deaths_are_thirty() -> None:
+    """Whatever the seed."""
+    for seed in range(3):
+        assert sum(step.startswith("die") for step in deaths(seed)) == 30
 
 
 @needs_recorder

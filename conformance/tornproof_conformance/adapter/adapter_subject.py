@@ -314,6 +314,7 @@ def introduction(session: Session) -> Implementation:
     """
     hello = session.call("hello", protocol=PROTOCOL)
     session.limits, session.geometry = hello.get("limits", {}), hello.get("geometry", {})
+    session.server = hello.get("queue", {}).get("server", ())
     if hello["protocol"] != PROTOCOL:
         message = f"speaks protocol {hello['protocol']}; this suite speaks {PROTOCOL}"
         raise WrongProtocol(message, command=session.process.command)

@@ -2,7 +2,8 @@
 The processes of a job queue's workers: start, stop and kill them, and let time pass.
 
 A worker that has died is started again when it is next asked for something.  Time is real,
-unless the adapter has a clock that can be advanced (`queue.clock`).
+unless the adapter has a clock that can be advanced (`queue.clock`).  A queue that lives in a
+server has one for each directory, which the suite starts and kills.
 """
 
 import os
@@ -19,6 +20,7 @@ from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import PROTOCOL, Refusal, Unsupported
+from tornproof_conformance.adapter.speaking.process import LineProcess
 from tornproof_conformance.adapter.speaking.session import Session
 
 LEASE_MS = 600
@@ -58,6 +60,7 @@ class WorkerProcesses:
     """How far the adapter's clocks have been advanced; none where they cannot be."""
 
     _has_clock: bool = True
+    _server: LineProcess | None = None
 
     def __attrs_post_init__(self) -> None:
         claims = frozenset(each for each in Claim if each.value in self.subject.claims)
@@ -100,6 +103,15 @@ class WorkerProcesses:
             else:
                 self.subject.give_back(session)
         self._sessions.clear()
+        if self._server is not None:
+            end_server(self._server)
+            self._server = None
+
+    def bounce(self) -> None:
+        """Kill the server with SIGKILL, and start it again; nothing where there is none."""
+        if self._server is not None:
+            end_server(self._server)
+            self._server = start_server(self.said["server"], self.disk)
 
     def kill(self, worker: str) -> Sequence[str]:
         """End a worker's process; return every worker that was in it."""
@@ -162,6 +174,8 @@ class WorkerProcesses:
             session = self.subject.session_for(self.disk)
             try:
                 self._hello = session.call("hello", protocol=PROTOCOL)
+                if self._server is None and "server" in self.said:
+                    self._server = start_server(self.said["server"], self.disk)
                 self._open(session, process)
             except (Refusal, ProcessFailed) as error:
                 failed = error
@@ -185,3 +199,14 @@ class WorkerProcesses:
         lease = opened.get("lease_ms", lease)
         most = opened.get("max_attempts", MAX_ATTEMPTS)
         self.promise = Promise(self.promise.claims, lease, most)
+
+
+def start_server(command: Sequence[str], disk: DirectoryDisk) -> LineProcess:
+    """Start the server of a queue in its directory; whoever opens the queue waits for it."""
+    return LineProcess.start(command, directory=disk.directory)
+
+
+def end_server(server: LineProcess) -> None:
+    """Kill a server with all its processes."""
+    server.kill()
+    server.release()

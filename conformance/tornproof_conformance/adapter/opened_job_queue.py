@@ -5,7 +5,10 @@ A queue has two workers.  Each step is a few words, so a reproducer can hold a l
 
 - `enqueue j1 A`, and after it `transaction` or `rollback`
 - `take A`, `ok A`, `fail A`, `tend A`
-- `die A`: SIGKILL, whatever A is doing; `die A 300 take`: 300 microseconds into a call
+- `die A`: SIGKILL, whatever A is doing; `die A 300 take`: 300 microseconds into a call;
+  `die A 300 work beside work`: into the next call of its work, and B is in the middle of one
+- `bounce`: the server that holds the queue is killed and started again;
+  `bounce A 300 take`: 300 microseconds into a call of A's
 - `pause A`: A stands still beyond its lease, the other works, and A goes on
 - `wait`, `nap`: a lease's time, and half of it
 - `race 20`: 20 jobs, one after the other, for which both workers ask at the same moment
@@ -16,7 +19,6 @@ A queue has two workers.  Each step is a few words, so a reproducer can hold a l
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from attrs import define, field
@@ -44,7 +46,7 @@ from tornproof_models.contract.job_queue import (
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.job_queue_processes import SPARE_MS, WorkerProcesses
-from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, ProcessFailed
+from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal
 
 ROUNDS = 24
@@ -106,6 +108,10 @@ class JobQueueRun:
                     self._die(self._workers.one(worker))
                 case ["die", worker, microseconds, *call]:
                     self._die_during(self._workers.one(worker), int(microseconds) / 1e6, call)
+                case ["bounce"]:
+                    self._workers.bounce()
+                case ["bounce", worker, microseconds, *call]:
+                    self._bounce_during(self._workers.one(worker), int(microseconds) / 1e6, call)
                 case ["pause", worker]:
                     self._pause(self._workers.one(worker))
                 case ["wait"]:
@@ -218,28 +224,49 @@ class JobQueueRun:
         producer = "C" if self._workers.said.get("workers", "processes") == "processes" else both[0]
         for number in range(1, times + 1):
             self._enqueue(producer, f"r{number}", ())
-            sessions = {worker: self._workers.session(worker) for worker in both}
-            if len({id(each) for each in sessions.values()}) < len(both):
+            sessions = {id(self._workers.session(worker)) for worker in both}
+            if len(sessions) < len(both):
                 return  # one process answers one call at a time
-            begun = {}
-            for worker, session in sessions.items():
-                self.history.append(Asked(worker, Take(), self._workers.now_ms()))
-                begun[worker] = session.begin("queue.take", worker=worker, seconds=TAKE_SECONDS)
-            for worker, session in sessions.items():
-                try:
-                    self._note(worker, Take(), session.finish("queue.take", begun[worker]))
-                except (Refusal, ProcessFailed) as error:
-                    self._note_error(worker, Take(), error)
+            begun = {worker: self._begin(worker, ["take"]) for worker in both}
+            for worker, asked in begun.items():
+                self._end(worker, asked)
             for worker in both:
                 self._finish(worker, How.OK)
 
     # What happens to a worker
 
     def _die_during(self, worker: str, seconds: float, words: Sequence[str]) -> None:
-        """Kill a worker so many seconds after it was asked for something."""
+        """Kill a worker so many seconds after it was asked for something, perhaps beside others."""
+        during, beside = words, list[str]()
+        if "beside" in words:
+            at = list(words).index("beside")
+            during, beside = words[:at], list(words[at + 1 :])
+        if self._begin(worker, during) is None:
+            return
+        process = self._workers.session(worker)
+        others = [
+            each for each in self._workers.names if self._workers.session(each) is not process
+        ]
+        begun = {each: self._begin(each, beside) for each in others if beside}
+        time.sleep(seconds)
+        self._die(worker)
+        for other, asked in begun.items():
+            self._end(other, asked)
+
+    def _bounce_during(self, worker: str, seconds: float, words: Sequence[str]) -> None:
+        """Kill the server so many seconds after a worker was asked for something."""
+        asked = self._begin(worker, words)
+        time.sleep(seconds)
+        self._workers.bounce()
+        self._end(worker, asked)
+
+    def _begin(self, worker: str, words: Sequence[str]) -> tuple[Call, str, int] | None:
+        """Ask a worker for something; return what is to be answered, none if it makes no sense."""
         session = self._workers.session(worker)
         call: Call
         arguments: dict[str, Any] = {"worker": worker}
+        if words == ["work"]:
+            words = ["ok" if worker in self._held else "take"]
         match words:
             case ["enqueue", job]:
                 call, op, arguments["job"] = Enqueue(job), "queue.enqueue", job
@@ -248,18 +275,37 @@ class JobQueueRun:
             case ["ok"] if worker in self._held:
                 call, op, arguments["how"] = Finish(How.OK), "queue.finish", "ok"
             case _:
-                return
+                return None
         self.history.append(Asked(worker, call, self._workers.now_ms()))
-        with suppress(Diagnosis):
-            session.begin(op, **arguments)
-            time.sleep(seconds)
-        self._die(worker)
+        try:
+            return call, op, session.begin(op, **arguments)
+        except ProcessFailed as error:
+            self._note_error(worker, call, error)
+            return None
+
+    def _end(self, worker: str, asked: tuple[Call, str, int] | None) -> None:
+        """Wait for an answer, and note it."""
+        if asked is None:
+            return
+        call, op, number = asked
+        try:
+            reply = self._workers.session(worker).finish(op, number)
+            self._note(worker, call, reply)
+        except (Refusal, ProcessFailed) as error:
+            self._note_error(worker, call, error)
 
     def _die(self, worker: str) -> None:
         """End a worker's process, and with it every worker in it."""
         for each in self._workers.kill(worker):
+            if self._workers.said.get("takes_ahead") and self._has_nothing_to_do(each):
+                self.history.append(Asked(each, Take(), self._workers.now_ms()))
             self._held.pop(each, None)
             self.history.append(Died(each))
+
+    def _has_nothing_to_do(self, worker: str) -> bool:
+        """Say whether a worker holds no job and is in no call, as far as anybody was told."""
+        last = next((fact for fact in reversed(self.history) if _is_of(fact, worker)), None)
+        return worker not in self._held and not isinstance(last, Asked)
 
     def _pause(self, worker: str) -> None:
         """Let a worker stand still for longer than its lease, and the others go on meanwhile."""
@@ -280,3 +326,7 @@ class JobQueueRun:
     def _pass(self, milliseconds: int) -> None:
         for process in self._workers.pass_time(milliseconds):
             self._die(process)
+
+
+def _is_of(fact: Fact, worker: str) -> bool:
+    return getattr(fact, "worker", None) == worker

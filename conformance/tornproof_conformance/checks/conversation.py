@@ -7,7 +7,7 @@ is asked for once.  The answers do not matter yet, only that there is one (ADP-2
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from attrs import frozen
@@ -18,6 +18,7 @@ from tornproof_models.queues.delivery_program import event_of
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject, introduction
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.job_queue_processes import end_server, start_server
 from tornproof_conformance.adapter.speaking import diagnosis
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
 from tornproof_conformance.cases.case import ExerciseCase, try_case
@@ -103,7 +104,7 @@ REQUESTS: Sequence[Asked] = (
 def converse(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
     """Hold the conversation: yield what is claimed and not there, raise a `Diagnosis`."""
     disks: dict[str, DirectoryDisk] = {}
-    with subject.start_session() as session:
+    with subject.start_session() as session, ExitStack() as until_the_end:
         introduction(session)
         for asked in requests_of(subject):
             arguments = dict(asked.arguments)
@@ -112,6 +113,8 @@ def converse(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violati
                 kind = "journal" if asked.op == "reader.open" else asked.op.split(".")[0]
                 disk = disks.setdefault(kind, subject.new_disk())
                 arguments["dir"] = str(disk.directory)
+            if asked.op == "queue.open" and session.server:
+                until_the_end.callback(end_server, start_server(session.server, disk))
             if asked.op == "drainer.open":
                 arguments["durable"] = "drainer/durable" in subject.claims
             try:

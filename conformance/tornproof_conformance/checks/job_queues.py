@@ -6,7 +6,6 @@ allows it; then everything that died is started again, both workers drain the qu
 the contract judges the history.  What is not claimed is not provoked.
 """
 
-import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -20,6 +19,12 @@ from tornproof_conformance.adapter.opened_job_queue import JobQueueRun
 from tornproof_conformance.cases.case import ExerciseCase, Problem, try_case
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
+from tornproof_conformance.checks.job_queue_programs import (
+    DEATHS,
+    deaths,
+    programs_for,
+    random_program,
+)
 from tornproof_conformance.stream.run_events import Progress
 
 SHARE = 0.5
@@ -27,72 +32,6 @@ SHARE = 0.5
 
 SHRINKS = 8
 """Programs that are tried in order to shorten one; each may take seconds."""
-
-LONGEST = 10
-"""Steps of a random program."""
-
-RACES = 60
-"""Of a library that loses one race in two, the first twenty may all be won by one worker."""
-MICROSECONDS = (50, 200, 500, 1000, 3000, 10000)
-"""How far a call has got when its worker is killed: through its first calls, or nearly done."""
-
-FATES = {Claim.RETRIES: "fails", Claim.POISON: "kills"}
-"""What may become of a bad job's starts, where its end was promised."""
-
-SITUATIONS: Sequence[tuple[frozenset[Claim], Sequence[str]]] = tuple(
-    (frozenset(claims), tuple(steps.split("; ")))
-    for claims, steps in (
-        ((), "enqueue j1 A; take A; ok A; take B"),
-        ((), "enqueue j1 A; wait; take A; take B; nap; take B; ok A"),
-        ((), "enqueue j1 A; take A; die B; take B; ok A"),
-        ((), f"race {RACES}"),
-        ((), "enqueue j1 A; take A; die A"),
-        ((), "enqueue j1 A; enqueue j2 A; take A; take B; ok A; die B; die A"),
-        ((), "enqueue j1 A; take A; pause A; ok A; ok B"),
-        ((), "enqueue j1 A; enqueue j2 B; enqueue j3 A; take A; take B; ok B; take B; ok A"),
-        ((Claim.RETRIES,), "bad j1 fails; enqueue j1 A; enqueue j2 B"),
-        ((Claim.POISON,), "bad j1 kills; enqueue j1 A; enqueue j2 B"),
-        ((Claim.DEDUPLICATES,), "enqueue j1 A; enqueue j1 B; take A; enqueue j1 B; ok A"),
-        ((Claim.OUTBOX,), "enqueue j1 A transaction; enqueue j2 A rollback; enqueue j3 A"),
-        (
-            (Claim.OUTBOX,),
-            "enqueue j1 A transaction; die A; enqueue j2 B transaction; take B",
-        ),
-    )
-)
-"""Programs, each for those who claim any of the sentences that it needs, or for all."""
-
-
-def programs_for(claims: frozenset[Claim]) -> list[Sequence[str]]:
-    """Choose the situations that concern what is claimed."""
-    return [steps for needed, steps in SITUATIONS if not needed or needed & claims]
-
-
-def random_program(seed: int, claims: frozenset[Claim]) -> tuple[str, ...]:
-    """Make a program up."""
-    chance = random.Random(seed)
-    steps: list[str] = []
-    jobs = 0
-    for _ in range(LONGEST):
-        odds, worker = chance.random(), chance.choice("AB")
-        if odds < 0.3 or not jobs:
-            jobs += 1
-            fates = [fate for claim, fate in FATES.items() if claim in claims]
-            if fates and chance.random() < 0.15:
-                steps.append(f"bad j{jobs} {chance.choice(fates)}")
-            how = chance.choice([" transaction", " rollback", ""]) if Claim.OUTBOX in claims else ""
-            steps.append(f"enqueue j{jobs} {worker}{how}")
-        elif odds < 0.55:
-            steps.append(f"take {worker}")
-        elif odds < 0.75:
-            steps.append(f"{chance.choice(['ok', 'ok', 'ok', 'fail'])} {worker}")
-        elif odds < 0.9:
-            jobs += 1
-            call = chance.choice([f"enqueue j{jobs}", "take", "ok"])
-            steps.append(f"die {worker} {chance.choice(MICROSECONDS)} {call}")
-        else:
-            steps.append(chance.choice([f"die {worker}", "wait", "nap", "nap", f"pause {worker}"]))
-    return tuple(steps)
 
 
 @exercise("job-queue")
@@ -124,21 +63,38 @@ def _job_queues(subject: Subject, budget: Budget) -> Findings:
     clock = Clock.start(budget, SHARE)
     known: set[str] = set()
     near: Counter[Claim] = Counter()
-    situations = programs_for(claims)
+    has_server = _has_server(subject)
+    situations = programs_for(claims, has_server)
     for number, steps in enumerate(situations):
         yield Progress("job-queues", number, len(situations), steps[-1])
         yield from _try(subject, steps, known, near, clock)
+    deadly = 0
+    if clock.has_time:
+        yield clock.progress("job-queues", f"{DEATHS} deaths")
+        yield from _try(subject, deaths(budget.seed), known, near, clock)
+        deadly = DEATHS
     made_up = 0
     while clock.has_time:
         yield clock.progress("job-queues", f"{made_up} random programs")
-        steps = random_program(budget.seed * 1000 + made_up, claims)
+        steps = random_program(budget.seed * 1000 + made_up, claims, has_server)
         yield from _try(subject, steps, known, near, clock)
         made_up += 1
     at_stake = {REQUIREMENTS[claim]: near[claim] for claim in claims - {Claim.POWER}}
-    played = f"{counted(len(situations), 'situation')} and {counted(made_up, 'random program')}"
+    played = (
+        f"{counted(len(situations), 'situation')}, {counted(deadly, 'death')} in a row and "
+        f"{counted(made_up, 'random program')}"
+    )
     words = f"{played} with two workers, killed, paused and raced"
-    counts = {"programs": len(situations), "random_programs": made_up}
+    words += ", and their server killed" if has_server else ""
+    counts = {"programs": len(situations), "deaths": deadly, "random_programs": made_up}
     return Covered(words, counts, ("process-kill",), at_stake=at_stake)
+
+
+def _has_server(subject: AdapterSubject) -> bool:
+    """Say whether the queue lives in a server that can be killed."""
+    session = subject.take_session()
+    subject.give_back(session)
+    return bool(session.server)
 
 
 def _try(

@@ -10,11 +10,14 @@ import persistqueue
 from queue_library import adapter, effect
 
 # docs: one process; "processes" as an argument shows what becomes of two
+processes = "processes" in sys.argv
+if processes:
+    sys.argv.remove("processes")
 served = adapter(
     "persist-queue, SQLiteAckQueue",
     version("persist-queue"),
     "core at-least-once exclusive leases settled fifo",
-    workers=sys.argv[1] if len(sys.argv) > 1 else "threads",
+    workers="processes" if processes else "threads",
 )
 opened: dict[str, Any] = {}
 

@@ -8,14 +8,40 @@ and decides by `finish` how it ends.
 
 import os
 import queue
-from collections.abc import Mapping
+import sys
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tornproof_conformance.kit import Adapter
 
+SERVERS = Path(__file__).resolve().parents[1] / "servers"
+STARTING = 10.0
+"""Seconds that a server may take to start."""
+
 SETTLING = 5.0
 """Seconds that a library may take to settle a job whose handler has ended."""
+
+
+Opened = TypeVar("Opened")
+
+
+def server(name: str) -> list[str]:
+    """Return the command of a server, for `hello`."""
+    return [str(SERVERS / f"{name}.sh")]
+
+
+def patiently(connect: Callable[[], Opened]) -> Opened:
+    """Connect to a server that may still be starting."""
+    deadline = time.monotonic() + STARTING
+    while True:
+        try:
+            return connect()
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def effect(directory: Path, job: str) -> None:
@@ -31,13 +57,13 @@ class Gate:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.entered: queue.Queue[str] = queue.Queue()
+        self.entered: queue.Queue[tuple[str, float]] = queue.Queue()
         self.verdict: queue.Queue[str] = queue.Queue()
         self.settled: queue.Queue[None] = queue.Queue()
 
     def run(self, job: str) -> None:
         """Be the handler."""
-        self.entered.put(job)
+        self.entered.put((job, time.monotonic()))
         if self.verdict.get() != "ok":
             raise RuntimeError("told to fail")
         effect(self.directory, job)
@@ -45,9 +71,10 @@ class Gate:
     def take(self, seconds: float) -> Mapping[str, Any]:
         """Say which job has entered."""
         try:
-            return {"job": self.entered.get(timeout=seconds)}
+            job, since = self.entered.get(timeout=seconds)
         except queue.Empty:
             return {"job": None}
+        return {"job": job, "age_ms": int((time.monotonic() - since) * 1000)}
 
     def finish(self, how: str) -> None:
         """Let the handler end, and wait until the library has settled its job."""
@@ -56,6 +83,11 @@ class Gate:
 
 
 def adapter(name: str, version: str, claims: str, **queue_words: Any) -> Adapter:
-    """Make an adapter with claims that are named without `queue/`."""
+    """
+    Make an adapter with claims that are named without `queue/`.
+
+    What the command line adds is claimed as well: it is asked for, and nobody has promised it.
+    """
     more = {"queue": {"effects": "file", **queue_words}}
-    return Adapter(name, [f"queue/{each}" for each in claims.split()], version, more=more)
+    claimed = [f"queue/{each}" for each in (*claims.split(), *sys.argv[1:])]
+    return Adapter(name, claimed, version, more=more)

@@ -59,6 +59,9 @@ class Session:
     geometry: Mapping[str, int] = field(factory=dict, kw_only=True)
     """What it has said there of the sizes that matter to its format, in bytes."""
 
+    server: Sequence[str] = field(default=(), kw_only=True)
+    """The command of the server that its queue lives in, as it has said in `hello`."""
+
     patience: Patience = field(factory=Patience, kw_only=True)
     """That of the run, of which every silence takes something."""
 
