@@ -27,7 +27,7 @@ served = adapter(
 opened: dict[str, Any] = {}
 
 
-class Settled(Middleware):
+class Settled(Middleware):  # type: ignore[misc]
     """Learns that a message was settled."""
 
     def __init__(self, gate: Gate) -> None:

@@ -51,12 +51,12 @@ def queue_open(dir: str, lease_ms: int, max_attempts: int) -> None:  # noqa: A00
     connection.close()
     retry = procrastinate.RetryStrategy(max_attempts=max_attempts - 1, wait=0)
 
-    @app.task(name="handle", pass_context=True, retry=retry)
     def handle(context: procrastinate.JobContext, job: str) -> None:
         opened["number"] = context.job.id
         gate.run(job)
 
-    opened.update(gate=gate, app=app, task=handle, lease=lease_ms / 1000)
+    task = app.task(name="handle", pass_context=True, retry=retry)(handle)
+    opened.update(gate=gate, app=app, task=task, lease=lease_ms / 1000)
 
 
 @served.operation
