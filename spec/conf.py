@@ -15,6 +15,7 @@ version = release = installed_version("tornproof")
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "bar_chart",
     "crash_model_table",
     "holes",
     "module_pages",

@@ -4,6 +4,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -14,10 +15,12 @@ from rich.table import Table
 from tornproof_models.barriers import Barrier, BarrierSearch, Verdict, score
 from tornproof_models.crash.explorer import BOUND
 from tornproof_models.crash.findings import Coverage, Finding
+from tornproof_models.crash.heat import heat
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import DIRECTORY, Options, Subject
-from tornproof_models.disk.crash_models import CLAIMED
+from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.measurements import measurements_of
+from tornproof_models.disk.trace import Trace
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.programs import SYNTAX, parse_program
@@ -28,6 +31,7 @@ from tornproof_conformance.commands.options import (
     subject_option,
 )
 from tornproof_conformance.power.recorded_subject import RecordedSubject
+from tornproof_conformance.report.heat_page import Picture, render_heat
 from tornproof_conformance.report.printable import say, terminal, to_json
 from tornproof_conformance.report.words import measured_words
 from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM
@@ -76,6 +80,8 @@ class Outcome:
     broken: str
     """What is violated while all syncs are there; empty if nothing is."""
 
+    trace: Trace
+
     @property
     def coverage(self) -> Coverage:
         """What was tried, over all syncs."""
@@ -92,6 +98,11 @@ class Outcome:
 @durability_option("For --program: when an append is acknowledged as durable.")
 @segment_bytes_option(512, "For --program: the size of a segment.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw each program as a page: its barriers, and where a crash breaks it.",
+)
 @click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 def command(
     name: str,
@@ -100,6 +111,7 @@ def command(
     durability: str,
     segment_bytes: int,
     as_json: bool,
+    html: Path | None,
     adapter: tuple[str, ...],
 ) -> None:
     """
@@ -111,9 +123,9 @@ def command(
     """
     given = None if program is None else (Story(program, durability, segment_bytes),)
     if not adapter:
-        _report(find_subject(name), given or STORIES, crash_models, as_json=as_json)
+        _report(find_subject(name), given or STORIES, crash_models, html, as_json=as_json)
     with AdapterSubject.running(adapter) as plain, RecordedSubject.of(plain) as subject:
-        _report(subject, given or stories_of(subject), crash_models, as_json=as_json)
+        _report(subject, given or stories_of(subject), crash_models, html, as_json=as_json)
 
 
 def stories_of(subject: AdapterSubject) -> tuple[Story, ...]:
@@ -131,6 +143,7 @@ def _report(
     subject: Subject,
     stories: tuple[Story, ...],
     crash_models: tuple[str, ...],
+    html: Path | None,
     *,
     as_json: bool,
 ) -> NoReturn:
@@ -147,6 +160,10 @@ def _report(
         _sum_up(console, outcomes)
         if measured := measurements_of(crash_models):
             say(f"\n{measured_words(measured)}")
+    if html:
+        pictures = [picture(subject, outcome, crash_models[-1]) for outcome in outcomes]
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(render_heat(subject.name, pictures), encoding="utf-8")
     broken = any(outcome.broken for outcome in outcomes)
     raise SystemExit(DOES_NOT_CONFORM if broken else CONFORMS)
 
@@ -155,26 +172,40 @@ def search(subject: Subject, story: Story, crash_models: Sequence[str] = CLAIMED
     """Run a program once, and take away its syncs one by one."""
     options = Options(story.segment_bytes, story.durability)
     running = run(parse_program(story.program), subject, options)
+    trace = running.filesystem.trace
     if running.violations:
         violation = running.violations[0]
-        return Outcome(story, (), f"{violation.requirement} even without a crash")
+        return Outcome(story, (), f"{violation.requirement} even without a crash", trace)
     bound = ADAPTER_BOUND if isinstance(subject, RecordedSubject) else BOUND
     finder = BarrierSearch(subject, options, crash_models, bound=bound)
-    trace = running.filesystem.trace
     broken = finder.broken(trace)
     if broken:
         crash_model, finding = broken
-        return Outcome(story, (), f"{finding.violation.requirement} in {crash_model}")
-    return Outcome(story, tuple(finder.barriers(trace)), "")
+        return Outcome(story, (), f"{finding.violation.requirement} in {crash_model}", trace)
+    return Outcome(story, tuple(finder.barriers(trace)), "", trace)
+
+
+def picture(subject: Subject, outcome: Outcome, crash_model: str) -> Picture:
+    """Crash a program everywhere in one crash model, with all its syncs, for its heat map."""
+    story = outcome.story
+    options = Options(story.segment_bytes, story.durability)
+    rows = tuple(heat(subject, options, outcome.trace, CRASH_MODELS[crash_model]))
+    opened = _opened(story)
+    return Picture(
+        story.program, opened, outcome.broken, outcome.trace, outcome.barriers, crash_model, rows
+    )
 
 
 # For people
 
 
+def _opened(story: Story) -> str:
+    return f"{story.durability}, segments of {story.segment_bytes} bytes"
+
+
 def _show(console: Console, outcome: Outcome) -> None:
     story, barriers = outcome.story, outcome.barriers
-    opened = f"{story.durability}, segments of {story.segment_bytes} bytes"
-    console.print(f"[bold]{escape(story.program)}[/] ({opened})", soft_wrap=True)
+    console.print(f"[bold]{escape(story.program)}[/] ({_opened(story)})", soft_wrap=True)
     if outcome.broken:
         console.print(
             f"  [bold red]✗[/] with all its syncs it violates {outcome.broken}, so taking one "
