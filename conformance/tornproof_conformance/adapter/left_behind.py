@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tornproof.directory import Directory
+from tornproof.errors import Irregular
 from tornproof_models.disk.trace import Image
 from tornproof_models.documents.limits import DEPTH, FILE_BYTES
 from tornproof_models.documents.words import shown
@@ -40,7 +41,7 @@ def read_tree(root: Path) -> Image:
             if stat.S_ISDIR(mode):
                 directories.add(f"/{name}")
             elif stat.S_ISREG(mode):
-                with suppress(FileNotFoundError, PermissionError):
+                with suppress(FileNotFoundError, NotADirectoryError, PermissionError, Irregular):
                     content = _read(top, name, room)
                     room -= len(content)
                     files[f"/{name}"] = content

@@ -27,6 +27,7 @@ from tornproof_conformance.commands.inspection import (
     find_segments,
     find_watermark,
     is_sound,
+    judge_cursors,
 )
 from tornproof_conformance.report.printable import printable, say
 
@@ -51,8 +52,9 @@ def command(directory: str, show_all: bool, as_json: bool) -> None:
     names = require_directory(OsFilesystem(), directory)
     segments = list(find_segments(directory, segment_bases(names), SHOWN))
     watermark = find_watermark(directory)
+    read = find_cursors(directory, names)
     conclusion = conclude(directory)
-    cursors = list(find_cursors(directory, names, conclusion, segments))
+    cursors = list(judge_cursors(read, conclusion, segments))
     if as_json:
         say(_document(directory, names, segments, watermark, cursors, conclusion))
     else:

@@ -5,11 +5,12 @@ Nothing here decides whether a journal can be recovered; recovery itself is aske
 in a dry run.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 
 from attrs import field, frozen
-from tornproof.errors import Corrupt, InputOutput, TornproofError, from_os_error
+from tornproof.errors import Corrupt, InputOutput, SegmentGone, TornproofError, from_os_error
 from tornproof.filesystem import File, OsFilesystem
 from tornproof.journal import RecoveryReport, recover
 from tornproof.journal.access import SegmentAccess
@@ -81,7 +82,10 @@ def find_segments(directory: str, bases: Sequence[int], most: int) -> Iterator[F
     """Walk every segment, keeping the first frames, so many in all, and any damage."""
     left = most
     for base in bases:
-        segment = _find_segment(directory, base, left)
+        try:
+            segment = _find_segment(directory, base, left)
+        except SegmentGone:  # cleaned up since it was listed; `conclude` looks for itself
+            continue
         left -= len(segment.frames)
         yield segment
 
@@ -119,23 +123,39 @@ def find_watermark(directory: str) -> int | None:
         raise from_os_error(error, f"read the watermark of {directory}") from None
 
 
-def find_cursors(
-    directory: str,
-    names: Sequence[str],
+def find_cursors(directory: str, names: Sequence[str]) -> dict[str, int | TornproofError]:
+    """
+    Read the cursors, or why one cannot be read.
+
+    After the segments and before the conclusion: consumers and cleanup go on meanwhile, and so
+    none is below the first of those segments or beyond the end that is found then.
+    """
+    found: dict[str, int | TornproofError] = {}
+    for name in cursor_names(names):
+        try:
+            position = read_cursor(OsFilesystem(), f"{directory}/{name}{CURSOR_SUFFIX}")
+        except TornproofError as error:
+            found[name] = error
+        else:
+            if position is not None:  # it was removed since it was listed
+                found[name] = position
+    return found
+
+
+def judge_cursors(
+    cursors: Mapping[str, int | TornproofError],
     conclusion: RecoveryReport | TornproofError,
     segments: Sequence[FoundSegment],
 ) -> Iterator[FoundCursor]:
-    """Read the cursors, and tell whether each can stand where it does."""
+    """Tell whether each cursor can stand where it does."""
     first = segments[0].base if segments else 0
     end = segments[-1].end if segments else 0
     if isinstance(conclusion, RecoveryReport):
         end = conclusion.end
-    for name in cursor_names(names):
+    for name, position in cursors.items():
         wrong = ""
-        try:
-            position = read_cursor(OsFilesystem(), f"{directory}/{name}{CURSOR_SUFFIX}")
-        except TornproofError as error:
-            yield FoundCursor(name, None, str(error))
+        if isinstance(position, TornproofError):
+            yield FoundCursor(name, None, str(position))
             continue
         if position > end:
             wrong = f"beyond the end of the journal, {end}: records that it has seen are missing"
@@ -162,8 +182,9 @@ def _unfinished_cursors(names: Sequence[str]) -> list[str]:
 
 
 def all_frames(directory: str, segment: FoundSegment) -> Iterator[FoundFrame]:
-    """Walk a segment again, as far as it was valid."""
-    with SegmentAccess(OsFilesystem(), directory, MAX_PAYLOAD_BYTES).open(segment.base) as file:
+    """Walk a segment again, as far as it was valid; one that was cleaned up since has nothing."""
+    access = SegmentAccess(OsFilesystem(), directory, MAX_PAYLOAD_BYTES)
+    with suppress(SegmentGone), access.open(segment.base) as file:
         yield from islice(_walk(file, segment.base, segment.size), segment.records)
 
 

@@ -9,6 +9,7 @@ name, a file of another user, or writable by everybody.
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 
 from tornproof.errors import ForeignSpool, from_os_error
 
@@ -30,7 +31,8 @@ def require_own(directory: str) -> None:
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
-                _require(entry.path, _wrong_file(entry.stat(follow_symlinks=False)))
+                with suppress(FileNotFoundError):  # whoever has the spool open has removed it
+                    _require(entry.path, _wrong_file(entry.stat(follow_symlinks=False)))
     except OSError as error:
         raise from_os_error(error, f"list {directory}") from error
 

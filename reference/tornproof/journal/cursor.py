@@ -15,11 +15,12 @@ import re
 import struct
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain
 
 from attrs import define, field
 from crc32c import crc32c
 
-from tornproof.errors import BeyondEnd, Corrupt, Invalid, from_os_error
+from tornproof.errors import BeyondEnd, Corrupt, InputOutput, Invalid, from_os_error
 from tornproof.filesystem import AnyPath, Filesystem, OsFilesystem, plain_path
 from tornproof.journal.reader import JournalReader
 from tornproof.journal.recovery import require_directory
@@ -57,17 +58,23 @@ def check_name(name: str) -> None:
         )
 
 
-def read_cursors(filesystem: Filesystem, directory: str) -> dict[str, int]:
+def read_cursors(
+    filesystem: Filesystem, directory: str, known: Iterable[str] = ()
+) -> dict[str, int]:
     """
     Return every cursor of a journal, by name.
+
+    A cursor that is renamed into place while the directory is being listed may be missing from
+    the listing: POSIX allows it, and btrfs does so.  So `known` names are asked for as well, and
+    the directory is listed twice for those that nobody knows yet.
 
     Raises `Corrupt` for a cursor that cannot be read: ignoring it would let
     cleanup remove what its consumer has not seen.
     """
-    return {
-        name: read_cursor(filesystem, f"{directory}/{name}{SUFFIX}")
-        for name in cursor_names(require_directory(filesystem, directory))
-    }
+    listings = [require_directory(filesystem, directory) for _ in range(2)]
+    names = {*known, *cursor_names(chain.from_iterable(listings))}
+    found = {name: read_cursor(filesystem, f"{directory}/{name}{SUFFIX}") for name in sorted(names)}
+    return {name: offset for name, offset in found.items() if offset is not None}
 
 
 def cursor_names(names: Iterable[str]) -> list[str]:
@@ -76,14 +83,16 @@ def cursor_names(names: Iterable[str]) -> list[str]:
     return [stem for stem in stems if _NAME.fullmatch(stem)]
 
 
-def read_cursor(filesystem: Filesystem, path: str) -> int:
-    """Return the offset in a cursor file.  Raises `Corrupt` or `InputOutput`."""
+def read_cursor(filesystem: Filesystem, path: str) -> int | None:
+    """Return the offset in a cursor file, or none without one.  Raises `Corrupt`, `InputOutput`."""
     try:
         file = filesystem.open_for_reading(path)
         try:
             return decode_cursor(file.read_at(0, _CONTENT.size + 1), path)
         finally:
             file.close()
+    except FileNotFoundError:
+        return None
     except OSError as error:
         raise from_os_error(error, f"read {path}") from error
 
@@ -121,13 +130,13 @@ class Cursor:
         directory = plain_path(directory)
         check_name(name)
         filesystem = filesystem or OsFilesystem()
-        names = require_directory(filesystem, directory)
+        require_directory(filesystem, directory)
         reader = JournalReader(directory, max_payload=max_payload, filesystem=filesystem)
         cursor = cls(filesystem, directory, name, reader)
 
         # the position that an earlier process left, durable before it is believed
-        if f"{name}{SUFFIX}" in names:
-            position = read_cursor(filesystem, cursor._path)
+        position = read_cursor(filesystem, cursor._path)
+        if position is not None:
             cursor._sync_directory()
             cursor.position = position
             return cursor
@@ -150,6 +159,8 @@ class Cursor:
         if offset == self.position:
             return
         stored = read_cursor(self._filesystem, self._path)
+        if stored is None:
+            raise InputOutput(f"{self._path} is gone: open the cursor again to begin anew")
         if offset < max(stored, self.position):
             raise Invalid(
                 f"cursor {self.name} is at {max(stored, self.position)} and cannot go back to "

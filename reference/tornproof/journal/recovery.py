@@ -28,7 +28,7 @@ from contextlib import suppress
 
 from attrs import frozen
 
-from tornproof.errors import Corrupt, Invalid, MissingSegment, from_os_error
+from tornproof.errors import Corrupt, Invalid, MissingSegment, TornproofError, from_os_error
 from tornproof.filesystem import AnyPath, File, Filesystem, OsFilesystem, plain_path
 from tornproof.journal.locking import WriterLock
 from tornproof.journal.scanning import scan_file, whole_payload_length
@@ -160,12 +160,33 @@ def recover_locked(filesystem: Filesystem, directory: str, *, max_payload: int) 
 
 
 def examine(filesystem: Filesystem, directory: str, *, max_payload: int) -> RecoveryReport:
-    """Read every segment and decide what recovery keeps; change nothing."""
-    names = require_directory(filesystem, directory)
-    try:
-        watermark = read_watermark(filesystem, directory) or 0
-    except OSError as error:
-        raise from_os_error(error, f"read the watermark of {directory}") from error
+    """
+    Read every segment and decide what recovery keeps; change nothing.
+
+    Without the lock a writer may be at work.  What it begins or removes after the listing looks
+    like damage, so damage counts only if the segments are still those of the listing.
+    """
+    while True:
+        try:
+            # the watermark first: the listing then surely has what it covers
+            watermark = read_watermark(filesystem, directory) or 0
+        except OSError as error:
+            raise from_os_error(error, f"read the watermark of {directory}") from error
+        names = require_directory(filesystem, directory)
+        try:
+            return _examine(filesystem, directory, watermark, names, max_payload)
+        except TornproofError:
+            if segment_bases(require_directory(filesystem, directory)) == segment_bases(names):
+                raise
+
+
+def _examine(
+    filesystem: Filesystem,
+    directory: str,
+    watermark: int,
+    names: Sequence[str],
+    max_payload: int,
+) -> RecoveryReport:
     bases = segment_bases(names)
     segments: list[Segment] = []
     records = 0

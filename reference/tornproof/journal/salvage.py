@@ -109,10 +109,13 @@ def salvage(
         target, durability=Durability.EVENTUAL, max_payload=max_payload, filesystem=filesystem
     ) as journal:
         for base in bases:
+            try:
+                data, unreadable = _read_all(filesystem, f"{directory}/{segment_name(base)}")
+            except FileNotFoundError:  # a writer is at work, and has cleaned up
+                continue
             if base > end:
                 holes.append(Hole(end, base, "no segment holds these offsets"))
             after_hole = after_hole or base != end
-            data, unreadable = _read_all(filesystem, f"{directory}/{segment_name(base)}")
             for position, found in _readable(data, max_payload):
                 if isinstance(found, Record):
                     offset = journal.append(found.payload)
@@ -153,13 +156,15 @@ def _require_new(filesystem: Filesystem, directory: str, target: str) -> None:
 
 
 def _require_readable(filesystem: Filesystem, path: str, maximum: int) -> None:
-    """Insist that a segment is a file, and one that fits into memory."""
+    """Insist that a segment is a file, and one that fits into memory, unless it is gone by now."""
     try:
         file = filesystem.open_for_reading(path)
         try:
             size = file.size()
         finally:
             file.close()
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise from_os_error(error, f"open {path}") from error
     if size > maximum:
@@ -178,9 +183,15 @@ def _read_watermark(filesystem: Filesystem, directory: str) -> int:
 
 
 def _read_all(filesystem: Filesystem, path: str) -> tuple[bytes, list[int]]:
-    """Read a file, with zeros for the blocks that cannot be read; their positions come along."""
+    """
+    Read a file, with zeros for the blocks that cannot be read; their positions come along.
+
+    Raises `FileNotFoundError` if it was removed.
+    """
     try:
         file = filesystem.open_for_reading(path)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise from_os_error(error, f"open {path}") from error
     try:

@@ -81,6 +81,7 @@ class Journal:
             segment_bytes=segment_bytes,
         )
         self._released = False
+        self._consumers = frozenset[str]()
 
     @classmethod
     def open(
@@ -280,7 +281,8 @@ class Journal:
         read, `InputOutput` when the disk fails.
         """
         self._guard.require_open()
-        cursors = read_cursors(self._filesystem, self._directory)
+        cursors = read_cursors(self._filesystem, self._directory, self._consumers)
+        self._consumers = frozenset(cursors)
         removable = removable_segments(self.segments, cursors.values())
         with self._guard:
             self._tail.remove(removable)
