@@ -19,12 +19,13 @@ from tornproof_conformance.scenarios import SCENARIOS, waiting
 from tornproof_conformance.subjects import group_commits
 from tornproof_conformance.subjects.reference import ReferenceSubject, find_subject
 from tornproof_models.contract.delivery import Mode, Outcome
-from tornproof_models.crash.subject import Subject
+from tornproof_models.crash.subject import JournalUnderTest, Options, Subject
 from tornproof_models.machines.cursor_machine import ReferenceConsumers
 from tornproof_models.machines.reference_queue import ReferenceQueue
 from tornproof_models.miniatures.cleanup_miniatures import CONSUMERS, SMALL_CONSUMERS
-from tornproof_models.miniatures.journal_miniatures import SMALL
+from tornproof_models.miniatures.journal_miniatures import SMALL, MiniatureSubject
 from tornproof_models.miniatures.reader_miniatures import READERS, SMALL_READER, SmallReaderSubject
+from tornproof_models.miniatures.small_journal import SmallJournal
 
 from tests.conformance.test_consumer_scenarios import Assembled
 
@@ -35,6 +36,7 @@ LIFE = {
     "a-forked-child-commits-nothing": "GRP-8",
     "a-forked-child-admits-nothing": "DRN-28",
     "only-its-own-files-are-opened": "REC-13",
+    "no-link-leads-out": "REC-13",
     "who-waits-is-told-in-time": "GRP-9",
     "a-close-ends-in-time": "DRN-29",
     "reading-evidence-changes-nothing": "AUD-17",
@@ -57,6 +59,18 @@ def found_by(scenario: str, subject: Any) -> set[str]:
 # Those that are right
 
 
+class CopiesAtRecovery(MiniatureSubject):
+    """Reads a segment that has a second name, and goes on with a copy of it under the first."""
+
+    def open(self, filesystem: Any, options: Options) -> JournalUnderTest:
+        for path in filesystem.root.glob("journal/*.wal"):
+            if path.lstat().st_nlink > 1 and path.is_file():
+                copy = path.with_suffix(".copy")
+                copy.write_bytes(path.read_bytes())
+                copy.replace(path)
+        return super().open(filesystem, options)
+
+
 @requirement(*LIFE.values())
 @pytest.mark.parametrize("scenario", LIFE)
 def test_the_reference_holds_them(scenario: str) -> None:
@@ -69,6 +83,8 @@ def test_the_reference_holds_them(scenario: str) -> None:
     [
         ("a-forked-child-has-no-journal", SMALL),
         ("only-its-own-files-are-opened", SMALL),
+        ("only-its-own-files-are-opened", CopiesAtRecovery("copies at recovery", SmallJournal)),
+        ("no-link-leads-out", SMALL),
         ("a-forked-child-moves-no-cursor", SMALL_CONSUMERS),
         ("a-forked-child-has-no-reader", Assembled(ReferenceConsumers(), SMALL_READER)),
     ],
@@ -87,6 +103,7 @@ def test_others_hold_them(scenario: str, subject: Subject) -> None:
     [
         ("a-forked-child-has-no-journal", find_subject("written-by-a-child")),
         ("only-its-own-files-are-opened", find_subject("links-followed")),
+        ("no-link-leads-out", find_subject("links-followed")),
         ("a-forked-child-moves-no-cursor", CONSUMERS["moved-by-a-child"]),
         (
             "a-forked-child-has-no-reader",
@@ -95,7 +112,7 @@ def test_others_hold_them(scenario: str, subject: Subject) -> None:
             ),
         ),
     ],
-    ids=["journal", "links", "cursor", "reader"],
+    ids=["journal", "links", "leading out", "cursor", "reader"],
 )
 def test_a_miniature_is_found_out(scenario: str, subject: Subject) -> None:
     """For what it breaks, and for nothing else."""

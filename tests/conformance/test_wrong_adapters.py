@@ -265,6 +265,8 @@ def served() -> Iterator[NamedAdapter]:
         ("one-error-for-all", ("trimmed-*",)),
         ("oversize-record-refused", ("SEG-6",)),
         ("no-lock", ("one-writer",)),
+        ("links-followed", ("only-its-own-files-are-opened",)),
+        ("links-followed", ("no-link-leads-out",)),
     ],
 )
 def test_a_miniature_out_of_process_is_found_out(

@@ -52,6 +52,21 @@ static bool require_sound(Journal *journal)
                   journal->path);
 }
 
+/* Open a file of ours: no link, pipe or device, and for writing none of two names (REC-13). */
+static int open_own(int directory, const char *name, int flags)
+{
+    int file = openat(directory, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+    struct stat found;
+    if (file < 0 || fstat(file, &found) != 0)
+        return file;
+    bool is_written = (flags & O_ACCMODE) != O_RDONLY;
+    if (S_ISREG(found.st_mode) && !(is_written && found.st_nlink > 1))
+        return file;
+    close(file);
+    errno = S_ISREG(found.st_mode) ? EMLINK : EINVAL;
+    return -1;
+}
+
 /* Segments and their names (SEG-1) */
 
 typedef struct {
@@ -107,7 +122,7 @@ static bool add_segment(Journal *journal, uint64_t base, uint64_t size)
 static bool examine_segment(Journal *journal, uint64_t base, bool sealed)
 {
     Name name = name_of(base, ".wal");
-    int file = openat(journal->directory, name.text, O_RDONLY | O_CLOEXEC);
+    int file = open_own(journal->directory, name.text, O_RDONLY);
     off_t length = file < 0 ? -1 : lseek(file, 0, SEEK_END);
     if (length < 0) {
         fail(journal, "open", name.text);
@@ -203,7 +218,7 @@ static bool make_durable(Journal *journal, const Segment *last)
 {
     static uint8_t block[64 << 10];
     Name name = name_of(last->base, ".wal");
-    int file = openat(journal->directory, name.text, O_RDWR | O_CLOEXEC);
+    int file = open_own(journal->directory, name.text, O_RDWR);
     bool done = file >= 0 && ftruncate(file, (off_t)last->size) == 0;
     for (uint64_t at = 0; done && at < last->size; at += sizeof block) {
         size_t part = last->size - at < sizeof block ? last->size - at : sizeof block;
@@ -230,7 +245,7 @@ static bool lock_directory(Journal *journal)
     journal->directory = open(journal->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (journal->directory < 0)
         return fail(journal, "open", "");
-    journal->lock = openat(journal->directory, "writer.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    journal->lock = open_own(journal->directory, "writer.lock", O_RDWR | O_CREAT);
     if (journal->lock < 0)
         return fail(journal, "open", "writer.lock");
     if (flock(journal->lock, LOCK_EX | LOCK_NB) == 0)
@@ -439,7 +454,7 @@ bool journal_read(Journal *journal, uint64_t offset)
     while (segment->base > offset)
         segment--;
     Name name = name_of(segment->base, ".wal");
-    int file = openat(journal->directory, name.text, O_RDONLY | O_CLOEXEC);
+    int file = open_own(journal->directory, name.text, O_RDONLY);
     if (file < 0)
         return fail(journal, "open", name.text);
     bool found = walk(journal, file, segment, name.text, offset);

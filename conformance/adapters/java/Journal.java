@@ -3,6 +3,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -99,6 +100,14 @@ final class Journal implements AutoCloseable {
         return directory.resolve(String.format("%016x.wal", base));
     }
 
+    /** Open a file of ours to read: no link, pipe or device (REC-13); what is written is a fresh one. */
+    private static FileChannel openOwn(Path path) throws IOException {
+        if (Files.exists(path, LinkOption.NOFOLLOW_LINKS) && !Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+            throw new IOException(path + " is no regular file: put the file itself there");
+        }
+        return FileChannel.open(path, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+    }
+
     // Recovery
 
     private void recover() throws IOException, Kit.Refused {
@@ -143,7 +152,7 @@ final class Journal implements AutoCloseable {
 
     /** Measure the valid prefix of a segment, and insist on all of a sealed one. */
     private long examineSegment(Path path, boolean sealed) throws IOException, Kit.Refused {
-        try (FileChannel file = FileChannel.open(path, StandardOpenOption.READ)) {
+        try (FileChannel file = openOwn(path)) {
             long at = 0;
             long end = file.size();
             while (at < end) {
@@ -186,7 +195,7 @@ final class Journal implements AutoCloseable {
     private void rewrite(long base, long size) throws IOException {
         Path path = path(base);
         Path temporary = temporary(path);
-        try (FileChannel old = FileChannel.open(path, StandardOpenOption.READ);
+        try (FileChannel old = openOwn(path);
                 FileChannel fresh = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
             ByteBuffer part = ByteBuffer.allocate(COPY_BYTES);
             for (long at = 0; at < size; at += part.limit()) {
@@ -375,7 +384,7 @@ final class Journal implements AutoCloseable {
             }
             long base = segments.floorKey(offset);
             long size = segments.get(base);
-            try (FileChannel file = FileChannel.open(path(base), StandardOpenOption.READ)) {
+            try (FileChannel file = openOwn(path(base))) {
                 long at = isBelow(boundary, base) || isBelow(offset, boundary) ? base : boundary;
                 while (true) {
                     Frame frame = Frame.read(file, at - base, size, maxPayload);

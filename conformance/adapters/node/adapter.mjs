@@ -25,9 +25,18 @@ class Refused extends Error {
 const sha256 = (text) => createHash("sha256").update(text).digest("hex");
 const encode = (payload) => `${sha256(payload)} ${payload}\n`;
 
+/** Open our file, making it if there is none: no link, pipe or device (REC-13). */
+function openOwn(path) {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  const file = fs.openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o644);
+  if (fs.fstatSync(file).isFile()) return file;
+  fs.closeSync(file);
+  throw new Refused("io", `${path} is no regular file: put the file itself there`);
+}
+
 /** Yield the records of a file, a block in memory at a time, up to the first that is not whole. */
 function* records(path) {
-  const [file, block] = [fs.openSync(path, "a+"), Buffer.alloc(1 << 16)];
+  const [file, block] = [openOwn(path), Buffer.alloc(1 << 16)];
   try {
     let [offset, rest] = [0, ""];
     for (let size; (size = fs.readSync(file, block)) > 0; ) {

@@ -147,10 +147,15 @@ def judge_code(requirement: str, code: str, expected: str, what: str) -> Iterato
     Success, an end and a silence break the requirement; an error under another code breaks
     ADP-7 alone.
     """
-    if code.startswith("success") or not code.islower():
+    if not is_typed(code):
         yield Violation(requirement, f"{what} gives {code}, not a typed error")
     elif code != expected:
         yield Violation("ADP-7", f"{what} is refused as {code}, not as {expected}")
+
+
+def is_typed(code: str) -> bool:
+    """Tell whether `error_code` met an error of the contract: no success, end or silence."""
+    return code.islower() and not code.startswith("success")
 
 
 def misread(

@@ -2,6 +2,7 @@
 A journal that follows links and opens pipes in its directory.
 """
 
+from contextlib import AbstractContextManager as ContextManager
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from tornproof_models.miniatures.small_journal import SmallJournal
 
 class LinksFollowed(SmallJournal):
     """
-    Opens a segment by its name, whatever bears it.
+    Opens a segment by its name, whatever bears it, and makes its lock the same way.
 
     A link in the place of the last segment → recovery truncates what it leads to.
+    A link to nothing in the place of the lock → a file appears there.
     """
 
     breaks = frozenset({"REC-13"})
@@ -47,6 +49,13 @@ class _Following:
             return OsFile(FileIO(found, "r"))
         file: File = self._filesystem.open_for_reading(path)
         return file
+
+    def lock(self, path: str) -> ContextManager[None]:
+        """Make the file of a lock, and hold it."""
+        if root := getattr(self._filesystem, "root", None):
+            Path(root / path.lstrip("/")).touch()
+        lock: ContextManager[None] = self._filesystem.lock(path)
+        return lock
 
     def _found(self, path: str) -> Path | None:
         """Return where a file is, if the disk is a real directory and the file is there."""

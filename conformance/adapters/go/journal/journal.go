@@ -80,7 +80,7 @@ func Open(directory string, segmentBytes int64, maxPayload uint32) (_ *Journal, 
 		return nil, during("create", directory, err)
 	}
 	path := filepath.Join(directory, "writer.lock")
-	lock, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	lock, err := openOwn(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, during("open", path, err)
 	}
@@ -149,6 +149,28 @@ func SyncDirectory(path string) error {
 	return directory.Sync()
 }
 
+// openOwn opens a file of ours: no link, pipe or device, and for writing none of
+// two names (REC-13).
+func openOwn(path string, flags int) (*os.File, error) {
+	file, err := os.OpenFile(path, flags|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	var found syscall.Stat_t
+	err = syscall.Fstat(int(file.Fd()), &found)
+	switch {
+	case err != nil:
+	case found.Mode&syscall.S_IFMT != syscall.S_IFREG:
+		err = syscall.EINVAL
+	case flags&os.O_RDWR != 0 && found.Nlink > 1:
+		err = syscall.EMLINK
+	default:
+		return file, nil
+	}
+	file.Close()
+	return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+}
+
 // Recovery
 
 // examine decides what is kept, the longest valid prefix of segments without a
@@ -186,7 +208,7 @@ func (j *Journal) examine() (unfinished []string, err error) {
 // a sealed one.
 func (j *Journal) examineSegment(base uint64, sealed bool) (int64, error) {
 	path := j.path(base)
-	file, err := os.Open(path)
+	file, err := openOwn(path, os.O_RDONLY)
 	if err != nil {
 		return 0, during("open", path, err)
 	}
@@ -233,7 +255,7 @@ func (j *Journal) examineSegment(base uint64, sealed bool) (int64, error) {
 func (j *Journal) makeDurable(last *Segment) error {
 	path := j.path(last.Base)
 	act := func() error {
-		file, err := os.OpenFile(path, os.O_RDWR, 0)
+		file, err := openOwn(path, os.O_RDWR)
 		if err != nil {
 			return err
 		}
@@ -423,7 +445,7 @@ func (j *Journal) Read(offset uint64) (_ []byte, next uint64, err error) {
 	holder := sort.Search(len(j.Segments), func(i int) bool { return j.Segments[i].Base > offset }) - 1
 	held := j.Segments[holder]
 	path := j.path(held.Base)
-	file, err := os.Open(path)
+	file, err := openOwn(path, os.O_RDONLY)
 	if err != nil {
 		return nil, 0, during("open", path, err)
 	}

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::frame::{self, Damage};
@@ -90,6 +90,32 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Open a file of ours: no link, pipe or device, and for writing none of two names (REC-13).
+///
+/// What a name leads to is looked at before it is opened, because opening a pipe waits, and
+/// again afterwards.
+fn open_own(path: &Path, is_written: bool) -> io::Result<File> {
+    let seen = fs::symlink_metadata(path)?;
+    if !seen.is_file() || (is_written && seen.nlink() > 1) {
+        let message = "is no regular file of one name: put the file itself there";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    let file = OpenOptions::new().read(true).write(is_written).open(path)?;
+    let opened = file.metadata()?;
+    if (opened.dev(), opened.ino()) != (seen.dev(), seen.ino()) {
+        return Err(io::Error::other("was replaced while it was opened"));
+    }
+    Ok(file)
+}
+
+/// Open the file of the lock, making it if there is none.
+fn open_lock(path: &Path) -> io::Result<File> {
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_own(path, true),
+        made => made,
+    }
+}
+
 impl Journal {
     /// Lock, recover, open.
     pub fn open(directory: &Path, segment_bytes: u64, max_payload: u32) -> Outcome<Journal> {
@@ -98,8 +124,7 @@ impl Journal {
             created => created.during("create", directory)?,
         }
         let path = directory.join("writer.lock");
-        let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        let lock = lock.during("open", &path)?;
+        let lock = open_lock(&path).during("open", &path)?;
         match lock.try_lock() {
             Err(TryLockError::WouldBlock) => {
                 let message = "is open for writing elsewhere: close that writer first";
@@ -181,7 +206,7 @@ impl Journal {
     /// Measure the valid prefix of a segment; insist on all of a sealed one.
     fn examine_segment(&mut self, base: u64, sealed: bool) -> Outcome<u64> {
         let path = self.path(base);
-        let file = File::open(&path).during("open", &path)?;
+        let file = open_own(&path, false).during("open", &path)?;
         let end = file.metadata().during("measure", &path)?.len();
         let read = |at, maximum| frame::read(&file, at, end, maximum).during("read", &path);
         let mut at = 0;
@@ -218,7 +243,7 @@ impl Journal {
     fn make_durable(&self, last: &Segment) -> Outcome<()> {
         let path = self.path(last.base);
         let act = || {
-            let file = OpenOptions::new().read(true).write(true).open(&path)?;
+            let file = open_own(&path, true)?;
             file.set_len(last.size)?;
             let mut block = vec![0; last.size.min(64 << 10) as usize];
             let mut at = 0;
@@ -392,7 +417,7 @@ impl Journal {
         let holder = self.segments.partition_point(|segment| segment.base <= offset) - 1;
         let Segment { base, size } = self.segments[holder];
         let path = self.path(base);
-        let file = File::open(&path).during("open", &path)?;
+        let file = open_own(&path, false).during("open", &path)?;
         let known = base <= self.boundary && self.boundary <= offset;
         let mut at = if known { self.boundary } else { base };
         loop {

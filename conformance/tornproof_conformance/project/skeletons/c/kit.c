@@ -220,7 +220,7 @@ static int open_journal(const char *directory)
     if (lock >= 0)
         return refuse("locked", "a journal is open in this process");
     snprintf(path, sizeof path, "%s/lock", directory);
-    int held = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    int held = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (held < 0)
         return failed("open lock");
     int bad = flock(held, LOCK_EX | LOCK_NB);

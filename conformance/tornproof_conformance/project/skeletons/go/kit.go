@@ -138,7 +138,8 @@ func (s *serving) begin(args arguments) (object, error) {
 	if s.journal != nil {
 		return nil, refused{"locked", "a journal is open in this process", true}
 	}
-	lock, err := os.OpenFile(filepath.Join(args.Dir, "lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	flags := os.O_RDWR | os.O_CREATE | syscall.O_NOFOLLOW // a link leads to a file that is not ours
+	lock, err := os.OpenFile(filepath.Join(args.Dir, "lock"), flags, 0o644)
 	if err != nil {
 		return nil, err
 	}

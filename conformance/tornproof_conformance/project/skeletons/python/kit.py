@@ -72,6 +72,10 @@ def sync_directory(directory):
         os.close(descriptor)
 
 
+def _follow_no_link(path, flags):
+    return os.open(path, flags | os.O_NOFOLLOW, 0o644)
+
+
 class _Served:
     """The journal that is open, its lock, and whether an append has failed."""
 
@@ -84,7 +88,7 @@ class _Served:
         directory = arguments["dir"]
         if self.journal is not None:
             raise Refused("locked", "a journal is open in this process")
-        lock = open(os.path.join(directory, "lock"), "w")
+        lock = open(os.path.join(directory, "lock"), "a", opener=_follow_no_link)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.journal = self.open_journal(directory)
