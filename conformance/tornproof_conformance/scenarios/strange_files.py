@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 from attrs import frozen
 from tornproof_models.contract.journal import Violation
@@ -36,18 +36,21 @@ def _link_to_nothing(place: Path, victim: Path) -> None:
     place.symlink_to(victim.with_name("nothing"))
 
 
-LINKS: tuple[tuple[str, Callable[[Path, Path], object]], ...] = (
+Strange: TypeAlias = tuple[str, Callable[[Path, Path], object]]
+"""What it is, in words, and how it is put into a place."""
+
+LINKS: tuple[Strange, ...] = (
     ("a symbolic link", Path.symlink_to),
     ("a link to nothing", _link_to_nothing),
 )
 SECOND_NAME = "a second name of a file"
-STRANGE = (
+STRANGE: tuple[Strange, ...] = (
     *LINKS,
     ("a link to a device", lambda place, _: place.symlink_to(os.devnull)),
     ("a directory", lambda place, _: place.mkdir()),
     (SECOND_NAME, Path.hardlink_to),
 )
-PIPE = ("a pipe", lambda place, _: os.mkfifo(place))
+PIPE: Strange = ("a pipe", lambda place, _: os.mkfifo(place))
 
 
 @frozen

@@ -19,6 +19,11 @@ from tornproof.process import Owner
 class Admission(Protocol):
     """Owns a journal, and appends to it."""
 
+    @property
+    def poisoned(self) -> bool:
+        """Whether the journal takes nothing until it is opened again."""
+        ...
+
     def append(self, payload: bytes) -> "Future[int]":
         """Return a future of the record's offset, which resolves once it is durable."""
         ...
@@ -39,6 +44,11 @@ class OneByOne:
         self._journal = journal
         self._lock = Lock()
         self._owner = Owner()
+
+    @property
+    def poisoned(self) -> bool:
+        """Whether an earlier failure or interruption makes it refuse."""
+        return self._journal.poisoned
 
     def append(self, payload: bytes) -> "Future[int]":
         """Append one record."""

@@ -34,6 +34,11 @@ class Buffer:
         """Position just past the last event admitted."""
         return self._first + len(self._events)
 
+    @property
+    def poisoned(self) -> bool:
+        """Never: what is in memory is there or not."""
+        return False
+
     def admit(self, event: Encoded) -> None:
         """Add an event at the end.  Raises `QueueFull` when full, `Closed` when abandoned."""
         with self._lock:

@@ -192,6 +192,10 @@ class DeferredAuditQueue:
             log.warning("refused an event: %s", error)
             definite = isinstance(error, TornproofError) and error.definite
             return Receipt(admitted=False, event_id=event_id, reason=str(error), definite=definite)
+        except BaseException:
+            if self._source.poisoned:  # interrupted, and nothing waits for it here
+                self._counters.add(refused=1)
+            raise
         return Receipt(admitted=True, event_id=event_id)
 
     def submit_refusal(self, agent_id: str, action: Action, decision: Decision) -> Receipt:

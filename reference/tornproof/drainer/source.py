@@ -37,6 +37,11 @@ class Waiting(Source, Protocol):
         """What did not fit into the quota."""
         ...
 
+    @property
+    def poisoned(self) -> bool:
+        """Whether an earlier failure or interruption lets nothing in any more."""
+        ...
+
     def admit(self, event: Encoded) -> None:
         """Admit an event, or raise."""
         ...

@@ -22,6 +22,8 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
 from threading import Lock
 
 from tornproof.chain.database import immediate, translated
@@ -167,6 +169,11 @@ class Spool:
         """Offset just past the last acknowledged event."""
         return self._end
 
+    @property
+    def poisoned(self) -> bool:
+        """Whether the journal takes nothing until it is opened again (JRN-7, JRN-12)."""
+        return self._admission.poisoned
+
     def admit(self, event: Encoded) -> None:
         """
         Append an event and return once it is durable.
@@ -176,11 +183,18 @@ class Spool:
         size = frame_size(len(event.payload))
         self._quota.enter(size, self._end - self._released)
         try:
-            offset = self._admission.append(event.payload).result()
-            with self._moving:
-                self._end = max(self._end, offset + size)
+            future = self._admission.append(event.payload)
+            future.add_done_callback(partial(self._admitted, size))  # also if nobody waits any more
+            future.result()
+            self._admitted(size, future)
         finally:
             self._quota.leave(size)
+
+    def _admitted(self, size: int, future: "Future[int]") -> None:
+        """Move the end behind an event, if it is durable."""
+        if not future.cancelled() and future.exception() is None:
+            with self._moving:
+                self._end = max(self._end, future.result() + size)
 
     @property
     def turned_away(self) -> TurnedAway:

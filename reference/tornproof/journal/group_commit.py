@@ -194,6 +194,11 @@ class GroupCommitBuffer:
         return future
 
     @property
+    def poisoned(self) -> bool:
+        """Whether an earlier failure makes it refuse everything (JRN-7)."""
+        return self._committer.failure is not None
+
+    @property
     def pending(self) -> int:
         """How many records have been handed over and not answered yet."""
         return max(self._arrived - self._gone, 0)
