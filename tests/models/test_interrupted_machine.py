@@ -53,6 +53,6 @@ def test_who_forgets_an_interruption_is_found_out() -> None:
     running = interrupted(subject, "eventual")()
     running.append(5)
     running.interrupt(Append(5), 1, is_after=True)  # written, and not counted
+    running.append(600)  # begins a segment where the other is thought to end
     with pytest.raises(ProgramViolated, match="Corrupt"):
-        running.append(600)  # begins a segment where the other is thought to end
         running.kill()
