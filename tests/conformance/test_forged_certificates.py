@@ -228,8 +228,7 @@ def field_added(document: Document) -> None:
     document["certified_by"] = "an authority"
 
 
-FORGERIES: dict[str, Callable[[Document], None]] = {
-    # these change what the certificate means, and break no hash and no sum
+MEANT: dict[str, Callable[[Document], None]] = {
     "subject: another miniature": setting("subject", to="torn-tail-refused"),
     "subject: an audit index": setting("subject", to="nobody"),
     "subject: escapes": setting("subject", to="\x1b[31mreference"),
@@ -262,7 +261,10 @@ FORGERIES: dict[str, Callable[[Document], None]] = {
     "recovery: fewer records": record_dropped,
     "recovery: refusal": records_for_refusal,
     "recovery: error": error_added,
-    # these boast, or are of another type
+}
+"""What changes the meaning of a certificate, and breaks no hash and no sum."""
+
+BOASTED: dict[str, Callable[[Document], None]] = {
     "images: doubled": doubled("images"),
     "parts: doubled": doubled("parts"),
     "images: part of one": setting("images", to=558.9),
@@ -277,6 +279,15 @@ FORGERIES: dict[str, Callable[[Document], None]] = {
     "recovery: second crashes": second_crashes_dropped,
     "field added": field_added,
 }
+"""What claims more than was counted, or is of another type."""
+
+FORGERIES = MEANT | BOASTED
+
+
+def test_there_are_forty_forgeries_of_which_thirty_change_what_is_meant() -> None:
+    """No name stands for two."""
+    assert len(MEANT) >= 30
+    assert len(FORGERIES) == len(MEANT) + len(BOASTED) >= 40
 
 
 @pytest.mark.parametrize("name", FORGERIES)
