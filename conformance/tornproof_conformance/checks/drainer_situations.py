@@ -79,7 +79,8 @@ def a_closed_queue_has_landed_everything(delivery: Delivery, _: Faults) -> None:
     chain, letters = ids_of(delivery.look())
     landed = {*chain, *letters}
     if missing := {"e1", "e2"} - landed:
-        delivery.report("DRN-29", f"closed and drained, it said, and {min(missing)} is nowhere")
+        message = f"close said that nothing was left, and {min(missing)} has not landed"
+        delivery.report("DRN-29", message)
     if is_admitted:
         delivery.report("ADP-6", "a closed queue has admitted an event")
         return  # which may be nowhere
@@ -176,7 +177,7 @@ def what_is_too_large_is_refused_at_submit(delivery: Delivery, _: Faults) -> Non
     chain, letters = ids_of(delivery.look())
     if missing := expected - {*chain, *letters}:
         message = f"of an event of {TOO_LARGE:,} bytes and one of usual size, "
-        delivery.report("EVT-5", f"{message}{min(missing)} was admitted and is nowhere")
+        delivery.report("EVT-5", f"{message}{min(missing)} was admitted and has not landed")
 
 
 def _go_wrong(delivery: Delivery, faults: Faults, *, timeout_ms: int = DRAIN_MS) -> None:

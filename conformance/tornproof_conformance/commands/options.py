@@ -76,7 +76,7 @@ budget_option = click.option(
     default=60,
     show_default=True,
     type=click.IntRange(1),
-    help="Seconds for the whole run of an adapter.",
+    help="Seconds for the whole run.",
 )
 
 seed_option = click.option(

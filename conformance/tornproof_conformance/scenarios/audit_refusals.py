@@ -157,4 +157,4 @@ def _takes_one(index: Index, requirement: str) -> Iterator[Violation]:
         yield Violation(requirement, f"after refusals alone, {len(found)} audits are there")
     index.put(example(1))
     if len(index.recent(9)) != 1:
-        yield Violation(requirement, "after refusals, an audit that is put is not there alone")
+        yield Violation(requirement, "after refusals and one put, not just that audit is there")

@@ -232,7 +232,7 @@ def what_the_dead_letters_refuse_stays(subject: Subject) -> Iterator[Violation]:
     with running_program(subject, Mode.DURABLE, program) as running:
         state = running.subject.look().state
         if state.chain or state.dead_letters:
-            yield Violation("DRN-10", "an event got past one that could not be landed")
+            yield Violation("DRN-10", "an event landed before an earlier one that could not land")
         running.settle()
         for found in running.violations[:1]:
             yield Violation("DRN-10", found.message)

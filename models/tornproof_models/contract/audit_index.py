@@ -166,7 +166,9 @@ class Audits:
                 requirement = self._blamed("AUD-14", audit["query_id"])
                 return [Violation(requirement, f"{name(audit)} is another agent's")]
         if answer and (limit == 0 or (latest is not None and earliest > latest)):
-            return [Violation("AUD-15", "an empty question had an answer")]
+            return [
+                Violation("AUD-15", "a query with its lower bound above its upper returned audits")
+            ]
         return self._judge(
             "AUD-5",
             lambda audits: by_agent(audits, agent_id, earliest, latest, limit),
@@ -177,7 +179,7 @@ class Audits:
     def answered_recent(self, limit: int, answer: Sequence[Audit]) -> list[Violation]:
         """Judge the most recent audits (AUD-7, AUD-15)."""
         if answer and limit == 0:
-            return [Violation("AUD-15", "a limit of zero had an answer")]
+            return [Violation("AUD-15", "a query with limit 0 returned audits")]
         return self._judge("AUD-7", lambda audits: recent(audits, limit), answer)
 
     def answered_has(self, agent_id: bytes, *, answer: bool) -> list[Violation]:
@@ -193,7 +195,7 @@ class Audits:
             return []
         half = has(self.interrupted, agent_id)
         found = "has" if answer else "has no"
-        message = f"agent {short(agent_id)} {found} audits, it was said"
+        message = f"has_audits said that agent {short(agent_id)} {found} audits"
         return [Violation("AUD-10" if half else "AUD-8", message)]
 
     def answered_keys(self, answer: Sequence[bytes]) -> list[Violation]:

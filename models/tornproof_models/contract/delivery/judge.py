@@ -96,7 +96,7 @@ def judge_close(*, returned: bool) -> tuple[Violation, ...]:
     """Closing returns, whoever still holds on to the queue (DRN-11)."""
     if returned:
         return ()
-    return (Violation("DRN-11", "close_and_flush waits for a producer to let go, for ever"),)
+    return (Violation("DRN-11", "close_and_flush waits until a producer releases the queue"),)
 
 
 def _exactly_once(case: Case) -> Iterator[Violation]:
@@ -231,11 +231,12 @@ def _drain_questions(drain: Drain, missing: Sequence[str], case: Case) -> Iterat
     """A success is one, a failure names what is left, and nobody waits for nothing."""
     left = [each for each in missing if each not in case.forgiven]
     if drain.drained and left:
-        yield Violation("DRN-12", f"drained, it said, and {left[0]} is nowhere yet")
+        message = f"drain said that nothing was left, and {left[0]} has not landed"
+        yield Violation("DRN-12", message)
     if not drain.drained and not drain.pending:
-        yield Violation("DRN-12", "not drained, it said, and did not name what is left")
+        yield Violation("DRN-12", "drain said that events were left, and named none")
     unnamed = [each for each in left if each not in drain.pending]
     if not drain.drained and unnamed and len(drain.pending) < drain.named:
         yield Violation("DRN-12", f"{unnamed[0]} is left and not named")
     if drain.hopeless and not drain.at_once:
-        yield Violation("DRN-12", "the drainer had given up, and the drain waited all the same")
+        yield Violation("DRN-12", "the drainer had given up, and drain did not return at once")

@@ -124,7 +124,7 @@ def _missing(
         if name in seen.pending
         else "is running for ever, without a worker"
         if name in seen.running
-        else "is nowhere"
+        else "is neither pending, running, done nor a dead letter"
     )
     story = f"started {job.starts} times, failed {job.fails}, its worker died {job.deaths} times"
     if job.completed:

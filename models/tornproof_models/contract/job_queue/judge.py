@@ -153,6 +153,6 @@ def _completion(ledger: Ledger, done: Done) -> Iterator[Finding]:
     if worker.call == Finish(How.OK) and worker.lost_then:
         message = (
             f"{done.worker} completed {worker.job} after its lease had run out and "
-            "another worker had got the job, and was told that all is well"
+            "another worker had got the job, and the completion was accepted"
         )
         yield Finding(Claim.FENCED, message)
