@@ -28,6 +28,7 @@ from tornproof_models.crash.explorer import BOUND, Explorer
 from tornproof_models.crash.findings import Coverage, Finding
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
+from tornproof_models.disk.marks import Truncating
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import (
     ROOT,
@@ -166,6 +167,8 @@ def call_of(events: Sequence[Event], number: int) -> str:
         match event:
             case Invoked(call, operation):
                 waiting[call] = f"{operation}, call {call}"
+            case Truncating(call, end):
+                waiting[call] = f"truncate the {end}, call {call}"
             case Acked(call) | Failed(call):
                 waiting.pop(call, None)
     if waiting:
@@ -176,7 +179,7 @@ def call_of(events: Sequence[Event], number: int) -> str:
                 return operation
             case Observed():
                 return "open"
-            case Invoked():
+            case Invoked() | Truncating():
                 return "between calls"
     return "after the last call"
 

@@ -11,7 +11,18 @@ from tornproof.errors import Invalid
 from tornproof_conformance.cases.programs import parse_program
 from tornproof_conformance.commands import barriers, certificates, explore
 from tornproof_conformance.subjects.reference import find_subject
-from tornproof_models.crash.program import Append, Content, Fail, Kill, Reopen, Rotate, Sync
+from tornproof_models.crash.program import (
+    Append,
+    Batch,
+    Content,
+    DropHead,
+    DropTail,
+    Fail,
+    Kill,
+    Reopen,
+    Rotate,
+    Sync,
+)
 from tornproof_models.crash.run import run as run_program
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.faults import Fault
@@ -28,12 +39,16 @@ def run(command: click.Command, *arguments: str) -> Result:
 
 def test_a_program_is_read_step_by_step() -> None:
     """Every step that a program can hold has a word."""
-    text = "append:5 sync rotate  append:600:zeros kill fail:2:error fail:1:short-write reopen"
+    text = "append:5 sync rotate  append:600:zeros batch:5,600 drop-tail:2 "
+    text += "drop-head:1 kill fail:2:error fail:1:short-write reopen"
     assert parse_program(text) == (
         Append(5),
         Sync(),
         Rotate(),
         Append(600, Content.ZEROS),
+        Batch((5, 600)),
+        DropTail(2),
+        DropHead(1),
         Kill(),
         Fail(2, Fault.ERROR),
         Fail(1, Fault.SHORT_WRITE),
@@ -58,6 +73,8 @@ def test_a_step_may_be_repeated() -> None:
         "append:-1",
         "append:1:2",
         "append:1:noughts",
+        "batch:",
+        "drop-tail:0",
         "append:9999999999",
         "sync:1",
         "fail:0:error",

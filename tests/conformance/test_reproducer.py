@@ -29,8 +29,11 @@ from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import (
     Append,
+    Batch,
     Content,
     Crash,
+    DropHead,
+    DropTail,
     Fail,
     Interrupt,
     Kill,
@@ -95,6 +98,9 @@ EVERY_STEP: Program = (
     Reopen(),
     Kill(),
     Submit((5, 6)),
+    Batch((5, 6)),
+    DropTail(2),
+    DropHead(1),
     Interrupt((5, 6), 1, 20),
     Fail(2, Fault.NO_QUOTA),
     KillAt(3, is_after=True),

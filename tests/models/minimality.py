@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from tornproof_models.contract.journal import History
+from tornproof_models.crash.debt import advance
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Finding
 from tornproof_models.crash.program import Program
 from tornproof_models.crash.recovery import recover
-from tornproof_models.crash.run import advance, run
+from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.filesystem import ModelFilesystem

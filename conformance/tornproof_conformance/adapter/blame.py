@@ -8,7 +8,7 @@ A breach of the protocol is another matter: it ends the run with a diagnosis.
 from collections.abc import Iterator
 
 from tornproof.errors import Conflict, Invalid
-from tornproof_models.contract.journal import Violation, silence
+from tornproof_models.contract.violations import Violation, silence
 
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from attrs import define
-from tornproof_models.contract.journal import Record
+from tornproof_models.contract.journal import End, Record
 from tornproof_models.crash.subject import Answer, Options
 
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
@@ -49,6 +49,15 @@ class AdapterJournal:
         """Hand records over at the same time."""
         answer = self._call("journal.append_many", payloads=list(payloads), durable=True)
         return [to_integer(offset) for offset in answer["offsets"]]
+
+    def append_batch(self, payloads: Sequence[bytes]) -> list[int]:
+        """Append records that are kept all or none, durably if the options say so."""
+        answer = self._call("journal.append_batch", payloads=list(payloads), durable=self._durable)
+        return [to_integer(offset) for offset in answer["offsets"]]
+
+    def truncate(self, end: End, offset: int) -> None:
+        """Drop the records from an offset on (the tail), or those below it (the head)."""
+        self._call("journal.truncate", end=end.value, offset=offset)
 
     def sync(self) -> None:
         """Make everything durable."""

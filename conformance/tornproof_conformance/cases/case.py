@@ -223,6 +223,9 @@ _STEPS: Mapping[str, Callable[..., Step]] = {
     "kill": steps.Kill,
     "settle": steps.Settle,
     "submit": lambda sizes: steps.Submit(tuple(sizes)),
+    "batch": lambda sizes: steps.Batch(tuple(sizes)),
+    "droptail": steps.DropTail,
+    "drophead": steps.DropHead,
     "interrupt": lambda sizes, answers, microseconds: steps.Interrupt(
         tuple(sizes), answers, microseconds
     ),

@@ -7,6 +7,7 @@ Steps are separated by blanks, and what a step takes by colons.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from tornproof.errors import Invalid
 from tornproof_models.crash import program
@@ -14,7 +15,8 @@ from tornproof_models.crash.program import Program, Step
 from tornproof_models.disk.faults import Fault
 
 SYNTAX = (
-    "append:BYTES[:random|zeros|ones|repeated], sync, rotate, reopen, kill, settle, "
+    "append:BYTES[:random|zeros|ones|repeated], batch:BYTES,BYTES…, drop-tail:RECORDS, "
+    "drop-head:RECORDS, sync, rotate, reopen, kill, settle, "
     "fail:NTH:FAULT, kill-at:NTH:before|after; STEP*N repeats one"
 )
 
@@ -45,10 +47,20 @@ def _steps(word: str) -> list[Step]:
         ) from None
 
 
-def _append(size: str, content: str = program.Content.RANDOM.value) -> Step:
+def _append(size: str, content: str = program.Content.RANDOM.value) -> program.Append:
     if not 0 <= int(size) <= LARGEST_PAYLOAD_BYTES:
         raise ValueError
     return program.Append(int(size), program.Content(content))
+
+
+def _batch(sizes: str) -> Step:
+    return program.Batch(tuple(_append(size).size for size in sizes.split(",")))
+
+
+def _drop(kind: type[program.DropTail | program.DropHead], count: str) -> Step:
+    if int(count) < 1:
+        raise ValueError
+    return kind(int(count))
 
 
 def _fail(nth: str, fault: str) -> Step:
@@ -69,6 +81,9 @@ _FAULTS: Mapping[str, Fault] = {
 
 _STEPS: Mapping[str, Callable[..., Step]] = {
     "append": _append,
+    "batch": _batch,
+    "drop-tail": partial(_drop, program.DropTail),
+    "drop-head": partial(_drop, program.DropHead),
     "sync": program.Sync,
     "rotate": program.Rotate,
     "reopen": program.Reopen,

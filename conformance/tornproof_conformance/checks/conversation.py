@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import frozen
 from tornproof_models.contract.job_queue import Claim
-from tornproof_models.contract.journal import JUDGES_SILENCE, Violation
+from tornproof_models.contract.violations import JUDGES_SILENCE, Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.queues.delivery_program import event_of
 
@@ -51,6 +51,7 @@ AUDIT: Mapping[str, Any] = {
 }
 BY_AGENT = {"agent_id": bytes(32), "from": 0, "limit": 1}
 
+BATCH, TRUNCATE = "journal/batch", "journal/truncate"
 CORE, SEGMENTS, READER, INDEX = "journal/core", "journal/segments", "journal/reader", "audit/core"
 DRAINERS = ("drainer/durable", "drainer/volatile")
 QUEUES = tuple(claim.value for claim in Claim)
@@ -60,7 +61,9 @@ REQUESTS: Sequence[Asked] = (
     _asked("journal.append", CORE, payload=b"first", durable=True),
     _asked("journal.append", CORE, payload=b"second", durable=False),
     _asked("journal.append_many", "journal/group-commit", payloads=[b"third", b"fourth"]),
+    _asked("journal.append_batch", BATCH, payloads=[b"fifth", b"sixth"]),
     _asked("journal.scan", CORE),
+    _asked("journal.truncate", TRUNCATE, end="head", offset=0),
     _asked("journal.read", SEGMENTS, offset=0),
     _asked("journal.rotate", SEGMENTS),
     _asked("journal.segments", SEGMENTS),

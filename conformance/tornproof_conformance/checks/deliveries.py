@@ -13,7 +13,7 @@ from tornproof_models.contract.delivery import (
     Mode,
 )
 from tornproof_models.contract.delivery.stakes import JUDGES as STAKES
-from tornproof_models.contract.journal import Violation, name_silences
+from tornproof_models.contract.violations import Violation, name_silences
 from tornproof_models.crash.subject import Subject
 from tornproof_models.queues.delivery_run import JUDGES as JUDGES_DEFECT
 

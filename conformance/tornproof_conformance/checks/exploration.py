@@ -6,8 +6,8 @@ program that violates a requirement is a shortest one, and the crash model in wh
 it does is the weakest that suffices.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, product
 
 from attrs import evolve, frozen
 from tornproof_models.contract import journal
@@ -21,6 +21,8 @@ from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images, counted
+from tornproof_conformance.checks.claimed_programs import BROUGHT
+from tornproof_conformance.specification.claims import ALONE
 from tornproof_conformance.stream.run_events import Progress
 
 ALPHABET: tuple[Step, ...] = (Append(5), Append(600), Sync(), Rotate(), Reopen())
@@ -50,15 +52,26 @@ class Round:
     programs: tuple[Program, ...]
 
 
-def rounds(operations: int, crash_models: Sequence[str] = CLAIMED) -> list[Round]:
-    """List what is explored, from the mildest crash model to the harshest."""
+def rounds(
+    operations: int, crash_models: Sequence[str] = CLAIMED, claims: Collection[str] = ()
+) -> list[Round]:
+    """
+    List what is explored, from the mildest crash model to the harshest.
+
+    `claims` bring programs of their own.
+    """
+    own = tuple(
+        program
+        for claim in sorted(claims)
+        for program in chain.from_iterable(BROUGHT.get(claim, ()))
+    )
     small = tuple(programs(ALPHABET, operations))
     roomy = tuple(programs(ROOMY, max(operations - 1, 1)))
     return [
         Round(crash_model, Options(segment_bytes, durability), workload)
         for crash_model in crash_models
         for durability in DURABILITIES
-        for segment_bytes, workload in ((512, small), (4096, roomy))
+        for segment_bytes, workload in ((512, small), (4096, roomy + own))
     ]
 
 
@@ -68,9 +81,21 @@ def programs(alphabet: Sequence[Step], operations: int) -> Iterator[Program]:
         yield from product(alphabet, repeat=length)
 
 
+def _claims_of(subject: Subject) -> frozenset[str]:
+    """Return what a subject claims; what makes no claims has what every journal has."""
+    return getattr(subject, "claims", frozenset())
+
+
+def not_claimed(subject: Subject) -> frozenset[str]:
+    """Name the requirements on operations that a subject does not claim to have."""
+    return frozenset(
+        each for each in journal.JUDGES_CLAIMED if ALONE[each] not in _claims_of(subject)
+    )
+
+
 def _explore(subject: Subject, budget: Budget) -> Findings:
     covered, done = Coverage(), 0
-    todo = rounds(budget.operations, budget.crash_models)
+    todo = rounds(budget.operations, budget.crash_models, _claims_of(subject))
     total = sum(len(each.programs) for each in todo)
     known: set[str] = set()
     for each in todo:
@@ -107,6 +132,7 @@ def _explore_program(subject: Subject, program: Program, explorer: Explorer) -> 
 EXPLORATION = Check(
     "exploration",
     "every small program, crashed everywhere, in every crash model",
-    journal.JUDGES | findings.JUDGES,
+    journal.JUDGES | journal.JUDGES_CLAIMED | findings.JUDGES,
     _explore,
+    not_claimed,
 )

@@ -11,7 +11,19 @@ import re
 from itertools import product
 
 from attrs import define, field, frozen
-from tornproof_models.crash.program import Append, Fail, Program, Reopen, Rotate, Settle, Step, Sync
+from tornproof_models.crash.program import (
+    Append,
+    Batch,
+    DropHead,
+    DropTail,
+    Fail,
+    Program,
+    Reopen,
+    Rotate,
+    Settle,
+    Step,
+    Sync,
+)
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.faults import Fault
 
@@ -24,11 +36,14 @@ from tornproof_conformance.recorder.ptrace.injection import CallMade
 LARGE = Append(20_000)
 """A record that exceeds the buffers of most writers: fjall-rs/fjall#308 takes one that fails."""
 
-STRUCK: tuple[Step, ...] = (LARGE, Append(5), Append(600), Sync(), Rotate(), Reopen())
+OWN: tuple[Step, ...] = (Batch((5, 600)), DropTail(1), DropHead(1))
+"""Steps of those who claim batches or truncations."""
+
+STRUCK: tuple[Step, ...] = (LARGE, Append(5), Append(600), Sync(), Rotate(), Reopen(), *OWN)
 """The steps in which a call fails."""
 
-BEGUN: Program = (Settle(), Append(5), Fail(1, Fault.ERROR))
-"""What every program begins with: a store that is there, with a record."""
+BEGUN: Program = (Settle(), Append(5), Append(24), Fail(1, Fault.ERROR))
+"""What every program begins with: a store that is there, with two records."""
 
 _NUMBER = re.compile(r"[0-9a-f]{8,}|\d+")
 """What differs between the names of two files of one role."""

@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterator
 from itertools import product
 
 from attrs import Factory, define, field
+from tornproof_models.contract import journal
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Kill, Program, Reopen, Sync
 from tornproof_models.crash.run import Run, run
@@ -33,7 +34,7 @@ from tornproof_conformance.checks import (
     counted,
 )
 from tornproof_conformance.checks.crash_search import BOUND, CrashSearch
-from tornproof_conformance.checks.exploration import DURABILITIES
+from tornproof_conformance.checks.exploration import DURABILITIES, not_claimed
 from tornproof_conformance.checks.fault_places import FaultPlaces, Injection, Place
 from tornproof_conformance.checks.faults import FAULTS
 from tornproof_conformance.checks.recorded import NO_TRACE
@@ -210,6 +211,7 @@ def _inject(
 IO_ERRORS = Check(
     NAME,
     "system calls that fail, and then the power",
-    FAULTS.requirements,
+    FAULTS.requirements | journal.JUDGES_CLAIMED,
     _io_errors,
+    not_claimed,
 )

@@ -20,6 +20,9 @@ from hypothesis.errors import Flaky
 from tornproof_models.contract import journal
 from tornproof_models.crash.program import (
     Append,
+    Batch,
+    DropHead,
+    DropTail,
     Interrupt,
     Kill,
     KillAt,
@@ -38,7 +41,8 @@ from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.hypothesis_search import Order, search_machine
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
-from tornproof_conformance.checks.exploration import DURABILITIES
+from tornproof_conformance.checks.claimed_programs import NEEDED
+from tornproof_conformance.checks.exploration import DURABILITIES, not_claimed
 from tornproof_conformance.power.recorded_session import RecordedDisk
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.recorder.recorders import require_recorder
@@ -84,7 +88,7 @@ def steps_of(subject: AdapterSubject) -> frozenset[type[Step]]:
     steps: set[type[Step]] = {Append, Sync, Reopen, Kill, Interrupt}
     if isinstance(subject, RecordedSubject):
         steps.add(KillAt)
-    return frozenset(steps | {Rotate} if "journal/segments" in subject.claims else steps)
+    return frozenset(steps | {step for step, claim in NEEDED.items() if claim in subject.claims})
 
 
 def _begin(
@@ -111,7 +115,10 @@ def _begin(
     return tried
 
 
-KILLED: tuple[Program, ...] = ((Append(600),), (Sync(),), (Rotate(),), (Reopen(),))
+KILLED: tuple[Program, ...] = (
+    *((step,) for step in (Append(600), Sync(), Rotate(), Reopen())),
+    *((Append(24), step) for step in (Batch((5, 600)), DropTail(1), DropHead(1))),
+)
 """What is killed in the middle, after an append that was answered."""
 
 
@@ -214,6 +221,7 @@ def _search(subject: AdapterSubject, budget: Budget, clock: Clock) -> Findings:
 KILLS = Check(
     "kills",
     "programs, and SIGKILL at chosen calls and at any moment",
-    journal.JUDGES,
+    journal.JUDGES | journal.JUDGES_CLAIMED,
     _kills,
+    not_claimed,
 )

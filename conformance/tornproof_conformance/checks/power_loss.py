@@ -32,7 +32,7 @@ from tornproof_conformance.checks import (
 )
 from tornproof_conformance.checks.boundaries import Geometry, special_programs
 from tornproof_conformance.checks.crash_search import AT_ONCE, CrashSearch
-from tornproof_conformance.checks.exploration import DURABILITIES, EXPLORATION
+from tornproof_conformance.checks.exploration import DURABILITIES, EXPLORATION, not_claimed
 from tornproof_conformance.checks.recorded import NO_TRACE
 from tornproof_conformance.checks.small_programs import LEAST_OPERATIONS, programs_of
 from tornproof_conformance.power.recorded_subject import RecordedSubject
@@ -122,7 +122,7 @@ def _try_programs(
                 coverage = search.coverage
                 detail = f"programs of {length} operations: {coverage.judged:,} images"
                 yield clock.progress(NAME, detail, coverage.judged)
-            search.run(program, options)
+            search.run(program, options, needed=length <= LEAST_OPERATIONS)
             yield from search.tell()
             done += 1
             if length == LEAST_OPERATIONS and done % TURN == 0:
@@ -220,10 +220,11 @@ def _how_new(search: CrashSearch) -> str:
 
 
 def _not_claimed(subject: Subject) -> frozenset[str]:
-    """Leave out what concerns segments where there are none."""
+    """Leave out what concerns segments, batches and truncations where there are none."""
     if isinstance(subject, AdapterSubject) and "journal/segments" in subject.claims:
-        return frozenset()
-    return frozenset(each for each in EXPLORATION.requirements if each.startswith("SEG-"))
+        return not_claimed(subject)
+    segments = (each for each in EXPLORATION.requirements if each.startswith("SEG-"))
+    return not_claimed(subject).union(segments)
 
 
 POWER_LOSS = Check(

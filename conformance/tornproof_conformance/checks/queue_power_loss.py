@@ -25,7 +25,7 @@ from tornproof_models.contract.delivery import (
     after_power_loss,
     judge_reopening,
 )
-from tornproof_models.contract.journal import Violation, silence
+from tornproof_models.contract.violations import Violation, silence
 from tornproof_models.crash.subject import Subject
 from tornproof_models.disk.trace import Image
 from tornproof_models.queues.delivery_program import event_id, event_of, payload_of

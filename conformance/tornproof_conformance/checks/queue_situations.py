@@ -14,7 +14,7 @@ from functools import partial
 
 from attrs import frozen
 from tornproof_models.contract.delivery import Mode
-from tornproof_models.contract.journal import Violation, name_silences
+from tornproof_models.contract.violations import Violation, name_silences
 from tornproof_models.crash.subject import Subject
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject

@@ -22,7 +22,8 @@ from typing import Any
 
 from attrs import define, field, frozen
 from tornproof.errors import TornproofError
-from tornproof_models.contract.journal import SILENCE, History, Record
+from tornproof_models.contract.journal import History, Record
+from tornproof_models.contract.violations import SILENCE
 from tornproof_models.crash.program import grow_payload
 from tornproof_models.crash.recovery import PROBE, PROBE_BYTES, Recovered
 from tornproof_models.crash.subject import DIRECTORY, Options

@@ -11,7 +11,7 @@ from tornproof_models.crash.subject import Subject
 from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS, CHECKS
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
 from tornproof_conformance.scenarios import SCENARIOS
-from tornproof_conformance.specification.claims import claims_with, why_unobservable
+from tornproof_conformance.specification.claims import ALONE, claims_with, why_unobservable
 from tornproof_conformance.specification.requirements import tests_of
 from tornproof_conformance.subjects.gallery import breakers
 from tornproof_conformance.variants.catalogue import variants_of
@@ -38,7 +38,8 @@ def why_not_covered(identifier: str, subject: Subject) -> str:
         return said
     claims = getattr(subject, "claims", None)
     if claims is None or not hasattr(subject, "command"):
-        return ""
+        alone = ALONE.get(identifier)
+        return f"it has no such operation (claim {alone})" if alone else ""
     bringing = claims_that_bring(identifier)
     if not bringing or claims & bringing.keys():
         return ""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import Factory, field, frozen
 from tornproof.errors import TornproofError
-from tornproof_models.contract.journal import History, Record, Violation, name_silences
+from tornproof_models.contract.journal import History, Record
+from tornproof_models.contract.violations import Violation, name_silences
 from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Subject, new_disk
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image

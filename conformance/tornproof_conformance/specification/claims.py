@@ -139,6 +139,20 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
                 alone=("JRN-16",),
             ),
             Claim(
+                "journal/batch",
+                "It takes several records in one call, and keeps all of them or none.",
+                (),
+                ("kills", "power-loss", "io-errors"),
+                alone=("JRN-18",),
+            ),
+            Claim(
+                "journal/truncate",
+                "It drops records from its tail or its head.",
+                (),
+                ("kills", "power-loss", "io-errors"),
+                alone=("JRN-17",),
+            ),
+            Claim(
                 "journal/watermark",
                 "A file named `watermark` beside the segments says how much is durable.",
                 (),

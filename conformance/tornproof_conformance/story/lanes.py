@@ -10,6 +10,7 @@ its sync can be seen.
 from collections.abc import Iterator
 
 from tornproof_models.disk import trace
+from tornproof_models.disk.marks import Batched, Truncating
 from tornproof_models.disk.trace import Event, Trace, number_inodes
 from tornproof_models.documents.words import printable
 
@@ -87,6 +88,11 @@ def _call(event: Event) -> Moment:
     match event:
         case trace.Invoked(call, operation, payload):
             return Moment(CALLS, f"▸ call {_number(call)}: {operation}({len(payload)} bytes)")
+        case Batched(first, count):
+            return Moment(CALLS, f"▸ calls {first} to {first + count - 1} are one batch")
+        case Truncating(call, end, offset):
+            side = f"from {offset} on" if end == "tail" else f"below {offset}"
+            return Moment(CALLS, f"▸ call {_number(call)}: truncate({side})")
         case trace.Acked(call, offset, durable):
             promise = "durable" if durable else "accepted"
             words = f"◂ call {_number(call)} returns: offset {offset}, {promise}"

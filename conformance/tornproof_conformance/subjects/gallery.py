@@ -19,11 +19,13 @@ from tornproof_models.miniatures import (
     drainer_rules,
     group_commit_miniatures,
     journal_miniatures,
+    operation_miniatures,
     reader_miniatures,
 )
 
 KINDS: Mapping[str, Mapping[str, type]] = {
     "journal": journal_miniatures.MINIATURES,
+    "operations": operation_miniatures.OPERATIONS,
     "group-commit": group_commit_miniatures.MINIATURES,
     "reader": reader_miniatures.READERS,
     "cursor": cleanup_miniatures.CURSORS,

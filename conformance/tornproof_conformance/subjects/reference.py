@@ -45,6 +45,7 @@ from tornproof_models.miniatures import (
 )
 from tornproof_models.miniatures.deferred_audit_v07 import DeferredAuditV07
 from tornproof_models.miniatures.journal_miniatures import MINIATURES, MiniatureSubject
+from tornproof_models.miniatures.operation_miniatures import OPERATIONS, OperationsSubject
 from tornproof_models.queues import delivery_run
 from tornproof_models.queues.schedules import Exploration
 
@@ -214,6 +215,7 @@ QUEUES: Mapping[str, Callable[[], delivery_run.Subject]] = {
 
 KINDS: Mapping[str, tuple[Mapping[str, Any], Callable[[str, Any], Subject]]] = {
     "journal": (MINIATURES, MiniatureSubject),
+    "operations": (OPERATIONS, OperationsSubject),
     "drainer": (QUEUES, QueueMiniature),
     "chain": (chain_miniatures.MINIATURES, ChainMiniature),
     "audit": (audit_miniatures.MINIATURES, AuditMiniature),

@@ -10,6 +10,7 @@ from typing import Any
 
 from tornproof_conformance.variants.catalogue import VARIANTS
 from tornproof_conformance.variants.log import Closed, Log, Poisoned
+from tornproof_conformance.variants.operations import RewritesItself
 
 
 class Server:
@@ -39,6 +40,13 @@ class Server:
             case "journal.append":
                 payload = b64decode(args["payload"])
                 return {"offset": self.log.append(payload, durable=args.get("durable", True))}
+            case "journal.append_batch" if isinstance(self.log, RewritesItself):
+                payloads = [b64decode(payload) for payload in args["payloads"]]
+                return {
+                    "offsets": self.log.append_batch(payloads, durable=args.get("durable", True))
+                }
+            case "journal.truncate" if isinstance(self.log, RewritesItself):
+                self.log.truncate(args["end"], int(args["offset"]))
             case "journal.sync":
                 self.log.sync()
             case "journal.scan":

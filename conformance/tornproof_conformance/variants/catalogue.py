@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Mapping
 
-from tornproof_conformance.variants import manners, record_forms, recoveries, syncs
+from tornproof_conformance.variants import manners, operations, record_forms, recoveries, syncs
 from tornproof_conformance.variants.log import Log
 
 
@@ -26,7 +26,7 @@ def _defined_in(module: object) -> list[type[Log]]:
 
 VARIANTS: Mapping[str, type[Log]] = {
     _name(variant): variant
-    for module in (record_forms, recoveries, syncs, manners)
+    for module in (record_forms, recoveries, syncs, manners, operations)
     for variant in _defined_in(module)
 }
 """Each variant, by the name under which `python -m tornproof_conformance.variants` serves it."""

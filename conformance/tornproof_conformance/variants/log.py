@@ -57,7 +57,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 class Log:
     """One open log."""
 
-    claims = ("journal/core", "journal/empty-records")
+    claims: tuple[str, ...] = ("journal/core", "journal/empty-records")
 
     permitted_by: tuple[str, ...] = ()
     """The requirements that leave room for the difference, where a check might demand too much."""
@@ -81,13 +81,18 @@ class Log:
             raise
 
     def recover(self) -> None:
-        """Cut what follows the last whole frame."""
+        """Cut what follows the last whole frame; write the rest anew and sync it."""
         mode = os.O_CREAT | os.O_RDWR | os.O_APPEND | self.flags
         self.file = os.open(self.path, mode, 0o644)
         data = self.content()
         self.end = self.length_of(data)
         self.discarded = len(data) - self.end
         os.ftruncate(self.file, self.end)
+        in_place = os.open(self.path, os.O_WRONLY)
+        try:  # a sync that failed has left these pages clean, and not durable
+            os.pwrite(in_place, data[: self.end], 0)
+        finally:
+            os.close(in_place)
         os.fsync(self.file)
         sync_directory(self.directory)
 

@@ -5,7 +5,8 @@ Compare a subject with a test vector.
 from collections.abc import Iterator, Mapping
 
 from tornproof.errors import TornproofError
-from tornproof_models.contract.journal import Record, Violation, name_silences
+from tornproof_models.contract.journal import Record
+from tornproof_models.contract.violations import Violation, name_silences
 from tornproof_models.crash.subject import DIRECTORY, Options, Subject, new_disk
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image

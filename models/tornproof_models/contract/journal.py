@@ -15,46 +15,33 @@ requirement that each difference violates.  It knows nothing of files, frames or
 crashes.
 """
 
-from collections.abc import Iterable, Sequence
-from enum import StrEnum
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-Record: TypeAlias = tuple[int, bytes]
-"""An offset and the payload found there."""
+from tornproof_models.contract.attempts import JUDGES_BATCHES, Attempt, Promise, torn_batches
+from tornproof_models.contract.truncation import Drop, End, Record
+from tornproof_models.contract.violations import Violation, silence
 
-
-class Promise(StrEnum):
-    """What is known of an append."""
-
-    INDETERMINATE = "indeterminate"
-    REFUSED = "refused"
-    ACCEPTED = "accepted"
-    DURABLE = "durable"
-
-
-@frozen
-class Attempt:
-    """One append: a call, its payload, and what became of it."""
-
-    call: int
-    payload: bytes
-    promise: Promise = Promise.INDETERMINATE
-    offset: int | None = None
-    promised_by: str = "append"
-    """The operation that promised it would last."""
+__all__ = [
+    "JUDGES",
+    "JUDGES_BY_LOSS",
+    "JUDGES_CLAIMED",
+    "PROMISED",
+    "RECOVERED",
+    "Attempt",
+    "End",
+    "History",
+    "Promise",
+    "Record",
+    "Violation",
+    "describe",
+]
 
 
 PROMISED = {"append": "JRN-3", "sync": "JRN-10", "close": "JRN-11"}
 """The requirement that is violated when what an operation promised does not last."""
-
-SILENCE = "NoReply: no reply"
-"""How an error begins that is no answer, but the lack of one."""
-
-JUDGES_SILENCE = frozenset({"ADP-11"})
-"""The requirement that such a lack of an answer violates."""
 
 RECOVERED = frozenset({"REC-1", "REC-8"})
 """The requirements that are violated when a recovery shows other records than it must."""
@@ -69,6 +56,9 @@ The requirements that `History` names, and that `History.at_stake` counts.
 Every contract declares `JUDGES`, and a check derives from it which requirements it covers.
 """
 
+JUDGES_CLAIMED = JUDGES_BATCHES | {"JRN-17"}
+"""The requirements that `History` names of operations that a journal need not have."""
+
 JUDGES_BY_LOSS = frozenset({"JRN-7", "JRN-8", "REC-11"})
 """
 Requirements whose breach shows only by what it leads to.
@@ -76,28 +66,6 @@ Requirements whose breach shows only by what it leads to.
 Where an operation of the disk has failed, a journal that breaks one of these loses, alters or
 invents records afterwards; `History.judge` then names one of `JUDGES`.
 """
-
-
-@frozen
-class Violation:
-    """A requirement that does not hold, and how it shows."""
-
-    requirement: str
-    message: str
-
-
-def silence(message: str) -> Violation | None:
-    """
-    Return the violation, if a message says that an implementation did not answer at all.
-
-    Whatever was asked for, no reply breaks ADP-11, and says nothing of another requirement.
-    """
-    return Violation("ADP-11", message) if SILENCE in message else None
-
-
-def name_silences(found: Iterable[Violation]) -> list[Violation]:
-    """Return violations, of which those that only say that nothing was answered break ADP-11."""
-    return [silence(each.message) or each for each in found]
 
 
 @frozen
@@ -113,25 +81,52 @@ class History:
     discarded: frozenset[bytes] = frozenset()
     """Payloads that a recovery did not show, and that may not come back."""
 
+    drops: tuple[Drop, ...] = ()
+    """The truncations of which nobody knows how far they came."""
+
+    dropped: frozenset[bytes] = frozenset()
+    """Payloads that a truncation has dropped."""
+
     # What happened
 
     def invoke(self, call: int, payload: bytes) -> "History":
         """Note that an append began."""
         return self._with((*self.attempts, Attempt(call, payload)))
 
+    def join(self, calls: Sequence[int]) -> "History":
+        """Note that some appends are one batch."""
+        return self._with(
+            evolve(each, batch=calls[0]) if each.call in calls else each for each in self.attempts
+        )
+
+    def truncate(self, call: int, end: End, offset: int) -> "History":
+        """Note that a truncation began: from an offset on, or below it, nothing is owed now."""
+        there = (*self.settled, *((each.offset, each.payload) for each in self.attempts))
+        affected = tuple(
+            (at, payload)
+            for at, payload in there
+            if at is not None and (at >= offset if end is End.TAIL else at < offset)
+        )
+        return evolve(self, drops=(*self.drops, Drop(call, end, affected)))
+
     def acknowledge(self, call: int, offset: int, *, durable: bool) -> "History":
-        """Note that an append returned its offset."""
+        """Note that an append returned its offset, or that a truncation is done."""
+        for drop in self.drops:
+            if drop.call == call:
+                return self._drop(drop, len(drop.records))
         promise = Promise.DURABLE if durable else Promise.ACCEPTED
         return self._change(call, promise, offset)
 
     def fail(self, call: int, *, definite: bool) -> "History":
-        """Note that an append returned an error; if definite, it had no effect."""
+        """Note that a call returned an error; if definite, it had no effect."""
+        if definite and any(drop.call == call for drop in self.drops):
+            return evolve(self, drops=tuple(each for each in self.drops if each.call != call))
         return self._change(call, Promise.REFUSED if definite else Promise.INDETERMINATE, None)
 
     def flush(self, operation: str) -> "History":
         """Note that a sync or close promised that everything accepted so far will last."""
         return self._with(
-            Attempt(each.call, each.payload, Promise.DURABLE, each.offset, operation)
+            evolve(each, promise=Promise.DURABLE, promised_by=operation)
             if each.promise is Promise.ACCEPTED
             else each
             for each in self.attempts
@@ -141,16 +136,41 @@ class History:
         """Note what a recovery showed: from now on that, and only that, is owed."""
         shown = {payload for _, payload in records}
         lost = {attempt.payload for attempt in self.attempts} - shown
-        return History(settled=tuple(records), discarded=(self.discarded | lost) - shown)
+        return History(
+            settled=tuple(records),
+            discarded=(self.discarded | lost) - shown,
+            dropped=(self.dropped | {payload for _, payload in self.settled}) - shown,
+        )
+
+    def _drop(self, drop: Drop, count: int) -> "History":
+        """Return what is owed if a truncation has dropped so many records, from the far end."""
+        gone = frozenset(drop.outermost(count))
+        return History(
+            tuple(record for record in self.settled if record not in gone),
+            tuple(each for each in self.attempts if (each.offset, each.payload) not in gone),
+            self.discarded,
+            tuple(each for each in self.drops if each.call != drop.call),
+            self.dropped | {payload for _, payload in gone},
+        )
+
+    @property
+    def _possible(self) -> "Iterator[History]":
+        """Yield what may be owed: one history for each way in which truncations came so far."""
+        if not self.drops:
+            yield self
+            return
+        first = self.drops[0]
+        for count in range(len(first.records) + 1):
+            yield from self._drop(first, count)._possible
 
     def _change(self, call: int, promise: Promise, offset: int | None) -> "History":
         return self._with(
-            Attempt(call, each.payload, promise, offset) if each.call == call else each
+            evolve(each, promise=promise, offset=offset) if each.call == call else each
             for each in self.attempts
         )
 
     def _with(self, attempts: Iterable[Attempt]) -> "History":
-        return History(self.settled, tuple(attempts), self.discarded)
+        return History(self.settled, tuple(attempts), self.discarded, self.drops, self.dropped)
 
     # What is owed
 
@@ -191,6 +211,10 @@ class History:
             stakes.add("JRN-6")
         if self.settled or self.discarded:
             stakes |= {"REC-8", "SEG-9"}
+        if self.drops or self.dropped:
+            stakes.add("JRN-17")
+        if any(attempt.batch is not None for attempt in self.attempts):
+            stakes.add("JRN-18")
         return frozenset(stakes)
 
     def judge_error(self, error: str) -> list[Violation]:
@@ -218,7 +242,15 @@ class History:
         return found
 
     def judge(self, recovered: Sequence[Record]) -> list[Violation]:
-        """Judge what a recovery returned, in the order in which it was read."""
+        """
+        Judge what a recovery returned, in the order in which it was read.
+
+        Where a truncation may have come any way, what is found is held against the way that
+        explains most of it.
+        """
+        return min((each._judge(recovered) for each in self._possible), key=len)
+
+    def _judge(self, recovered: Sequence[Record]) -> list[Violation]:
         violations = _offsets_increase(recovered)
 
         # settled
@@ -253,7 +285,7 @@ class History:
             if position < last:
                 message = f"{describe(record)} is gone although a later record is there"
                 violations.append(Violation("JRN-4", message))
-        return violations
+        return violations + torn_batches(self.attempts, used)
 
     def _match(self, record: Record, used: Sequence[int]) -> int | Violation:
         """Find the attempt that a recovered record stems from, after the last one used."""
@@ -278,6 +310,9 @@ class History:
             return Violation("JRN-2", f"{describe(record)} is not in the order of the appends")
         if payload in self.discarded:
             return Violation("REC-8", f"{describe(record)} had been discarded and has come back")
+        if payload in self.dropped:
+            message = f"{describe(record)} had been dropped by a truncation and has come back"
+            return Violation("JRN-17", message)
         if any(self.attempts[position].payload == payload for position in used):
             return Violation("JRN-6", f"{describe(record)} is there more often than appended")
         elsewhere = [a.offset for a in self.attempts if a.payload == payload]

@@ -5,9 +5,10 @@ The points of a trace at which a crash can leave new images.
 from collections.abc import Iterator
 
 from tornproof_models.contract.journal import History
-from tornproof_models.crash.run import advance
+from tornproof_models.crash.debt import advance
 from tornproof_models.disk.crash_models import CrashModel
 from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.marks import Batched, Truncating
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import (
     PROMISE_NOTHING,
@@ -27,8 +28,8 @@ from tornproof_models.disk.versions import SECTOR_BYTES
 def is_crash_point(event: Event, crash_model: CrashModel) -> bool:
     """Tell whether a crash just before an event may show what no other does."""
     if crash_model.floors.everything_at_once:
-        return not isinstance(event, (*SYNCS, *PROMISE_NOTHING, Invoked, Failed))
-    return isinstance(event, (*SYNCS, Acked, Flushed, Observed, Printed))
+        return not isinstance(event, (*SYNCS, *PROMISE_NOTHING, Invoked, Batched, Failed))
+    return isinstance(event, (*SYNCS, Truncating, Acked, Flushed, Observed, Printed))
 
 
 def spaces(

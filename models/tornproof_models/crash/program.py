@@ -98,6 +98,36 @@ class Submit:
 
 
 @frozen
+class Batch:
+    """Append payloads of these sizes in one call, which keeps all of them or none."""
+
+    sizes: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"append_batch({', '.join(map(str, self.sizes))} bytes)"
+
+
+@frozen
+class DropTail:
+    """Drop so many of the last records."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"truncate(the last {self.count})"
+
+
+@frozen
+class DropHead:
+    """Drop so many of the first records."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"truncate(the first {self.count})"
+
+
+@frozen
 class Interrupt:
     """
     Hand over appends of these sizes without waiting, and kill the process on the way.
@@ -159,7 +189,20 @@ class Crash:
 
 
 Step: TypeAlias = (
-    Append | Sync | Rotate | Reopen | Settle | Kill | Submit | Interrupt | Fail | KillAt | Crash
+    Append
+    | Sync
+    | Rotate
+    | Reopen
+    | Settle
+    | Kill
+    | Submit
+    | Batch
+    | DropTail
+    | DropHead
+    | Interrupt
+    | Fail
+    | KillAt
+    | Crash
 )
 Program: TypeAlias = tuple[Step, ...]
 

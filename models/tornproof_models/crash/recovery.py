@@ -10,7 +10,8 @@ from typing import Protocol
 
 from attrs import frozen
 
-from tornproof_models.contract.journal import History, Record, Violation, silence
+from tornproof_models.contract.journal import History, Record
+from tornproof_models.contract.violations import Violation, silence
 from tornproof_models.crash.run import Run
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.filesystem import ModelFilesystem

@@ -16,11 +16,16 @@ from typing import cast
 from attrs import Factory, define, field
 from tornproof.errors import TornproofError
 
-from tornproof_models.contract.journal import History, Record, Violation, silence
+from tornproof_models.contract.journal import End, History, Record
+from tornproof_models.contract.violations import Violation, silence
+from tornproof_models.crash.debt import advance
 from tornproof_models.crash.program import (
     Append,
+    Batch,
     Content,
     Crash,
+    DropHead,
+    DropTail,
     Fail,
     Interrupt,
     Kill,
@@ -39,15 +44,17 @@ from tornproof_models.crash.subject import (
     Killing,
     Options,
     Subject,
+    TakesBatches,
     TakesMany,
+    Truncates,
     new_disk,
 )
 from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
+from tornproof_models.disk.marks import Batched, Truncating
 from tornproof_models.disk.trace import (
     Acked,
-    Event,
     Failed,
     Flushed,
     Image,
@@ -55,23 +62,6 @@ from tornproof_models.disk.trace import (
     Observed,
     Settled,
 )
-
-
-def advance(history: History, event: Event) -> History:
-    """Let a mark change what is owed."""
-    match event:
-        case Invoked(call, _, payload):
-            return history.invoke(call, payload)
-        case Acked(call, offset, durable):
-            return history.acknowledge(call, offset, durable=durable)
-        case Failed(call, definite):
-            return history.fail(call, definite=definite)
-        case Flushed(operation):
-            return history.flush(operation)
-        case Observed(records):
-            return history.observe(records)
-        case _:
-            return history
 
 
 @define
@@ -152,6 +142,10 @@ class Run:
                 self.filesystem.events.append(Settled())
             case Submit(sizes):
                 self.submit(sizes)
+            case Batch(sizes):
+                self.batch(sizes)
+            case DropTail(count) | DropHead(count):
+                self.truncate(End.TAIL if isinstance(step, DropTail) else End.HEAD, count)
             case Interrupt():
                 self.interrupt(step)
             case Fail(nth, fault):
@@ -180,8 +174,7 @@ class Run:
         except Exception as error:
             self._fail(call, error)
             return
-        self._acknowledge(call, offset)
-        self.appended.append((offset, payload))
+        self._acknowledge(call, offset, payload)
 
     def submit(self, sizes: Sequence[int]) -> None:
         """
@@ -212,15 +205,48 @@ class Run:
             self.history = self.history.acknowledge(call, offset, durable=True)
             self.appended.append((offset, payload))
 
+    def batch(self, sizes: Sequence[int]) -> None:
+        """Append fresh payloads as one batch, which is there as a whole or not at all."""
+        calls = range(self.calls, self.calls + len(sizes))
+        invoked = [self._invoke(size) for size in sizes]
+        self.filesystem.events.append(Batched(calls[0], len(calls)))
+        self.history = self.history.join(calls)
+        try:
+            offsets = cast("TakesBatches", self.journal).append_batch([p for _, p in invoked])
+        except Exception as error:
+            for call in calls:
+                self._fail(call, error)
+            return
+        for (call, payload), offset in zip(invoked, offsets, strict=True):
+            self._acknowledge(call, offset, payload)
+
+    def truncate(self, end: End, count: int) -> None:
+        """Drop so many records from one end, unless none would be left."""
+        at = count if end is End.HEAD else len(self.appended) - count
+        if not 0 < at < len(self.appended):
+            return
+        before, after = self.appended[:at], self.appended[at:]
+        offset, self.appended = after[0][0], before if end is End.TAIL else after
+        call, self.calls = self.calls, self.calls + 1
+        self.filesystem.events.append(Truncating(call, end.value, offset))
+        self.history = self.history.truncate(call, end, offset)
+        try:
+            cast("Truncates", self.journal).truncate(end, offset)
+        except Exception as error:
+            self._fail(call, error)
+            return
+        self.filesystem.events.append(Acked(call, offset, True))
+        self.history = self.history.acknowledge(call, offset, durable=True)
+
     def interrupt(self, step: Interrupt) -> None:
         """Append several records, die on the way, and open what that leaves."""
         invoked = [self._invoke(size) for size in step.sizes]
         payloads = [payload for _, payload in invoked]
         journal = cast("Interruptible", self.journal)
         answers = journal.interrupt(payloads, step.answers, step.microseconds)
-        for (call, _), answer in zip(invoked, answers, strict=False):
+        for (call, payload), answer in zip(invoked, answers, strict=False):
             if isinstance(answer, int):
-                self._acknowledge(call, answer)
+                self._acknowledge(call, answer, payload)
             else:
                 self._fail(call, answer)
         self.open()
@@ -234,10 +260,11 @@ class Run:
         self.history = self.history.invoke(call, payload)
         return call, payload
 
-    def _acknowledge(self, call: int, offset: int) -> None:
+    def _acknowledge(self, call: int, offset: int, payload: bytes) -> None:
         durable = self.options.durability != "eventual"
         self.filesystem.events.append(Acked(call, offset, durable))
         self.history = self.history.acknowledge(call, offset, durable=durable)
+        self.appended.append((offset, payload))
 
     def _fail(self, call: int, error: Exception) -> None:
         self.refused = f"{type(error).__name__}: {error}"

@@ -16,7 +16,7 @@ from tornproof_models.contract import journal
 from tornproof_models.crash import findings
 from tornproof_models.disk.trace import Acked, Trace
 
-COUNTED = journal.JUDGES | findings.JUDGES
+COUNTED = journal.JUDGES | journal.JUDGES_CLAIMED | findings.JUDGES
 """The requirements whose premises are counted."""
 
 

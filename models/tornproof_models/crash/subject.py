@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias, cast
 from attrs import frozen
 from tornproof.errors import TornproofError
 
-from tornproof_models.contract.journal import Record
+from tornproof_models.contract.journal import End, Record
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 
@@ -108,6 +108,22 @@ class TakesMany(Protocol):
 
     def submit(self, payloads: Sequence[bytes]) -> Sequence[int]:
         """Append records at the same time, all durably, and return their offsets."""
+        ...
+
+
+class TakesBatches(Protocol):
+    """A journal that takes several records as one."""
+
+    def append_batch(self, payloads: Sequence[bytes]) -> Sequence[int]:
+        """Append records that are kept all or none, and return their offsets."""
+        ...
+
+
+class Truncates(Protocol):
+    """A journal that drops records from its ends."""
+
+    def truncate(self, end: End, offset: int) -> None:
+        """Drop the records from an offset on (the tail), or those below it (the head)."""
         ...
 
 

@@ -10,6 +10,7 @@ from attrs import define, field
 
 from tornproof_models.contract.journal import PROMISED
 from tornproof_models.disk import trace as t
+from tornproof_models.disk.marks import Truncating
 from tornproof_models.disk.trace import NAMELESS, ROOT, Event, Image, number_inodes
 from tornproof_models.documents.limits import FILE_BYTES
 from tornproof_models.documents.values import is_name
@@ -106,7 +107,7 @@ class PossibleDisk:
                     raise Impossible(f"begins to write bytes {shown(start)} to {shown(end)}")
             case t.SyncFailed(inode) if inode not in self.names:
                 self._file(inode)
-            case t.Invoked(call):
+            case t.Invoked(call) | Truncating(call):
                 if call in self.calls:
                     raise Impossible(f"invokes call {shown(call)} a second time")
                 self.calls.add(call)

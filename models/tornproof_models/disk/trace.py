@@ -1,11 +1,10 @@
 """
 Traces: disk operations, and the promises made between them.
 
-A trace is the one thing that every part of the judge works on.  It begins with
-the directory tree as it was, and goes on with events in program order:
-*operations*, which change what a disk may hold, and *marks*, which change what
-the implementation owes.  Where it came from, a simulated disk or the system
-calls of a real process, can no longer be told.
+A trace is the one thing that every part of the judge works on.  It begins with the directory
+tree as it was, and goes on with events in program order: *operations*, which change what a disk
+may hold, and *marks*, which change what the implementation owes.  Where it came from, a
+simulated disk or the system calls of a real process, can no longer be told.
 
 Files are named by inode, not by path, because names change and a crash treats a
 name and a file as two things.  The inodes of the initial tree are numbered by
@@ -19,6 +18,7 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from tornproof_models.disk.digests import digest_tree
+from tornproof_models.disk.marks import Batched, Truncating
 
 ROOT = 0
 """The inode of the root directory."""
@@ -250,8 +250,8 @@ class SyncFailed:
     """
     An fsync of a file or directory returned an error.
 
-    What was dirty is clean from now on, and may or may not be on disk; a later
-    sync covers only what is written again.
+    What was dirty is clean from now on, and may or may not be on disk; a later sync covers only
+    what is written again.
     """
 
     inode: int
@@ -336,10 +336,10 @@ class Printed:
     line: bytes
 
 
-Mark: TypeAlias = Invoked | Acked | Failed | Flushed | Observed | Printed
+Mark: TypeAlias = Invoked | Batched | Truncating | Acked | Failed | Flushed | Observed | Printed
 Event: TypeAlias = Operation | Mark
 
-MARKS = (Invoked, Acked, Failed, Flushed, Observed, Printed)
+MARKS = (Invoked, Batched, Truncating, Acked, Failed, Flushed, Observed, Printed)
 
 
 @frozen

@@ -30,6 +30,7 @@ from tornproof.errors import Invalid
 
 from tornproof_models.disk import trace as t
 from tornproof_models.disk.legality import Impossible, PossibleDisk
+from tornproof_models.disk.marks import Batched, Truncating
 from tornproof_models.disk.trace import Event, Image, Trace
 from tornproof_models.documents.files import parse_json, read_file
 from tornproof_models.documents.values import Value, require_path
@@ -55,6 +56,8 @@ KINDS: Mapping[str, type[Event]] = {
     "writeback_started": t.WritebackStarted,
     "sync_failed": t.SyncFailed,
     "invoked": t.Invoked,
+    "batched": Batched,
+    "truncating": Truncating,
     "acked": t.Acked,
     "failed": t.Failed,
     "flushed": t.Flushed,

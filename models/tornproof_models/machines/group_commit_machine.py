@@ -23,8 +23,9 @@ from tornproof.journal.committer import Arrival, Cancellation, Closing, Committe
 from tornproof.record import frame_size
 
 from tornproof_models.contract.journal import Violation
+from tornproof_models.crash.debt import advance
 from tornproof_models.crash.program import Crash, Kill, grow_payload
-from tornproof_models.crash.run import Run, advance
+from tornproof_models.crash.run import Run
 from tornproof_models.crash.subject import DIRECTORY, Options
 from tornproof_models.disk.crash_models import CLAIMED
 from tornproof_models.disk.faults import Fault

@@ -13,8 +13,8 @@ from attrs import define, field, frozen
 
 from tornproof_models.contract.cleanup import Held, Position, judge_refusal
 from tornproof_models.contract.journal import History, Record, Violation
+from tornproof_models.crash.debt import advance
 from tornproof_models.crash.program import Append, Kill, Rotate
-from tornproof_models.crash.run import advance
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.crash_models import CrashModel
 from tornproof_models.disk.filesystem import ModelFilesystem

@@ -28,7 +28,7 @@ from tornproof_models.contract.reader import (
     judge_recovery,
     judge_writes,
 )
-from tornproof_models.crash.run import advance
+from tornproof_models.crash.debt import advance
 from tornproof_models.crash.subject import DIRECTORY, Options
 from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.filesystem import ModelFilesystem

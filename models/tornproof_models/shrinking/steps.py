@@ -10,8 +10,11 @@ from collections.abc import Iterator
 
 from tornproof_models.crash.program import (
     Append,
+    Batch,
     Content,
     Crash,
+    DropHead,
+    DropTail,
     Fail,
     Interrupt,
     Kill,
@@ -50,6 +53,12 @@ def simpler_steps(
         case Submit(sizes) if len(sizes) > 1:
             yield Append(sizes[0])
             yield Submit(sizes[: len(sizes) - 1])
+        case Batch(sizes) if len(sizes) > 2:
+            yield Batch(sizes[:2])
+        case DropTail(count) if count > 1:
+            yield DropTail(1)
+        case DropHead(count) if count > 1:
+            yield DropHead(1)
         case Interrupt(sizes, answers, microseconds):
             yield Kill()
             if microseconds:

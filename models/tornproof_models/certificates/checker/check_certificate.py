@@ -21,6 +21,7 @@ from tornproof_models.certificates.checker.form import read_count, require_form
 from tornproof_models.certificates.checker.plain_crash import WHOLE, Crash, Refuted, hashed
 from tornproof_models.certificates.checker.plain_disk import Disk
 from tornproof_models.disk import trace as t
+from tornproof_models.disk.marks import Batched, Truncating
 from tornproof_models.disk.trace_file import hash_trace, trace_document, trace_of
 from tornproof_models.documents.values import Value
 
@@ -196,6 +197,8 @@ class Debt:
             case t.Invoked(call, _, payload):
                 self.calls[call] = Attempt(hashed(payload))
                 self.attempts.append(self.calls[call])
+            case Batched() | Truncating():
+                raise Refuted("a certificate says nothing of batches and truncations")
             case t.Acked(call, offset, durable):
                 self.calls[call].offset = offset
                 self.calls[call].promise = "durable" if durable else "accepted"
