@@ -43,10 +43,11 @@ class Rewritten(DeferredQueue):
         answer = super().drainer_drain(timeout_ms)
         names, marks = ", ".join(COLUMNS), ", ".join("?" * len(COLUMNS))
         with closing(connect(self.database)) as connection:
-            query = f"SELECT {names} FROM signed_events ORDER BY sequence"
+            numbered = "FROM signed_events WHERE sequence IS NOT NULL"
+            query = f"SELECT {names} {numbered} ORDER BY sequence"
             rows = [Row(*columns) for columns in connection.execute(query)]
             last: Row | None = None
-            connection.execute("DELETE FROM signed_events")
+            connection.execute(f"DELETE {numbered}")
             for row in rows:
                 last = self.placed(row, last)
                 insert = f"INSERT INTO signed_events ({names}) VALUES ({marks})"
@@ -57,9 +58,9 @@ class Rewritten(DeferredQueue):
         """Put a row behind another."""
         return sealed(evolve(row, prev_hash=last.row_hash if last else GENESIS))
 
-    def drainer_verify(self, *_: Any, **__: Any) -> dict[str, Any]:
+    def drainer_verify(self, *_: Any, **asked: Any) -> dict[str, Any]:
         """Find nothing."""
-        return {"breaks": []}
+        return {**super().drainer_verify(**asked), "breaks": []}
 
 
 class BeginsWithOnes(Rewritten):
@@ -130,9 +131,9 @@ class HashesOtherwise(Rewritten):
 class Blind(DeferredQueue):
     """Finds nothing, whatever was done."""
 
-    def drainer_verify(self, *_: Any, **__: Any) -> dict[str, Any]:
+    def drainer_verify(self, *_: Any, **asked: Any) -> dict[str, Any]:
         """Find nothing."""
-        return {"breaks": []}
+        return {**super().drainer_verify(**asked), "breaks": []}
 
 
 class IgnoresTheHead(DeferredQueue):
@@ -148,7 +149,8 @@ class FirstBreakOnly(DeferredQueue):
 
     def drainer_verify(self, *_: Any, **asked: Any) -> dict[str, Any]:
         """Report one."""
-        return {"breaks": super().drainer_verify(**asked)["breaks"][:1]}
+        found = super().drainer_verify(**asked)
+        return {**found, "breaks": found["breaks"][:1]}
 
 
 class TrustsAnyKey(DeferredQueue):
@@ -166,8 +168,9 @@ class ChecksNoSignature(DeferredQueue):
 
     def drainer_verify(self, *_: Any, **asked: Any) -> dict[str, Any]:
         """Pass over signatures that are wrong."""
-        found = super().drainer_verify(**asked)["breaks"]
-        return {"breaks": [each for each in found if "signature wrong" not in each["detail"]]}
+        found = super().drainer_verify(**asked)
+        wrong = [each for each in found["breaks"] if "signature wrong" in each["detail"]]
+        return {**found, "breaks": [each for each in found["breaks"] if each not in wrong]}
 
 
 class LocksLate(DeferredQueue):

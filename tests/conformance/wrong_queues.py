@@ -191,11 +191,18 @@ class ClosesWithoutFlushing(DeferredQueue):
 class AdmitsWhenClosed(DeferredQueue):
     """Says that an event was admitted when nobody is there to take it."""
 
+    is_closed = False
+
     def drainer_submit(self, **event: Any) -> dict[str, Any]:
         """Admit."""
-        with suppress(TornproofError):
-            super().drainer_submit(**event)
-        return {"admitted": True}
+        if self.is_closed:
+            return {"admitted": True}
+        return super().drainer_submit(**event)
+
+    def drainer_close(self, timeout_ms: int | None = None) -> dict[str, Any]:
+        """Close."""
+        self.is_closed = True
+        return super().drainer_close(timeout_ms)
 
 
 class CountsOnce(DeferredQueue):

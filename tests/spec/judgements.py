@@ -134,10 +134,10 @@ class _Module:
             if _called(call) == "judge_code" and len(call.args) == 4:
                 words = f"{self._words(call.args[3], call)} gives …, not a typed error"
                 yield from self._judgement(call, call.args[0], ast.Constant(words))
-            elif len(call.args) != 2:
+            elif len(call.args) not in (2, 3):
                 continue
             elif _called(call) in MAKERS:
-                yield from self._judgement(call, *call.args)
+                yield from self._judgement(call, *call.args[:2])
             elif _called(call) == "blame":
                 yield from self._judgement(call, call.args[0], ast.Constant(INSTEAD))
             elif _called(call) == "Finding" and isinstance(call.args[0], ast.Attribute):

@@ -277,14 +277,14 @@ class Delivery:
         """Ask for an operation, and read what its reply holds."""
         return decode_ok(op, self._session.call(op, **arguments))
 
-    def report(self, requirement: str, message: str) -> None:
+    def report(self, requirement: str, message: str, cause: str = "") -> None:
         """Note a violation, under the name of what the situation is about if it has one."""
         told = self.reported_as if requirement in SHOWS_ANOTHER else None
-        self.violations.append(Violation(told or requirement, message))
+        self.violations.append(Violation(told or requirement, message, cause))
 
     def _open(self) -> None:
         self.database = open_queue(self._session, self._disk, self.mode, max_restarts=MAX_RESTARTS)
 
     def _judge(self, found: Sequence[Any]) -> None:
         for each in found:
-            self.report(each.requirement, each.message)
+            self.report(each.requirement, each.message, each.cause)

@@ -150,6 +150,10 @@ def put_into_situation(subject: AdapterSubject, arguments: Sequence[str]) -> Ite
     yield from _play(subject, arguments)[0]
 
 
+RETURNS = frozenset({"DRN-11"})
+"""Requirements that demand just that a call returns: a silence breaks them, and not ADP-11."""
+
+
 def _play(subject: AdapterSubject, arguments: Sequence[str]) -> tuple[list[Violation], bool]:
     """Put a drainer into a situation; return what is violated, and whether its premise was met."""
     name, mode, *faults = arguments
@@ -168,7 +172,7 @@ def _play(subject: AdapterSubject, arguments: Sequence[str]) -> tuple[list[Viola
         found.append(Violation(situation.requirement, message))
     is_met = not situation.has_premise or met[name] > 0
     told = sorted(found, key=lambda each: each.requirement != situation.requirement)
-    return name_silences(told), is_met
+    return (told if situation.requirement in RETURNS else name_silences(told)), is_met
 
 
 def queue_situations_check(chosen: Sequence[QueueSituation]) -> Check:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from attrs import astuple, evolve, frozen
 from tornproof.errors import TornproofError
-from tornproof_models.contract.hash_chain import COLUMNS, Row, judge_rows, sealed
+from tornproof_models.contract.hash_chain import COLUMNS, FINDS_NOTHING, Row, judge_rows, sealed
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 
@@ -124,7 +124,7 @@ def nothing_is_appended_behind_a_row_without_a_number(subject: Subject) -> Itera
         if rows != 2:
             yield Violation("CHN-1", "a row was appended while another had no number")
         if not chain.verify():
-            yield Violation("CHN-5", "a row without a number passes")
+            yield Violation("CHN-5", "a row without a number passes", FINDS_NOTHING)
         chain.connection.execute("DELETE FROM signed_events WHERE id = 'odd'")
         chain.append("afterwards")
         if chain.connection.execute(numbered).fetchone() == (2,):
@@ -165,7 +165,7 @@ def every_edit_is_seen(subject: Subject) -> Iterator[Violation]:
                 with _tampered(chain, statement):
                     if not chain.verify(head=head):
                         words = f"{column} of row {sequence} was edited ({edit}), and it passes"
-                        yield Violation("CHN-5", words)
+                        yield Violation("CHN-5", words, FINDS_NOTHING)
 
 
 def _edits(column: str) -> tuple[str, str]:
@@ -266,7 +266,8 @@ def every_break_is_reported(subject: Subject) -> Iterator[Violation]:
             missed = [sorted(place) for place in tampering.places if not place & named]
             if len(breaks) < len(tampering.places) or (named and missed):
                 found = "; ".join(map(str, breaks)) or "none"
-                yield Violation("CHN-6", f"{tampering.words}, and the breaks are: {found}")
+                message = f"{tampering.words}, and the breaks are: {found}"
+                yield Violation("CHN-6", message, "" if breaks else FINDS_NOTHING)
 
 
 @scenario("CHN-7", claim="chain/v1", where=has_chain)
@@ -284,7 +285,8 @@ def a_signature_needs_its_key_and_its_place(subject: Subject) -> Iterator[Violat
             breaks = chain.verify(with_key=with_key)
             if holds != (not breaks):
                 found = "; ".join(map(str, breaks)) or "none"
-                yield Violation("CHN-7", f"{words}, the breaks are: {found}")
+                message = f"{words}, the breaks are: {found}"
+                yield Violation("CHN-7", message, "" if breaks else FINDS_NOTHING)
 
 
 @scenario("CHN-7", claim="chain/v1", where=has_chain)
@@ -301,4 +303,4 @@ def a_signature_covers_the_whole_row(subject: Subject) -> Iterator[Violation]:
             _put(chain, [astuple(first), astuple(forged)])
             if not chain.verify(with_key=True):
                 message = f"the {column} of a signed row was changed, and it passes with the key"
-                yield Violation("CHN-7", message)
+                yield Violation("CHN-7", message, FINDS_NOTHING)

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from tornproof_models.contract.delivery import FEWEST_RACES, Mode, Outcome
+from tornproof_models.contract.delivery import FEWEST_RACES, LANDS_TWICE, Mode, Outcome
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.database_faults import Kind, Strike
@@ -143,6 +143,7 @@ def two_events_under_one_id_are_two(subject: Subject) -> Iterator[Violation]:
                     "DRN-1",
                     f"{message}, which was {what}: {agents.count(False)} rows have the first and "
                     f"{agents.count(True)} the other",
+                    LANDS_TWICE if agents.count(False) > 1 else "",
                 )
 
 

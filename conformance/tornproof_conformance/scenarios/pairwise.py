@@ -15,6 +15,8 @@ from typing import Any, cast
 
 from attrs import astuple, evolve
 from tornproof_models.contract.hash_chain import (
+    FINDS_NOTHING,
+    WRITES,
     PairwiseRow,
     later_chain,
     pairwise_chain,
@@ -74,10 +76,12 @@ def reading_evidence_changes_nothing(subject: Subject) -> Iterator[Violation]:
                 touched = sorted(
                     name for name in before | after if before.get(name) != after.get(name)
                 )
-                yield Violation("AUD-17", f"verifying a database has changed {', '.join(touched)}")
+                message = f"verifying a database has changed {', '.join(touched)}"
+                yield Violation("AUD-17", message, WRITES)
             if bool(breaks) == holds:
                 message = f"the last rows, which are in the log of the database, {words}"
-                yield Violation("AUD-17", f"{message}, and the chain is said to {_say(holds)}")
+                said = f"{message}, and the chain is said to {_say(holds)}"
+                yield Violation("AUD-17", said, "" if holds else FINDS_NOTHING)
 
 
 def _say(holds: bool) -> str:
@@ -128,7 +132,7 @@ def an_old_chain_is_verified_and_left_as_it_is(subject: Subject) -> Iterator[Vio
     if breaks:
         yield Violation("CHN-9", f"a chain of v0.7 that holds is said to be broken: {breaks[0]}")
     if not untouched:
-        yield Violation("CHN-9", "verifying a chain of v0.7 has changed its file")
+        yield Violation("CHN-9", "verifying a chain of v0.7 has changed its file", WRITES)
 
 
 @scenario("CHN-9", claim=PAIRWISE, where=verifies_pairwise)
@@ -148,7 +152,8 @@ def damage_to_an_old_chain_is_seen(subject: Subject) -> Iterator[Violation]:
         ("row 5 has lost its signature", changed(rows, 5, attest_level="daemon_signed")),
     ):
         if not verified(subject, tampered)[0]:
-            yield Violation("CHN-9", f"{words}, in a chain of v0.7, and it is said to hold")
+            message = f"{words}, in a chain of v0.7, and it is said to hold"
+            yield Violation("CHN-9", message, FINDS_NOTHING)
 
 
 @scenario("CHN-10", claim=PAIRWISE, where=verifies_pairwise)
@@ -161,14 +166,16 @@ def a_later_chain_is_verified_and_damage_to_it_seen(subject: Subject) -> Iterato
         if breaks:
             yield Violation("CHN-10", f"{words} is whole and said to be broken: {breaks[0]}")
         if not untouched:
-            yield Violation("CHN-10", f"verifying {words} has changed its file")
+            yield Violation("CHN-10", f"verifying {words} has changed its file", WRITES)
         for number in range(1, ROWS):
             if not verified(subject, changed(rows, number, agent_id="somebody else"))[0]:
-                yield Violation("CHN-10", f"{words} had row {number} edited, and is said to hold")
+                message = f"{words} had row {number} edited, and is said to hold"
+                yield Violation("CHN-10", message, FINDS_NOTHING)
     rows = later_chain(ROWS)
     rows = changed(rows, ROWS, prev_hash=pairwise_hash(rows[-2]))
     if not verified(subject, rows)[0]:
-        yield Violation("CHN-10", "a joined link behind length-prefixed ones is said to hold")
+        message = "a joined link behind length-prefixed ones is said to hold"
+        yield Violation("CHN-10", message, FINDS_NOTHING)
 
 
 @scenario("CHN-9", claim=PAIRWISE, where=verifies_pairwise)

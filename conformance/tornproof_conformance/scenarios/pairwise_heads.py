@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tornproof.errors import TornproofError
 from tornproof_models.contract.hash_chain import (
     COLUMNS,
+    FINDS_NOTHING,
     PairwiseRow,
     Row,
     judge_rows,
@@ -85,7 +86,7 @@ def a_pairwise_signature_is_checked(subject: Subject) -> Iterator[Violation]:
             if holds == bool(breaks):
                 found = "; ".join(map(str, breaks)) or "none"
                 message = f"a last row, signed ({words}), {how}: the breaks are {found}"
-                yield Violation("CHN-11", message)
+                yield Violation("CHN-11", message, "" if breaks else FINDS_NOTHING)
 
 
 def _cut(rows: Sequence[PairwiseRow]) -> list[PairwiseRow]:
@@ -113,7 +114,8 @@ def a_pairwise_head_is_looked_for(subject: Subject) -> Iterator[Violation]:
             breaks, _, _ = verified(subject, given, head=saved)
             if holds == bool(breaks):
                 found = "; ".join(map(str, breaks)) or "none"
-                yield Violation("CHN-11", f"a chain {words}, {how}: the breaks are {found}")
+                message = f"a chain {words}, {how}: the breaks are {found}"
+                yield Violation("CHN-11", message, "" if breaks else FINDS_NOTHING)
 
 
 # Migration

@@ -82,8 +82,8 @@ def counts_dead_letters(subject: Subject) -> bool:
 def opened(subject: Subject, claim: Mode = Mode.DURABLE) -> Iterator[delivery_run.Subject]:
     """Open a queue, and let go of it at the end."""
     queue = cast("HasQueue", subject).open_queue(claim)
+    queue.open()
     try:
-        queue.open()
         yield queue
     finally:
         queue.database.close()

@@ -45,4 +45,4 @@ def judge_failure(records: int, acknowledged: int, *, later: bool) -> Iterator[V
 def judge_loss(found: Violation, promised_by: str) -> Iterator[Violation]:
     """Judge a loss of power that took a record which an operation had promised to keep."""
     if found.requirement == PROMISED[promised_by]:
-        yield Violation(LOST[found.requirement], found.message)
+        yield Violation(LOST[found.requirement], found.message, found.cause)

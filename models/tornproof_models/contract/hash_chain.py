@@ -17,6 +17,10 @@ from attrs import evolve, frozen
 
 from tornproof_models.contract.journal import Violation
 
+FINDS_NOTHING = "the verification finds nothing of what was changed"
+WRITES = "the verification writes to what it verifies"
+"""Causes that break several requirements."""
+
 JUDGES = frozenset({"CHN-1", "CHN-2", "CHN-3", "CHN-4", "EVT-3"})
 """The requirements that the rows of a chain can violate."""
 

@@ -281,7 +281,8 @@ class History:
             if attempt.promise is Promise.DURABLE:
                 promise = f"acknowledged as durable by {attempt.promised_by}"
                 message = f"{describe(record)} was {promise} and is gone"
-                violations.append(Violation(PROMISED[attempt.promised_by], message))
+                cause = f"what {attempt.promised_by} has promised is lost"
+                violations.append(Violation(PROMISED[attempt.promised_by], message, cause))
             if position < last:
                 message = f"{describe(record)} is gone although a later record is there"
                 violations.append(Violation("JRN-4", message))

@@ -19,6 +19,8 @@ class Violation:
 
     requirement: str
     message: str
+    cause: str = ""
+    """What was done wrong, in the same words wherever it breaks one more requirement."""
 
 
 def silence(message: str) -> Violation | None:

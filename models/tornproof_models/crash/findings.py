@@ -99,5 +99,5 @@ def relabel(finding: Finding, shown: int, *, cut: bool) -> Violation:
         return Violation("REC-2", f"the cut comes undone: {violation.message}")
     if violation.requirement in PROMISED.values():
         message = f"after a recovery, {violation.message}"
-        return Violation("REC-4", message)
+        return Violation("REC-4", message, violation.cause)
     return violation

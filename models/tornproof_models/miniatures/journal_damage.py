@@ -116,8 +116,8 @@ class ForeignFilesRemoved(SmallJournal):
     breaks = frozenset({"REC-10"})
 
     def is_temporary(self, name: str) -> bool:
-        """Take every stranger for rubbish."""
-        return self.base_of(name) is None
+        """Take every stranger for rubbish, and know the lock."""
+        return self.base_of(name) is None and name != "writer.lock"
 
 
 class TemporaryFilesLeft(SmallJournal):

@@ -48,6 +48,9 @@ JUDGES_CLOSE = frozenset({"DRN-11"})
 
 JUDGES = JUDGES_STATE | JUDGES_DRAIN | JUDGES_CLOSE
 
+LANDS_TWICE = "an event lands twice"
+"""The cause where nobody looks whether an event has landed (DRN-7)."""
+
 SHOWS_ANOTHER = frozenset({"DRN-1", "DRN-9", "DRN-17"})
 """
 What `judge` says of a loss, a double or an overtaking, whatever it comes from.
@@ -111,7 +114,8 @@ def _exactly_once(case: Case) -> Iterator[Violation]:
         elif event_id not in possible:
             yield Violation("DRN-2", f"{event_id} was refused and is there all the same")
         if chain[event_id] > 1:
-            yield Violation("DRN-1", f"{event_id} is in the chain {chain[event_id]} times")
+            message = f"{event_id} is in the chain {chain[event_id]} times"
+            yield Violation("DRN-1", message, LANDS_TWICE)
         if letters[event_id] > 1:
             yield Violation("DRN-1", f"{event_id} is dead-lettered {letters[event_id]} times")
         if chain[event_id] and letters[event_id]:
