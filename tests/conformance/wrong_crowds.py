@@ -19,7 +19,7 @@ import log
 from audit_index import AuditIndex
 from log import Log
 from tornproof.audit import AuditStore
-from tornproof.errors import Closed, TornproofError
+from tornproof.errors import Closed, InputOutput, Poisoned, TornproofError
 from tornproof.kv import SqliteKeyValueStore
 from tornproof_conformance.kit import Adapter
 
@@ -49,7 +49,7 @@ class FailureKept(Log):
         end = self._journal().end
         try:
             return super().journal_append_many(payloads)
-        except TornproofError:
+        except (InputOutput, Poisoned):
             return {"offsets": [end + number for number, _ in enumerate(payloads)]}
 
 
@@ -59,7 +59,7 @@ class GoesOn(Log):
     def journal_append(self, payload: bytes, durable: bool = True) -> dict[str, Any]:
         try:
             return super().journal_append(payload, durable)
-        except TornproofError:
+        except (InputOutput, Poisoned):
             try:
                 self.journal_close()
             except TornproofError:
