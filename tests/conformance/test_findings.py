@@ -2,7 +2,8 @@
 
 from tornproof_conformance.cases.case import Problem, ProgramCase, ScenarioCase
 from tornproof_conformance.run.findings import Findings
-from tornproof_models.contract.journal import History, Violation
+from tornproof_models.contract.journal import History
+from tornproof_models.contract.violations import Violation
 from tornproof_models.crash.program import Append, Fail
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.faults import Fault

@@ -17,7 +17,8 @@ from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.adapter.speaking.session import Session
 from tornproof_conformance.power.resident import Resident
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_models.contract.journal import History, Violation
+from tornproof_models.contract.journal import History
+from tornproof_models.contract.violations import Violation
 from tornproof_models.crash.recovery import judge
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.trace import Image
