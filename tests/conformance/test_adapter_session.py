@@ -235,7 +235,7 @@ def test_every_operation_has_arguments_and_an_ok() -> None:
         if "ok" in form.get("properties", {}) and name != "reply"
     }
 
-    assert len(operations) == 45
+    assert len(operations) == 47
     assert all(form["description"].endswith((".", "?")) for form in operations.values())
 
 

@@ -66,6 +66,9 @@ class AdapterSubject:
     geometry: Mapping[str, int] = field(factory=dict, kw_only=True)
     """Sizes in bytes at which its format does something else, by its own account."""
 
+    survives: tuple[str, ...] = ()
+    """The crash models that its documentation promises to survive; all that there are if none."""
+
     start_seconds: float = field(init=False)
     """How long it took to start and to say hello."""
 
@@ -108,7 +111,7 @@ class AdapterSubject:
             subject._idle.append(session)
             subject.implementation = introduction(session)
             subject.returns_everything = session.limits.get("open_returns_everything", False)
-            subject.geometry = session.geometry
+            subject.geometry, subject.survives = session.geometry, session.survives
             subject.start_seconds = time.monotonic() - began
             yield subject
         finally:
@@ -314,6 +317,7 @@ def introduction(session: Session) -> Implementation:
     """
     hello = session.call("hello", protocol=PROTOCOL)
     session.limits, session.geometry = hello.get("limits", {}), hello.get("geometry", {})
+    session.survives = tuple(hello.get("survives", ()))
     session.server = hello.get("queue", {}).get("server", ())
     if hello["protocol"] != PROTOCOL:
         message = f"speaks protocol {hello['protocol']}; this suite speaks {PROTOCOL}"

@@ -76,7 +76,7 @@ def _add_case(
     state = verdict.excuse.state if verdict.excuse else ""
     if state in ("expired", "unexpected pass"):
         _fail(case, excuse_words(verdict), found)
-    elif state == "known":
+    elif verdict.excuse:
         SubElement(case, "skipped", message=_clean(excuse_words(verdict)))
     elif verdict.verdict == "violated" and verdict.level == "MUST":
         _fail(case, found.message if found else "violated", found)

@@ -142,7 +142,7 @@ def tone(verdict: RequirementJudged | None) -> str:
     if verdict is None:
         return "bad"
     if verdict.excuse:
-        return "muted" if verdict.excuse.state == "known" else "bad"
+        return "muted" if verdict.excuse.holds else "bad"
     if verdict.verdict == "violated":
         return "bad" if verdict.level == "MUST" else "muted"
     return "good" if verdict.verdict == "holds" else "muted"

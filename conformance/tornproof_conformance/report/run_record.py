@@ -100,7 +100,7 @@ class RunRecord:
         if not self.verdicts:  # the run was cut off
             return any(requirement(v.requirement).level is Level.MUST for v in self.violations)
         return any(
-            each.excuse.state != "known"
+            not each.excuse.holds
             if each.excuse
             else each.verdict == "violated" and each.level == "MUST"
             for each in self.verdicts

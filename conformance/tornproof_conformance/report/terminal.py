@@ -232,7 +232,7 @@ def _verdict_table(record: RunRecord) -> Table:
 
 def _colour(verdict: RequirementJudged) -> str:
     if verdict.excuse:
-        return "yellow" if verdict.excuse.state == "known" else "bold red"
+        return "yellow" if verdict.excuse.holds else "bold red"
     return COLOURS[verdict.verdict]
 
 
@@ -261,5 +261,6 @@ def _result(record: RunRecord) -> Iterator[str]:
     yield (
         f"[{colour}]{word}[/]: known failures that still fail: {states.count('known')}, "
         f"that have expired: {states.count('expired')}, "
-        f"that hold again: {states.count('unexpected pass')}"
+        f"that hold again: {states.count('unexpected pass')}, "
+        f"beyond what is promised: {states.count('beyond')}"
     )

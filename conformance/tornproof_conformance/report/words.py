@@ -107,13 +107,15 @@ def stake_words(verdict: RequirementJudged) -> str:
 
 
 def excuse_words(verdict: RequirementJudged) -> str:
-    """Say what a file of known failures makes of a verdict; nothing if it is silent."""
+    """Say what excuses a verdict, or does not any more; nothing if nothing does."""
     excuse = verdict.excuse
     if excuse is None:
         return ""
     match excuse.state:
         case "known":
             return f"known until {excuse.expires}: {excuse.reason} {excuse.link}"
+        case "beyond":
+            return f"no promise: {excuse.reason}"
         case "expired":
             return f"was known until {excuse.expires}, and that has passed: {excuse.reason}"
         case _:

@@ -20,6 +20,7 @@ from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS, SHARES
 from tornproof_conformance.checks.stopping import stoppable
 from tornproof_conformance.run.runner import check_subject, diagnosed
 from tornproof_conformance.specification.claims import claims_with
+from tornproof_conformance.stream.beyond_promises import excuse_beyond
 from tornproof_conformance.stream.run_events import Implementation, RunEvent, RunStarted
 from tornproof_conformance.stream.versions import current_versions
 
@@ -46,7 +47,7 @@ def check_adapter(
             command, timeout=timeout, patience=patience, jobs=jobs
         ) as subject:
             chosen = [stoppable(check) for check in checks_of(subject, checks)]
-            yield from check_subject(
+            stream = check_subject(
                 subject,
                 budget=budget,
                 reproducers=reproducers,
@@ -56,6 +57,7 @@ def check_adapter(
                 most_findings=most_findings,
                 selected=checks is not None,
             )
+            yield from excuse_beyond(stream, subject.survives) if subject.survives else stream
     except Diagnosis as found:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         implementation = Implementation(join(command))

@@ -220,15 +220,23 @@ class CheckFinished:
 
 @frozen
 class Excuse:
-    """What a file of known failures says about a requirement, and what became of it."""
+    """What excuses a violation: a file of known failures, or the limits of a promise."""
 
     state: str
-    """`known` while it is violated and excused, `expired`, or `unexpected pass`."""
+    """
+    `known` while it is violated and excused, `expired`, or `unexpected pass`; `beyond` where it is
+    violated only in crash models that the implementation does not promise to survive.
+    """
 
     reason: str
-    link: str
-    expires: str
-    """The last day on which it excuses anything, as ISO 8601."""
+    link: str = ""
+    expires: str = ""
+    """The last day on which it excuses anything, as ISO 8601; empty if it always does."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the violation fails nothing."""
+        return self.state in ("known", "beyond")
 
 
 @frozen

@@ -62,6 +62,9 @@ class Session:
     server: Sequence[str] = field(default=(), kw_only=True)
     """The command of the server that its queue lives in, as it has said in `hello`."""
 
+    survives: tuple[str, ...] = field(default=(), kw_only=True)
+    """The crash models that it has said there it survives, by its documentation."""
+
     patience: Patience = field(factory=Patience, kw_only=True)
     """That of the run, of which every silence takes something."""
 
