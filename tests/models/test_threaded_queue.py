@@ -7,7 +7,7 @@ from tornproof.drainer.driver import Driver
 from tornproof.drainer.gate import Gate
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.machines.chosen_threads import Scheduler
-from tornproof_models.machines.threaded_queue import play_threads
+from tornproof_models.machines.threaded_queue import TROUBLE, play_threads
 
 
 def test_the_numbers_say_who_moves() -> None:
@@ -44,10 +44,35 @@ def test_nobody_moves_while_all_wait() -> None:
 
 
 @requirement("DRN-1", "DRN-11", "DRN-12", "DRN-13")
-@pytest.mark.parametrize("trouble", range(5))
+@pytest.mark.parametrize("trouble", range(len(TROUBLE)))
 def test_the_reference_holds_in_any_order(trouble: int) -> None:
-    """Nothing goes wrong, or one of four things does; whoever moves next."""
-    assert [play_threads(seed) for seed in range(trouble, 100, 5)] == [[]] * 20
+    """Nothing goes wrong, or one of five things does; whoever moves next."""
+    assert [play_threads(seed) for seed in range(trouble, 120, len(TROUBLE))] == [[]] * 20
+
+
+@requirement("DRN-12")
+def test_a_thread_that_dies_unnoticed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a drainer whose thread was killed, and is not told, waits for ever."""
+
+    def run(driver: Driver) -> None:
+        while not driver._stopping and not driver._has_ended():
+            delay = driver.step()
+            with driver._moved:
+                driver._moved.notify_all()
+                if delay is None and not driver._has_ended():
+                    driver._resting = True
+                    driver._moved.wait_for(driver._has_work)
+                    driver._resting = False
+                elif delay:
+                    driver._moved.wait_for(lambda: driver._stopping, delay)
+        driver._over = True
+        driver._notify()
+
+    monkeypatch.setattr(Driver, "_run", run)
+
+    found = {each.requirement for seed in range(5, 120, 6) for each in play_threads(seed)}
+
+    assert found & {"DRN-11", "DRN-12"}
 
 
 @requirement("DRN-11", "DRN-12")

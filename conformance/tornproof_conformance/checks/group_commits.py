@@ -153,7 +153,7 @@ SMALL = ("hasty", "left", "slow", "patient", "heavy")
 
 MACHINES = ("batcher-machine", "group-commit-machine")
 
-EXAMPLES_EACH = 10
+EXAMPLES_EACH = 3
 """One random program of a group commit for so many of a journal."""
 
 

@@ -6,6 +6,7 @@ many, of all sizes, with bounds drawn at random: what depends on a sum of sizes
 or on the length of a queue shows only there.  The ledger is the same.
 """
 
+from enum import StrEnum
 from typing import ClassVar
 
 from hypothesis import strategies as st
@@ -25,12 +26,29 @@ from tornproof_models.contract.group_commit import (
 from tornproof_models.machines.batching_situations import BatcherFactory, BatcherUnderTest
 from tornproof_models.machines.violated import Violated
 
+MAX_DELAY = 50
+
 BOUNDS = st.builds(
     Bounds,
     max_records=st.integers(1, 40),
     max_bytes=st.integers(1, 4000),
-    max_delay=st.integers(0, 50),
+    max_delay=st.integers(0, MAX_DELAY),
 )
+
+ODDS = st.sampled_from([7, 6, 5, 4, 3, 2, 1, 0])
+"""Each is one in eight."""
+
+SOME = st.lists(st.integers(40, 200), min_size=4, max_size=6)
+"""The sizes of a crowd: the first goes alone, and the others share a batch, mostly."""
+
+
+class Then(StrEnum):
+    """What happens while one waits for company."""
+
+    NOTHING = "nothing"
+    TIME_PASSES = "time passes"
+    LEAVES = "the one who waits leaves"
+    CLOSES = "the owner closes"
 
 
 class BatcherMachine(RuleBasedStateMachine):
@@ -65,11 +83,29 @@ class BatcherMachine(RuleBasedStateMachine):
         """Let the sync under way succeed."""
         self._let(Succeed())
 
+    @rule(sizes=SOME, size=st.integers(40, 200), then=st.sampled_from(Then))
+    def come_again(self, sizes: list[int], size: int, then: Then) -> None:
+        """Let a crowd have its syncs, and one more come, who waits for as many as came last."""
+        self.arrive(sizes)
+        while not self.ledger.idle:
+            self._let(Succeed())
+        self.arrive([size])
+        match then:
+            case Then.TIME_PASSES:
+                self.pass_time(MAX_DELAY)
+            case Then.LEAVES:
+                self._let(Cancel(self.arrived))
+            case Then.CLOSES:
+                self._let(Close())
+            case Then.NOTHING:
+                pass
+
     @precondition(lambda self: not self.ledger.idle)
-    @rule()
-    def fail(self) -> None:
-        """Let the sync under way fail."""
-        self._let(Break())
+    @rule(odds=ODDS)
+    def fail(self, odds: int) -> None:
+        """Let the sync under way fail, now and then: nothing is taken in afterwards."""
+        if odds == 0:
+            self._let(Break())
 
     @precondition(lambda self: self.ledger.waiting)
     @rule(which=st.integers(0, 200))
@@ -78,12 +114,16 @@ class BatcherMachine(RuleBasedStateMachine):
         here = (*self.ledger.waiting, *(self.ledger.committing or ()))
         self._let(Cancel(here[which % len(here)].number))
 
-    @rule()
-    def close(self) -> None:
-        """Close, and let every sync succeed: nobody is left."""
-        self._let(Close())
-        while not self.ledger.idle:
-            self._let(Succeed())
+    @rule(odds=ODDS, crowd=st.booleans(), then=st.sampled_from([Succeed(), Break()]))
+    def close(self, odds: int, crowd: bool, then: Input) -> None:
+        """Close twice, now and then, perhaps behind a crowd, and let a sync end."""
+        if odds < 2:
+            if crowd:
+                self.arrive([50] * 5)
+            self._let(Close())
+            self._let(Close())
+            if not self.ledger.idle:
+                self._let(then)
 
     def _let(self, happened: Input) -> None:
         violations = self.ledger.step(happened, self.batcher.happen(happened, self.now))

@@ -22,6 +22,10 @@ class Stuck(BaseException):
     """Nobody can move, and no time has to pass."""
 
 
+class Killed(BaseException):
+    """A thread ends here, as by an asynchronous exception."""
+
+
 @define(eq=False)
 class Task:
     """A thread, and what it waits for."""
@@ -31,6 +35,9 @@ class Task:
     ready: Callable[[], bool] = bool
     deadline: float = 0.0
     """When it goes on even if it is not ready: at once, in the beginning."""
+
+    takes: int = 0
+    """How often it has taken a lock, or has taken it again after a wait."""
 
     ended: bool = False
 
@@ -48,6 +55,9 @@ class Scheduler:
 
     failures: list[BaseException] = field(factory=list)
     """What threads raised."""
+
+    doomed: tuple[str, int] | None = None
+    """The name of a thread that is killed, and at the how-manyth lock that it takes."""
 
     _tasks: list[Task] = field(factory=list)
     _current: Task | None = None
@@ -78,6 +88,14 @@ class Scheduler:
         task.turn.acquire()
         if self.stuck:
             raise Stuck
+
+    def kill_if_doomed(self) -> None:
+        """Raise `Killed` in the thread that is to be killed here."""
+        task = self._current
+        if task is not None:
+            task.takes += 1
+            if (task.name, task.takes) == self.doomed:
+                raise Killed
 
     def _live(self, task: Task, run: Callable[[], object]) -> None:
         task.turn.acquire()
@@ -157,6 +175,7 @@ class ChosenCondition:
 
     def __enter__(self) -> Self:
         self._scheduler.pause(lambda: not self._is_held)
+        self._scheduler.kill_if_doomed()
         self._is_held = True
         return self
 
@@ -187,6 +206,7 @@ class ChosenCondition:
         self._scheduler.pause(lambda: waiter[0] and not self._is_held, deadline)
         self._scheduler.pause(lambda: not self._is_held)
         self._is_held = True
+        self._scheduler.kill_if_doomed()
 
 
 @define(eq=False)

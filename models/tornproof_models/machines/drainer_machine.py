@@ -8,7 +8,7 @@ sink and the real journal included; only its thread is replaced by the one who
 chooses.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar
 
@@ -41,6 +41,18 @@ ENDS = ("open", "remove", "rollback")
 
 ODDS = st.sampled_from([1, 2, 0])
 """One in three."""
+
+OFTEN: Mapping[str, tuple[Kind, ...]] = {
+    "open": (Kind.BUSY, Kind.PANIC),
+    "begin": (Kind.BUSY, Kind.PANIC),
+    "insert": (Kind.UNIQUE, Kind.BUSY, Kind.PANIC),
+    "dead letter": (Kind.BUSY, Kind.NO_SUCH_COLUMN, Kind.PANIC),
+}
+"""Where failures in a row lead somewhere else than one does, and which."""
+
+PLACES = tuple(OFTEN)
+FOR_EVER = 1000
+"""More often than a close has time for."""
 
 
 @cache
@@ -131,6 +143,26 @@ class DrainerMachine(RuleBasedStateMachine):
             self._take(REJECTED)
         self._take(Arm(data.draw(strikes(self.kinds))))
         self._take(LANDS)
+
+    @precondition(lambda self: Arm in self.steps)
+    @rule(data=st.data(), point=st.sampled_from(PLACES), events=st.integers(1, 2), odds=ODDS)
+    def fail_in_a_row(self, data: st.DataObject, point: str, events: int, odds: int) -> None:
+        """One statement fails so often that the drainer changes its mind, or a close gives up."""
+        kinds = [each for each in OFTEN[point] if each in self.kinds]
+        if not kinds:
+            return
+        closes = odds == 0 and Close in self.steps
+        # what a volatile queue has no time to land at a close is lost, as it says
+        for_ever = closes and self.judged_as is Mode.DURABLE
+        times = FOR_EVER if for_ever else data.draw(st.sampled_from([2, 3, SEVERAL]))
+        if point == "open" and Kill in self.steps:
+            self._take(Kill())  # the next process has no sink yet
+        if point == "dead letter":
+            self._take(REJECTED)
+        for _ in range(events):
+            self._take(Submit())
+        self._take(Arm(Strike(data.draw(st.sampled_from(kinds)), point=point, times=times)))
+        self._take(Close() if closes else LANDS)
 
     @precondition(lambda self: FailDisk in self.steps)
     @rule(nth=st.integers(1, 20), fault=st.sampled_from(DiskFault))

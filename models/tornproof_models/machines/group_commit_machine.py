@@ -31,11 +31,15 @@ from tornproof_models.disk.crash_models import CLAIMED
 from tornproof_models.disk.faults import Fault
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Acked, Event, Failed, Invoked
+from tornproof_models.machines.batcher_machine import Then
 from tornproof_models.machines.violated import Violated
 
 OPTIONS = Options(segment_bytes=512, durability="batched")
 LIMITS = Limits(max_records=4, max_bytes=1024, max_delay=3)
 """Small enough that batches fill, span segments and are too large."""
+
+SIZES = st.sampled_from([4, 20, 200, 472, 1200])
+SMALL = st.sampled_from([4, 20, 200])
 
 
 @frozen
@@ -170,11 +174,29 @@ class GroupCommitMachine(RuleBasedStateMachine):
         self.group = GroupRun()
         self._judge()
 
-    @rule(sizes=st.lists(st.sampled_from([4, 20, 200, 472, 1200]), min_size=1, max_size=8))
+    @rule(sizes=st.lists(SIZES, min_size=1, max_size=8))
     def hand_over(self, sizes: list[int]) -> None:
         """Hand some records over at once."""
         for size in sizes:
             self.group.hand_over(size)
+
+    @rule(sizes=st.lists(SMALL, min_size=3, max_size=4), then=st.sampled_from(Then))
+    def come_again(self, sizes: list[int], then: Then) -> None:
+        """Hand a crowd over, and one more, who waits for as many as came last."""
+        self.hand_over(sizes)
+        self.work()
+        self.hand_over(sizes[:1])
+        self.work()
+        match then:
+            case Then.TIME_PASSES:
+                self.pass_time(4)
+            case Then.LEAVES:
+                self.cancel(-1)
+                self.work()
+            case Then.CLOSES:
+                self.reopen()
+            case Then.NOTHING:
+                pass
 
     @rule()
     def work(self) -> None:

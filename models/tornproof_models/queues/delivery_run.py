@@ -152,6 +152,8 @@ class Run:
     siblings: int = 0
     _moment: int = 0
     _replaying: bool = False
+    _closed_early: bool = False
+    """Whether it was closed while the database failed, perhaps for longer than a close waits."""
 
     def open(self) -> None:
         """Begin the first process."""
@@ -174,7 +176,8 @@ class Run:
         self.subject.disarm()
         for _ in range(2):
             self._move(MAX_MOVES)
-            if self.subject.look().hopeless and self.judged_as is Mode.DURABLE:
+            has_ended = self._closed_early or self.subject.look().hopeless
+            if has_ended and self.judged_as is Mode.DURABLE:
                 self._die(None)  # what is left is for the next process
         if self.subject.move():
             message = f"the drainer is still busy after {MAX_MOVES} undisturbed moves"
@@ -231,6 +234,7 @@ class Run:
         self.subject.append_as_sibling(name)
 
     def _die(self, power: int | None) -> None:
+        self._closed_early = False
         self.subject.kill(power)
         self.subject.open()
         state = self.subject.look().state
@@ -248,7 +252,9 @@ class Run:
     def _close(self) -> None:
         returned = self.subject.close()
         self.violations += judge_close(returned=returned)
-        self._judge(quiescent=returned and not self.subject.look().hopeless)
+        self._closed_early = bool(self.subject.database.plan.strikes)
+        is_done = returned and not self._closed_early and not self.subject.look().hopeless
+        self._judge(quiescent=is_done)
 
     def _replay(self) -> None:
         before = set(ids_of(self.subject.look().state)[1])
