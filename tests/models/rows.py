@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+import pytest
 from attrs import frozen
 
 
@@ -36,10 +37,7 @@ class Rows:
 @contextmanager
 def watched(module: ModuleType) -> Iterator[Rows]:
     """Watch the rows of `module.TRANSITIONS`."""
-    kept = module.TRANSITIONS
-    table = _Recorded(kept)
-    module.TRANSITIONS = table
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        table = _Recorded(vars(module)["TRANSITIONS"])
+        patch.setattr(module, "TRANSITIONS", table)
         yield Rows(table)
-    finally:
-        module.TRANSITIONS = kept
