@@ -22,8 +22,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 check: $(STAMP) ## run the suite on the built-in reference, and its situations on a real disk behind its adapter
-	$(BIN)/tornproof check
-	$(BIN)/tornproof check conversation scenarios queue-situations --budget 300 -- $(BIN)/python conformance/adapters/python
+	@mkdir -p build
+	@$(BIN)/tornproof check conversation scenarios queue-situations --budget 300 --reproducers .tornproof/adapter \
+	    -- $(BIN)/python conformance/adapters/python > build/check-adapter.txt 2>&1 & adapter=$$!; \
+	$(BIN)/tornproof check; code=$$?; \
+	wait $$adapter || code=$$?; cat build/check-adapter.txt; exit $$code
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest -n 3 --dist worksteal  # many tests wait for processes
@@ -72,6 +75,7 @@ fuzz: $(STAMP) ## spoil every kind of file that a command reads, INPUTS=10000 ti
 	$(BIN)/python -m tests.fuzz $(INPUTS)
 
 exhaustive: $(STAMP) ## every program of up to 5 operations, image, crash model and schedule; 1,008 traces in three ways
+	$(BIN)/tornproof check --thorough
 	$(BIN)/tornproof campaign --operations 5
 	$(BIN)/tornproof check --operations 1 --fault-operations 2 --examples 2000
 	$(BIN)/tornproof check drainer schedules --queue-events 3

@@ -53,7 +53,7 @@ SEARCHING = 0.85
 class Budget:
     """How far the checks go."""
 
-    operations: int = 4
+    operations: int = 3
     """Programs of up to so many operations are all explored."""
 
     fault_operations: int = 1
@@ -70,6 +70,9 @@ class Budget:
 
     queue_events: int = 2
     """Events in every schedule of a drainer; with three, everything else is tried too."""
+
+    thorough: bool = False
+    """Whether a fault is followed by a crash in every crash model; else in two of them."""
 
     crash_models: tuple[str, ...] = CLAIMED
     """In which crash models a search crashes what it runs, from mild to harsh."""

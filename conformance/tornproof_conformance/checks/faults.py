@@ -3,11 +3,11 @@ Let every disk operation fail once in every way, then crash.
 
 A program is run to count its disk operations, then again for each of them and
 each kind of fault, with further appends after the fault.  The contract allows
-the failed call either outcome, and nothing else; then the power goes, in every
-crash model.
+the failed call either outcome, and nothing else; then the power goes, in the
+mildest crash model and the harshest, or in every one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, product
 
 from attrs import evolve, frozen
@@ -21,7 +21,7 @@ from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.faults import Fault
 
 from tornproof_conformance.cases.case import Problem, ProgramCase
-from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images
+from tornproof_conformance.checks import Budget, Check, Covered, Findings, count_images, counted
 from tornproof_conformance.checks.exploration import DURABILITIES
 from tornproof_conformance.stream.run_events import Progress
 
@@ -67,6 +67,7 @@ def _operations(subject: Subject, injection: Injection) -> int:
 
 def _inject(subject: Subject, budget: Budget) -> Findings:
     covered, injected = Coverage(), 0
+    crash_models = _crash_models(budget)
     injections = list(_injections(budget))
     known: set[str] = set()
     explorers: dict[tuple[Options, str], Explorer] = {}
@@ -83,14 +84,22 @@ def _inject(subject: Subject, budget: Budget) -> Findings:
                     *injection.struck,
                     *injection.after,
                 )
-                for problem in _try(subject, program, injection.options, explorers, budget):
+                for problem in _try(subject, program, injection.options, explorers, crash_models):
                     if problem.violation.requirement not in known:
                         known.add(problem.violation.requirement)
                         yield problem
     for explorer in explorers.values():
         covered.add(explorer.coverage)
-    words = f"{injected:,} faults, each followed by a crash: {covered}"
-    return Covered(words, {"faults": injected, **count_images(covered)}, budget.crash_models)
+    every = counted(len(budget.crash_models), "crash model")
+    among = every if crash_models == budget.crash_models else f"{len(crash_models)} of {every}"
+    words = f"{injected:,} faults, each followed by a crash: {covered}, in {among}"
+    return Covered(words, {"faults": injected, **count_images(covered)}, crash_models)
+
+
+def _crash_models(budget: Budget) -> tuple[str, ...]:
+    """Choose the mildest crash model and the harshest, unless all are asked for."""
+    names = budget.crash_models
+    return names if budget.thorough or len(names) < 2 else (names[0], names[-1])
 
 
 def _try(
@@ -98,7 +107,7 @@ def _try(
     program: Program,
     options: Options,
     explorers: dict[tuple[Options, str], Explorer],
-    budget: Budget,
+    crash_models: Sequence[str],
 ) -> Iterator[Problem]:
     running = run(program, subject, options)
     case = ProgramCase(program, options)
@@ -106,7 +115,7 @@ def _try(
         yield Problem(violation, case)
     if running.violations:
         return
-    for crash_model in budget.crash_models:
+    for crash_model in crash_models:
         explorer = explorers.setdefault(
             (options, crash_model), Explorer(subject, options, CRASH_MODELS[crash_model], depth=1)
         )

@@ -96,9 +96,15 @@ class WithCommand(click.Command):
 )
 @subject_option("judge")
 @click.option(
+    "--thorough",
+    is_flag=True,
+    help="Leave out nothing that takes minutes: --operations 4, --queue-events 3, and a crash in "
+    "every crash model after each fault (built-in only).",
+)
+@click.option(
     "--operations",
-    default=4,
-    show_default=True,
+    default=None,
+    show_default="3, or 4 if thorough",
     type=click.IntRange(1, 8),
     help="Explore every program of up to N operations (built-in only).",
     metavar="N",
@@ -121,10 +127,10 @@ class WithCommand(click.Command):
 )
 @click.option(
     "--queue-events",
-    default=2,
-    show_default=True,
+    default=None,
+    show_default="2, or 3 if thorough",
     type=click.IntRange(1, 3),
-    help="Explore every schedule of a drainer with N events; 3 takes minutes (built-in only).",
+    help="Explore every schedule of a drainer with N events (built-in only).",
     metavar="N",
 )
 @click.option(
@@ -157,10 +163,11 @@ def command(
     dry_run: bool,
     watching: bool,
     name: str,
-    operations: int,
+    thorough: bool,
+    operations: int | None,
     fault_operations: int,
     examples: int,
-    queue_events: int,
+    queue_events: int | None,
     program: str | None,
     durability: str,
     segment_bytes: int,
@@ -196,12 +203,13 @@ def command(
     adapter's file operations cannot be recorded.
     """
     budget = Budget(
-        operations=operations,
+        operations=operations or (4 if thorough else 3),
         fault_operations=fault_operations,
         examples=examples,
         seconds=seconds,
         seed=seed,
-        queue_events=queue_events,
+        queue_events=queue_events or (3 if thorough else 2),
+        thorough=thorough,
         crash_models=crash_models,
     )
     if adapter and name != "reference":

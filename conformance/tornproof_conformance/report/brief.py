@@ -102,3 +102,26 @@ def next_step(record: RunRecord) -> str:
     if "kills" not in record.started.checks:
         return ""  # only a part was asked for
     return "run it for every change (spec/guide-ci.md); `tornproof list claims` shows more claims"
+
+
+THOROUGH = (
+    ("exploration", "operations", 4, "programs of four operations"),
+    ("faults", "thorough", 1, "crashes in the other crash models after a fault"),
+    ("group-commit", "queue_events", 3, "larger crowds"),
+    ("drainer", "queue_events", 3, "three in four of a drainer's programs"),
+    ("schedules", "queue_events", 3, "schedules of three events"),
+)
+"""What a check leaves out where a setting is below a number."""
+
+
+def left_out(record: RunRecord) -> str:
+    """Say what a run in this process has left out to end in a minute; empty if nothing."""
+    settings = record.started.settings
+    if record.started.implementation.claims or "thorough" not in settings:
+        return ""
+    parts = [
+        words
+        for check, setting, enough, words in THOROUGH
+        if check in record.started.checks and float(settings[setting]) < enough
+    ]
+    return f"{', '.join(parts)}: --thorough has them" if parts else ""

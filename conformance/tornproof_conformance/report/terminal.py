@@ -19,7 +19,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tornproof_conformance.adapter.speaking.messages import claims
-from tornproof_conformance.report.brief import family_lines, finding_lines, next_step
+from tornproof_conformance.report.brief import family_lines, finding_lines, left_out, next_step
 from tornproof_conformance.report.run_record import RunRecord, record_run
 from tornproof_conformance.report.violation import render_diagnosis, render_violation
 from tornproof_conformance.report.words import (
@@ -175,6 +175,8 @@ class TerminalReport:
             self._console.print(line, soft_wrap=True)
         if step := next_step(record):
             self._tell("next", step, "", 0)
+        if rest := left_out(record):
+            self._tell("left out", rest, "", 0)
 
     def _rate(self, event: run_events.Progress) -> str:
         elapsed = self._clock() - self._began

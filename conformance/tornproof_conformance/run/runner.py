@@ -168,7 +168,8 @@ def _run_check(
 def _settings(budget: Budget) -> dict[str, float | str]:
     """Say how far the checks go, in numbers and words."""
     settings = asdict(budget)
-    return {**settings, "crash_models": ", ".join(budget.crash_models)}
+    words = {"crash_models": ", ".join(budget.crash_models), "thorough": int(budget.thorough)}
+    return {**settings, **words}
 
 
 def _what_is_missing(findings: Findings) -> str:
