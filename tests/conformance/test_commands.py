@@ -21,7 +21,7 @@ def tornproof(*arguments: str) -> Result:
 
 
 SMALL_BUDGET = ("--operations", "1", "scenarios", "exploration")
-FEW_CHECKS = ("--operations", "1", "vectors", "exploration")
+FEW_CHECKS = ("--operations", "1", "--crash-model", "process-kill", "vectors", "exploration")
 
 
 @pytest.fixture(scope="module")
