@@ -42,10 +42,10 @@ from tests.mutants.parts import small_parts
 made = list(mutants_of(REFERENCE / "drainer" / "failure.py"))
 mutant = next(each for each in made if each.kind == "operator" and "RACE_CODE" in each.before)
 asked = ["scenario every-retry-is-counted"]
-print(judge(mutant, asked, thorough=False).outcome)  # imports the mutant
+print(judge(mutant, asked).outcome)  # imports the mutant
 small_parts()
-print(judge(mutant, asked, thorough=False).outcome)  # exchanges the code of what is imported
-print(judge(mutant, [], thorough=False).outcome)
+print(judge(mutant, asked).outcome)  # exchanges the code of what is imported
+print(judge(mutant, []).outcome)
 """
 
 

@@ -95,12 +95,13 @@ def _judge_all(todo: list[Mutant], *, thorough: bool) -> None:
     elsewhere = [each for each in todo if each not in in_functions]
     for mutant in track(elsewhere, "tables and classes", transient=True):
         names = list(that_run(None, mutant.path, reach, within))
-        _note(mutant, judge(mutant, names, thorough=thorough))
+        _note(mutant, judge(mutant, names, names if thorough else ()))
     if in_functions:
         small_parts()  # imports everything, once for all of them
     for mutant in track(in_functions, "functions", transient=True):
         names = list(that_run(lines_of(mutant), mutant.path, reach, within))
-        _note(mutant, judge(mutant, names, thorough=thorough))
+        usual = [*that_run(None, mutant.path, reach, within)] if thorough else ()
+        _note(mutant, judge(mutant, names, usual))
 
 
 def _chosen(area: tuple[str, ...], name: str | None, share: str) -> Iterator[Mutant]:

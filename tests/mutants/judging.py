@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -29,7 +29,7 @@ from attrs import frozen
 
 from tests.mutants.in_place import exchange, is_in_a_function
 from tests.mutants.mutation import ROOT, Mutant
-from tests.mutants.parts import Part, small_parts, usual_parts
+from tests.mutants.parts import small_parts, usual_parts
 
 CPU_SECONDS = 240
 """More than all checks take; whoever needs it does not come to an end."""
@@ -82,18 +82,19 @@ def install(mutant: Mutant) -> None:
         sys.meta_path.insert(0, _Mutated(mutant))
 
 
-def judge(mutant: Mutant, names: Sequence[str], *, thorough: bool) -> Outcome:
+def judge(mutant: Mutant, names: Sequence[str], usual: Collection[str] = ()) -> Outcome:
     """
     Fork, judge the mutant there, and say what became of it.
 
     `names` are the parts with small bounds that run the line that was changed, in the
-    order in which they are tried.  A `thorough` judge goes on with the usual bounds.
+    order in which they are tried.  Of what they do not notice, the checks named by `usual`
+    are asked with the usual bounds: those that run anything of the module.
     """
     began = time.monotonic()
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        _be_judged(mutant, names, thorough=thorough, writing=writing)
+        _be_judged(mutant, names, usual, writing)
     os.close(writing)
     with os.fdopen(reading) as pipe:
         words = pipe.read()
@@ -107,12 +108,12 @@ def judge(mutant: Mutant, names: Sequence[str], *, thorough: bool) -> Outcome:
     return Outcome(ENDLESS if endless else CRASHED, seconds=seconds)
 
 
-def _be_judged(mutant: Mutant, names: Sequence[str], *, thorough: bool, writing: int) -> None:
+def _be_judged(mutant: Mutant, names: Sequence[str], usual: Collection[str], writing: int) -> None:
     """Be the child: never return."""
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    limit = CPU_SECONDS if thorough else QUICK_CPU_SECONDS
+    limit = CPU_SECONDS if usual else QUICK_CPU_SECONDS
     used = int(time.process_time())
     resource.setrlimit(resource.RLIMIT_CPU, (used + limit, used + limit + 5))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
@@ -121,7 +122,7 @@ def _be_judged(mutant: Mutant, names: Sequence[str], *, thorough: bool, writing:
     os.chdir(tempfile.mkdtemp(prefix="tornproof-mutant-"))
     try:
         install(mutant)
-        found = _first_violation(names, thorough=thorough)
+        found = _first_violation(names, usual)
     except BaseException as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(last.filename).name}:{last.lineno}"
@@ -130,13 +131,10 @@ def _be_judged(mutant: Mutant, names: Sequence[str], *, thorough: bool, writing:
     os._exit(0)
 
 
-def _first_violation(names: Sequence[str], *, thorough: bool) -> tuple[str, str, str]:
+def _first_violation(names: Sequence[str], usual: Collection[str]) -> tuple[str, str, str]:
     """Run the parts until one finds something."""
     known = {part.name: part for part in small_parts()}
-    todo: list[Part] = [known[name] for name in names]
-    if thorough:
-        todo += usual_parts()
-    for part in todo:
+    for part in (*(known[name] for name in names), *usual_parts(usual)):
         if (found := part.first()) is not None:
             _, requirement = found
             return (NOTICED, part.name, requirement)

@@ -14,7 +14,7 @@ import json
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -65,15 +65,19 @@ def small_parts() -> list[Part]:
     ]
 
 
-def usual_parts() -> list[Part]:
-    """Make every check but the scenarios with the bounds of `tornproof check`."""
-    from tornproof_conformance.checks import Budget
-    from tornproof_conformance.checks.situations import SCENARIOS_CHECK
+def usual_parts(names: Collection[str]) -> list[Part]:
+    """
+    Make checks with the bounds of `tornproof check`, in the order of their names.
 
+    The slow ones belong to exploration, which runs the same modules.
+    """
+    from tornproof_conformance.checks import Budget
+
+    wanted = {*names, *(SLOW if "exploration" in names else ())}
     return [
         Part(f"{check.name}, usual bounds", _first_of(check, Budget()))
         for check in _checks()
-        if check.name != SCENARIOS_CHECK.name
+        if check.name in wanted
     ]
 
 

@@ -90,6 +90,9 @@ NO_TIMES = (
 )
 """What is no moment of RFC 3339."""
 
+NO_TEXTS: tuple[Any, ...] = (5, True, ["e1"], {"id": "e1"}, "\ud800")
+"""What is no text: the last is one half of a pair of surrogates."""
+
 ACTIONS: tuple[tuple[Mapping[str, Any], str], ...] = (
     ({"kind": "bash", "command": "ls"}, '{"command":"ls","kind":"bash"}'),
     ({"kind": "filesystem_write", "path": "/a"}, '{"kind":"filesystem_write","path":"/a"}'),
@@ -172,6 +175,19 @@ def every_moment_has_one_spelling(subject: Subject) -> Iterator[Violation]:
                 outcome = queue.submit({**event_of(1), "timestamp": moment})
             if outcome is Outcome.ADMITTED:
                 yield Violation("EVT-5", f"an event of {moment!r}, which is no time, was admitted")
+
+
+@scenario("EVT-5", claim=DURABLE, where=keeps_hashes)
+def an_id_that_is_no_text_is_refused(subject: Subject) -> Iterator[Violation]:
+    """An event whose id or agent is a number, a list or half a character is not admitted."""
+    with opened(subject, Mode.DURABLE) as queue:
+        for member in ("event_id", "agent_id"):
+            for value in NO_TEXTS:
+                outcome = Outcome.REFUSED
+                with suppress(TornproofError):
+                    outcome = queue.submit({**event_of(1), member: value})
+                if outcome is Outcome.ADMITTED:
+                    yield Violation("EVT-5", f"an event with {member} {value!r} was admitted")
 
 
 @scenario("EVT-4", claim=DURABLE, where=keeps_hashes)
