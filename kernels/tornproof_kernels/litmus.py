@@ -73,6 +73,11 @@ class Litmus:
 
     program: tuple[str, ...]
 
+    @property
+    def has_failed_sync(self) -> bool:
+        """Whether an fsync of it returns an error: each part of what was dirty is free then."""
+        return any(line.startswith("fsync-fails ") for line in self.program)
+
 
 def parse(text: str) -> list[Litmus]:
     """Read litmus programs.  Raises `Malformed`."""

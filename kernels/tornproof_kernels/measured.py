@@ -12,8 +12,9 @@ from pathlib import Path
 
 from attrs import asdict, frozen
 
+from tornproof_kernels.litmus import Litmus
 from tornproof_kernels.predictions import compare
-from tornproof_kernels.vectors import Vector, load
+from tornproof_kernels.vectors import Observed, Vector, load
 
 CAMPAIGNS = "campaigns.json"
 
@@ -118,6 +119,18 @@ def add_campaign(campaigns: Iterable[Campaign], vector: Vector) -> list[Campaign
             found[number] = old.with_more(new)
             return found
     return [*found, new]
+
+
+def litmus_programs(crash_model: str, vectors: Iterable[Vector]) -> list[Observed]:
+    """Put together what was seen of each litmus program, on all kernels of a crash model."""
+    found: dict[Litmus, Observed] = {}
+    for vector in vectors:
+        if crash_model_of(vector.filesystem, vector.options, vector.mkfs) != crash_model:
+            continue
+        for each in vector.programs:
+            if not each.is_random:
+                found.setdefault(each.litmus, Observed(each.litmus)).include(each)
+    return list(found.values())
 
 
 def total(crash_model: str, vectors: Iterable[Vector], campaigns: Iterable[Campaign]) -> Total:

@@ -58,6 +58,12 @@ class Observed:
         found = self.states.setdefault(show(image), {})
         found[done] = min(found.get(done, schedule), schedule, key=mildness)
 
+    def include(self, other: "Observed") -> None:
+        """Note every state that another run of the program has shown."""
+        for text, found in other.states.items():
+            for done, schedule in found.items():
+                self.add(read(text), done, schedule)
+
     @property
     def is_random(self) -> bool:
         """Whether the program was made at random: `r`, its seed and its number."""
@@ -178,12 +184,9 @@ def save(vector: Vector, path: Path) -> None:
 
 def merge(one: Vector, other: Vector) -> Vector:
     """Put together what two runs have seen on the same kernel with the same options."""
-    merged = {each.litmus: Observed(each.litmus, dict(each.states)) for each in one.programs}
-    for each in other.programs:
-        into = merged.setdefault(each.litmus, Observed(each.litmus))
-        for text, found in each.states.items():
-            for done, schedule in found.items():
-                into.add(read(text), done, schedule)
+    merged: dict[Litmus, Observed] = {}
+    for each in (*one.programs, *other.programs):
+        merged.setdefault(each.litmus, Observed(each.litmus)).include(each)
     return evolve(
         one,
         runs=one.runs + other.runs,
