@@ -22,14 +22,17 @@ from tornproof_models.disk.trace import (
     Event,
     Image,
     Rename,
+    Stored,
     SyncDirectory,
+    SyncFailed,
     Trace,
     Truncate,
+    Unlink,
     Write,
 )
 
 from tests.models import brute_force
-from tests.models.brute_force import Key
+from tests.models.brute_force import BLOCK, SECTOR, Key
 from tests.models.judge import PROGRAMS, images_of, random_programs, space_of, truth
 from tests.models.traces import random_run, traces
 
@@ -63,6 +66,46 @@ def test_finds_what_brute_force_finds(crash_model: str) -> None:
     ]
 
     assert differing == []
+
+
+SIXTEEN_ZEROS = Image({"/a": bytes(16)}, frozenset())
+ZEROED: dict[str, tuple[Event, ...]] = {
+    "cut off and written": (Truncate(1, 8), Write(1, 8, b"LLLL")),
+    "cut off twice": (Truncate(1, 8), Truncate(1, 16), Truncate(1, 4), Write(1, 12, b"L")),
+    "cut off, and its sync has failed": (
+        Unlink(0, "a"),
+        Truncate(1, 8),
+        Write(1, 8, b"LLLL"),
+        SyncFailed(1),
+    ),
+    "cut off, stored to": (Truncate(1, 4), Truncate(1, 16), Stored(1, ((9, b"L"),))),
+    "written as zeros in a new block": (Write(1, 16, bytes(8)), Write(1, 20, b"L")),
+}
+"""What becomes of zeros: those that make no version imply something to what replaces them."""
+
+
+@all_crash_models
+@pytest.mark.parametrize("events", ZEROED.values(), ids=ZEROED)
+def test_finds_the_same_where_zeros_made_no_version(
+    events: tuple[Event, ...], crash_model: str
+) -> None:
+    """What is written where zeros were cut off is on disk no sooner than their truncation."""
+    trace = Trace(SIXTEEN_ZEROS, events)
+    assert images_of(space_of(trace, crash_model)) == brute_force.images(trace, crash_model)
+
+
+@all_crash_models
+@pytest.mark.parametrize("events", ZEROED.values(), ids=ZEROED)
+def test_the_checker_counts_these_images_as_the_model_does(
+    events: tuple[Event, ...], crash_model: str
+) -> None:
+    """A certificate of such a trace would be refuted if it did not."""
+    disk = plain_disk.Disk(crash_model, SECTOR, BLOCK)
+    disk.begin(SIXTEEN_ZEROS)
+    for event in events:
+        disk.replay(event)
+    space = space_of(Trace(SIXTEEN_ZEROS, events), crash_model)
+    assert plain_crash.Crash(disk).count() == space.count()
 
 
 def test_random_programs_do_everything() -> None:

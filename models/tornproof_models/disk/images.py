@@ -29,8 +29,9 @@ from tornproof_models.disk.image_builder import (
     unwritten_contents,
 )
 from tornproof_models.disk.registers import Registers
+from tornproof_models.disk.telling_versions import not_only_zeros, telling
 from tornproof_models.disk.trace import Event, Image
-from tornproof_models.disk.versions import Data, Register, Version
+from tornproof_models.disk.versions import Register, Version
 
 
 class ImageSpace:
@@ -42,9 +43,10 @@ class ImageSpace:
     """
 
     def __init__(self, registers: Registers, crash_model: CrashModel) -> None:
-        self.versions: Sequence[Version] = tuple(_telling(registers, crash_model))
+        considered = not_only_zeros(registers, crash_model)
+        self.versions: Sequence[Version] = tuple(telling(considered, registers, crash_model))
         self.everything = (1 << len(self.versions)) - 1
-        self.below, self.above = self._closures(crash_model)
+        self.below, self.above = self._closures(considered, crash_model)
         self.fillings = unwritten_contents(registers, crash_model, self.versions)
         self.fillable = sum(1 << first for first in self.fillings)
         self.components = self._components(self.everything)
@@ -259,16 +261,32 @@ class ImageSpace:
 
     # The order
 
-    def _closures(self, crash_model: CrashModel) -> tuple[list[int], list[int]]:
-        """Compute what each version implies and what implies it, as bit masks with itself."""
-        implied: list[list[int]] = [[] for _ in self.versions]
-        implying: list[list[int]] = [[] for _ in self.versions]
-        for cause, effect in crash_model.implications(self.versions):
+    def _closures(
+        self, considered: Sequence[Version], crash_model: CrashModel
+    ) -> tuple[list[int], list[int]]:
+        """
+        Compute what each version implies and what implies it, as bit masks with itself.
+
+        Zeros that are left out imply something all the same, to whatever replaces them.
+        """
+        implied: list[list[int]] = [[] for _ in considered]
+        implying: list[list[int]] = [[] for _ in considered]
+        for cause, effect in crash_model.implications(considered):
             implied[cause].append(effect)
             implying[effect].append(cause)
         # what is implied comes earlier, with few exceptions, so one pass nearly does it
-        order = range(len(self.versions))
-        return _closure(implied, order), _closure(implying, order[::-1])
+        order = range(len(considered))
+        closures = _closure(implied, order), _closure(implying, order[::-1])
+        if len(considered) == len(self.versions):
+            return closures
+        told = {id(version): 1 << place for place, version in enumerate(self.versions)}
+        told_at = {i: told[id(each)] for i, each in enumerate(considered) if id(each) in told}
+        told_mask = sum(1 << i for i in told_at)
+        below, above = (
+            [_union(told_at[i] for i in bits(closure[one] & told_mask)) for one in told_at]
+            for closure in closures
+        )
+        return below, above
 
     def _components(self, remaining: int) -> list[int]:
         """Split versions into groups that nothing among them relates to each other."""
@@ -282,19 +300,6 @@ class ImageSpace:
             components.append(component)
             remaining &= ~component
         return components
-
-
-def _telling(registers: Registers, crash_model: CrashModel) -> Iterator[Version]:
-    """Leave out zeros where there are zeros already, and can be nothing else."""
-    zeros, seen = bytes(registers.sector_bytes), set[Register]()
-    for version in registers.pending:
-        register = version.register
-        if isinstance(register, Data) and version.value == zeros and register not in seen:
-            exposed = crash_model.unwritten_sectors and registers.is_new(register)
-            if not exposed and registers.floor(register) == zeros:
-                continue
-        seen.add(register)
-        yield version
 
 
 def join(parts: Sequence[Choice]) -> Choice:

@@ -8,6 +8,7 @@ may have to write no later than others.  Whether it does is not decided here: se
 from attrs import Factory, define, field
 
 from tornproof_models.disk.page_cache import LiveTree
+from tornproof_models.disk.spared_zeros import SparedZeros
 from tornproof_models.disk.trace import (
     NAMELESS,
     ROOT,
@@ -77,6 +78,7 @@ class PendingVersions:
     _zeroed: dict[int, set[int]] = field(factory=dict)
     """The blocks of each file that have begun with zeros, without a version of their sectors."""
 
+    _spared: SparedZeros = field(factory=SparedZeros)
     _named: dict[int, set[int]] = field(factory=dict)
     """The operations by which each inode got or lost a name."""
 
@@ -176,6 +178,8 @@ class PendingVersions:
         left = self._blocks(event.size)
         self._zeroed[inode] = {block for block in self._zeroed.get(inode, ()) if block < left}
         size = self._add(Size(inode), event.size, namespace=True)
+        freed = range(left * self.block_bytes // self.sector_bytes, last)
+        self._spared.note(size, freed, cut_off)
         for sector in cut_off:
             zeros = self._add(Data(inode, sector), self._sector(inode, sector), namespace=True)
             start = sector * self.sector_bytes // self.block_bytes * self.block_bytes
@@ -306,7 +310,11 @@ class PendingVersions:
         else:
             begins = self.is_new(register)
             same = self.floor(register) == value
-        return self._add(register, value) if begins or not same else None
+        if same and not begins:
+            return None
+        if not history:
+            self._history[register] = self._spared.make(register, self.pending, self.sector_bytes)
+        return self._add(register, value)
 
     def _write_size(self, inode: int, size: int) -> None:
         """Add a version if the size grows or its sync has failed: any write dirties it."""

@@ -44,11 +44,6 @@ class Version:
     begins: bool = False  # a new block began with it
     needs: list[tuple[str, "Version"]] = field(factory=list)
 
-    @property
-    def in_place(self) -> bool:
-        """Does it replace bytes that have their place on the disk?"""
-        return self.register[0] == "data" and not (self.names or self.begins)
-
 
 @define
 class Disk:
@@ -62,6 +57,7 @@ class Disk:
     cut: list[tuple[int, int, bytes]] = field(factory=list)  # inode, sector, what it held
     written: dict[int, int] = field(factory=dict)  # the last operation on a file's bytes
     zeroed: set[tuple[int, int]] = field(factory=set)  # blocks that began as a hole
+    spared: dict[tuple[int, int], list[Version]] = field(factory=dict)  # cut off while zeros
     operations: int = 0
 
     def begin(self, image: t.Image) -> None:
@@ -120,7 +116,9 @@ class Disk:
                 self.sync(t.PartialSync(inode, 0, EVERYWHERE, 0))
             case t.SyncFilesystem():
                 keeps = self.crash_model in ("xfs", *GARBAGE) and not isinstance(event, t.Settled)
-                self.settle({v for v in self.versions if not (v.failed or (keeps and v.in_place))})
+                in_place = {v for v in self.versions if v.register[0] == "data" and not v.names}
+                left = {v for v in in_place if keeps and not v.begins}
+                self.settle({v for v in self.versions if not v.failed and v not in left})
             case t.PartialSync():
                 self.sync(event)
             case t.SyncFailed(inode):
@@ -154,20 +152,17 @@ class Disk:
             if v.register[0] == "data"
         }
         start = max(written.start, self.floor["size", inode])
-        blocks = range(-(-start // self.block), written.stop // self.block)
-        empty = {n for n in blocks if n not in used and not any(self.block_of(new, n))}
+        blocks = set(range(-(-start // self.block), written.stop // self.block)) - used
+        empty = {n for n in blocks if not any(new[n * self.block :][: self.block])}
         inside = {n for n in empty if {n - 1, n + 1} <= empty}
         self.zeroed |= {(inode, n) for n in inside}
         return inside
-
-    def block_of(self, content: bytes, n: int) -> bytes:
-        """Return a block of a content."""
-        return content[n * self.block : (n + 1) * self.block]
 
     def put(self, inode: int, sectors: dict[int, bytes], *, together: bool = False) -> None:
         """Give sectors what they hold; nobody knows the order of those that are put together."""
         for n, content in sectors.items():
             if self.is_news(inode, n, content):
+                self.make_spared(inode, n)
                 version = self.add("data", inode, n, value=content, names=False)
                 version.block = n * self.sector // self.block
                 version.time = (self.operations, 0) if together else version.time
@@ -181,10 +176,12 @@ class Disk:
         new = self.add("size", inode, value=size)
         if size < len(old):
             self.cut += [(inode, *sector) for sector in self.split(old, size, len(old))]
-            left = self.split(old[:size], size, len(old))
-            for n, content in (e for e in left if not self.stays_zeros(inode, e[0], old)):
-                zeros = self.add("data", inode, n, value=content)
+            for n, content in self.split(old[:size], size, len(old)):
                 block = n * self.sector // self.block * self.block
+                if self.stays_zeros(inode, n, old):
+                    self.spared.setdefault((inode, n), []).extend([new][: block >= size])
+                    continue
+                zeros = self.add("data", inode, n, value=content)
                 zeros.tail = block < size
                 new.needs += [("cut", zeros)] if zeros.tail and block < end else []
         for version in self.pending(inode):
@@ -196,6 +193,12 @@ class Disk:
         history, at = self.history("data", inode, n), n * self.sector
         known = not history or (history[-1] in self.durable and not any(history[-1].value))
         return known and at < self.floor["size", inode] and not any(old[at : at + self.sector])
+
+    def make_spared(self, inode: int, n: int) -> None:
+        """Make the versions that a sector was spared when it was cut off: it is written now."""
+        for size in (e for e in self.spared.pop((inode, n), ()) if e not in self.durable):
+            v = Version(("data", inode, n), bytes(self.sector), size.time, True, failed=size.failed)
+            self.versions.insert(self.versions.index(size) + 1, v)
 
     def allocated(self, inode: int) -> int:
         """Return the least that a file has measured since it was last durable."""
@@ -269,11 +272,9 @@ class Disk:
 
     def changes(self, inode: int, data_only: bool) -> set[int]:
         """Return the operations that changed an inode so that a sync has to commit them."""
-        found, named = set[int](), self.renames(inode)
-        for version in self.versions:
-            kind, owner, *_ = version.register
-            if owner == inode and kind != "data":
-                found.add(version.time[0])  # a file has a size from its creation on
+        named = self.renames(inode)
+        own = (v for v in self.versions if v.register[1] == inode and v.register[0] != "data")
+        found = {version.time[0] for version in own}  # a file has a size from its creation on
         return found | (set(named[:1]) if data_only else set(named))
 
     def renames(self, inode: int) -> list[int]:
