@@ -31,7 +31,7 @@ class SparedZeros:
         for size, sectors, versioned in self._cuts.get(register.inode, ()):
             if register.sector not in sectors or register.sector in versioned:
                 continue
-            if any(each is size for each in pending):
+            if size in pending:
                 made.append(Version(register, zeros, size.step, namespace=True, failed=size.failed))
                 pending.insert(pending.index(size) + 1, made[-1])
         return made
