@@ -25,6 +25,7 @@ from tornproof_models.disk.trace import (
     Stored,
     SyncDirectory,
     SyncFailed,
+    SyncFilesystem,
     Trace,
     Truncate,
     Unlink,
@@ -79,6 +80,13 @@ ZEROED: dict[str, tuple[Event, ...]] = {
         SyncFailed(1),
     ),
     "cut off, stored to": (Truncate(1, 4), Truncate(1, 16), Stored(1, ((9, b"L"),))),
+    "cut off, and written as zeros": (
+        Truncate(1, 2),
+        Truncate(1, 12),
+        Write(1, 6, bytes(6)),
+        Write(1, 12, b"LLLL"),
+        SyncFilesystem(),
+    ),
     "written as zeros in a new block": (Write(1, 16, bytes(8)), Write(1, 20, b"L")),
 }
 """What becomes of zeros: those that make no version imply something to what replaces them."""

@@ -304,17 +304,16 @@ class PendingVersions:
         """
         register, value = Data(inode, sector), self._sector(inode, sector)
         history = self._history.get(register)
+        if not history:
+            history = self._spared.make(register, self.pending, self.sector_bytes)
+            self._history[register] = history
         if history:
             begins = history[-1].failed or history[-1].namespace
             same = history[-1].value == value
         else:
             begins = self.is_new(register)
             same = self.floor(register) == value
-        if same and not begins:
-            return None
-        if not history:
-            self._history[register] = self._spared.make(register, self.pending, self.sector_bytes)
-        return self._add(register, value)
+        return self._add(register, value) if begins or not same else None
 
     def _write_size(self, inode: int, size: int) -> None:
         """Add a version if the size grows or its sync has failed: any write dirties it."""

@@ -4,7 +4,7 @@ Sectors of zeros that a truncation cut off, and that got no version for it.
 Logs preallocate: a file of 64 MB that is cut has 131,072 sectors, and while they stay zeros it
 makes no difference to any image which of them are gone.  It does once something is written there,
 since that is in a new block: it is on disk no sooner than the truncation.  So such a sector is
-given the version of the truncation when it gets its next one.
+given the version of the truncation when it is written again.
 """
 
 from collections.abc import Iterable

@@ -161,8 +161,8 @@ class Disk:
     def put(self, inode: int, sectors: dict[int, bytes], *, together: bool = False) -> None:
         """Give sectors what they hold; nobody knows the order of those that are put together."""
         for n, content in sectors.items():
+            self.make_spared(inode, n)
             if self.is_news(inode, n, content):
-                self.make_spared(inode, n)
                 version = self.add("data", inode, n, value=content, names=False)
                 version.block = n * self.sector // self.block
                 version.time = (self.operations, 0) if together else version.time
@@ -195,7 +195,7 @@ class Disk:
         return known and at < self.floor["size", inode] and not any(old[at : at + self.sector])
 
     def make_spared(self, inode: int, n: int) -> None:
-        """Make the versions that a sector was spared when it was cut off: it is written now."""
+        """Make the versions that a sector was spared when it was cut off, before it is written."""
         for size in (e for e in self.spared.pop((inode, n), ()) if e not in self.durable):
             v = Version(("data", inode, n), bytes(self.sector), size.time, True, failed=size.failed)
             self.versions.insert(self.versions.index(size) + 1, v)
