@@ -5,10 +5,21 @@ Show the kept results of the survey as a table that a phone can show.
     ```
 
 Each entry is a row; a finding unfolds to its program and to what the crash lost.
+
+    ```{survey-examinations}
+    ```
+
+A row for each entry that was examined, with a cell for each time of its life, the darker the
+milder the crash that does harm.
+
+    ```{survey-pairs}
+    ```
+
+A row for each published bug: what the version with the bug shows, and what the fixed one does.
 """
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from docutils import nodes
@@ -16,7 +27,15 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from tornproof_conformance.stream.run_events import ViolationFound
 from tornproof_conformance.survey.entries import directory
+from tornproof_conformance.survey.examinations import (
+    TIMES,
+    Examination,
+    examinations,
+    kept_file,
+    pairs,
+)
 from tornproof_conformance.survey.results import PHASES, Result, mildest_of, results
+from tornproof_models.disk.crash_models import CLAIMED
 
 COLUMNS = ("software", *PHASES, "tried")
 
@@ -78,7 +97,86 @@ def _told(found: ViolationFound) -> str:
     return told + "".join(f"<p>{html.escape(loss)}</p>" for loss in lost)
 
 
+class SurveyExaminations(SphinxDirective):
+    """The directive `survey-examinations`."""
+
+    def run(self) -> list[nodes.Node]:
+        """Read what is kept and write the table."""
+        self.env.note_dependency(str(kept_file()))
+        rows = (_examined_row(each) for each in examinations())
+        return [nodes.raw("", _frame(("software", *TIMES), rows), format="html")]
+
+
+class SurveyPairs(SphinxDirective):
+    """The directive `survey-pairs`."""
+
+    def run(self) -> list[nodes.Node]:
+        """Read what is kept and write the table."""
+        self.env.note_dependency(str(kept_file()))
+        columns = ("published bug", "the version with it", "the fixed version")
+        return [nodes.raw("", _frame(columns, map(_pair_row, pairs())), format="html")]
+
+
+def _frame(columns: Iterable[str], rows: Iterable[str]) -> str:
+    head = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    return (
+        f'<div class="results-frame"><table class="results docutils"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _examined_row(each: Examination) -> str:
+    entry = each.entry
+    name = html.escape(f"{entry.software} {entry.version}")
+    cells = "".join(_examined_cell(each, time) for time in TIMES)
+    setting = f"<small>{html.escape(entry.setting)}</small>"
+    return f'<tr><th scope="row">{name}{setting}</th>{cells}</tr>'
+
+
+def _examined_cell(each: Examination, time: str) -> str:
+    harm = each.mildest.get(time)
+    if harm is None:
+        words = "no harm" if time in each.times else "no sync that could fail"
+        return f'<td class="harm-none" data-column="{time}">{words}</td>'
+    promised = each.entry.promises(harm["crash_model"])
+    label = "" if promised else " <small>no promise</small>"
+    told = f"<p>{html.escape(harm['requirement'])}: {html.escape(harm['message'])}</p>"
+    told += f"<p><code>{html.escape('; '.join(harm['program']))}</code></p>"
+    told += "".join(f"<p>{html.escape(loss)}</p>" for loss in harm["lost"])
+    return (
+        f'<td class="harm-{_darkness(harm["crash_model"])}" data-column="{time}"><details>'
+        f"<summary>{html.escape(harm['crash_model'])}{label}</summary>{told}</details></td>"
+    )
+
+
+def _darkness(crash_model: str) -> int:
+    """Return how dark a cell is: 4 without any crash or at a kill, 1 in the harshest model."""
+    mild = {"none": 4, "process-kill": 4, "prefix": 3}
+    return mild.get(crash_model, 1 if crash_model == CLAIMED[-1] else 2)
+
+
+def _pair_row(pair: tuple[Examination, Examination]) -> str:
+    vulnerable, fixed = pair
+    bug = html.escape(vulnerable.entry.bug or "")
+    link = "https://github.com/" + bug.replace("#", "/issues/")
+    cells = "".join(
+        f'<td data-column="{column}">{html.escape(each.entry.version)}: {_summary(each)}</td>'
+        for column, each in (("the version with it", vulnerable), ("the fixed version", fixed))
+    )
+    return f'<tr><th scope="row"><a href="{link}">{bug}</a></th>{cells}</tr>'
+
+
+def _summary(each: Examination) -> str:
+    told = (
+        f"{harm['requirement']} {html.escape(time)}, in {html.escape(harm['crash_model'])}"
+        for time, harm in each.mildest.items()
+    )
+    return "; ".join(told) or "no harm"
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Add the directive."""
+    """Add the directives."""
+    app.add_directive("survey-examinations", SurveyExaminations)
+    app.add_directive("survey-pairs", SurveyPairs)
     app.add_directive("survey-results", SurveyResults)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

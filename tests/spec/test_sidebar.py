@@ -2,6 +2,7 @@
 
 import re
 
+from tornproof_conformance.specification.claims import CLAIMS
 from tornproof_conformance.specification.places import specification_directory
 
 GROUP = re.compile(r"```\{toctree\}\n:hidden:\n:caption: ([^\n]+)\n(?::[^\n]+\n)*\n(.*?)```", re.S)
@@ -17,3 +18,11 @@ def test_every_page_is_in_one_group() -> None:
 
     assert sorted(listed) == sorted(pages)
     assert [group for group in groups if group != "Code"] == GROUPS
+
+
+def test_the_questions_of_the_tutorial_lead_to_every_claim() -> None:
+    """Each claim stands behind one question, and no other name does."""
+    text = (specification_directory() / "guide-tutorial.md").read_text("utf-8")
+    questions = text.partition("## Which claims do I have?")[2]
+    asked = re.findall(r"\? `([a-z-]+/[a-z0-9-]+)`", questions)
+    assert sorted(asked) == sorted(CLAIMS)

@@ -81,6 +81,8 @@ class Outcome:
     """What is violated while all syncs are there; empty if nothing is."""
 
     trace: Trace
+    how: str = ""
+    """What is wrong then, and what the crash had lost."""
 
     @property
     def coverage(self) -> Coverage:
@@ -181,7 +183,9 @@ def search(subject: Subject, story: Story, crash_models: Sequence[str] = CLAIMED
     broken = finder.broken(trace)
     if broken:
         crash_model, finding = broken
-        return Outcome(story, (), f"{finding.violation.requirement} in {crash_model}", trace)
+        where, lost = f"{finding.violation.requirement} in {crash_model}", "; ".join(finding.lost)
+        how = f"{finding.violation.message}; the crash: {lost or 'lost nothing'}"
+        return Outcome(story, (), where, trace, how)
     return Outcome(story, tuple(finder.barriers(trace)), "", trace)
 
 
@@ -209,9 +213,10 @@ def _show(console: Console, outcome: Outcome) -> None:
     if outcome.broken:
         console.print(
             f"  [bold red]✗[/] with all its syncs it violates {outcome.broken}, so taking one "
-            "away would prove nothing\n",
+            "away would prove nothing",
             soft_wrap=True,
         )
+        console.print(f"    {escape(outcome.how)}\n", soft_wrap=True)
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("#", justify="right")

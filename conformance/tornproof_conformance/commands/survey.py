@@ -28,6 +28,7 @@ from tornproof_conformance.survey.entries import (
     require_tools,
     unavailable,
 )
+from tornproof_conformance.survey.examinations import as_line, keep
 from tornproof_conformance.survey.harm import CREATED, FAILED, LATER, Examined, Harm, examine
 from tornproof_conformance.survey.results import as_document, badge, condensed, read_result, results
 
@@ -44,6 +45,9 @@ LONGEST_LOSSES = 3
     help="Judge the named entries as `tornproof check` does, and keep the events here.",
 )
 @budget_option
+@click.option(
+    "--keep", "keeping", is_flag=True, help="Keep what was found for the page of results."
+)
 @click.option("--results", "kept", is_flag=True, help="Print the kept results, one JSON a line.")
 @click.option(
     "--badges",
@@ -56,6 +60,7 @@ def command(
     only_build: bool,
     events: Path | None,
     seconds: int,
+    keeping: bool,
     kept: bool,
     badges: Path | None,
     as_json: bool,
@@ -93,7 +98,7 @@ def command(
         if events:
             _judge(entry, events, seconds)
         elif not only_build:
-            _tell(entry, as_json=as_json)
+            _tell(entry, as_json=as_json, keeping=keeping)
 
 
 def _judge(entry: Entry, directory: Path, seconds: int) -> None:
@@ -169,14 +174,17 @@ def _fields(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _tell(entry: Entry, *, as_json: bool) -> None:
+def _tell(entry: Entry, *, as_json: bool, keeping: bool) -> None:
     if not as_json:
         click.secho(_title(entry), bold=True)
         say(f"  it {_promise(entry)}")
     for step in examine(entry):
         if not isinstance(step, Examined):
             say(f"  running    {'; '.join(map(str, step))}", error=True)
-        elif as_json:
+            continue
+        if keeping:
+            keep([as_line(entry, step)])
+        if as_json:
             harms = [_harm_fields(entry, harm) for harm in step.harms]
             more = {"found": step.version, "times": step.times, "harms": harms}
             say(to_json({**_fields(entry), **more}))
