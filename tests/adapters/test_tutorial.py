@@ -1,4 +1,4 @@
-"""The tutorial prints what the program prints, and ends with a journal that nothing is wrong with."""
+"""The tutorial prints what the program prints, and nothing is wrong with its last journal."""
 
 import re
 import shlex
