@@ -6,6 +6,7 @@ two statements of its database.  One behind an adapter is killed by a signal at 
 The frozen vectors and the contract are the same.  And it is recorded, and loses its power.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -13,6 +14,7 @@ from typing import Any
 
 from tornproof.errors import TornproofError
 from tornproof_models.contract import audit_index as contract
+from tornproof_models.contract import audit_stakes
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.machines.audit_machine import AuditMachine
@@ -20,7 +22,7 @@ from tornproof_models.machines.audit_machine import AuditMachine
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.blame import blame
 from tornproof_conformance.adapter.opened_index import AdapterAudits
-from tornproof_conformance.cases.case import ExerciseCase, VectorCase, try_case
+from tornproof_conformance.cases.case import ExerciseCase, Problem, VectorCase, try_case
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.cases.hypothesis_search import STEPS, Order, search_machine
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
@@ -77,15 +79,25 @@ def _try_case(subject: AdapterSubject, case: Mapping[str, Any]) -> Iterator[Viol
 @exercise("audit-programs")
 def try_audit_programs(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Violation]:
     """Search among random programs: a seed, how many, and of how many steps."""
-    yield from blame("AUD-13", _search(subject, *map(int, arguments)))
+    yield from _programs(subject, arguments, Counter())
 
 
-def _search(subject: AdapterSubject, seed: int, programs: int, steps: int) -> Iterator[Violation]:
+def _programs(
+    subject: AdapterSubject, arguments: Sequence[str], met: Counter[str]
+) -> Iterator[Violation]:
+    """Search, and count how often each requirement was at stake."""
+    yield from blame("AUD-13", _search(subject, *map(int, arguments), met=met))
+
+
+def _search(
+    subject: AdapterSubject, seed: int, programs: int, steps: int, *, met: Counter[str]
+) -> Iterator[Violation]:
     members = {
         "make_process": staticmethod(partial(AdapterAudits, subject)),
         "store_under_test": staticmethod(lambda index: index),
         "judges_keys": "audit/keys" in subject.claims,
         "deaths": True,
+        "met": met,
     }
     machine = type("AdapterAuditMachine", (AuditMachine,), members)
     order = Order(seed, programs, steps=steps, shrinks=False)
@@ -134,22 +146,26 @@ SHARE = 0.1
 def _adapter_audits(subject: Subject, budget: Budget) -> Findings:
     assert isinstance(subject, AdapterSubject)
     vectors = audit_vectors(subject)
+    met: Counter[str] = Counter()
     for number, case in enumerate(vectors):
         yield Progress(NAME, number, len(vectors), case["id"])
         yield from try_case(ExerciseCase("audit-vector", (case["id"],)), subject)
+        met.update(case["requirements"])
     clock = Clock.start(budget, SHARE)
     programs, steps = (2, 20) if subject.is_slow else (10, 40)
     rounds = 0
     while rounds == 0 or clock.has_time:
         yield clock.progress(NAME, f"{rounds * programs} random programs")
         arguments = (str(budget.seed + rounds), str(programs), str(steps))
-        yield from try_case(ExerciseCase("audit-programs", arguments), subject)
+        for violation in _programs(subject, arguments, met):
+            yield Problem(violation, ExerciseCase("audit-programs", arguments))
         rounds += 1
     words = (
         f"{len(vectors)} frozen vectors, {counted(rounds * programs, 'random program')} with kills"
     )
     counts = {"vectors": len(vectors), "random_programs": rounds * programs}
-    return Covered(words, counts, ("process-kill",))
+    at_stake = {each: met[each] for each in audit_stakes.JUDGES}
+    return Covered(words, counts, ("process-kill",), at_stake=at_stake)
 
 
 def _hidden(subject: Subject) -> frozenset[str]:

@@ -9,6 +9,7 @@ The store under test is a parameter, so that the miniatures run in the same
 machine as the reference.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
@@ -19,6 +20,7 @@ from tornproof.audit import AuditStore, audit_from_fields, audit_to_fields
 from tornproof.errors import Conflict, Invalid
 from tornproof.kv import KeyValueStore
 
+from tornproof_models.contract import audit_stakes
 from tornproof_models.contract.audit_index import MAX_TIMESTAMP, Audit, Audits
 from tornproof_models.contract.journal import Violation
 from tornproof_models.machines.audit_values import (
@@ -135,11 +137,14 @@ class AuditMachine(RuleBasedStateMachine):
     store_under_test: ClassVar[StoreFactory]
     judges_keys: ClassVar[bool]
     deaths: ClassVar[bool]
+    met: ClassVar[Counter[str]] = Counter()
+    """How often each requirement was at stake; whoever wants to know gives a counter."""
 
     def __init__(self) -> None:
         super().__init__()
         self.process = type(self).make_process()
         self.contract = Audits()
+        self.survivors: set[bytes] = set()
         self.put_before: list[Audit] = []
         self.restart()
 
@@ -178,6 +183,7 @@ class AuditMachine(RuleBasedStateMachine):
     def get(self, query_id: bytes) -> None:
         """Get an audit that may be there."""
         answer = self._ask("AUD-3", "a get", lambda: self.store.get(query_id))
+        self.met.update(audit_stakes.of_get(self.contract, query_id, self.survivors))
         self._judge(self.contract.got(query_id, answer))
 
     @rule(
@@ -204,12 +210,14 @@ class AuditMachine(RuleBasedStateMachine):
     def recent(self, limit: int) -> None:
         """Ask for the most recent."""
         answer = self._ask("AUD-7", "a query for the recent", lambda: self.store.recent(limit))
+        self.met.update(audit_stakes.of_recent(self.contract, limit))
         self._judge(self.contract.answered_recent(limit, answer))
 
     @rule(agent_id=AGENT_IDS)
     def has(self, agent_id: bytes) -> None:
         """Ask whether an agent has audits."""
         answer = self._ask("AUD-8", "has", lambda: self.store.has(agent_id))
+        self.met.update(audit_stakes.of_has(self.contract))
         self._judge(self.contract.answered_has(agent_id, answer=answer))
 
     @rule(
@@ -240,12 +248,14 @@ class AuditMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """Close, open, and look at everything."""
+        self.survivors.update(self.contract.stored)
         self.process.reopen()
         self.store = self.store_under_test(self.process.store)
         for query_id in sorted({audit["query_id"] for audit in self.put_before}):
             self.get(query_id)
         if self.judges_keys:
             keys = self._ask("AUD-1", "listing the keys", lambda: list(self.store.keys()))
+            self.met.update(audit_stakes.of_keys(self.contract))
             self._judge(self.contract.answered_keys(keys))
 
     def teardown(self) -> None:
@@ -256,11 +266,13 @@ class AuditMachine(RuleBasedStateMachine):
 
     def _put(self, audit: Audit, death: int | None) -> None:
         self.put_before.append(audit)
+        self.met.update(audit_stakes.of_put(self.contract, audit))
         try:
             with self.process.dying_after(death if self.deaths else None):
                 answered = self._answer_of_put(audit)
         except Died:
             self.contract.put_interrupted(audit)
+            self.survivors.update(self.contract.stored)
             self.store = self.store_under_test(self.process.store)
         else:
             self._judge(answered())
@@ -282,7 +294,9 @@ class AuditMachine(RuleBasedStateMachine):
             "a query by agent",
             lambda: self.store.by_agent(agent_id, earliest, latest, limit=limit),
         )
-        self._judge(self.contract.answered_by_agent(agent_id, earliest, latest, limit, answer))
+        asked = (agent_id, earliest, latest, limit)
+        self.met.update(audit_stakes.of_agent(self.contract, *asked))
+        self._judge(self.contract.answered_by_agent(*asked, answer))
 
     def _ask(self, requirement: str, question: str, ask: Callable[[], Any]) -> Any:
         """Return an answer; an error is a violation, whatever its type."""
