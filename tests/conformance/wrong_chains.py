@@ -158,6 +158,8 @@ class TrustsAnyKey(DeferredQueue):
 
     def drainer_verify(self, *_: Any, **asked: Any) -> dict[str, Any]:
         """Trust them all."""
+        if "pairwise" in asked:
+            return super().drainer_verify(**asked)
         with closing(connect(self.database, read_only=True)) as connection:
             named = connection.execute("SELECT DISTINCT public_key FROM signed_events").fetchall()
         return super().drainer_verify(**{**asked, "keys": [key for (key,) in named if key]})

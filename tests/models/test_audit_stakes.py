@@ -36,6 +36,8 @@ def test_an_interrupted_put_is_at_stake_when_somebody_looks() -> None:
 
     assert "AUD-10" in audit_stakes.of_get(index, bytes([1] * 32), ())
     assert "AUD-10" not in audit_stakes.of_get(index, bytes([2] * 32), ())
+    assert audit_stakes.of_power_loss(index) == {"AUD-10"}
+    assert audit_stakes.of_power_loss(known(audit(1))) == {"AUD-13"}
 
 
 def test_an_order_takes_two_audits() -> None:

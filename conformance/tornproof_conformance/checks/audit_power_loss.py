@@ -8,10 +8,12 @@ Then all of it is put again, which must succeed and be found.
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
+from tornproof_models.contract import audit_stakes
 from tornproof_models.contract.audit_index import JUDGES_ANSWERS, Audit, Audits
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
@@ -97,6 +99,9 @@ class _Recovering:
     """Opens images, each distinct one once."""
 
     subject: AdapterSubject
+    met: Counter[str]
+    """How often each requirement was at stake."""
+
     _seen: dict[int, tuple[Seen, Seen]] = field(factory=dict)
 
     def judge(self, image: Image, known: Known) -> list[Violation]:
@@ -108,6 +113,7 @@ class _Recovering:
             audits.put_acknowledged(audit)
         for audit in AUDITS[known.acknowledged : known.begun]:
             audits.put_interrupted(audit)
+        self.met.update(audit_stakes.of_power_loss(audits))
         first, again = self._seen[image.digest]
         if found := first.judge(audits):
             return found
@@ -147,19 +153,22 @@ def _words(known: Known) -> str:
 @exercise(NAME)
 def cut_power_of_index(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Violation]:
     """Do it again, as an exercise."""
-    cuts = power_cuts(subject, time.monotonic() + AGAIN)
+    cuts = power_cuts(subject, time.monotonic() + AGAIN, Counter())
     yield from cuts.find(crash_models_of(arguments))
 
 
-def power_cuts(adapter: AdapterSubject, until: float) -> PowerCuts[Known]:
-    """Record an index, and return its crashes; none is made yet."""
-    return PowerCuts(record(adapter), _Recovering(adapter).judge, _words, until)
+def power_cuts(adapter: AdapterSubject, until: float, met: Counter[str]) -> PowerCuts[Known]:
+    """Record an index, and return its crashes; none is made yet, and `met` counts stakes."""
+    return PowerCuts(record(adapter), _Recovering(adapter, met).judge, _words, until)
 
 
 def _power(subject: Subject, budget: Budget) -> Findings:
     assert isinstance(subject, AdapterSubject)
     clock = Clock.start(budget, SHARE)
-    return (yield from tell_cuts(NAME, "audit index", partial(power_cuts, subject), clock, budget))
+    met: Counter[str] = Counter(dict.fromkeys(audit_stakes.JUDGES_POWER_LOSS, 0))
+    cuts = partial(power_cuts, subject, met=met)
+    covered = yield from tell_cuts(NAME, "audit index", cuts, clock, budget)
+    return evolve(covered, at_stake=met)
 
 
 AUDIT_POWER = Check(

@@ -21,6 +21,15 @@ JUDGES = JUDGES_ANSWERS | JUDGES_KEYS
 """The requirements whose premises are known."""
 
 
+JUDGES_POWER_LOSS = frozenset({"AUD-10", "AUD-13"})
+"""Those whose premises a loss of power can meet."""
+
+
+def of_power_loss(known: Audits) -> frozenset[str]:
+    """Name what an index has at stake that is opened after a loss of power."""
+    return _named({"AUD-10": bool(known.interrupted), "AUD-13": bool(known.stored)})
+
+
 def of_put(known: Audits, audit: Audit) -> frozenset[str]:
     """Name what a put of a known id has at stake: that it conflicts, or is once more the same."""
     return _named({"AUD-11": audit["query_id"] in known.stored})
