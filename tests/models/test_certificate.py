@@ -143,6 +143,7 @@ CHECKER = ("check_certificate.py", "plain_crash.py")
 SHARED = {
     "tornproof.errors",
     "tornproof_models.disk",
+    "tornproof_models.disk.marks",
     "tornproof_models.disk.trace_file",
     "tornproof_models.documents.values",
     "tornproof_models.certificates.checker.form",
