@@ -10,6 +10,7 @@ import pytest
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.opened_job_queue import JobQueueRun
 from tornproof_conformance.cases.case import ExerciseCase, try_case
+from tornproof_conformance.checks.job_queue_io_errors import calls_of, injections
 from tornproof_conformance.checks.job_queue_power_loss import power_cuts
 from tornproof_conformance.checks.job_queue_programs import deaths, programs_for, random_program
 from tornproof_conformance.checks.job_queues import play
@@ -136,6 +137,23 @@ def test_deaths_are_thirty() -> None:
     """Whatever the seed."""
     for seed in range(3):
         assert sum(step.startswith("die") for step in deaths(seed)) == 30
+
+
+@needs_recorder
+@requirement("QUE-2")
+@pytest.mark.parametrize(
+    ("subject", "violates"),
+    [("nothing", set()), ("swallows-errors", {"QUE-2"})],
+    indirect=["subject"],
+)
+def test_a_queue_that_swallows_an_error_is_found_out(
+    subject: AdapterSubject, violates: set[str]
+) -> None:
+    """The write of the first job fails, and the right queue says so."""
+    nth, fault = next(iter(injections(calls_of(subject))))
+    case = ExerciseCase("job-queue-io-errors", (str(nth), fault.value))
+
+    assert {each.violation.requirement for each in try_case(case, subject)} == violates
 
 
 @needs_recorder

@@ -128,6 +128,13 @@ class AdapterSubject:
         return frozenset(self.implementation.claims)
 
     @property
+    def server(self) -> Sequence[str]:
+        """The command of the server that its job queues live in; empty without one."""
+        session = self.take_session()
+        self.give_back(session)
+        return session.server
+
+    @property
     def is_slow(self) -> bool:
         """Whether starting it is what most of the time goes into."""
         return self.start_seconds > SLOW_START

@@ -11,6 +11,7 @@ from tornproof_conformance.checks import (
     audit_index,
     deliveries,
     io_errors,
+    job_queue_io_errors,
     job_queue_power_loss,
     job_queues,
     kills,
@@ -27,6 +28,7 @@ from tornproof_conformance.checks.exploration import EXPLORATION
 from tornproof_conformance.checks.faults import FAULTS
 from tornproof_conformance.checks.group_commits import ADAPTER_GROUP_COMMIT, GROUP_COMMIT
 from tornproof_conformance.checks.io_errors import IO_ERRORS
+from tornproof_conformance.checks.job_queue_io_errors import JOB_QUEUE_IO_ERRORS
 from tornproof_conformance.checks.job_queue_power_loss import JOB_QUEUE_POWER_LOSS
 from tornproof_conformance.checks.job_queues import JOB_QUEUES
 from tornproof_conformance.checks.kills import KILLS
@@ -64,6 +66,7 @@ ADAPTER_CHECKS: Mapping[str, Check] = {
         DELIVERIES,
         JOB_QUEUES,
         JOB_QUEUE_POWER_LOSS,
+        JOB_QUEUE_IO_ERRORS,
         KILLS,
         POWER_LOSS,
         QUEUE_POWER_LOSS,
@@ -84,6 +87,7 @@ SHARES: Mapping[str, float] = {
     DELIVERIES.name: deliveries.DELIVERY_SHARE,
     JOB_QUEUES.name: job_queues.SHARE,
     JOB_QUEUE_POWER_LOSS.name: job_queue_power_loss.SHARE,
+    JOB_QUEUE_IO_ERRORS.name: job_queue_io_errors.SHARE,
     KILLS.name: kills.SHARE,
     POWER_LOSS.name: power_loss.SHARE,
     QUEUE_POWER_LOSS.name: queue_power_loss.SHARE,

@@ -118,9 +118,7 @@ def _power_loss(subject: Subject, budget: Budget) -> Findings:
     if Claim.POWER.value not in subject.claims:
         reason = "nothing: the queue claims nothing for a loss of power (queue/power)"
         return Covered(reason, is_conclusive=False)
-    session = subject.take_session()
-    subject.give_back(session)
-    if session.server:
+    if subject.server:
         reason = "nothing: the queue lives in a server, which is not recorded"
         return Covered(reason, is_conclusive=False)
     clock = Clock.start(budget, SHARE)

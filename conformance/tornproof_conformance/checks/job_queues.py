@@ -63,7 +63,7 @@ def _job_queues(subject: Subject, budget: Budget) -> Findings:
     clock = Clock.start(budget, SHARE)
     known: set[str] = set()
     near: Counter[Claim] = Counter()
-    has_server = _has_server(subject)
+    has_server = bool(subject.server)
     situations = programs_for(claims, has_server)
     for number, steps in enumerate(situations):
         yield Progress("job-queues", number, len(situations), steps[-1])
@@ -88,13 +88,6 @@ def _job_queues(subject: Subject, budget: Budget) -> Findings:
     words += ", and their server killed" if has_server else ""
     counts = {"programs": len(situations), "deaths": deadly, "random_programs": made_up}
     return Covered(words, counts, ("process-kill",), at_stake=at_stake)
-
-
-def _has_server(subject: AdapterSubject) -> bool:
-    """Say whether the queue lives in a server that can be killed."""
-    session = subject.take_session()
-    subject.give_back(session)
-    return bool(session.server)
 
 
 def _try(

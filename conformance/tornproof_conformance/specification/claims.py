@@ -219,7 +219,11 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
                     f"queue/{name}",
                     meaning,
                     ("QUE",),
-                    ("job-queues", *(["job-queue-power-loss"] if name == "power" else [])),
+                    (
+                        "job-queues",
+                        *(["job-queue-power-loss"] if name == "power" else []),
+                        "job-queue-io-errors",
+                    ),
                     alone=(f"QUE-{number}",),
                 )
                 for number, (name, meaning) in enumerate(_QUEUE.items(), start=1)

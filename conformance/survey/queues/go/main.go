@@ -1,4 +1,4 @@
-// Queues of Go behind the adapter protocol; the first argument chooses goqite, goqite-tx, backlite or river.
+// Queues of Go behind the adapter protocol; the first argument chooses one. Others are claims to add.
 package main
 
 import (
@@ -65,7 +65,7 @@ func jobs(db *sql.DB, q string) []string {
 }
 
 func main() {
-	q := map[string]func() queue{"goqite": func() queue { return &goq{} }, "goqite-tx": func() queue { return &goq{tx: true} }, "backlite": func() queue { return &back{} }, "river": func() queue { return &riv{} }}[os.Args[1]]()
+	q := map[string]func() queue{"goqite": func() queue { return &goq{} }, "goqite-tx": func() queue { return &goq{tx: true} }, "backlite": func() queue { return &back{} }, "river": func() queue { return &riv{} }, "dque": func() queue { return &deq{} }, "diskqueue": func() queue { return &disk{} }}[os.Args[1]]()
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		var r struct {
@@ -79,12 +79,15 @@ func main() {
 		switch r.Op {
 		case "hello":
 			claims := []string{}
-			for _, c := range q.claims() {
+			for _, c := range append(q.claims(), os.Args[2:]...) {
 				claims = append(claims, "queue/"+c)
 			}
 			queue := ok{"effects": q.effects()}
 			if os.Args[1] == "river" {
 				queue["quiet_rounds"] = 14 // its rescuer looks seldom
+			}
+			if os.Args[1] == "dque" || os.Args[1] == "diskqueue" {
+				queue["workers"] = "single" // a lock keeps others out, or the documentation does
 			}
 			v = ok{"protocol": 1, "implementation": ok{"name": os.Args[1], "language": "Go"}, "claims": claims, "queue": queue}
 		case "queue.open":

@@ -36,7 +36,7 @@ final class DbScheduler {
                 + " last_heartbeat timestamptz, version bigint not null, priority smallint,"
                 + " PRIMARY KEY (task_name, task_instance))";
     private static final List<String> CLAIMS =
-            List.of("core", "at-least-once", "exclusive", "leases", "settled", "retries");
+            List.of("core", "at-least-once", "exclusive", "leases", "settled");
     private static final PrintStream OUT = System.out;
 
     private final LinkedBlockingQueue<Entered> entered = new LinkedBlockingQueue<>();
@@ -47,6 +47,8 @@ final class DbScheduler {
     private Scheduler scheduler;
     private OneTimeTask<String> task;
     private boolean isRunning;
+    /** What is claimed: the documentation's promises, and what the command line adds. */
+    private final List<String> claims = new ArrayList<>(CLAIMS);
 
     private void open(Map<?, ?> args) throws Exception {
         dir = (String) args.get("dir");
@@ -126,7 +128,7 @@ final class DbScheduler {
             case "hello":
                 return Map.of("protocol", 1L, "implementation",
                         Map.of("name", "db-scheduler", "version", "16.0.0", "language", "Java"),
-                        "claims", CLAIMS.stream().map(each -> "queue/" + each).toList(),
+                        "claims", claims.stream().map(each -> "queue/" + each).toList(),
                         "queue", Map.of("effects", "file", "takes_ahead", true, "lease_ms", 2000L,
                                 "server", List.of(System.getProperty("servers") + "/postgresql.sh")));
             case "queue.open":
@@ -153,6 +155,7 @@ final class DbScheduler {
 
     public static void main(String[] arguments) throws Exception {
         DbScheduler queue = new DbScheduler();
+        queue.claims.addAll(List.of(arguments));
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             Map<?, ?> request = (Map<?, ?>) Json.parse(line);

@@ -18,7 +18,6 @@ serve("plainjob", "core at-least-once exclusive leases settled reasons power", {
     const logger = { error() {}, warn() {}, info() {}, debug() {} };
     const connection = better(new Database(`${dir}/q.db`));
     queue = defineQueue({ connection, timeout: lease, maintenanceInterval: lease / 3, logger });
-    return { max_attempts: 1 };
   },
   enqueue: ({ job }) => void queue.add("t", job),
   take: ({ worker }) => {

@@ -1,5 +1,11 @@
-"""persist-queue's SQLiteAckQueue: get, ack, nack; what is not acknowledged resumes on opening."""
+"""
+persist-queue's SQLiteAckQueue: get, ack, nack; what is not acknowledged resumes on opening.
 
+The jobs are distinct, so an item is named by itself; versions before 0.5 know no other way.
+"""
+
+import pickle
+import sqlite3
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -40,30 +46,31 @@ def queue_enqueue(job: str) -> None:
 def queue_take(worker: str) -> Mapping[str, Any]:
     """Get, without waiting."""
     try:
-        item = opened["has"][worker] = opened["queue"].get(block=False, raw=True)
+        job = opened["has"][worker] = opened["queue"].get(block=False)
     except persistqueue.Empty:
         return {"job": None}
-    return {"job": item["data"]}
+    return {"job": job}
 
 
 @served.operation
 def queue_finish(worker: str, how: str) -> None:
     """Work and acknowledge, or put it back."""
-    item = opened["has"].pop(worker)
+    job = opened["has"].pop(worker)
     if how == "ok":
-        effect(opened["dir"], item["data"])
-        opened["queue"].ack(id=item["pqid"])
+        effect(opened["dir"], job)
+        opened["queue"].ack(job)
     else:
-        opened["queue"].nack(id=item["pqid"])
+        opened["queue"].nack(job)
 
 
 @served.operation
 def queue_state() -> Mapping[str, Any]:
-    """Name what is there: 0 and 1 wait, 2 is not acknowledged."""
-    items = opened["queue"].queue()
-    pending = [item["data"] for item in items if str(item["status"]) in "01"]
-    running = [item["data"] for item in items if str(item["status"]) == "2"]
-    return {"pending": pending, "running": running, "dead": []}
+    """Read the rows: 0 and 1 wait, 2 is not acknowledged."""
+    (path,) = (opened["dir"] / "q").glob("*.db")
+    rows = sqlite3.connect(path).execute("SELECT data, status FROM ack_queue_default").fetchall()
+    jobs = [(pickle.loads(data), int(status)) for data, status in rows]
+    pending = [job for job, status in jobs if status in (0, 1)]
+    return {"pending": pending, "running": [job for job, status in jobs if status == 2], "dead": []}
 
 
 served.serve()

@@ -1,4 +1,8 @@
-"""procrastinate on PostgreSQL: the worker is a loop in a thread; a task waits behind a gate."""
+"""
+procrastinate on PostgreSQL: the worker is a loop in a thread; a task waits behind a gate.
+
+Version 0.15.2 has no way to retry a stalled job (procrastinate-org/procrastinate#307).
+"""
 
 import asyncio
 import os
@@ -23,6 +27,7 @@ served = adapter(
     server=server("postgresql"),
 )
 opened: dict[str, Any] = {}
+IS_OLD = not hasattr(procrastinate, "PsycopgConnector")
 loop = asyncio.new_event_loop()
 Answer = TypeVar("Answer")
 
@@ -42,21 +47,27 @@ def queue_open(dir: str, lease_ms: int, max_attempts: int) -> None:  # noqa: A00
     gate = Gate(Path(dir))
     address = f"host={dir} user=postgres dbname=postgres"
     connection = patiently(lambda: psycopg.connect(address, autocommit=True))
-    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=address))
+    if IS_OLD:
+        app = procrastinate.App(connector=procrastinate.AiopgConnector(dsn=address))
+    else:
+        app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=address))
     threading.Thread(target=loop.run_forever, daemon=True).start()
     do(app.open_async())
     connection.execute("SELECT pg_advisory_lock(1)")
     if connection.execute("SELECT to_regclass('procrastinate_jobs')").fetchone() == (None,):
-        do(app.schema_manager.apply_schema_async())
-    connection.close()
+        if IS_OLD:
+            connection.execute(app.schema_manager.get_schema())
+        else:
+            do(app.schema_manager.apply_schema_async())
+    connection.execute("SELECT pg_advisory_unlock(1)")
     retry = procrastinate.RetryStrategy(max_attempts=max_attempts - 1, wait=0)
 
-    def handle(context: procrastinate.JobContext, job: str) -> None:
+    async def handle(context: procrastinate.JobContext, job: str) -> None:
         opened["number"] = context.job.id
-        gate.run(job)
+        await asyncio.to_thread(gate.run, job)
 
     task = app.task(name="handle", pass_context=True, retry=retry)(handle)
-    opened.update(gate=gate, app=app, task=task, lease=lease_ms / 1000)
+    opened.update(gate=gate, app=app, task=task, lease=lease_ms / 1000, connect=address)
 
 
 @served.operation
@@ -67,16 +78,15 @@ def queue_enqueue(job: str) -> None:
 
 async def work() -> None:
     """Run the worker; without it this process is of no use."""
-    words: dict[str, Any] = {"fetch_job_polling_interval": 0.05}
-    if version("procrastinate") >= "3":
-        words |= {"update_heartbeat_interval": opened["lease"] / 3}
-        words |= {"stalled_worker_timeout": opened["lease"]}
-    else:
-        words = {"timeout": 0.05}
+    heartbeats = {
+        "fetch_job_polling_interval": 0.05,
+        "install_signal_handlers": False,
+        "update_heartbeat_interval": opened["lease"] / 3,
+        "stalled_worker_timeout": opened["lease"],
+    }
+    words = {"timeout": 0.05} if IS_OLD else heartbeats
     with suppress(BaseException):
-        await opened["app"].run_worker_async(
-            concurrency=1, install_signal_handlers=False, listen_notify=False, **words
-        )
+        await opened["app"].run_worker_async(concurrency=1, listen_notify=False, **words)
     os._exit(1)
 
 
@@ -94,7 +104,7 @@ def queue_finish(how: str) -> None:
     """Let the task end; nothing tells it that its job was settled, so look at the row."""
     opened["gate"].verdict.put(how)
     for _ in range(250):
-        if opened["number"] not in [each.id for each in jobs("doing")]:
+        if opened["number"] not in [number for number, _ in jobs("doing")]:
             return
         time.sleep(0.02)
     raise TimeoutError("not settled within 5 s")
@@ -106,22 +116,18 @@ def queue_tend() -> None:
 
     async def retry() -> None:
         manager = opened["app"].job_manager
-        for job in await manager.get_stalled_jobs(**silent()):
+        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=opened["lease"]):
             await manager.retry_job(job)
 
-    do(retry())
+    if not IS_OLD:
+        do(retry())
 
 
-def silent() -> Mapping[str, Any]:
-    """Say since when a job is stalled, in the words of the version."""
-    if version("procrastinate") >= "3":
-        return {"seconds_since_heartbeat": opened["lease"]}
-    return {"nb_seconds": int(opened["lease"])}
-
-
-def jobs(status: str) -> list[Any]:
-    """List jobs."""
-    return list(do(opened["app"].job_manager.list_jobs_async(status=status)))
+def jobs(status: str) -> list[tuple[int, str]]:
+    """Return the numbers and names of the jobs of a status."""
+    query = "SELECT id, args->>'job' FROM procrastinate_jobs WHERE status::text = %s"
+    with psycopg.connect(opened["connect"]) as connection:
+        return connection.execute(query, (status,)).fetchall()
 
 
 @served.operation
@@ -129,7 +135,7 @@ def queue_state() -> Mapping[str, Any]:
     """Name the jobs of each status."""
 
     def names(status: str) -> list[str]:
-        return [each.task_kwargs["job"] for each in jobs(status)]
+        return [job for _, job in jobs(status)]
 
     dead = [{"job": job, "reason": None} for job in names("failed")]
     return {"pending": names("todo"), "running": names("doing"), "dead": dead}
