@@ -30,15 +30,17 @@ WRONG = {
 enqueue = job_queue.Queue.enqueue
 
 
-def enqueue_and_hope(queue: job_queue.Queue, *arguments: object) -> None:
+def enqueue_and_hope(
+    queue: job_queue.Queue, job: str, in_transaction: bool, rolled_back: bool
+) -> None:
     """Acknowledge a job whatever the database says."""
     with contextlib.suppress(sqlite3.Error):
-        enqueue(queue, *arguments)
+        enqueue(queue, job, in_transaction, rolled_back)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "swallows-errors":
-        job_queue.Queue.enqueue = enqueue_and_hope
+        setattr(job_queue.Queue, "enqueue", enqueue_and_hope)  # noqa: B010
         sys.argv[1] = "nothing"
     constant, statement = WRONG[sys.argv[1]]
     setattr(job_queue, constant, statement)

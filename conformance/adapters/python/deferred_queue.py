@@ -120,8 +120,8 @@ class DeferredQueue:
         with closing(connect(pairwise or self.database, read_only=True)) as connection:
             if pairwise:
                 old = verify_pairwise(connection, head=head, keys=keys)
-                return {"breaks": _told(old.breaks), "cannot_see": list(BLIND_SPOTS)}
-            return {"breaks": _told(verify(connection, head=head, keys=keys).breaks)}
+                return {"breaks": told(old.breaks), "cannot_see": list(BLIND_SPOTS)}
+            return {"breaks": told(verify(connection, head=head, keys=keys).breaks)}
 
     def drainer_replay(self) -> dict[str, Any]:
         """Replay the dead letters."""
@@ -173,7 +173,8 @@ class DeferredQueue:
         return self.queue
 
 
-def _told(breaks: Iterable[Break]) -> list[dict[str, Any]]:
+def told(breaks: Iterable[Break]) -> list[dict[str, Any]]:
+    """Put breaks of a chain in the words of the protocol."""
     return [{"sequence": each.sequence, "detail": str(each)} for each in breaks]
 
 

@@ -1,0 +1,148 @@
+"""
+The deferred queue with its chain in PostgreSQL (DRN-30), as an adapter.
+
+    tornproof check --exclude queue-power-loss -- \\
+        python conformance/adapters/python/postgresql_queue.py postgresql://user@host/database
+
+Each directory of the suite has a schema of its own in that database, and its spool.  A loss of
+power of this machine is left out: the suite recovers in another directory, and the chain stays
+in the server.
+"""
+
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import psycopg
+from attrs import define
+from deferred_queue import DeferredQueue, told
+from tornproof.chain import verify
+from tornproof.chain.dialect import Rows
+from tornproof.chain.postgresql import PostgresqlConnection
+from tornproof.chain.server_errors import ServerError
+from tornproof.drainer import DeferredAuditQueue, dead_letters
+from tornproof.drainer.supervisor import MAX_RESTARTS
+from tornproof_conformance.kit import Adapter, refusal
+from tornproof_models.database_faults import Kind, Panic, Plan, When, point_of
+
+CODES = {Kind.NO_SUCH_COLUMN: "42703", Kind.BUSY: "55P03", Kind.IO_ERROR: "08006"}
+"""SQLSTATE of what goes wrong; 08006 is a connection that is lost."""
+
+
+class FaultyPostgresqlConnection(PostgresqlConnection):
+    """A connection that fails as its plan says."""
+
+    def __init__(self, address: str, plan: Plan) -> None:
+        """Connect."""
+        self._plan = plan
+        super().__init__(address)
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Rows:
+        """Run a statement, unless something goes wrong."""
+        strike = self._plan.due(point_of(statement))
+        if strike is None:
+            return super().execute(statement, parameters)
+        if strike.when is When.AFTER:
+            super().execute(statement, parameters)
+        if strike.kind is Kind.PANIC:
+            raise Panic(str(strike))
+        raise ServerError(CODES[strike.kind], f"{strike} (injected)")
+
+
+@define
+class PostgresqlQueue(DeferredQueue):
+    """The queue that is open in this process."""
+
+    server: str = ""
+    address: str = ""
+
+    def drainer_open(
+        self,
+        dir: str,  # noqa: A002
+        durable: bool,
+        max_restarts: int = MAX_RESTARTS,
+        paused: bool = False,
+    ) -> dict[str, Any]:
+        """Open the queue of a directory, in a schema that is named after it."""
+        schema = f"tornproof_{hashlib.sha256(dir.encode()).hexdigest()[:16]}"
+        with psycopg.connect(self.server, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        mark = "&" if "?" in self.server else "?"
+        self.address = f"{self.server}{mark}{urlencode({'options': f'-csearch_path={schema}'})}"
+        self.plan.on_strike = self._note_strike
+        self.queue = DeferredAuditQueue.open(
+            self.address,
+            spool=Path(dir) / "spool" if durable else None,
+            max_restarts=max_restarts,
+            paused=paused,
+            connect=lambda: FaultyPostgresqlConnection(self.address, self.plan),
+        )
+        return {}
+
+    def drainer_chain(self) -> dict[str, Any]:
+        """Return the rows of the chain."""
+        query = "SELECT sequence, id, payload FROM signed_events ORDER BY sequence"
+        names = ("sequence", "event_id", "payload")
+        with self._looking() as connection:
+            rows = connection.execute(query).fetchall()
+        return {"rows": [dict(zip(names, row, strict=True)) for row in rows]}
+
+    def drainer_dlq(self) -> dict[str, Any]:
+        """Return the dead letters."""
+        with self._looking() as connection:
+            return {
+                "rows": [
+                    {
+                        "event_id": each.event_id,
+                        "payload": each.payload,
+                        "reason": each.failure_reason,
+                    }
+                    for each in dead_letters(connection)
+                ]
+            }
+
+    def drainer_verify(
+        self,
+        head: bytes | None = None,
+        keys: Sequence[bytes] = (),
+        pairwise: str | None = None,
+    ) -> dict[str, Any]:
+        """Verify the chain."""
+        if pairwise is not None:
+            raise refusal("invalid", "chains of v0.7 are files")
+        with self._looking() as connection:
+            return {"breaks": told(verify(connection, head=head, keys=keys).breaks)}
+
+    def fault_arm(self, point: str, nth: int, action: str, times: int = 1) -> None:
+        """Let something go wrong; a race would need another session that takes no lock."""
+        if action == "unique_race":
+            raise refusal("invalid", "the chain's lock keeps other sessions out")
+        super().fault_arm(point, nth, action, times)
+
+    @contextmanager
+    def _looking(self) -> Iterator[PostgresqlConnection]:
+        with closing(PostgresqlConnection(self.address, read_only=True)) as connection:
+            yield connection
+
+
+def main() -> None:
+    """Serve the queue of the server whose address is given."""
+    adapter = Adapter(
+        "tornproof reference, PostgreSQL",
+        ["drainer/durable", "chain/v1"],
+        version=version("tornproof"),
+    )
+    queue = PostgresqlQueue(server=sys.argv[1])
+    for name in dir(queue):
+        if name.startswith(("drainer_", "fault_")):
+            adapter.operation(getattr(queue, name))
+    adapter.serve()
+
+
+if __name__ == "__main__":
+    main()
