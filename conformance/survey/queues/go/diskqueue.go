@@ -38,6 +38,8 @@ func (d *disk) finish(how string) error {
 	effect(d.dir, d.job)
 	return nil
 }
-func (d *disk) tend() error         { return nil }
-func (d *disk) state() (any, error) { return ok{"pending": []any{}, "running": []any{}, "dead": []any{}}, nil }
-func (d *disk) did() (any, error)   { return nil, nil }
+func (d *disk) tend() error { return nil }
+func (d *disk) state() (any, error) {
+	return ok{"pending": []any{}, "running": []any{}, "dead": []any{}}, nil
+}
+func (d *disk) did() (any, error) { return nil, nil }

@@ -43,6 +43,8 @@ func (d *deq) finish(how string) error {
 	_, err := d.q.Dequeue()
 	return err
 }
-func (d *deq) tend() error         { return nil }
-func (d *deq) state() (any, error) { return ok{"pending": []any{}, "running": []any{}, "dead": []any{}}, nil }
-func (d *deq) did() (any, error)   { return nil, nil }
+func (d *deq) tend() error { return nil }
+func (d *deq) state() (any, error) {
+	return ok{"pending": []any{}, "running": []any{}, "dead": []any{}}, nil
+}
+func (d *deq) did() (any, error) { return nil, nil }

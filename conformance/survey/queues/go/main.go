@@ -84,7 +84,7 @@ func main() {
 			}
 			queue := ok{"effects": q.effects()}
 			if os.Args[1] == "river" {
-				queue["quiet_rounds"] = 14 // its rescuer looks seldom
+				queue["lease_ms"], queue["quiet_rounds"] = 45000, 4 // its rescuer looks every 30 s, once it is elected
 			}
 			if os.Args[1] == "dque" || os.Args[1] == "diskqueue" {
 				queue["workers"] = "single" // a lock keeps others out, or the documentation does

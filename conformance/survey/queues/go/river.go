@@ -20,6 +20,7 @@ type riv struct {
 	c       *river.Client[*sql.Tx]
 	started bool
 	held    string
+	done    chan struct{}
 }
 type rargs struct {
 	Job string `json:"job"`
@@ -33,6 +34,7 @@ type rwork struct {
 }
 
 func (w *rwork) Work(ctx context.Context, job *river.Job[rargs]) error {
+	defer func() { w.r.done <- struct{}{} }()
 	entered <- job.Args.Job
 	if <-verdict != "ok" {
 		return errors.New("told to fail")
@@ -61,6 +63,7 @@ func (r *riv) claims() []string {
 }
 func (r *riv) effects() string { return "txn" }
 func (r *riv) open(a args) error {
+	r.done = make(chan struct{}, 1)
 	r.db = database(a.Dir)
 	d := riversqlite.New(r.db)
 	m, err := rivermigrate.New(d, nil)
@@ -99,6 +102,7 @@ func (r *riv) take(seconds float64) (any, error) {
 }
 func (r *riv) finish(how string) error {
 	verdict <- how
+	<-r.done
 	for range 150 {
 		time.Sleep(20 * time.Millisecond)
 		var n int

@@ -35,11 +35,14 @@ class Gate {
     this.held = job;
     return job ? { job, age_ms: Date.now() - since } : { job };
   }
-  /** Let the handler end, and wait until `isSettled` says that the library has seen to it. */
+  /**
+   * Let the handler end, and wait until `isSettled` says that the library has seen to it.
+   * A handler that has been entered again shows that as well: there is one at a time.
+   */
   async finish(how, isSettled) {
     this.end(how);
     for (let ms = 0; ms < 5000; ms += 20) {
-      if (await isSettled(this.held)) return;
+      if (this.entered.length || (await isSettled(this.held))) return;
       await sleep(20);
     }
     throw new Error("not settled within 5 s");

@@ -106,7 +106,7 @@ impl Opened {
         self.verdict.send(how == "ok").unwrap();
         let held = self.held.lock().unwrap().clone();
         for _ in 0..250 {
-            if !self.named("status = 'Running'").await?.iter().any(|(job, _)| *job == held) {
+            if !self.entered.is_empty() || !self.named("status = 'Running'").await?.iter().any(|(job, _)| *job == held) {
                 return Ok(json!({}));
             }
             sleep(Duration::from_millis(20)).await;
