@@ -3,12 +3,15 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from tornproof_conformance.adapter import job_queue_processes
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
+from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.opened_job_queue import JobQueueRun
+from tornproof_conformance.adapter.speaking.process import LineProcess
 from tornproof_conformance.cases.case import ExerciseCase, try_case
 from tornproof_conformance.checks.job_queue_io_errors import calls_of, injections
 from tornproof_conformance.checks.job_queue_power_loss import power_cuts
@@ -97,9 +100,8 @@ def test_the_table_of_claims_has_the_sentences_of_the_contract() -> None:
 
 
 SERVED = """
-import sys
 from job_queue import adapter
-adapter.more["queue"]["server"] = ["sh", "-c", "echo one >> servers; exec sleep 1000"]
+adapter.more["queue"]["server"] = ["sleep", "1000"]
 adapter.serve()
 """
 
@@ -109,15 +111,24 @@ def test_a_server_is_started_once_and_again_when_it_is_bounced(
 ) -> None:
     """Between calls and in the middle of one; both workers have the same one."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "conformance" / "adapters" / "python"))
+    started: list[LineProcess] = []
+
+    def start(command: Sequence[str], disk: DirectoryDisk) -> LineProcess:
+        started.append(LineProcess.start(command, directory=disk.directory))
+        return started[-1]
+
+    monkeypatch.setattr(job_queue_processes, "start_server", start)
     with AdapterSubject.running([sys.executable, "-c", SERVED]) as subject:
         run = JobQueueRun(subject, subject.new_disk())
         try:
             run.play(["enqueue j1 A", "bounce", "bounce A 100 take", "ok A", "take B"])
-            started = (run.disk.directory / "servers").read_text().split()
+            living = [each for each in started if not each.is_released]
         finally:
             run.stop()
 
-    assert started == ["one", "one", "one"]
+    assert len(started) == 3
+    assert living == started[-1:]
+    assert all(each.is_released for each in started)
     assert [fact.job for fact in run.history if isinstance(fact, Took)] == ["j1", None]
 
 

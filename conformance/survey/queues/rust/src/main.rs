@@ -57,11 +57,13 @@ impl Opened {
         let pool = SqlitePool::connect(&format!("sqlite://{dir}/q.db?mode=rwc")).await?;
         SqliteStorage::setup(&pool).await?;
         // the documentation's defaults, but for the polling: nobody waits for long here
-        let config = Config::new("q").set_poll_interval(Duration::from_millis(50)).set_buffer_size(1);
+        let config =
+            Config::new("q").set_poll_interval(Duration::from_millis(50)).set_buffer_size(1);
         let storage = SqliteStorage::new_with_config(pool.clone(), config);
         let (into, entered) = unbounded_channel();
         let (verdict, verdicts) = unbounded_channel();
-        let gate = Gate { dir, entered: into, verdicts: Arc::new(tokio::sync::Mutex::new(verdicts)) };
+        let gate =
+            Gate { dir, entered: into, verdicts: Arc::new(tokio::sync::Mutex::new(verdicts)) };
         Ok(Opened {
             pool,
             storage,
@@ -106,7 +108,9 @@ impl Opened {
         self.verdict.send(how == "ok").unwrap();
         let held = self.held.lock().unwrap().clone();
         for _ in 0..250 {
-            if !self.entered.is_empty() || !self.named("status = 'Running'").await?.iter().any(|(job, _)| *job == held) {
+            if !self.entered.is_empty()
+                || !self.named("status = 'Running'").await?.iter().any(|(job, _)| *job == held)
+            {
                 return Ok(json!({}));
             }
             sleep(Duration::from_millis(20)).await;
@@ -116,7 +120,8 @@ impl Opened {
 
     /// Jobs, and why they failed last.
     async fn named(&self, condition: &str) -> Result<Vec<(String, Option<String>)>, sqlx::Error> {
-        let query = format!("SELECT json_extract(job, '$.job'), last_error FROM Jobs WHERE {condition}");
+        let query =
+            format!("SELECT json_extract(job, '$.job'), last_error FROM Jobs WHERE {condition}");
         sqlx::query_as(&query).fetch_all(&self.pool).await
     }
 
@@ -147,13 +152,29 @@ async fn main() {
         let text = |name: &str| args[name].as_str().unwrap_or("").to_string();
         let op = request["op"].as_str().unwrap();
         let answer = match (op, opened.as_mut()) {
-            ("hello", _) => Ok(json!({
+            ("hello", _) => {
+                let promised = [
+                    "core",
+                    "at-least-once",
+                    "exclusive",
+                    "settled",
+                    "retries",
+                    "reasons",
+                    "power",
+                ];
+                let claims: Vec<String> = promised
+                    .iter()
+                    .map(|each| each.to_string())
+                    .chain(std::env::args().skip(1))
+                    .map(|each| format!("queue/{each}"))
+                    .collect();
+                Ok(json!({
                 "protocol": 1,
                 "implementation": {"name": "apalis-sql, SQLite", "version": "0.7.4", "language": "Rust"},
-                "claims": ["core", "at-least-once", "exclusive", "settled", "retries", "reasons", "power"]
-                    .map(|each| format!("queue/{each}")),
+                "claims": claims,
                 "queue": {"effects": "file", "takes_ahead": true, "quiet_rounds": 3},
-            })),
+                }))
+            }
             ("queue.open", _) => Opened::open(args).await.map(|made| {
                 opened = Some(made);
                 json!({})
