@@ -4,6 +4,8 @@
 #     docker run --rm -v "$PWD:/project" tornproof check
 FROM rust:1.90-slim-trixie
 
+# the release of Debian pins the packages, and their versions go as security updates come
+# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
         default-jdk-headless golang-go libcjson-dev make maven nodejs npm pkg-config \

@@ -8,7 +8,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help check test coverage test-adapters variants replays survey lint format docs pages prove mutants fuzz bench exhaustive soak kernels lock clean
+.PHONY: help check test coverage test-adapters variants replays survey lint format docs pages pages-site prove mutants fuzz bench exhaustive soak kernels lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,10 @@ docs: $(STAMP) ## build the specification and the reference into build/site
 pages: $(STAMP) ## reports in headless Chromium: axe, widths, unfolding
 	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[pages]'
 	$(BIN)/pytest -q tests/pages
+
+pages-site: docs ## every chapter of the site in headless Chromium: axe in both colour schemes, and the width of a phone
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[pages]'
+	$(BIN)/pytest -q -n 0 tests/pages/whole_site.py
 
 prove: $(STAMP) ## let CrossHair prove the contracts of tests/proofs, for two minutes at most
 	$(BIN)/python -m tests.prove

@@ -1,12 +1,14 @@
 """The kept results of the survey: what a table says of a run."""
 
 import json
+import re
 from pathlib import Path
 
 from attrs import evolve
 from tornproof_conformance.stream.event_file import write_events
 from tornproof_conformance.stream.run_events import CrashStory, Progress, RunEvent, ViolationFound
 from tornproof_conformance.survey.entries import directory, entries
+from tornproof_conformance.survey.examinations import examinations, keep, kept_file
 from tornproof_conformance.survey.results import (
     badge,
     condensed,
@@ -74,3 +76,24 @@ def test_a_kill_is_told_from_no_crash() -> None:
     alive = evolve(first, crash_model=None, crashes=tuple[CrashStory, ...]())
     assert mildest_of(evolve(alive, program=("append(5 bytes)", "SIGKILL; open()"))) == "SIGKILL"
     assert mildest_of(evolve(alive, program=("append(5 bytes)",))) == "no crash"
+
+
+def test_every_kept_examination_is_of_an_entry_and_names_no_path_of_a_machine() -> None:
+    """The rows of the table come from the list, and nobody's directories are published."""
+    assert {each.entry.name for each in examinations()} <= set(entries())
+    assert not re.search(r"/(home|root|work|tmp)/", kept_file().read_text("utf-8"))
+
+
+def test_an_examination_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+    """What is kept stands in the order of the list, once for each entry."""
+    path = tmp_path / "examined.ndjson"
+    first, second = (
+        {"name": name, "found": "1", "times": ["later"], "harms": []}
+        for name in ("gdbm", "sqlite-delete")
+    )
+    keep([first], path)
+    keep([second, {**first, "found": "2"}], path)
+    assert [(each.entry.name, each.version) for each in examinations(path)] == [
+        ("sqlite-delete", "1"),
+        ("gdbm", "2"),
+    ]

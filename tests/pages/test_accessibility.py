@@ -17,13 +17,6 @@ from tornproof_conformance.report.page import render_page
 
 from tests.conformance.report_runs import FAILING, PASSING, record_of
 
-SITE = Path(__file__).parents[2] / "build" / "site"
-
-CODE = 25
-"""Of the pages of modules, which come from one template, one in so many is looked at."""
-
-PAGES = [*sorted(SITE.glob("*.html")), *sorted(SITE.glob("reference/*.html"))[::CODE]]
-
 REPORTS = {"passing": PASSING, "failing": FAILING}
 
 SERIOUS = ("serious", "critical")
@@ -88,28 +81,6 @@ def test_the_picture_of_barriers_is_accessible(page: Page, tmp_path: Path) -> No
     assert page.locator(".shade-5").count() > 0
     assert serious(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
-
-
-def test_the_site_was_built() -> None:
-    """`make docs` comes before `make pages`."""
-    assert len(PAGES) > 30, "build the site first: make docs"
-
-
-@pytest.mark.parametrize("path", PAGES, ids=[path.stem for path in PAGES])
-def test_the_site_is_accessible(browser: Browser, path: Path) -> None:
-    """Nothing serious, in either colour scheme; and no page is wider than a phone."""
-    context = browser.new_context(bypass_csp=True, viewport={"width": WIDE, "height": 900})
-    page = context.new_page()
-    page.goto(path.as_uri())
-    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-    found = serious(page)
-    page.emulate_media(color_scheme="dark")
-    found += serious(page, "color-contrast")
-    page.set_viewport_size({"width": PHONE, "height": 900})
-    if (width := page.evaluate("document.documentElement.scrollWidth")) > PHONE:
-        found.append(f"{width} columns on a phone of {PHONE}")
-    context.close()
-    assert found == []
 
 
 def test_a_link_to_a_folded_finding_unfolds_it(page: Page, tmp_path: Path) -> None:
