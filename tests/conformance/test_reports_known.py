@@ -97,3 +97,22 @@ def test_an_id_that_no_chapter_states_is_refused(tmp_path: Path) -> None:
     path.write_text(entry("REC-222"))
     with pytest.raises(UnknownRequirement):
         read_known(path)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        'id = "REC-2"\nreason = "r"\nlink = "l"\nexpires = 2027-01-31',
+        'id = "REC-99"\nreason = "r"\nlink = "l"\nexpires = 2027-01-31',
+        'id = "REC-3"\nlink = "l"\nexpires = 2027-01-31',
+        'id = "REC-3"\nreason = "r"\nlink = "l"\nexpires = "2027-13-31"',
+    ],
+    ids=["twice", "unknown", "no reason", "no day"],
+)
+def test_a_refusal_names_the_line_of_the_entry(tmp_path: Path, second: str) -> None:
+    """The second entry begins on line 7."""
+    path = tmp_path / "known.toml"
+    first = '[[known]]\nid = "REC-2"\nreason = "r"\nlink = "l"\nexpires = 2027-01-31\n'
+    path.write_text(f"{first}\n[[known]]\n{second}\n", encoding="utf-8")
+    with pytest.raises((Invalid, UnknownRequirement), match=r"known\.toml:7: "):
+        read_known(path)

@@ -22,6 +22,7 @@ report shows it.  A verdict stays what it is; what changes is whether the run
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -64,26 +65,46 @@ def read_known(path: Path) -> Mapping[str, KnownFailure]:
     """
     Read a file of known failures, by requirement.
 
-    Raises `Invalid` if it cannot be read or lacks something, `UnknownRequirement`
-    for an id that no chapter states.
+    Raises `Invalid` if it cannot be read or lacks something, `UnknownRequirement` for an id that
+    no chapter states, both with the line at which the entry begins.
     """
     try:
-        document = tomllib.loads(read_file(path, "known failures").decode())
+        text = read_file(path, "known failures").decode()
+        document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(f"{shown(path)} is not TOML: {printable(str(error))}") from None
     if reason := complaint(_with_plain_dates(document), "known-failures.schema.json"):
-        raise Invalid(f"{shown(path)}: {printable(reason)}")
+        entry_of = _ENTRY_OF_PATH.match(reason)
+        raise Invalid(
+            f"{_place(path, text, int(entry_of[1]) if entry_of else None)}: {printable(reason)}"
+        )
     known: dict[str, KnownFailure] = {}
-    for entry in document["known"]:
-        requirements.requirement(entry["id"])
+    for number, entry in enumerate(document["known"]):
+        place = _place(path, text, number)
+        try:
+            requirements.requirement(entry["id"])
+        except requirements.UnknownRequirement as error:
+            raise requirements.UnknownRequirement(f"{place}: {error}") from None
         if entry["id"] in known:
-            raise Invalid(f"{path}: {entry['id']} is listed twice; merge the two entries")
+            raise Invalid(f"{place}: {entry['id']} is listed twice; merge the two entries")
         try:
             expires = date.fromisoformat(str(entry["expires"]))
         except ValueError as error:
-            raise Invalid(f"{path}: {entry['id']} expires on no day: {error}") from None
+            raise Invalid(f"{place}: {entry['id']} expires on no day: {error}") from None
         known[entry["id"]] = KnownFailure(entry["id"], entry["reason"], entry["link"], expires)
     return known
+
+
+_ENTRY_OF_PATH = re.compile(r"\$\.known\[(\d+)\]")
+_ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*known[ \t]*\]\]", re.MULTILINE)
+
+
+def _place(path: Path, text: str, number: int | None) -> str:
+    """Name the file and the line at which an entry begins; the file alone if it is not known."""
+    begins = [match.start() for match in _ENTRY.finditer(text)]
+    if number is None or number >= len(begins):
+        return shown(path)
+    return f"{shown(path)}:{text.count(chr(10), 0, begins[number]) + 1}"
 
 
 def _with_plain_dates(value: Any) -> Any:
