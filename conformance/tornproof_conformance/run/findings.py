@@ -16,13 +16,7 @@ from typing import TypeAlias
 from attrs import define, field
 
 from tornproof_conformance.cases.case import Problem
-from tornproof_conformance.cases.phases import (
-    IN_RECOVERY,
-    LATER,
-    harshness_of,
-    phase_of,
-    symptom_of,
-)
+from tornproof_conformance.cases.phases import harshness_of, phase_of, symptom_of
 
 _NAMED_ERROR = re.compile(r"\b(\w+(?:Error|Exception|Failed|Exited|NoReply)): (.{12,})$", re.DOTALL)
 _CHANGING = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8,}|\d+|(?:/[^\s/:'\"]+)+|@\w+")
@@ -36,12 +30,11 @@ def cause_of(problem: Problem) -> str:
     """
     Name what was done wrong, or the error that a problem reports, without what changes.
 
-    Empty if neither is known.  What goes wrong while a store is made, or after a failed call,
-    goes wrong for another reason than later.
+    Empty if neither is known.  What goes wrong while a store is made or recovered, or after a
+    failed call, goes wrong for another reason than later.
     """
     if cause := problem.violation.cause:
-        phase = phase_of(problem)
-        return f"{cause}, {LATER if phase == IN_RECOVERY else phase}"
+        return f"{cause}, {phase_of(problem)}"
     text = problem.finding.error if problem.finding else ""
     if not text:
         named = _NAMED_ERROR.search(problem.violation.message)
