@@ -35,7 +35,7 @@ from tests.reference.interruptions import Interruption, World
 SIGNALS = 10_000
 THREADS, EACH = 200, 50
 READER_SECONDS = 600.0
-ERROR_SECONDS = 900
+ERROR_SECONDS = 1_300
 JUMPS = 2_000
 PATIENCE = 60.0
 """Seconds that a reader may be behind when the writer has ended."""
