@@ -36,8 +36,8 @@ MEASURED: Mapping[str, Measurement] = {
     "ext4": Measurement(("6.1", "6.12"), 1114, 4849, 0),
     "ext4-fast-commit": Measurement(("6.12",), 16, 48, 0),
     "ext4-writeback": Measurement(("6.12",), 16, 80, 0),
-    "xfs": Measurement(("6.12",), 276, 858, 0),
-    "btrfs": Measurement(("6.12",), 256, 680, 0),
+    "xfs": Measurement(("6.12",), 320, 984, 0),
+    "btrfs": Measurement(("6.12",), 316, 842, 0),
 }
 """The crash models of filesystems; the others are ideals, or what POSIX says."""
 
