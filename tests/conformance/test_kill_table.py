@@ -7,7 +7,7 @@ from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.catalogue import JOURNAL_CHECKS
 from tornproof_conformance.checks.faults import FAULTS
 from tornproof_conformance.run.runner import check_subject
-from tornproof_conformance.stream.run_events import CheckStarted, RunFinished, ViolationFound
+from tornproof_conformance.stream.run_events import RunFinished, ViolationFound
 from tornproof_conformance.subjects.reference import find_subject
 from tornproof_models.miniatures.journal_miniatures import MINIATURES, SMALL
 
@@ -16,12 +16,15 @@ BUDGET = Budget(operations=2, fault_operations=1, examples=20)
 
 def first_catch(name: str, reproducers: Path) -> tuple[str, str, str, int] | None:
     """Return (check, requirement, crash model, steps) of the first violation that is caught."""
-    check = ""
-    for event in check_subject(find_subject(name), budget=BUDGET, reproducers=reproducers):
-        if isinstance(event, CheckStarted):
-            check = event.check
-        elif isinstance(event, ViolationFound) and event.requirement in MINIATURES[name].breaks:
-            return check, event.requirement, event.crash_model or "-", len(event.program) - 1
+    broken, subject = set(MINIATURES[name].breaks), find_subject(name)
+    for check in JOURNAL_CHECKS:
+        checks = [check]
+        for event in check_subject(subject, budget=BUDGET, reproducers=reproducers, checks=checks):
+            # what has the same cause as something else is told beside it
+            if isinstance(event, ViolationFound) and broken & {event.requirement, *event.also}:
+                (requirement, *_) = sorted(broken & {event.requirement, *event.also})
+                steps = len(event.program) - 1
+                return check.name, requirement, event.crash_model or "-", steps
     return None
 
 
