@@ -76,8 +76,9 @@ class DeferredQueue:
         receipt = self._queue().submit(from_json(event))
         if not receipt.admitted and not receipt.definite:
             raise refusal("io", receipt.reason, definite=False)
-        answer = {"admitted": receipt.admitted}
-        return answer if receipt.event_id is None else {**answer, "event_id": receipt.event_id}
+        if not receipt.admitted or receipt.event_id is None:
+            return {"admitted": receipt.admitted}  # an id that was refused may be no text
+        return {"admitted": True, "event_id": receipt.event_id}
 
     def drainer_drain(self, timeout_ms: int) -> dict[str, Any]:
         """Wait until everything has landed."""
