@@ -107,6 +107,7 @@ class Cluster:
                 [
                     *(str(self.programs / "postgres"), "-D", self._data, "-k", ""),
                     *("-p", str(self.port), "-c", "listen_addresses=127.0.0.1"),
+                    *("-c", "dynamic_shared_memory_type=mmap"),  # else a kill leaves it behind
                 ],
                 stdout=log,
                 stderr=log,
