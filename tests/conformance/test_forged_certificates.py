@@ -346,18 +346,20 @@ def lines_of(content: str, path: Path, *options: str) -> Iterator[str]:
 def test_what_was_not_checked_is_said(good: str, accepted: str, tmp_path: Path) -> None:
     """Without --recover nobody has asked the subject; with it, everything was."""
     path = tmp_path / "certificate.json"
-    valid, rest = lines_of(good, path)
+    valid, measured, rest = lines_of(good, path)
     assert valid.startswith("VALID ")
+    assert "from its definition" in measured
     assert rest.startswith("not checked: that 'reference' does on the disk what the trace says")
     for content in (good, accepted):
-        (only,) = lines_of(content, path, "--recover")
-        assert only.startswith("VALID ")
+        valid, measured = lines_of(content, path, "--recover")
+        assert valid.startswith("VALID ")
+        assert not measured.startswith("not checked")
 
 
 def test_a_trace_without_a_program_is_not_vouched_for(good: str, tmp_path: Path) -> None:
     """Recoveries are run again, and who made the trace is left open, in words."""
     document = json.loads(good)
     document["program"] = ""
-    valid, rest = lines_of(json.dumps(document), tmp_path / "certificate.json", "--recover")
+    valid, _, rest = lines_of(json.dumps(document), tmp_path / "certificate.json", "--recover")
     assert valid.startswith("VALID ")
     assert rest.startswith("not checked: that the trace is of 'reference'")

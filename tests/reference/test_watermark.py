@@ -415,7 +415,7 @@ def test_one_that_cannot_be_read_is_an_error() -> None:
     """Not to know is no reason to cut."""
     filesystem = play(SMALL)
     disk = ModelFilesystem(filesystem.image)
-    disk.fail(3, Fault.ERROR)  # before it, the directory is listed twice
+    disk.fail(2, Fault.ERROR)  # before it, the directory is listed
     with pytest.raises(InputOutput, match="read the watermark"):
         recover(DIRECTORY, filesystem=disk)
     assert disk.events == []
