@@ -91,7 +91,7 @@ class InterruptedCursors(CursorMachine):
 
     def _move_again(self, step: Consume) -> None:
         assert isinstance(self.subject, Living)
-        _, noted = self.running.notes[-1]
+        noted = self.running.notes[-1][1] if self.running.notes else None  # before it had opened
         for cursor in self.subject.latest:
             if isinstance(noted, Moving):
                 cursor.advance(noted.offset)
