@@ -115,6 +115,7 @@ def test_a_build_that_fails_ends_the_check(project: Path) -> None:
         ('seed = 1\ncrash_models = ["ext5"]\n', ":2:", "'ext5'"),
         ('command = "a \'b"\n', ":1:", "cannot be split"),
         ("budget = 1\nbudget = = 2\n", ":2", "is not TOML"),
+        ("budget = " + "9" * 5000, "", "is not TOML"),
     ],
 )
 def test_settings_are_refused_with_file_and_line(

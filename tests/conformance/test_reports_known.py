@@ -74,6 +74,7 @@ def test_what_was_not_covered_is_left_alone(tmp_path: Path) -> None:
     [
         ("known = 1", "is not of type 'array'"),
         ("[[known", "is not TOML"),
+        ("[[known]]\nid = " + "9" * 5000, "is not TOML"),
         (entry("REC-2").replace("reason", "because"), "'because'|'reason'"),
         (entry("REC-2").replace("https:", "javascript:"), "does not match"),
         (entry("REC-2", '"soon"'), "does not match"),

@@ -251,6 +251,25 @@ def test_reading_leaves_nothing_beside_the_database(tmp_path: Path, kept: tuple[
     assert (copy / "db").read_bytes() == content
 
 
+@requirement("AUD-17")
+@pytest.mark.parametrize("written", [0, 1, 3, 255])
+def test_a_spoilt_header_makes_no_file_appear(tmp_path: Path, written: int) -> None:
+    """SQLite opens a log if the version for reading says so, whatever that for writing is."""
+    path = tmp_path / "db"
+    store = SqliteKeyValueStore(path)
+    store.write({b"key": b"value"})
+    store.close()
+    with path.open("r+b") as file:
+        file.seek(18)
+        file.write(bytes([written]))
+
+    reader = SqliteKeyValueStore(path, read_only=True)
+    assert reader.get(b"key") == b"value"
+    reader.close()
+
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @requirement("REC-13")
 @pytest.mark.parametrize("name", ["db", "db-wal", "db-shm", "db-journal"])
 def test_a_pipe_in_the_place_of_a_file_is_refused(tmp_path: Path, name: str) -> None:

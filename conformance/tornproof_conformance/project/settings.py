@@ -79,7 +79,7 @@ def _text(path: Path) -> str:
 def _document(text: str, path: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, or 4,301 digits
         line = re.search(r"\(at line (\d+)", str(error))
         place = f"{shown(path)}:{line[1]}" if line else shown(path)
         raise Invalid(f"{place} is not TOML: {printable(str(error))}") from None

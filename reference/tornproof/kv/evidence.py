@@ -34,8 +34,12 @@ from tempfile import TemporaryDirectory
 from tornproof.directory import open_regular, require_regular
 
 _HEADER_BYTES = 20
-_WRITE_AHEAD = b"\2\2"
-"""The versions for writing and reading of a database with a write-ahead log."""
+_WRITE_AHEAD = 2
+"""
+The version for reading of a database with a write-ahead log, in byte 19 of its header.
+
+SQLite looks at that one alone before it opens the log, and the shared memory with it.
+"""
 
 
 def read_header(path: str, size: int) -> bytes:
@@ -70,7 +74,7 @@ def unchanged(path: str) -> Iterator[str]:
         file.with_name(f"{file.name}-{suffix}") for suffix in ("wal", "shm", "journal")
     )
     sizes = {each: _size(each) for each in (file, log, memory, journal)}
-    logs = read_header(path, _HEADER_BYTES)[18:20] == _WRITE_AHEAD
+    logs = read_header(path, _HEADER_BYTES)[19:20] == bytes([_WRITE_AHEAD])
     if sizes[memory] is not None or sizes[journal] or not logs:
         yield _uri(file, "mode=ro")
     elif not sizes[log]:
