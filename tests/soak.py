@@ -22,6 +22,7 @@ from pathlib import Path
 from random import Random
 from unittest.mock import patch
 
+import click
 from tornproof.chain import connect, verify
 from tornproof.drainer import DeferredAuditQueue
 from tornproof.errors import TornproofError
@@ -258,10 +259,12 @@ PARTS = {
 }
 
 
-def main() -> None:
-    """Run the parts that are named, or all."""
+@click.command
+@click.argument("parts", nargs=-1, type=click.Choice(list(PARTS)))
+def main(parts: tuple[str, ...]) -> None:
+    """Run the PARTS that are named, or all, and print what is wrong.  Exit code 1: something is."""
     broken = 0
-    for name in sys.argv[1:] or PARTS:
+    for name in parts or PARTS:
         with tempfile.TemporaryDirectory(prefix="tornproof-soak-") as root:
             for wrong in PARTS[name](Path(root)):
                 broken += 1
