@@ -1,11 +1,11 @@
 """
-Hypothesis crash models, shared by all tests.
+Profiles of Hypothesis, shared by all tests.
 
 - `pr` (the default): the same cases in every run, few enough to wait for.
 - `dev`: new random cases each time; what failed is kept and tried first.
 - `nightly`: many random cases, for a machine with time.
 
-Choose one with `pytest --hypothesis-crash_model=nightly`.
+Choose one with `pytest --hypothesis-profile=nightly`.
 """
 
 from hypothesis import Phase, settings

@@ -47,9 +47,7 @@ class Failing(Adapter):
 
 
 if __name__ == "__main__":
-    adapter = Failing(
-        "failing", [*log.CRASH_MODELS, *audit_index.CRASH_MODELS, *deferred_queue.CRASH_MODELS]
-    )
+    adapter = Failing("failing", [*log.CLAIMS, *audit_index.CLAIMS, *deferred_queue.CLAIMS])
     for subject in (log, audit_index, deferred_queue):
         subject.plug_in(adapter)
     adapter.serve()

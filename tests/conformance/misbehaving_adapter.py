@@ -68,6 +68,6 @@ class Misbehaving(Adapter):
 
 if __name__ == "__main__":
     name = "\x1b]0;owned\x07\u202egnp.exe" if sys.argv[1] == "escapes" else "misbehaving"
-    adapter = Misbehaving(name, log.CRASH_MODELS)
+    adapter = Misbehaving(name, log.CLAIMS)
     log.plug_in(adapter)
     adapter.serve()

@@ -9,7 +9,7 @@ from tornproof.journal.recovery import require_directory
 from tornproof_conformance.commands import inspect as inspect_command
 from tornproof_conformance.commands import inspection
 
-from tests.conformance.journal_commands import tornproof
+from tests.conformance.journal_directories.journal_commands import tornproof
 
 
 def test_inspect_is_not_misled_by_what_goes_on(

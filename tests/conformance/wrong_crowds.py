@@ -234,7 +234,7 @@ if __name__ == "__main__":
     (name,) = sys.argv[1:]
     subject = globals()[name]()
     of_a_journal = isinstance(subject, Log)
-    claims = log.CRASH_MODELS if of_a_journal else audit_index.CRASH_MODELS
+    claims = log.CLAIMS if of_a_journal else audit_index.CLAIMS
     adapter = Adapter(name, claims, more=getattr(subject, "more", {}))
     for each in dir(subject):
         if each.startswith(("journal_", "reader_", "audit_")):

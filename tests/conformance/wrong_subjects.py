@@ -182,7 +182,7 @@ if __name__ == "__main__":
     adapter = Adapter(
         "wrong subjects",
         [
-            *log.CRASH_MODELS,
+            *log.CLAIMS,
             "audit/core",
             "audit/keys",
             "drainer/durable",

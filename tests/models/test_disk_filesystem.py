@@ -211,9 +211,3 @@ def test_remembers_the_largest_read() -> None:
     filesystem.open("/a").read_at(0, 1 << 30)
 
     assert filesystem.largest_read == 1 << 30
-
-
-@pytest.fixture
-def filesystem() -> ModelFilesystem:
-    """A disk with one file of eight bytes."""
-    return ModelFilesystem(Image({"/a": b"AAAABBBB"}))

@@ -16,7 +16,7 @@ from tornproof_conformance.kit import Adapter
 
 adapter = Adapter(
     "tornproof reference",
-    [*log.CRASH_MODELS, *audit_index.CRASH_MODELS, *deferred_queue.CRASH_MODELS],
+    [*log.CLAIMS, *audit_index.CLAIMS, *deferred_queue.CLAIMS],
     version=version("tornproof"),
     more={
         "format": {"frame": "v2", "crc_covers": "frame"},

@@ -12,7 +12,7 @@ from tornproof.keys import record_key
 from tornproof.kv import KeyValueStore, SqliteKeyValueStore
 from tornproof_conformance.kit import Adapter
 
-CRASH_MODELS = ("audit/core", "audit/keys")
+CLAIMS = ("audit/core", "audit/keys")
 
 
 @define

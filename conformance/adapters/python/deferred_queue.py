@@ -15,6 +15,7 @@ from typing import Any
 from attrs import define, field
 from tornproof.chain import Break, Entry, append, verify
 from tornproof.chain.database import configure, connect
+from tornproof.chain.dialect import Connection
 from tornproof.chain.pairwise import BLIND_SPOTS, verify_pairwise
 from tornproof.drainer import DeferredAuditQueue, dead_letters
 from tornproof.drainer.event import from_json
@@ -24,7 +25,7 @@ from tornproof_conformance.kit import Adapter, die, refusal
 from tornproof_models.database_faults import Kind, Plan, Strike, When
 from tornproof_models.faulty_database import FaultyConnection
 
-CRASH_MODELS = ("drainer/durable", "drainer/volatile", "chain/v1", "chain/pairwise")
+CLAIMS = ("drainer/durable", "drainer/volatile", "chain/v1", "chain/pairwise")
 
 POINTS = ("begin", "residence", "head", "insert", "cursor", "commit", "dead letter")
 """The statements of a transaction, in their order; a dead letter takes the insert's place."""
@@ -95,14 +96,14 @@ class DeferredQueue:
     def drainer_chain(self) -> dict[str, Any]:
         """Return the rows of the chain."""
         query = "SELECT sequence, id, payload FROM signed_events ORDER BY sequence"
-        with closing(connect(self.database, read_only=True)) as connection:
+        with closing(self._evidence()) as connection:
             rows = connection.execute(query).fetchall()
         names = ("sequence", "event_id", "payload")
         return {"rows": [dict(zip(names, row, strict=True)) for row in rows]}
 
     def drainer_dlq(self) -> dict[str, Any]:
         """Return the dead letters."""
-        with closing(connect(self.database, read_only=True)) as connection:
+        with closing(self._evidence()) as connection:
             letters = list(dead_letters(connection))
         return {
             "rows": [
@@ -118,11 +119,12 @@ class DeferredQueue:
         pairwise: str | None = None,
     ) -> dict[str, Any]:
         """Verify the chain, or one of v0.7."""
-        with closing(connect(pairwise or self.database, read_only=True)) as connection:
-            if pairwise:
-                old = verify_pairwise(connection, head=head, keys=keys)
-                return {"breaks": told(old.breaks), "cannot_see": list(BLIND_SPOTS)}
-            return {"breaks": told(verify(connection, head=head, keys=keys).breaks)}
+        if pairwise:
+            with closing(connect(pairwise, read_only=True)) as old:
+                breaks = verify_pairwise(old, head=head, keys=keys).breaks
+            return {"breaks": _told(breaks), "cannot_see": list(BLIND_SPOTS)}
+        with closing(self._evidence()) as connection:
+            return {"breaks": _told(verify(connection, head=head, keys=keys).breaks)}
 
     def drainer_replay(self) -> dict[str, Any]:
         """Replay the dead letters."""
@@ -150,6 +152,10 @@ class DeferredQueue:
         """Let nothing go wrong any more."""
         self.plan.strikes.clear()
 
+    def _evidence(self) -> Connection:
+        """Open the database to look at it."""
+        return connect(self.database, read_only=True)
+
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.database, isolation_level=None, check_same_thread=False, factory=FaultyConnection
@@ -174,14 +180,13 @@ class DeferredQueue:
         return self.queue
 
 
-def told(breaks: Iterable[Break]) -> list[dict[str, Any]]:
-    """Put breaks of a chain in the words of the protocol."""
+def _told(breaks: Iterable[Break]) -> list[dict[str, Any]]:
     return [{"sequence": each.sequence, "detail": str(each)} for each in breaks]
 
 
-def plug_in(adapter: Adapter) -> None:
+def plug_in(adapter: Adapter, queue: DeferredQueue | None = None) -> None:
     """Give the adapter its operations."""
-    queue = DeferredQueue()
+    queue = queue or DeferredQueue()
     for name in dir(queue):
         if name.startswith(("drainer_", "fault_")):
             adapter.operation(getattr(queue, name))

@@ -13,7 +13,7 @@ from tornproof.journal import Cursor, Durability, GroupCommitBuffer, Journal, Jo
 from tornproof.record import MAX_PAYLOAD_BYTES, frame_size
 from tornproof_conformance.kit import Adapter
 
-CRASH_MODELS = (
+CLAIMS = (
     "journal/core",
     "journal/format-v2",
     "journal/segments",

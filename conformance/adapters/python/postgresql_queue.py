@@ -11,8 +11,7 @@ in the server.
 
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,11 @@ from urllib.parse import urlencode
 
 import psycopg
 from attrs import define
-from deferred_queue import DeferredQueue, told
-from tornproof.chain import verify
+from deferred_queue import DeferredQueue, plug_in
 from tornproof.chain.dialect import Rows
 from tornproof.chain.postgresql import PostgresqlConnection
 from tornproof.chain.server_errors import ServerError
-from tornproof.drainer import DeferredAuditQueue, dead_letters
+from tornproof.drainer import DeferredAuditQueue
 from tornproof.drainer.supervisor import MAX_RESTARTS
 from tornproof_conformance.kit import Adapter, refusal
 from tornproof_models.database_faults import Kind, Panic, Plan, When, point_of
@@ -84,28 +82,6 @@ class PostgresqlQueue(DeferredQueue):
         )
         return {}
 
-    def drainer_chain(self) -> dict[str, Any]:
-        """Return the rows of the chain."""
-        query = "SELECT sequence, id, payload FROM signed_events ORDER BY sequence"
-        names = ("sequence", "event_id", "payload")
-        with self._looking() as connection:
-            rows = connection.execute(query).fetchall()
-        return {"rows": [dict(zip(names, row, strict=True)) for row in rows]}
-
-    def drainer_dlq(self) -> dict[str, Any]:
-        """Return the dead letters."""
-        with self._looking() as connection:
-            return {
-                "rows": [
-                    {
-                        "event_id": each.event_id,
-                        "payload": each.payload,
-                        "reason": each.failure_reason,
-                    }
-                    for each in dead_letters(connection)
-                ]
-            }
-
     def drainer_verify(
         self,
         head: bytes | None = None,
@@ -115,8 +91,7 @@ class PostgresqlQueue(DeferredQueue):
         """Verify the chain."""
         if pairwise is not None:
             raise refusal("invalid", "chains of v0.7 are files")
-        with self._looking() as connection:
-            return {"breaks": told(verify(connection, head=head, keys=keys).breaks)}
+        return super().drainer_verify(head, keys)
 
     def fault_arm(self, point: str, nth: int, action: str, times: int = 1) -> None:
         """Let something go wrong; a race would need another session that takes no lock."""
@@ -124,10 +99,8 @@ class PostgresqlQueue(DeferredQueue):
             raise refusal("invalid", "the chain's lock keeps other sessions out")
         super().fault_arm(point, nth, action, times)
 
-    @contextmanager
-    def _looking(self) -> Iterator[PostgresqlConnection]:
-        with closing(PostgresqlConnection(self.address, read_only=True)) as connection:
-            yield connection
+    def _evidence(self) -> PostgresqlConnection:
+        return PostgresqlConnection(self.address, read_only=True)
 
 
 def main() -> None:
@@ -137,10 +110,7 @@ def main() -> None:
         ["drainer/durable", "chain/v1"],
         version=version("tornproof"),
     )
-    queue = PostgresqlQueue(server=sys.argv[1])
-    for name in dir(queue):
-        if name.startswith(("drainer_", "fault_")):
-            adapter.operation(getattr(queue, name))
+    plug_in(adapter, PostgresqlQueue(server=sys.argv[1]))
     adapter.serve()
 
 

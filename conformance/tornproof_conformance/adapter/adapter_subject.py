@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 from attrs import define, field
 from tornproof.errors import TornproofError
@@ -60,14 +61,8 @@ class AdapterSubject:
     implementation: Implementation = field(init=False)
     """What it says of itself, with the claims that it claims."""
 
-    returns_everything: bool = False
-    """Whether its library returns all records when it opens, by its own account."""
-
-    geometry: Mapping[str, int] = field(factory=dict, kw_only=True)
-    """Sizes in bytes at which its format does something else, by its own account."""
-
-    survives: tuple[str, ...] = ()
-    """The crash models that its documentation promises to survive; all that there are if none."""
+    hello: Mapping[str, Any] = field(factory=dict, init=False)
+    """All that it says of itself."""
 
     start_seconds: float = field(init=False)
     """How long it took to start and to say hello."""
@@ -110,8 +105,7 @@ class AdapterSubject:
             session = subject.start_session()
             subject._idle.append(session)
             subject.implementation = introduction(session)
-            subject.returns_everything = session.limits.get("open_returns_everything", False)
-            subject.geometry, subject.survives = session.geometry, session.survives
+            subject.hello = session.hello
             subject.start_seconds = time.monotonic() - began
             yield subject
         finally:
@@ -128,11 +122,24 @@ class AdapterSubject:
         return frozenset(self.implementation.claims)
 
     @property
+    def returns_everything(self) -> bool:
+        """Whether its library returns all records when it opens, by its own account."""
+        return bool(self.hello.get("limits", {}).get("open_returns_everything", False))
+
+    @property
+    def geometry(self) -> Mapping[str, int]:
+        """Sizes in bytes at which its format does something else, by its own account."""
+        return cast("Mapping[str, int]", self.hello.get("geometry", {}))
+
+    @property
+    def survives(self) -> tuple[str, ...]:
+        """The crash models that its documentation promises to survive; all if there are none."""
+        return tuple(self.hello.get("survives", ()))
+
+    @property
     def server(self) -> Sequence[str]:
         """The command of the server that its job queues live in; empty without one."""
-        session = self.take_session()
-        self.give_back(session)
-        return session.server
+        return cast("Sequence[str]", self.hello.get("queue", {}).get("server", ()))
 
     @property
     def is_slow(self) -> bool:
@@ -322,10 +329,7 @@ def introduction(session: Session) -> Implementation:
 
     Raises `WrongProtocol` for another version, or a claim that does not exist.
     """
-    hello = session.call("hello", protocol=PROTOCOL)
-    session.limits, session.geometry = hello.get("limits", {}), hello.get("geometry", {})
-    session.survives = tuple(hello.get("survives", ()))
-    session.server = hello.get("queue", {}).get("server", ())
+    hello = session.hello = session.call("hello", protocol=PROTOCOL)
     if hello["protocol"] != PROTOCOL:
         message = f"speaks protocol {hello['protocol']}; this suite speaks {PROTOCOL}"
         raise WrongProtocol(message, command=session.process.command)

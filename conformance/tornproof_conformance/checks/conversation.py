@@ -116,8 +116,8 @@ def converse(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violati
                 kind = "journal" if asked.op == "reader.open" else asked.op.split(".")[0]
                 disk = disks.setdefault(kind, subject.new_disk())
                 arguments["dir"] = str(disk.directory)
-            if asked.op == "queue.open" and session.server:
-                until_the_end.callback(end_server, start_server(session.server, disk))
+            if asked.op == "queue.open" and subject.server:
+                until_the_end.callback(end_server, start_server(subject.server, disk))
             if asked.op == "drainer.open":
                 arguments["durable"] = "drainer/durable" in subject.claims
             try:

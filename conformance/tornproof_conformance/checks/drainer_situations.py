@@ -8,20 +8,13 @@ import sqlite3
 import time
 from contextlib import closing, suppress
 
-from tornproof_models.contract.delivery import (
-    MAX_RACES,
-    Fault,
-    Outcome,
-    Struck,
-    judge_close,
-    judge_races,
-)
+from tornproof_models.contract.delivery import MAX_RACES, Fault, Outcome, Struck, judge_races
 from tornproof_models.queues.delivery_program import event_of
 from tornproof_models.queues.delivery_run import ids_of
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.arming import Faults
-from tornproof_conformance.adapter.speaking.diagnosis import NoReply, ProcessFailed
+from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal
 from tornproof_conformance.checks.delivering import DRAIN_MS, SIBLING, Delivery
 from tornproof_conformance.scenarios.queue_delivery import KILLED, RESTARTED, UNDISTURBED, UNFLUSHED
@@ -78,13 +71,7 @@ def a_panic_without_end_is_given_up(delivery: Delivery, faults: Faults) -> None:
 def a_closed_queue_has_landed_everything(delivery: Delivery, _: Faults) -> None:
     """A queue is closed while the one through which events came is still there."""
     delivery.play(UNDISTURBED[:2])
-    try:
-        is_flushed = _close(delivery, DRAIN_MS)
-    except NoReply:  # nothing else disturbs it: what it waits for is the queue that is still there
-        delivery.violations += judge_close(returned=False)
-        delivery.restart()
-        return
-    if not is_flushed:
+    if not _close(delivery, DRAIN_MS):
         delivery.report("ADP-9", "nothing failed, and a close did not land what was admitted")
         return
     is_admitted = delivery.submit() is Outcome.ADMITTED

@@ -23,6 +23,7 @@ from tornproof_conformance.cases.case import ExerciseCase, try_case
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
 from tornproof_conformance.checks.job_queue_power_loss import STEPS
+from tornproof_conformance.checks.job_queues import unclaimed
 from tornproof_conformance.checks.recorded import NO_TRACE
 from tornproof_conformance.power.injection import faults_of
 from tornproof_conformance.power.recorded_session import RecordedDisk
@@ -118,11 +119,7 @@ def _untested(subject: Subject) -> frozenset[str]:
     assert isinstance(subject, AdapterSubject)
     if subject.server:
         return JOB_QUEUE_IO_ERRORS.requirements
-    return frozenset(
-        requirement
-        for claim, requirement in REQUIREMENTS.items()
-        if claim.value not in subject.claims
-    )
+    return unclaimed(subject)
 
 
 JOB_QUEUE_IO_ERRORS = Check(

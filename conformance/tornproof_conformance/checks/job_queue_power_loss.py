@@ -32,6 +32,7 @@ from tornproof_conformance.adapter.job_queue_processes import QueueNotOpened
 from tornproof_conformance.adapter.opened_job_queue import EFFECTS, JobQueueRun
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
+from tornproof_conformance.checks.job_queues import unclaimed
 from tornproof_conformance.checks.power_cuts import AGAIN, Mark, PowerCuts, Recording, tell_cuts
 from tornproof_conformance.checks.recorded import crash_models_of
 from tornproof_conformance.power.recorded_session import RecordedDisk
@@ -127,9 +128,7 @@ def _power_loss(subject: Subject, budget: Budget) -> Findings:
 
 def _untested(subject: Subject) -> frozenset[str]:
     """Leave everything out where no promise was made for a loss of power."""
-    claims: frozenset[str] = getattr(subject, "claims", frozenset())
-    power = frozenset({REQUIREMENTS[Claim.POWER]})
-    return frozenset() if Claim.POWER.value in claims else power
+    return unclaimed(subject) & {REQUIREMENTS[Claim.POWER]}
 
 
 JOB_QUEUE_POWER_LOSS = Check(

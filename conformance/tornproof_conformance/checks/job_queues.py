@@ -131,14 +131,17 @@ def _shorten(
     return best, ExerciseCase("job-queue", tuple(steps))
 
 
-def _untested(subject: Subject) -> frozenset[str]:
-    """Name the sentences that an adapter does not claim; power is another check's."""
+def unclaimed(subject: Subject) -> frozenset[str]:
+    """Name the sentences that an adapter does not claim."""
     claims: frozenset[str] = getattr(subject, "claims", frozenset())
     return frozenset(
-        requirement
-        for claim, requirement in REQUIREMENTS.items()
-        if claim.value not in claims or claim is Claim.POWER
+        requirement for claim, requirement in REQUIREMENTS.items() if claim.value not in claims
     )
+
+
+def _untested(subject: Subject) -> frozenset[str]:
+    """Name what is not claimed; power is another check's."""
+    return unclaimed(subject) | {REQUIREMENTS[Claim.POWER]}
 
 
 JOB_QUEUES = Check(

@@ -103,9 +103,8 @@ class RecordedSubject(AdapterSubject):
             jobs=adapter.jobs,
             late=late,
             every_store=every_store,
-            geometry=adapter.geometry,
         )
-        subject.implementation = adapter.implementation
+        subject.implementation, subject.hello = adapter.implementation, adapter.hello
         subject.start_seconds = adapter.start_seconds
         try:
             subject._idle.append(subject._start())

@@ -36,6 +36,7 @@ from tornproof_conformance.adapter.speaking.messages import (
     decode_ok,
     decode_reply,
 )
+from tornproof_conformance.adapter.speaking.own_time import Delayed
 from tornproof_conformance.adapter.speaking.patience import (
     MOMENT,
     STARTING,
@@ -44,7 +45,6 @@ from tornproof_conformance.adapter.speaking.patience import (
 )
 from tornproof_conformance.adapter.speaking.process import (
     Deadline,
-    Delayed,
     Ended,
     LineProcess,
 )

@@ -12,13 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import frozen
 
 from tornproof_models.crash.crash_points import points_of
-from tornproof_models.crash.recovery import Outcome, judge, recover
+from tornproof_models.crash.enumerated import BuiltImages
+from tornproof_models.crash.recovery import Outcome, judge
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.crash_models import CrashModel
-from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
-from tornproof_models.disk.trace import Image, Trace
+from tornproof_models.disk.trace import Trace
+
+UNKNOWN = Outcome(None, "no reply")
+"""What came of an image that a subject left alone."""
 
 MOST_IMAGES = 512
 """Images of one crash point up to which all are judged; of more, so many are drawn at random."""
@@ -53,16 +56,16 @@ def heat(
     subject: Subject, options: Options, trace: Trace, crash_model: CrashModel
 ) -> Iterator[HeatRow]:
     """Judge the images of each crash point of a trace, each distinct one recovered once."""
-    outcomes: dict[int, Outcome] = {}
+    recovered = BuiltImages(subject, options, remember=False)
     registers = Registers.of(trace.initial, crash_model.floors)
     for point, owed in points_of(trace, registers, crash_model):
         space = ImageSpace(registers, crash_model)
         possible = space.count()
         choices = list(space.choices() if possible <= MOST_IMAGES else space.sample(MOST_IMAGES, 0))
         images = [space.builder.build(choice) for choice in choices]
-        new = {image.digest: image for image in images if image.digest not in outcomes}
-        outcomes |= zip(new, _recovered(subject, options, list(new.values())), strict=True)
-        fails = [bool(judge(owed, outcomes[image.digest])) for image in images]
+        recovered.recover({image.digest: image for image in images})
+        endings = [recovered.endings.get(image.digest) for image in images]
+        fails = [bool(judge(owed, each.outcome if each else UNKNOWN)) for each in endings]
         lost: dict[str, list[bool]] = {}
         for choice, failed in zip(choices, fails, strict=True):
             for name in space.describe_losses(choice):
@@ -72,12 +75,3 @@ def heat(
 
 def _share(fails: Sequence[bool]) -> Share:
     return Share(sum(fails), len(fails))
-
-
-def _recovered(subject: Subject, options: Options, images: Sequence[Image]) -> list[Outcome]:
-    """Let a subject recover images, here or in the process that it is."""
-    if hasattr(subject, "recover_images"):
-        came = subject.recover_images(images, options)
-        unknown = Outcome(None, "no reply")
-        return [unknown if each is None else each.outcome for each in came]
-    return [recover(subject, options, ModelFilesystem(image)).outcome for image in images]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import persistqueue
+from persist_queue_items import serve_items
 from queue_library import adapter, effect
 
 # docs: one process; "processes" as an argument shows what becomes of two
@@ -26,6 +27,7 @@ served = adapter(
     workers="processes" if processes else "threads",
 )
 opened: dict[str, Any] = {}
+serve_items(served, opened)
 
 
 @served.operation
@@ -34,22 +36,6 @@ def queue_open(dir: str) -> None:  # noqa: A002
     path = Path(dir)
     queue = persistqueue.SQLiteAckQueue(str(path / "q"), multithreading=True)
     opened.update(dir=path, queue=queue, has={})
-
-
-@served.operation
-def queue_enqueue(job: str) -> None:
-    """Put."""
-    opened["queue"].put(job)
-
-
-@served.operation
-def queue_take(worker: str) -> Mapping[str, Any]:
-    """Get, without waiting."""
-    try:
-        job = opened["has"][worker] = opened["queue"].get(block=False)
-    except persistqueue.Empty:
-        return {"job": None}
-    return {"job": job}
 
 
 @served.operation

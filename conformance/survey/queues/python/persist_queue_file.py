@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import persistqueue
+from persist_queue_items import serve_items
 from queue_library import adapter, effect
 
 # README: an item that was got and not marked by task_done is there again after a restart
@@ -17,6 +18,7 @@ served = adapter(
     workers="threads",
 )
 opened: dict[str, Any] = {}
+serve_items(served, opened)
 
 
 @served.operation
@@ -25,22 +27,6 @@ def queue_open(dir: str) -> None:  # noqa: A002
     path = Path(dir)
     tempfile.tempdir = dir  # it renames what it has written there
     opened.update(dir=path, queue=persistqueue.Queue(str(path / "q"), chunksize=1), has={})
-
-
-@served.operation
-def queue_enqueue(job: str) -> None:
-    """Put."""
-    opened["queue"].put(job)
-
-
-@served.operation
-def queue_take(worker: str) -> Mapping[str, Any]:
-    """Get, without waiting."""
-    try:
-        job = opened["has"][worker] = opened["queue"].get(block=False)
-    except persistqueue.Empty:
-        return {"job": None}
-    return {"job": job}
 
 
 @served.operation

@@ -11,6 +11,7 @@ What an adapter waits for outside its own processes, such as a database server, 
 """
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,10 @@ _SLEEPING = frozenset("SIZXP")
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
+class Delayed(Exception):
+    """The time is over, and too little of it was the process's own to say anything of it."""
+
+
 @define
 class OwnTime:
     """The processes of a group, and how much processor time they had used at the last look."""
@@ -33,6 +38,20 @@ class OwnTime:
     group: int
     used: float | None = None
     """Seconds of processor time; none before the first look."""
+
+    def slices(self, seconds: float, latest: float) -> Iterator[float]:
+        """
+        Yield how long to wait, again and again, until so many seconds of its own are spent.
+
+        Raises `Delayed` if `latest`, on the monotonic clock, comes first.
+        """
+        left = seconds
+        while left > 0:
+            if time.monotonic() > latest:
+                raise Delayed
+            slice_ = min(left, SLICE)
+            yield slice_
+            left -= self.spend(slice_)
 
     def spend(self, seconds: float) -> float:
         """Look, and return how many of the seconds since the last look are the adapter's own."""

@@ -23,7 +23,7 @@ from typing import IO, Protocol
 from attrs import define, field
 
 from tornproof_conformance.adapter.speaking.diagnosis import CannotStart, PartialLine, remedy
-from tornproof_conformance.adapter.speaking.own_time import SLICE, OwnTime, is_asleep
+from tornproof_conformance.adapter.speaking.own_time import OwnTime, is_asleep
 from tornproof_conformance.lifetime import orphans
 
 LOG_BYTES = 8 << 10
@@ -41,10 +41,6 @@ DYING = 5.0
 
 class Deadline(Exception):
     """The time for a line is over."""
-
-
-class Delayed(Exception):
-    """The time is over, and too little of it was the process's own to say anything of it."""
 
 
 class Ended(Exception):
@@ -179,15 +175,9 @@ class LineProcess:
         `latest` is on the monotonic clock.  Raises `Deadline` if its own time is over, `Delayed`
         if `latest` comes first, or `Ended`.
         """
-        left, own_time = seconds, OwnTime(self.pid)
-        while left > 0:
-            slice_ = min(left, SLICE)
-            if time.monotonic() > latest:
-                raise Delayed
-            try:
+        for slice_ in OwnTime(self.pid).slices(seconds, latest):
+            with contextlib.suppress(Deadline):
                 return self.receive(time.monotonic() + slice_)
-            except Deadline:
-                left -= own_time.spend(slice_)
         raise Deadline
 
     def _wait(self, deadline: float, *, sending: bool = False) -> None:
@@ -284,14 +274,9 @@ class LineProcess:
 
         Raises `Delayed` if the machine leaves it too little of `LONGER` times as many.
         """
-        left, latest, own_time = seconds, time.monotonic() + seconds * LONGER, OwnTime(self.pid)
-        while left > 0:
-            slice_ = min(left, SLICE)
-            if time.monotonic() > latest:
-                raise Delayed
+        for slice_ in OwnTime(self.pid).slices(seconds, time.monotonic() + seconds * LONGER):
             if (code := self.wait(slice_)) is not None:
                 return code
-            left -= own_time.spend(slice_)
         return None
 
     def wait_for_descendants(self, seconds: float) -> bool:

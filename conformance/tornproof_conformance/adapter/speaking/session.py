@@ -28,11 +28,11 @@ from tornproof_conformance.adapter.speaking.diagnosis import (
     WrongId,
     quote,
 )
+from tornproof_conformance.adapter.speaking.own_time import Delayed
 from tornproof_conformance.adapter.speaking.patience import STARTING, OutOfPatience, Patience
 from tornproof_conformance.adapter.speaking.process import (
     LONGER,
     Deadline,
-    Delayed,
     Ended,
     LineProcess,
 )
@@ -53,17 +53,8 @@ class Session:
     calls: int = 0
     """How many requests were sent; also the id of the last one."""
 
-    limits: Mapping[str, Any] = field(factory=dict, kw_only=True)
-    """What it has said in `hello` of its limits."""
-
-    geometry: Mapping[str, int] = field(factory=dict, kw_only=True)
-    """What it has said there of the sizes that matter to its format, in bytes."""
-
-    server: Sequence[str] = field(default=(), kw_only=True)
-    """The command of the server that its queue lives in, as it has said in `hello`."""
-
-    survives: tuple[str, ...] = field(default=(), kw_only=True)
-    """The crash models that it has said there it survives, by its documentation."""
+    hello: Mapping[str, Any] = field(factory=dict, kw_only=True)
+    """What it has said of itself; empty before `introduction`."""
 
     patience: Patience = field(factory=Patience, kw_only=True)
     """That of the run, of which every silence takes something."""

@@ -1,7 +1,7 @@
 """No change to a chain goes unseen, and a signature is whose it says it is."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -11,14 +11,7 @@ from tornproof.chain.signatures import signature_holds
 from tornproof.errors import Invalid
 from tornproof_conformance.pytest_support.plugin import requirement
 
-from tests.reference.chains import Database, chain_of, entry, rows_of
-
-
-@pytest.fixture
-def chain() -> Iterator[Database]:
-    with closing(chain_of(5)) as connection:
-        yield connection
-
+from tests.reference.chain.chains import Database, chain_of, entry, rows_of
 
 EDITS: dict[str, Any] = {
     "id": "other",

@@ -1,48 +1,17 @@
 """The audit store at its edges, and on damaged data."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tornproof.audit import AuditStore, QueryAudit, encode
 from tornproof.errors import Corrupt, Invalid, NewerVersion
 from tornproof.keys import MAX_TIMESTAMP, record_key, time_key
-from tornproof.kv import KeyValueStore, MemoryKeyValueStore, SqliteKeyValueStore
+from tornproof.kv import MemoryKeyValueStore
 from tornproof_conformance.pytest_support.plugin import requirement
 
-from tests.reference.audit_records import ONE, TWO, audit, timestamps
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyValueStore]:
-    """One key-value store of each kind."""
-    made: KeyValueStore = (
-        MemoryKeyValueStore() if request.param == "memory" else SqliteKeyValueStore(tmp_path / "db")
-    )
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def audits(store: KeyValueStore) -> AuditStore:
-    """An audit store on each."""
-    return AuditStore(store)
-
-
-@pytest.fixture
-def worked(audits: AuditStore) -> AuditStore:
-    """Three audits of one agent at 1000, 2000 and 3000, and one of another at 2500."""
-    for name, agent, timestamp in [
-        (b"a", ONE, 1000),
-        (b"b", ONE, 2000),
-        (b"c", ONE, 3000),
-        (b"d", TWO, 2500),
-    ]:
-        audits.put(audit(name, agent, timestamp))
-    return audits
-
+from tests.reference.audit_store.audit_records import ONE, audit, timestamps
 
 # Edges
 

@@ -31,19 +31,12 @@ from tornproof.errors import (
 )
 from tornproof_conformance.pytest_support.plugin import requirement
 
-from tests.reference.chains import (
+from tests.reference.chain.chains import (
     Database,
     chain_of,
     entry,
     rows_of,
 )
-
-
-@pytest.fixture
-def chain() -> Iterator[Database]:
-    with closing(chain_of(5)) as connection:
-        yield connection
-
 
 # What it is made of
 

@@ -2,9 +2,7 @@
 
 import errno
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from tornproof.errors import (
@@ -14,10 +12,9 @@ from tornproof.errors import (
     Poisoned,
     TornproofError,
 )
-from tornproof.journal import GroupCommitBuffer, Journal
 from tornproof_conformance.pytest_support.plugin import requirement
 
-from tests.reference.slow_disks import (
+from tests.reference.group_commit.slow_disks import (
     Disk,
     Make,
     error_of,
@@ -25,40 +22,6 @@ from tests.reference.slow_disks import (
     kept,
     result,
 )
-
-
-@pytest.fixture
-def disk() -> Iterator[Disk]:
-    """A disk that works, until a test says otherwise."""
-    disk = Disk()
-    disk.let_go()
-    yield disk
-    disk.let_go()
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> str:
-    """Where the journal lies."""
-    return str(tmp_path / "journal")
-
-
-@pytest.fixture
-def make(disk: Disk, directory: str) -> Iterator[Callable[..., GroupCommitBuffer]]:
-    """Make buffers; close them in the end, whatever has become of them."""
-    made: list[GroupCommitBuffer] = []
-
-    def make(*, segment_bytes: int = 1 << 20, **options: object) -> GroupCommitBuffer:
-        journal = Journal.open(
-            directory, durability="batched", segment_bytes=segment_bytes, filesystem=disk
-        )
-        made.append(GroupCommitBuffer(journal, **options))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield make
-    disk.let_go()
-    for buffer in made:
-        buffer.__exit__(Exception, Exception(), None)
-
 
 # What a future says
 

@@ -8,31 +8,10 @@ from pathlib import Path
 import pytest
 from tornproof.chain import Ed25519Signer, Entry, append, connect, prepare
 from tornproof.chain.pairwise import COLUMNS
-from tornproof.drainer import encode
-from tornproof.drainer.sink import Admitted, ChainSink
-from tornproof_conformance.commands import chain, dlq
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.machines.chain_holes import chain_of, find_rewritten_chain
 
-from tests.conformance.database_commands import edit, event, main, run
-
-main.add_command(chain.command)
-
-
-main.add_command(dlq.command)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """A chain of three rows, and two dead letters, one with a reason that talks to terminals."""
-    path = tmp_path / "audit.db"
-    with closing(connect(path)) as connection:
-        prepare(connection, str(path))
-        sink = ChainSink(connection, clock=lambda: 0)
-        sink.append([Admitted(encode(event(number)), number) for number in (1, 2, 3)])
-        sink.dead_letter(Admitted(encode(event(4)), 4), "no such column")
-        sink.dead_letter(Admitted(encode(event(5)), 5), "red \x1b[31m")
-    return path
+from tests.conformance.databases.database_commands import edit, run
 
 
 @requirement("CHN-5")

@@ -1,7 +1,6 @@
 """The audit store answers as specified, on both key-value stores."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,45 +13,15 @@ from tornproof.audit import (
 )
 from tornproof.errors import Conflict
 from tornproof.keys import MAX_TIMESTAMP, agent_key, record_key, time_key
-from tornproof.kv import KeyValueStore, MemoryKeyValueStore, SqliteKeyValueStore
+from tornproof.kv import KeyValueStore, SqliteKeyValueStore
 from tornproof_conformance.pytest_support.plugin import requirement
 
-from tests.reference.audit_records import (
+from tests.reference.audit_store.audit_records import (
     ONE,
     TWO,
     audit,
     timestamps,
 )
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyValueStore]:
-    """One key-value store of each kind."""
-    made: KeyValueStore = (
-        MemoryKeyValueStore() if request.param == "memory" else SqliteKeyValueStore(tmp_path / "db")
-    )
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def audits(store: KeyValueStore) -> AuditStore:
-    """An audit store on each."""
-    return AuditStore(store)
-
-
-@pytest.fixture
-def worked(audits: AuditStore) -> AuditStore:
-    """Three audits of one agent at 1000, 2000 and 3000, and one of another at 2500."""
-    for name, agent, timestamp in [
-        (b"a", ONE, 1000),
-        (b"b", ONE, 2000),
-        (b"c", ONE, 3000),
-        (b"d", TWO, 2500),
-    ]:
-        audits.put(audit(name, agent, timestamp))
-    return audits
-
 
 # The worked cases
 

@@ -8,11 +8,16 @@ import click
 from click.testing import CliRunner, Result
 from tornproof.drainer import Bash, Event, Refuse
 from tornproof_conformance.cli import Tornproof
+from tornproof_conformance.commands import chain, dlq
 
 
 @click.group(cls=Tornproof)
 def main() -> None:
     """The two commands, as they are mounted."""
+
+
+main.add_command(chain.command)
+main.add_command(dlq.command)
 
 
 def run(*arguments: object, answer: str | None = None) -> Result:

@@ -9,22 +9,12 @@ from tornproof.journal import Cursor, Journal
 from tornproof.record import encode
 from tornproof_conformance.pytest_support.plugin import requirement
 
-from tests.conformance.journal_commands import (
+from tests.conformance.journal_directories.journal_commands import (
     refused,
     segments,
     snapshot,
     tornproof,
 )
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    """Two sealed segments of two records each, and an active one with one record."""
-    directory = tmp_path / "orders"
-    with Journal.open(str(directory), segment_bytes=100) as opened:
-        for payload in (b"coffee", b"tea", b"water", b"juice", b"\x00\xff soup"):
-            opened.append(payload)
-    return directory
 
 
 def flip(path: Path, at: int) -> None:

@@ -9,7 +9,6 @@ asks for more, the test says so.
 
 import inspect
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Thread
@@ -28,19 +27,11 @@ from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.database_faults import Kind, Strike
 from tornproof_models.faulty_database import MemoryDatabase
 
-from tests.reference import test_worked_events_and_chain
-from tests.reference.drainer_world import chain, database, dead_letters, event, volatile
-from tests.reference.worked_tables import columns
+from tests.reference.drainer_world import chain, dead_letters, event, volatile
+from tests.reference.worked_cases import test_worked_events_and_chain
+from tests.reference.worked_cases.worked_tables import columns
 
 REJECTED = Strike(Kind.NO_SUCH_COLUMN, point="insert")
-
-
-@pytest.fixture
-def world() -> Iterator[MemoryDatabase]:
-    """A database with the tables."""
-    made = database()
-    yield made
-    made.close()
 
 
 # Queue

@@ -1,8 +1,6 @@
 """Both key-value stores are the same ordered map."""
 
 import struct
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from tornproof.errors import (
     Closed,
 )
-from tornproof.kv import KeyValueStore, MemoryKeyValueStore, SqliteKeyValueStore
+from tornproof.kv import KeyValueStore, MemoryKeyValueStore
 from tornproof.kv.protocol import LARGEST_PAGE_KEYS
 from tornproof_models.machines.sqlite_process import SqliteProcess
 
@@ -88,16 +86,6 @@ def test_is_an_ordered_map(kind: str) -> None:
     machine = type("AsOrderedMap", (AsOrderedMap,), {"kind": kind})
 
     run_state_machine_as_test(machine, settings=settings(max_examples=25))
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[KeyValueStore]:
-    """One store of each kind."""
-    made: KeyValueStore = (
-        MemoryKeyValueStore() if request.param == "memory" else SqliteKeyValueStore(tmp_path / "db")
-    )
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("reverse", [False, True])

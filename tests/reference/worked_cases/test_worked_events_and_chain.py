@@ -9,7 +9,6 @@ asks for more, the test says so.
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -38,19 +37,11 @@ from tornproof.errors import UnsequencedRow
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_models.faulty_database import MemoryDatabase
 
-from tests.reference.drainer_world import chain, database, event, volatile
-from tests.reference.worked_tables import columns
+from tests.reference.drainer_world import chain, event, volatile
+from tests.reference.worked_cases.worked_tables import columns
 
 NOON = 1_769_860_800 * 10**9
 """2026-01-31T12:00:00Z, in nanoseconds since 1970."""
-
-
-@pytest.fixture
-def world() -> Iterator[MemoryDatabase]:
-    """A database with the tables."""
-    made = database()
-    yield made
-    made.close()
 
 
 def written(of: Event) -> Any:
