@@ -66,5 +66,6 @@ func open(dir string) (kit.Log, error) {
 func main() {
 	capnslog.SetGlobalLogLevel(capnslog.CRITICAL)
 	kit.Fatal = true // the server exits
+	kit.ReturnsEverything = true
 	kit.Serve("etcd wal", "github.com/coreos/etcd", open)
 }

@@ -54,4 +54,7 @@ func open(directory string) (kit.Log, error) {
 	return &log{opened, 0}, err
 }
 
-func main() { kit.Serve("nutsdb/nutsdb", "github.com/nutsdb/nutsdb", open) }
+func main() {
+	kit.ReturnsEverything = true
+	kit.Serve("nutsdb/nutsdb", "github.com/nutsdb/nutsdb", open)
+}

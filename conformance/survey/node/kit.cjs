@@ -60,6 +60,7 @@ const operations = (name, version, open) => ({
     protocol: 1,
     implementation: { name, version, language: 'JavaScript' },
     claims: ['journal/core'],
+    limits: { open_returns_everything: true }, // `records` has them all at once, at opening too (REC-9)
   }),
   'journal.open': async ({ dir }) => {
     if (lock) throw new Refused('locked', 'a journal is open here: close it first')

@@ -53,8 +53,14 @@ class Translated:
 
 
 def serve(name: str, version: str, open_log: Callable[[Path], Log]) -> None:
-    """Serve a log as an adapter, until it is told to end."""
-    adapter = Adapter(name, ["journal/core"], version=version)
+    """
+    Serve a log as an adapter, until it is told to end.
+
+    Opening reads everything back, which most of these libraries return at once, so that the
+    memory it takes says nothing of their recovery (REC-9).
+    """
+    limits = {"open_returns_everything": True}
+    adapter = Adapter(name, ["journal/core"], version=version, more={"limits": limits})
 
     @adapter.journal
     def opened(directory: Path) -> Iterator[Translated]:

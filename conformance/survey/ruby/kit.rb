@@ -52,7 +52,8 @@ class Adapter
 
   def hello
     who = { "name" => @name, "version" => @version, "language" => "Ruby" }
-    { "protocol" => 1, "implementation" => who, "claims" => ["journal/core"] }
+    limits = { "open_returns_everything" => true } # `records` has them all at once, at opening too (REC-9)
+    { "protocol" => 1, "implementation" => who, "claims" => ["journal/core"], "limits" => limits }
   end
 
   # Give whatever a library raises a code of the protocol; nobody knows what it has done.

@@ -25,6 +25,9 @@ type Log interface {
 	Close() error
 }
 
+// ReturnsEverything says that the library returns all records at once, at opening too (REC-9).
+var ReturnsEverything bool
+
 // Fatal says that the documentation tells an application to end after an append that failed.
 var Fatal bool
 
@@ -74,6 +77,7 @@ func Serve(name, module string, open func(directory string) (Log, error)) {
 				"protocol":       1,
 				"implementation": object{"name": name, "version": versionOf(module), "language": "Go"},
 				"claims":         []string{"journal/core"},
+				"limits":         object{"open_returns_everything": ReturnsEverything},
 			}
 		case "journal.open":
 			served.answer(reply, "corrupt", func() (object, error) { return served.begin(asked.Args.Dir) })
