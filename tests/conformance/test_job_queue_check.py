@@ -12,14 +12,17 @@ from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.opened_job_queue import JobQueueRun
 from tornproof_conformance.adapter.speaking.process import LineProcess
-from tornproof_conformance.cases.case import ExerciseCase, try_case
+from tornproof_conformance.adapter.waiting import wait_out
+from tornproof_conformance.cases.case import ExerciseCase, Problem, try_case
+from tornproof_conformance.cases.shrinking import shrink_problem
 from tornproof_conformance.checks.job_queue_io_errors import calls_of, injections
 from tornproof_conformance.checks.job_queue_power_loss import power_cuts
 from tornproof_conformance.checks.job_queue_programs import deaths, programs_for, random_program
-from tornproof_conformance.checks.job_queues import play
+from tornproof_conformance.checks.job_queues import playing
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.specification.claims import CLAIMS
 from tornproof_models.contract.job_queue import REQUIREMENTS, Asked, Claim, Died, Took
+from tornproof_models.contract.violations import Violation
 
 from tests.recorders import needs_recorder
 
@@ -46,10 +49,10 @@ def test_a_right_queue_comes_through(subject: AdapterSubject) -> None:
         ["enqueue j1 A transaction", "enqueue j2 A rollback", "enqueue j2 B", "take A", "ok A"],
         ["enqueue j1 A", "enqueue j1 B", "race 2"],
     ]
-    played = [play(subject, steps) for steps in programs]
+    played = [wait_out(playing(subject, steps)) for steps in programs]
 
-    assert [found for found, _ in played] == [[], [], [], []]
-    assert set().union(*(near for _, near in played)) >= {
+    assert [found for _, found, _ in played] == [[], [], [], []]
+    assert set().union(*(near for *_, near in played)) >= {
         Claim.FENCED,
         Claim.RETRIES,
         Claim.PROGRESS,
@@ -80,6 +83,19 @@ def test_a_wrong_statement_is_found(
     found = {each.violation.requirement for each in problems}
 
     assert violates in found
+
+
+@pytest.mark.parametrize("subject", ["takes-what-runs"], indirect=True)
+def test_steps_that_a_finding_does_not_need_are_left_out(subject: AdapterSubject) -> None:
+    """Of six, two show that a running job is given to another worker, too: the drain takes it."""
+    steps = ("enqueue j1 A", "enqueue j2 B", "wait", "take A", "take B", "ok A")
+    problem = Problem(Violation("QUE-6", ""), ExerciseCase("job-queue", steps))
+
+    smallest = shrink_problem(problem, subject)
+
+    assert smallest.violation.requirement == "QUE-6"
+    assert isinstance(smallest.case, ExerciseCase)
+    assert len(smallest.case.arguments) == 2
 
 
 def test_what_is_not_claimed_is_not_provoked() -> None:

@@ -8,7 +8,7 @@ connection takes the number.  So is a death.
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -96,14 +96,14 @@ class DeferredQueue:
     def drainer_chain(self) -> dict[str, Any]:
         """Return the rows of the chain."""
         query = "SELECT sequence, id, payload FROM signed_events ORDER BY sequence"
-        with closing(self._evidence()) as connection:
+        with self._evidence() as connection:
             rows = connection.execute(query).fetchall()
         names = ("sequence", "event_id", "payload")
         return {"rows": [dict(zip(names, row, strict=True)) for row in rows]}
 
     def drainer_dlq(self) -> dict[str, Any]:
         """Return the dead letters."""
-        with closing(self._evidence()) as connection:
+        with self._evidence() as connection:
             letters = list(dead_letters(connection))
         return {
             "rows": [
@@ -123,7 +123,7 @@ class DeferredQueue:
             with closing(connect(pairwise, read_only=True)) as old:
                 breaks = verify_pairwise(old, head=head, keys=keys).breaks
             return {"breaks": _told(breaks), "cannot_see": list(BLIND_SPOTS)}
-        with closing(self._evidence()) as connection:
+        with self._evidence() as connection:
             return {"breaks": _told(verify(connection, head=head, keys=keys).breaks)}
 
     def drainer_replay(self) -> dict[str, Any]:
@@ -152,9 +152,9 @@ class DeferredQueue:
         """Let nothing go wrong any more."""
         self.plan.strikes.clear()
 
-    def _evidence(self) -> Connection:
+    def _evidence(self) -> AbstractContextManager[Connection]:
         """Open the database to look at it."""
-        return connect(self.database, read_only=True)
+        return closing(connect(self.database, read_only=True))
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -165,10 +165,12 @@ class DeferredQueue:
 
     def _append_as_sibling(self) -> None:
         """Take the next number in the chain, from another connection."""
-        self.siblings += 1
-        name = f"sibling-{self.siblings}"
         with closing(connect(self.database)) as connection:
-            append(connection, [Entry(name, "sibling", "type", "2026", b"sibling")])
+            append(connection, [self._next_sibling()])
+
+    def _next_sibling(self) -> Entry:
+        self.siblings += 1
+        return Entry(f"sibling-{self.siblings}", "sibling", "type", "2026", b"sibling")
 
     def _note_strike(self, strike: Strike, _: str | None) -> None:
         if strike.kind is Kind.DEATH:

@@ -22,6 +22,7 @@ from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, ProcessF
 from tornproof_conformance.adapter.speaking.messages import PROTOCOL, Refusal, Unsupported
 from tornproof_conformance.adapter.speaking.process import LineProcess
 from tornproof_conformance.adapter.speaking.session import Session
+from tornproof_conformance.adapter.waiting import Waiting
 
 LEASE_MS = 600
 """A lease long enough for a slow machine to answer well within it, and short to wait out."""
@@ -31,6 +32,9 @@ LONG_LEASE_MS = 60_000
 
 SPARE_MS = 150
 """How much longer than a lease to wait until it has surely run out."""
+
+QUIET_ROUNDS = 2
+"""Rounds of a drain in which nobody gets anything, after which the queue is quiet."""
 
 MAX_ATTEMPTS = 3
 STARTS = 3
@@ -73,6 +77,17 @@ class WorkerProcesses:
             self.session("A")
         said: Mapping[str, Any] = self._hello.get("queue", {})
         return said
+
+    @property
+    def beyond_lease_ms(self) -> int:
+        """The time after which a lease has surely run out."""
+        return self.promise.lease_ms + SPARE_MS
+
+    @property
+    def quiet_rounds(self) -> int:
+        """Rounds without work that say that none will come, however seldom the library looks."""
+        rounds: int = self.said.get("quiet_rounds", QUIET_ROUNDS)
+        return rounds
 
     @property
     def names(self) -> Sequence[str]:
@@ -144,10 +159,10 @@ class WorkerProcesses:
         """Return the time since the run began, in milliseconds."""
         return int((time.monotonic() - self._began) * 1000) + self._advanced_ms
 
-    def pass_time(self, milliseconds: int) -> Sequence[str]:
-        """Advance the adapter's clocks, or sleep; return the processes that died of it."""
+    def pass_time(self, milliseconds: int) -> Waiting[Sequence[str]]:
+        """Advance the adapter's clocks, or wait; return the processes that died of it."""
         if not self._has_clock:
-            time.sleep(milliseconds / 1000)
+            yield time.monotonic() + milliseconds / 1000
             return ()
         self._advanced_ms += milliseconds
         died = []

@@ -45,9 +45,10 @@ from tornproof_models.contract.job_queue import (
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
-from tornproof_conformance.adapter.job_queue_processes import SPARE_MS, WorkerProcesses
+from tornproof_conformance.adapter.job_queue_processes import QUIET_ROUNDS, WorkerProcesses
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal
+from tornproof_conformance.adapter.waiting import Waiting, wait_out
 
 ROUNDS = 24
 """Rounds of a drain: more than any queue needs for a few jobs of three attempts."""
@@ -55,7 +56,6 @@ ROUNDS = 24
 EFFECTS = "effects"
 """The file, in the directory of the queue, to which a start adds the name of its job."""
 
-QUIET_ROUNDS = 2
 TAKE_SECONDS = 0.15
 
 
@@ -91,6 +91,14 @@ class JobQueueRun:
 
     def play(self, steps: Sequence[str]) -> None:
         """Take steps, one after the other.  Raises `QueueNotOpened`."""
+        wait_out(self.playing(steps))
+
+    def drain(self) -> None:
+        """Let both workers go on until the queue is quiet, and look at it."""
+        wait_out(self.draining())
+
+    def playing(self, steps: Sequence[str]) -> Waiting[None]:
+        """Take steps, as `play` does; yields whenever a lease is waited out."""
         for worker in self._workers.names:
             self._workers.session(worker)
         for step in steps:
@@ -113,11 +121,11 @@ class JobQueueRun:
                 case ["bounce", worker, microseconds, *call]:
                     self._bounce_during(self._workers.one(worker), int(microseconds) / 1e6, call)
                 case ["pause", worker]:
-                    self._pause(self._workers.one(worker))
+                    yield from self._pause(self._workers.one(worker))
                 case ["wait"]:
-                    self._pass(self.promise.lease_ms + SPARE_MS)
+                    yield from self._pass(self._workers.beyond_lease_ms)
                 case ["nap"]:
-                    self._pass(self.promise.lease_ms // 2)
+                    yield from self._pass(self.promise.lease_ms // 2)
                 case ["race", times]:
                     self._race(int(times))
                 case ["bad", job, fate]:
@@ -125,24 +133,30 @@ class JobQueueRun:
                 case _:
                     raise ValueError(f"no step of a job queue: {step}")
 
-    def drain(self) -> None:
-        """Let both workers go on until the queue is quiet, and look at it."""
-        said = self._workers.said
-        quiet = said.get("quiet_rounds", QUIET_ROUNDS)
+    def draining(self) -> Waiting[None]:
+        """Let the workers go on, as `drain` does; yields whenever a lease is waited out."""
+        quiet = most = self._workers.quiet_rounds
         idle = 0
-        for _ in range(max(ROUNDS, 3 * quiet)):
+        for _ in range(max(ROUNDS, 3 * most)):
             busy = False
             for worker in self._workers.names:
                 self._take(worker, TAKE_SECONDS if not idle else 2 * TAKE_SECONDS)
                 busy = busy or worker in self._held
                 self._finish(worker, How.OK)
             idle = 0 if busy else idle + 1
+            if idle == QUIET_ROUNDS and not self._has_more():
+                quiet = QUIET_ROUNDS  # nothing is left that could come back late
             if idle >= quiet:
                 break
             if not busy:
-                self._pass(self.promise.lease_ms + SPARE_MS)
+                yield from self._pass(self._workers.beyond_lease_ms)
                 self._tend_all()
         self.look(Rest.QUIET if idle >= quiet else Rest.RESTLESS)
+
+    def _has_more(self) -> bool:
+        """Ask the queue whether a job waits or runs."""
+        state = self._workers.session("A").call("queue.state")
+        return bool(state["pending"] or state["running"])
 
     def look(self, rest: Rest) -> None:
         """Look at what is there."""
@@ -307,15 +321,17 @@ class JobQueueRun:
         last = next((fact for fact in reversed(self.history) if _is_of(fact, worker)), None)
         return worker not in self._held and not isinstance(last, Asked)
 
-    def _pause(self, worker: str) -> None:
-        """Let a worker stand still for longer than its lease, and the others go on meanwhile."""
+    def _pause(self, worker: str) -> Waiting[None]:
+        """Let a worker stand still until its lease has run out and another has got a job."""
+        others = [each for each in self._workers.names if each != worker]
         with self._workers.standing_still(worker):
-            self._pass(self.promise.lease_ms + SPARE_MS)
-            for other in self._workers.names:
-                if other != worker:
-                    for _ in range(3):
-                        self._tend_all(other)
-                        self._take(other, 2 * TAKE_SECONDS)
+            for _ in range(max(self._workers.quiet_rounds - 1, 1)):
+                yield from self._pass(self._workers.beyond_lease_ms)
+                for other in others * 3:
+                    self._tend_all(other)
+                    self._take(other, 2 * TAKE_SECONDS)
+                if any(other in self._held for other in others):
+                    break
 
     def _tend_all(self, only: str | None = None) -> None:
         if Claim.LEASES_TENDED in self.promise.claims:
@@ -323,8 +339,8 @@ class JobQueueRun:
                 if worker not in self._held:
                     self._ask(worker, Tend(), "queue.tend")
 
-    def _pass(self, milliseconds: int) -> None:
-        for process in self._workers.pass_time(milliseconds):
+    def _pass(self, milliseconds: int) -> Waiting[None]:
+        for process in (yield from self._workers.pass_time(milliseconds)):
             self._die(process)
 
 

@@ -24,13 +24,21 @@ RECORDED: set[str] = set()
 """Exercises that need an adapter that is recorded."""
 
 
-def exercise(name: str, *, recorded: bool = False) -> Callable[[Exercise], Exercise]:
-    """Enter an exercise under a name; `recorded` if it needs an adapter that is recorded."""
+STEPPED: set[str] = set()
+"""Exercises whose words are steps: any of them can be left out, so a case can be shortened."""
+
+
+def exercise(
+    name: str, *, recorded: bool = False, stepped: bool = False
+) -> Callable[[Exercise], Exercise]:
+    """Enter an exercise under a name, among those that are `RECORDED` or `STEPPED` if it is."""
 
     def enter(function: Exercise) -> Exercise:
         EXERCISES[name] = function
         if recorded:
             RECORDED.add(name)
+        if stepped:
+            STEPPED.add(name)
         return function
 
     return enter

@@ -1,10 +1,11 @@
 """
 Shrink a problem before it is reported.
 
-Programs are shrunk, with their crashes; scenarios and vectors are as small as
-somebody could think of, and machines leave shrinking to Hypothesis.
+Programs are shrunk, with their crashes, and exercises that are steps; scenarios and vectors
+are as small as somebody could think of, and machines leave shrinking to Hypothesis.
 """
 
+import time
 from math import inf
 
 from attrs import evolve
@@ -18,7 +19,15 @@ from tornproof_models.shrinking.counterexample import (
     witness,
 )
 
-from tornproof_conformance.cases.case import Case, Problem, ProgramCase, WorkloadCase, try_case
+from tornproof_conformance.cases.case import (
+    Case,
+    ExerciseCase,
+    Problem,
+    ProgramCase,
+    WorkloadCase,
+    try_case,
+)
+from tornproof_conformance.cases.exercises import STEPPED
 from tornproof_conformance.cases.workload_cases import shrink_workload
 from tornproof_conformance.workload.workload_subject import WorkloadSubject
 
@@ -37,6 +46,8 @@ def shrink_problem(
         attempts = getattr(subject, "attempts", ATTEMPTS)
     if isinstance(problem.case, WorkloadCase) and isinstance(subject, WorkloadSubject):
         return shrink_workload(problem, subject, seconds)
+    if isinstance(problem.case, ExerciseCase) and problem.case.exercise in STEPPED:
+        return _leave_steps_out(problem, problem.case, subject, attempts, seconds)
     if not isinstance(problem.case, ProgramCase):
         return problem
     found = _counterexample(problem.case, problem.violation.requirement)
@@ -47,6 +58,25 @@ def shrink_problem(
     case = evolve(problem.case, program=left.program, crash_model=left.crash_model)
     trace = run(case.program, subject, case.options).filesystem.trace
     return Problem(shrunk.violation, case, shrunk.finding, trace)
+
+
+def _leave_steps_out(
+    problem: Problem, case: ExerciseCase, subject: Subject, attempts: int, seconds: float
+) -> Problem:
+    """Leave out what a violation does not need: half of the steps, then fewer at a time."""
+    until = time.monotonic() + seconds
+    steps, size, tries = case.arguments, max(len(case.arguments) // 2, 1), 0
+    while size:
+        at = len(steps) - size
+        while at >= 0 and tries < attempts and time.monotonic() < until:
+            fewer = (*steps[:at], *steps[at + size :])
+            again = repeat(evolve(case, arguments=fewer), problem.violation.requirement, subject)
+            if again:
+                problem, steps = again, fewer
+            at -= size
+            tries += 1
+        size //= 2
+    return problem
 
 
 def repeat(case: Case, requirement: str, subject: Subject) -> Problem | None:

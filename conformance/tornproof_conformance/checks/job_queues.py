@@ -8,6 +8,7 @@ the contract judges the history.  What is not claimed is not provoked.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from tornproof_models.contract.job_queue import REQUIREMENTS, Claim, judge, reached
 from tornproof_models.contract.journal import Violation
@@ -16,7 +17,8 @@ from tornproof_models.crash.subject import Subject
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.job_queue_processes import QueueNotOpened
 from tornproof_conformance.adapter.opened_job_queue import JobQueueRun
-from tornproof_conformance.cases.case import ExerciseCase, Problem, try_case
+from tornproof_conformance.adapter.waiting import Waiting, side_by_side, wait_out
+from tornproof_conformance.cases.case import ExerciseCase, Problem
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
 from tornproof_conformance.checks.job_queue_programs import (
@@ -25,110 +27,82 @@ from tornproof_conformance.checks.job_queue_programs import (
     programs_for,
     random_program,
 )
-from tornproof_conformance.stream.run_events import Progress
 
 SHARE = 0.5
 """Part of the budget's time."""
 
-SHRINKS = 16
-"""Programs that are tried in order to shorten one; each may take seconds."""
+LONG_LEASE_MS = 5000
+"""A lease so long that a worker which is busy with other programs has time within it."""
+
+SIDE_BY_SIDE = 5
+"""Programs that are played at once where leases are long: nearly all that they do is wait."""
+
+Played: TypeAlias = tuple[Sequence[str], list[Violation], Counter[Claim]]
+"""A program, what it violates, and what it has put to the test."""
 
 
-@exercise("job-queue")
+@exercise("job-queue", stepped=True)
 def put_through(subject: AdapterSubject, steps: Sequence[str]) -> Iterator[Violation]:
     """Play a program, drain the queue, and yield what the history violates."""
-    found, _ = play(subject, steps)
+    _, found, _ = wait_out(playing(subject, steps))
     yield from found
 
 
-def play(subject: AdapterSubject, steps: Sequence[str]) -> tuple[list[Violation], Counter[Claim]]:
-    """Play a program; return what it violates, and what it has put to the test."""
+def playing(subject: AdapterSubject, steps: Sequence[str]) -> Waiting[Played]:
+    """Play a program, drain the queue, and judge the history."""
     run = JobQueueRun(subject, subject.new_disk())
     try:
-        run.play(steps)
-        run.drain()
+        yield from run.playing(steps)
+        yield from run.draining()
     except QueueNotOpened as failed:
         claim = Claim.AT_LEAST_ONCE if Claim.AT_LEAST_ONCE in run.promise.claims else Claim.CORE
-        return [Violation(REQUIREMENTS[claim], str(failed))], Counter()
+        return steps, [Violation(REQUIREMENTS[claim], str(failed))], Counter()
     finally:
         run.stop()
     found = judge(run.history, run.promise)
     near = reached(run.history, run.promise)
-    return [Violation(each.requirement, each.message) for each in found], near
+    return steps, [Violation(each.requirement, each.message) for each in found], near
 
 
 def _job_queues(subject: Subject, budget: Budget) -> Findings:
     assert isinstance(subject, AdapterSubject)
     claims = frozenset(each for each in Claim if each.value in subject.claims)
     clock = Clock.start(budget, SHARE)
-    known: set[str] = set()
     near: Counter[Claim] = Counter()
-    has_server = bool(subject.server)
-    situations = programs_for(claims, has_server)
-    for number, steps in enumerate(situations):
-        yield Progress("job-queues", number, len(situations), steps[-1])
-        yield from _try(subject, steps, known, near, clock)
-    deadly = 0
-    if clock.has_time:
-        yield clock.progress("job-queues", f"{DEATHS} deaths")
-        yield from _try(subject, deaths(budget.seed), known, near, clock)
-        deadly = DEATHS
-    made_up = 0
-    while clock.has_time:
-        yield clock.progress("job-queues", f"{made_up} random programs")
-        steps = random_program(budget.seed * 1000 + made_up, claims, has_server)
-        yield from _try(subject, steps, known, near, clock)
-        made_up += 1
+    situations = programs_for(claims, bool(subject.server))
+
+    def programs() -> Iterator[Sequence[str]]:
+        yield from situations
+        if clock.has_time:
+            yield deaths(budget.seed)
+        number = budget.seed * 1000
+        while clock.has_time:
+            yield random_program(number, claims, bool(subject.server))
+            number += 1
+
+    lease = subject.hello.get("queue", {}).get("lease_ms", 0)
+    works = (playing(subject, steps) for steps in programs())
+    done: list[Sequence[str]] = []
+    yield clock.progress("job-queues", f"{len(situations)} situations")
+    for steps, found, tested in side_by_side(works, SIDE_BY_SIDE if lease >= LONG_LEASE_MS else 1):
+        done.append(steps)
+        near.update(tested.keys())
+        for violation in found:
+            yield Problem(violation, ExerciseCase("job-queue", tuple(steps)))
+        yield clock.progress("job-queues", f"{len(done)} programs")
+        if not clock.has_time and all(each in done for each in situations):
+            break
+    deadly = DEATHS * (deaths(budget.seed) in done)
+    made_up = len(done) - len(situations) - bool(deadly)
     at_stake = {REQUIREMENTS[claim]: near[claim] for claim in claims - {Claim.POWER}}
     played = (
         f"{counted(len(situations), 'situation')}, {counted(deadly, 'death')} in a row and "
         f"{counted(made_up, 'random program')}"
     )
     words = f"{played} with two workers, killed, paused and raced"
-    words += ", and their server killed" if has_server else ""
+    words += ", and their server killed" if subject.server else ""
     counts = {"programs": len(situations), "deaths": deadly, "random_programs": made_up}
     return Covered(words, counts, ("process-kill",), at_stake=at_stake)
-
-
-def _try(
-    subject: AdapterSubject,
-    steps: Sequence[str],
-    known: set[str],
-    near: Counter[Claim],
-    clock: Clock,
-) -> Iterator[Problem]:
-    """Play a program, and shorten it for each requirement that it is the first to violate."""
-    found, tested = play(subject, steps)
-    near.update(tested.keys())
-    for violation in found:
-        if violation.requirement in known:
-            continue
-        known.add(violation.requirement)
-        shortest = _shorten(subject, steps, violation, clock)
-        yield Problem(*shortest)
-
-
-def _shorten(
-    subject: AdapterSubject, steps: Sequence[str], violation: Violation, clock: Clock
-) -> tuple[Violation, ExerciseCase]:
-    """Leave out what the violation does not need: half of the steps, then fewer at a time."""
-    best, steps = violation, list(steps)
-    size, tries = max(len(steps) // 2, 1), 0
-    while size:
-        at = len(steps) - size
-        while at >= 0 and tries < SHRINKS and clock.has_time:
-            fewer = [*steps[:at], *steps[at + size :]]
-            again = [
-                problem.violation
-                for problem in try_case(ExerciseCase("job-queue", tuple(fewer)), subject)
-                if problem.violation.requirement == violation.requirement
-            ]
-            if again:
-                best, steps = again[0], fewer
-            at -= size
-            tries += 1
-        size //= 2
-    return best, ExerciseCase("job-queue", tuple(steps))
 
 
 def unclaimed(subject: Subject) -> frozenset[str]:

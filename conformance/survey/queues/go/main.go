@@ -84,7 +84,7 @@ func main() {
 			}
 			queue := ok{"effects": q.effects()}
 			if os.Args[1] == "river" {
-				queue["lease_ms"], queue["quiet_rounds"] = 45000, 4 // its rescuer looks every 30 s, once it is elected
+				queue["lease_ms"], queue["quiet_rounds"] = 5000, 10 // its rescuer looks every 30 s, once it is elected
 			}
 			if os.Args[1] == "dque" || os.Args[1] == "diskqueue" {
 				queue["workers"] = "single" // a lock keeps others out, or the documentation does
