@@ -152,6 +152,42 @@ def test_a_state_that_tells_nothing_is_refused(tmp_path: Path, state: str, reaso
     assert reason in result.output
 
 
+def test_a_workload_that_writes_elsewhere_is_refused(tmp_path: Path) -> None:
+    """Nothing of its directory changes, and the message names the file that did."""
+    result = crash(tmp_path, f"echo one > {tmp_path}/elsewhere", "--check", "grep -q value config")
+
+    assert result.exit_code == 2
+    assert f"it has written {tmp_path}/elsewhere" in result.output
+
+
+def test_a_file_that_lies_where_the_run_was_started_is_pointed_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commands run in another directory, so a script's relative path leads nowhere there."""
+    monkeypatch.chdir(tmp_path)
+    Path("check.sh").write_text(WHOLE)
+
+    result = crash(tmp_path, SYNCED, "--check", "sh check.sh")
+
+    assert result.exit_code == 2
+    assert "write $PWD/check.sh" in result.output
+
+
+@pytest.mark.parametrize("command", ["./a check", "'./a check' of files"])
+def test_the_path_of_a_check_may_have_spaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """It is found from where the run was started, and named without its directory."""
+    monkeypatch.chdir(tmp_path)
+    Path("a check").write_text(f"#!/bin/sh\n{WHOLE}")
+    Path("a check").chmod(0o755)
+
+    result = crash(tmp_path, IN_PLACE, "--check", command)
+
+    assert result.exit_code == 1, result.output
+    assert str(events(tmp_path, "ViolationFound")[0]["message"]).startswith("a check")
+
+
 def test_a_workload_that_fails_by_itself_is_refused(tmp_path: Path) -> None:
     """Nothing can be said of a crash of what does not work without one."""
     result = crash(tmp_path, "exit 3", "--check", WHOLE)

@@ -42,8 +42,27 @@ NEEDS = {
 }
 """Which program an entry needs, by its name or the first word of that."""
 
+MODULES = {"duckdb": "duckdb"}
+"""Which module of Python an entry needs."""
+
 CHANGING = re.compile(r"[0-9a-f]{7,}|[0-9\"'\\]|[^ -~]")
 """What differs from run to run, and what a string of TOML does not hold as it is."""
+
+
+def lacking(name: str) -> str:
+    """Name what an entry needs and is not installed; nothing if all is there."""
+    program = NEEDS.get(name) or NEEDS.get(name.partition("-")[0])
+    if program and not shutil.which(program):
+        return program
+    module = MODULES.get(name)
+    if (
+        module
+        and subprocess.run(
+            ["python3", "-c", f"import {module}"], stderr=subprocess.DEVNULL
+        ).returncode
+    ):
+        return f"the module {module} of python3"
+    return ""
 
 
 def judge(entry: Path, budget: int) -> tuple[int, list[dict[str, Any]], str]:
@@ -62,7 +81,8 @@ def judge(entry: Path, budget: int) -> tuple[int, list[dict[str, Any]], str]:
     for event in told:
         if event["event"] == "ViolationFound":
             found[event["symptom"]] = event
-    covered = [event["covered"] for event in told if event["event"] == "CheckFinished"]
+    ends = [event for event in told if event["event"] == "CheckFinished"]
+    covered = [f"{each['covered']}; {each['done']} of {each['planned']} needed" for each in ends]
     return done.returncode, list(found.values()), "".join(covered)
 
 
@@ -105,17 +125,16 @@ def main() -> int:
     worst = 0
     every = sorted(path.parent.name for path in HERE.glob("*/workload"))
     for name in given.names or every:
-        program = NEEDS.get(name) or NEEDS.get(name.partition("-")[0])
-        if program and not shutil.which(program):
-            print(f"{name}: passed over, {program} is not installed")
+        if missing := lacking(name):
+            print(f"{name}: passed over, {missing} is not installed")
             continue
         began = time.monotonic()
         code, found, covered = judge(HERE / name, given.budget)
         if given.save:
             save(HERE / name, code, found)
-        missing = differences(HERE / name, code, found)
-        worst = max(worst, len(missing) > 0)
-        verdict = "; ".join(missing) or "as expected"
+        differs = differences(HERE / name, code, found)
+        worst = max(worst, len(differs) > 0)
+        verdict = "; ".join(differs) or "as expected"
         print(f"{name}: exit {code}, {verdict} ({time.monotonic() - began:.0f} s)", flush=True)
         for event in found:
             print(f"    {event['crash_model']}: {event['message']}")

@@ -2,6 +2,8 @@
 `tornproof crash`: judge a workload by what a check says after a crash.
 """
 
+import os
+import re
 import shlex
 from pathlib import Path
 
@@ -30,6 +32,8 @@ from tornproof_conformance.stream.exit_codes import CONFORMS, DOES_NOT_CONFORM, 
 from tornproof_conformance.workload.controls import learn_states, require_controls
 from tornproof_conformance.workload.places import Questions
 from tornproof_conformance.workload.workload_subject import Given, WorkloadSubject
+
+FIRST_WORD = re.compile(r"""\s*('[^']*'|"[^"]*"|[^\s'"]+)""")
 
 
 @click.command("crash")
@@ -168,8 +172,13 @@ def _replay(directory: Path, questions: Questions, timeout: float) -> int:
 
 def located(command: str) -> str:
     """Let the first word of a command of the shell mean the file that it means here."""
-    word, space, rest = command.strip().partition(" ")
-    return f"{here(word)}{space}{rest}"
+    if os.path.isfile(command):  # noqa: PTH113 - no error for what is no path
+        return shlex.quote(here(command))  # also where its path has spaces
+    found = FIRST_WORD.match(command)
+    if found is None:
+        return command
+    word = found[0].strip().strip("'\"")
+    return command if here(word) == word else shlex.quote(here(word)) + command[found.end() :]
 
 
 def optional(command: str | None) -> str | None:
@@ -179,4 +188,6 @@ def optional(command: str | None) -> str | None:
 
 def here(word: str) -> str:
     """Make the path of a program absolute: commands run in another directory."""
-    return str(Path(word).absolute()) if "/" in word and Path(word).exists() else word
+    if "/" not in word or not os.path.exists(word):  # noqa: PTH110 - as above
+        return word
+    return str(Path(word).absolute())

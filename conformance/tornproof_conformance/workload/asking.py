@@ -5,6 +5,7 @@ Whatever a command starts ends with it, also what has left its process group.
 """
 
 import os
+import shlex
 import signal
 import subprocess
 import tempfile
@@ -77,3 +78,18 @@ def ask(command: str, directory: Path, environment: Mapping[str, str], timeout: 
         size = output.seek(0, os.SEEK_END)
         output.seek(max(size - MOST_OUTPUT, 0))
         return Answer(command, code, output.read().decode(errors="replace"))
+
+
+def misplaced(command: str) -> str:
+    """Say of a command that has failed which file it names by a path from where the run started."""
+    try:
+        words = shlex.split(command)
+    except ValueError:  # a quotation that does not end
+        return ""
+    for word in words[1:]:
+        if not word.startswith("/") and os.path.isfile(word):  # noqa: PTH113 - long words
+            return (
+                f"; {word} is a file where tornproof was started, and commands run in another "
+                f"directory: write $PWD/{word}"
+            )
+    return ""

@@ -13,10 +13,13 @@ from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.trace import Printed
 
+from tornproof_conformance.workload.asking import misplaced
 from tornproof_conformance.workload.workload_subject import WorkloadSubject
 
 KILL = CRASH_MODELS[CLAIMED[0]]
 """The crash model in which nothing that was written is lost."""
+
+BY_HAND = "; run it by hand after the workload"
 
 
 class CheckRefused(TornproofError):
@@ -38,7 +41,7 @@ def require_controls(subject: WorkloadSubject) -> None:
     if failed:
         raise CheckRefused(
             f"`{failed.command}` fails although nothing was lost: {failed.ending}: "
-            f"{failed.last_line}; run it by hand after the workload"
+            f"{failed.last_line}{misplaced(failed.command) or BY_HAND}"
         )
     _require_sight(subject, space, point)
 

@@ -7,6 +7,7 @@ copied into each image.
 """
 
 import os
+import shlex
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ from tornproof_conformance.recorder.recorders import (
 )
 from tornproof_conformance.recorder.result import Recorded
 from tornproof_conformance.recorder.tree import Attributes, Tree
+from tornproof_conformance.workload.asking import misplaced
 
 GRACE = 1.0
 """Seconds that processes get to end after the workload has, before they are killed."""
@@ -45,6 +47,10 @@ GRACE = 1.0
 BUFFERED = (
     "{count} lines were printed in one piece, so the output is buffered and promises come late: "
     "flush each line, or run the workload with `stdbuf -oL` or --terminal"
+)
+NOTHING_WRITTEN = (
+    "the workload changes no file of its directory, so there is nothing to crash: it must write "
+    "below the directory in which it is started"
 )
 LEFT_RUNNING = "processes of the workload ran on after it had ended, and were killed"
 ATTRIBUTES_LAST = "modes and owners are those that each file had last, at every crash point"
@@ -127,7 +133,10 @@ def record_workload(
     if code != 0:
         raise WorkloadFails(
             f"the workload ends with exit code {code}, without any crash; it must end with 0"
+            f"{misplaced(shlex.join(command))}"
         )
+    if promised is None and not recorded.trace.events:
+        raise WorkloadFails(NOTHING_WRITTEN + _elsewhere(recorder))
     tree.take_attributes()
     events = _with_lines(recorded) if promised is None else recorded.trace.events
     written = {each.inode for each in events if isinstance(each, Write | Truncate | Stored)}
@@ -253,11 +262,21 @@ def _notes(recorder: Recorder, recorded: Recorded) -> Sequence[str]:
         (said.data.count(b"\n") for _, said in recorded.said if said.stream is Stream.REPLIES),
         default=0,
     )
-    outside = [path for path in recorder.recording.outside if Path(path).is_file()]
     notes = [each for each in recorded.warnings if "modes, owners" not in each]
     if len(notes) < len(recorded.warnings):
         notes.append(ATTRIBUTES_LAST)
     if most > 1:
         notes.append(BUFFERED.format(count=most))
-    notes += [f"{path} was written, outside the directory: no crash touches it" for path in outside]
+    for path in _outside(recorder):
+        notes.append(f"{path} was written, outside the directory: no crash touches it")
     return notes
+
+
+def _outside(recorder: Recorder) -> list[str]:
+    """Return the files that were written outside the directory."""
+    return [path for path in recorder.recording.outside if Path(path).is_file()]
+
+
+def _elsewhere(recorder: Recorder) -> str:
+    outside = _outside(recorder)
+    return f"; it has written {', '.join(outside)}" if outside else ""

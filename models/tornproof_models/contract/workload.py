@@ -25,6 +25,9 @@ SHOWN = 200
 SHOWN_COMMAND = 48
 """Characters of a command that a message quotes."""
 
+PROGRAM = re.compile(r"'[^']*'|\S+")
+"""The first word of a command, quoted if its path has spaces."""
+
 _CHANGING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{7,64}\b|\d+")
 """What differs between two reports of one mistake: addresses, digests and numbers."""
 
@@ -54,8 +57,10 @@ class Answer:
     @property
     def name(self) -> str:
         """The command without the directory of its program, on one line and cut short."""
-        program, space, rest = " ".join(self.command.split()).partition(" ")
-        words = f"{program.rpartition('/')[2]}{space}{rest}"
+        command = " ".join(self.command.split())
+        found = PROGRAM.match(command)
+        program = found[0] if found else ""
+        words = program.strip("'").rpartition("/")[2] + command[len(program) :]
         return words if len(words) <= SHOWN_COMMAND else f"{words[: SHOWN_COMMAND - 1]}…"
 
     @property

@@ -168,7 +168,7 @@ class PendingVersions:
             return
         first = event.size // self.sector_bytes
         last = -(-old_size // self.sector_bytes) if event.size < old_size else first
-        cut_off = [n for n in range(first, last) if not self._stays_zeros(Data(inode, n))]
+        cut_off = self._not_zeros(inode, range(first, last))
         for sector in cut_off:
             cut = self.cut.setdefault(Data(inode, sector), [])
             cut.append(self._sector(inode, sector))
@@ -187,18 +187,17 @@ class PendingVersions:
             if zeros.tail and start < allocated * self.block_bytes:
                 size.needs.append((Need.CUT, zeros))
 
-    def _stays_zeros(self, register: Data) -> bool:
+    def _not_zeros(self, inode: int, sectors: range) -> list[int]:
         """
-        Tell whether a sector holds zeros for certain, so that cutting it off changes nothing.
+        Return the sectors that do not hold zeros for certain: cutting off others changes nothing.
 
-        Logs preallocate: a file of 64 MB that is cut has 131,072 sectors.
+        Logs preallocate: a file of 64 MB that is cut has 131,072 sectors, and few were written.
         """
-        return (
-            register.sector not in self._live.contents[register.inode].sectors
-            and not any(self.sectors[register.inode].get(register.sector, b""))
-            and not self._history.get(register)
-            and not self.is_new(register)
-        )
+        durable, registers = self.sectors[inode], [version.register for version in self.pending]
+        known = {*self._live.contents[inode].sectors, *(n for n in durable if any(durable[n]))}
+        known |= {each.sector for each in registers if isinstance(each, Data) and each[0] == inode}
+        first_new = max(sectors.start, -(-self.sizes[inode] // self.sector_bytes))
+        return sorted({n for n in known if n in sectors} | {*range(first_new, sectors.stop)})
 
     def _set_name(self, directory: int, name: str, inode: int | None) -> None:
         before = self._live.names[directory].get(name)
