@@ -91,8 +91,16 @@ def test_a_right_indexer_is_acquitted(indexer: IndexerFactory | None) -> None:
 @requirement(*AUD)
 @pytest.mark.parametrize(
     "name",
-    # the machine puts nothing but audits, and does not count what an answer costs
-    sorted(MINIATURES.keys() - {"recent-by-full-scan", "takes-what-it-is-given"}),
+    # the machine puts nothing but audits, few of them, alone, and does not count what it costs
+    sorted(
+        MINIATURES.keys()
+        - {
+            "recent-by-full-scan",
+            "takes-what-it-is-given",
+            "one-page",
+            "looks-before-it-writes",
+        }
+    ),
 )
 def test_a_wrong_store_is_convicted(name: str) -> None:
     """
@@ -112,7 +120,7 @@ def test_a_wrong_store_is_convicted(name: str) -> None:
 
 
 @requirement("SYS-1", "SYS-2")
-@pytest.mark.parametrize("name", sorted(INDEXERS))
+@pytest.mark.parametrize("name", sorted(INDEXERS.keys() - {"takes-any-journal"}))
 def test_a_wrong_indexer_is_convicted(name: str) -> None:
     """Each miniature is found to violate what it breaks."""
     assert convicted(audit_indexer_machine(INDEXERS[name])) in INDEXERS[name].breaks
@@ -163,4 +171,4 @@ def test_every_requirement_is_broken_by_somebody() -> None:
     )
 
     judged = {*(f"AUD-{number}" for number in range(1, 17)), "AUD-18"}
-    assert broken == judged | {"SYS-1", "SYS-2"}
+    assert broken == judged | {"SYS-1", "SYS-2", "SYS-3"}

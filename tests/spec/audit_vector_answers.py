@@ -4,6 +4,7 @@ The cases about puts and queries.
 What is expected is written by hand, as the names of audits.
 """
 
+from tests.spec.audit_records import nearest32
 from tests.spec.audit_vector_cases import (
     COLON,
     COLONS,
@@ -15,6 +16,7 @@ from tests.spec.audit_vector_cases import (
     NOBODY,
     ONE,
     SEMICOLON,
+    STAGES,
     TIES,
     ZERO,
     A,
@@ -238,6 +240,26 @@ ANSWERS = [
         answer={"audit": FULL},
     ),
     query(
+        "get-keeps-names",
+        "AUD-3",
+        "A stage that is not listed is kept as it is.",
+        "names-folded",
+        [STAGES],
+        op="get",
+        query_id=STAGES["query_id"],
+        answer={"audit": STAGES},
+    ),
+    query(
+        "get-rounds",
+        "AUD-3",
+        "A float is rounded to the nearest of 32 bits when the audit is made.",
+        "float-of-64-bits",
+        [{**FULL, "result_confidence": 0.1}],
+        op="get",
+        query_id=FULL["query_id"],
+        answer={"audit": FULL},
+    ),
+    query(
         "has-is-exact",
         "AUD-8",
         "An agent whose id differs in its last byte is another.",
@@ -257,7 +279,33 @@ ANSWERS = [
         agent_id=COLON,
         answer={"has": True},
     ),
+    query(
+        "has-at-the-first-moment",
+        "AUD-8",
+        "So is one at 0.",
+        "zero-is-none",
+        [FIRST],
+        op="has",
+        agent_id=ONE,
+        answer={"has": True},
+    ),
     # puts
+    puts(
+        "put-again-rounded",
+        "AUD-11",
+        "Numbers that round to one number are the same content.",
+        "float-of-64-bits",
+        ({**A, "result_confidence": 0.1}, "ok"),
+        ({**A, "result_confidence": nearest32(0.1)}, "ok"),
+    ),
+    puts(
+        "put-again-zero",
+        "AUD-11",
+        "There is one zero.",
+        "negative-zero",
+        ({**A, "result_confidence": -0.0}, "ok"),
+        ({**A, "result_confidence": 0.0}, "ok"),
+    ),
     puts("put-again", "AUD-11", "A repetition is acknowledged.", "", (A, "ok"), (A, "ok")),
     puts(
         "put-contradiction",

@@ -76,6 +76,17 @@ FULL = audit(
     ],
 )
 
+STAGES = audit(
+    "s",
+    ONE,
+    1000,
+    params={**UNSAID, "lifecycle": "Approved"},
+    contributing_assertions=[
+        {"assertion_hash": ZERO, "weight": 0.5, "source_hash": ZERO, "lifecycle": name}
+        for name in (" approved ", "APPROVED", "under review")
+    ],
+)
+
 
 # What a case looks like in the file
 

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 
 from tornproof_conformance.scenarios import (
     addresses,
+    audit_answers,
     audit_indexes,
+    audit_journals,
     audit_refusals,
     chain_verification,
     concurrent_appends,
@@ -51,6 +53,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         cursors_and_cleanup,
         audit_indexes,
         audit_refusals,
+        audit_answers,
+        audit_journals,
         chain_verification,
         concurrent_appends,
         pairwise,

@@ -14,7 +14,7 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
-from tornproof_conformance.scenarios.audit_indexes import INDEX, example, has_audits, opened
+from tornproof_conformance.scenarios.audit_indexes import AGENT, INDEX, example, has_audits, opened
 from tornproof_conformance.scenarios.scenario import error_code, scenario
 from tornproof_conformance.subjects.indexes import Index
 
@@ -49,7 +49,7 @@ SPOILT: tuple[Mapping[str, Any], ...] = (
 
 @scenario("AUD-15", claim=INDEX, where=has_an_index)
 def an_id_or_time_that_does_not_fit_is_refused(subject: Subject) -> Iterator[Violation]:
-    """An id of 31 or 33 bytes and a timestamp beyond 64 bits are refused, and change nothing."""
+    """An id of 31 or 33 bytes, a time beyond 64 bits and a negative limit are refused."""
     with opened(subject) as index:
         for change in SPOILT:
             yield from _refused(index, "AUD-15", {**example(1), **change}, f"{change}")
@@ -62,6 +62,12 @@ def an_id_or_time_that_does_not_fit_is_refused(subject: Subject) -> Iterator[Vio
                 if error_code(ask, agent).startswith("success"):
                     message = f"a question ({words}) about an id of {len(agent)} bytes is answered"
                     yield Violation("AUD-15", message)
+        for words, ask in (
+            ("by agent", lambda limit: index.by_agent(AGENT, 0, None, limit=limit)),
+            ("recent", index.recent),
+        ):
+            if error_code(ask, -1).startswith("success"):
+                yield Violation("AUD-15", f"a question ({words}) with limit -1 is answered")
         yield from _takes_one(index, "AUD-15")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+from tornproof.audit import AuditIndexer, RecordSource
 from tornproof.chain.migration import migrate_pairwise
 from tornproof.errors import Invalid
 from tornproof.filesystem import Filesystem
@@ -105,6 +106,10 @@ class ReferenceSubject:
     def make_audits(self, store: KeyValueStore) -> ReferenceStore:
         """Put an audit index on a store."""
         return ReferenceStore(store)
+
+    def make_indexer(self, store: KeyValueStore, source: RecordSource) -> AuditIndexer:
+        """Let an indexer build an index from a journal."""
+        return AuditIndexer(store, source)
 
     def make_batcher(self, bounds: Bounds) -> ReferenceBatcher:
         """Make the part of group commit that decides."""

@@ -62,7 +62,7 @@ def judge_index(
     audits, _ = fold(record for record in records if record.end <= position)
     expected = layout(audits.values(), by_time=any(key.startswith(b"\x00AUDT:") for key in keys))
     if list(keys) != expected:
-        wrong = sorted(set(keys) ^ set(expected))[0]
+        wrong = (sorted(set(keys) ^ set(expected)) or list(keys))[0]
         state = "has" if wrong in keys else "lacks"
         message = f"the index at {position} {state} an entry of audit {short(wrong[-32:])}"
         return [Violation("SYS-1", message)]

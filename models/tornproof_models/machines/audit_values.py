@@ -43,7 +43,7 @@ DETAILS = st.sampled_from(
             "contributing_assertions": [],
         },
         {
-            "params": {**NOTHING_SAID, "subject": "rain", "lifecycle": "someday", "epoch": 2**63},
+            "params": {**NOTHING_SAID, "subject": "rain", "lifecycle": "Some day", "epoch": 2**63},
             "result_hash": b"r" * 32,
             "result_confidence": 0.10000000149011612,  # the nearest to 0.1 in 32 bits
             "contributing_assertions": [

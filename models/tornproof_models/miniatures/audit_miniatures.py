@@ -10,6 +10,7 @@ from tornproof_models.miniatures.audit_queries import (
     NegativeLimitCounts,
     NeighbourInTheScan,
     NoBoundIsTheLargestNumber,
+    OnePage,
     RecentAscending,
     RecentByFullScan,
     SeparatorParsing,
@@ -21,8 +22,10 @@ from tornproof_models.miniatures.audit_writes import (
     AcknowledgedBeforeCommit,
     AnonymousUnderZeros,
     ConflictPassedOver,
+    FoldsNames,
     IndexWithoutRecord,
     InsertionOrder,
+    LooksBeforeItWrites,
     OverwriteOnSameId,
     RecordWithoutIndex,
     RoundedConfidence,
@@ -32,6 +35,7 @@ from tornproof_models.miniatures.indexer_miniatures import (
     PassesOverBadRecords,
     PositionAfterEntries,
     PositionBeforeEntries,
+    TakesAnyJournal,
 )
 from tornproof_models.miniatures.small_audit import SmallAuditStore, SmallIndexer
 
@@ -49,9 +53,12 @@ MINIATURES: Mapping[str, type[SmallAuditStore]] = {
     "unknown-id-gives-the-next": UnknownIdGivesTheNext,
     "zero-limit-means-all": ZeroLimitMeansAll,
     "negative-limit-counts": NegativeLimitCounts,
+    "one-page": OnePage,
     "rounded-confidence": RoundedConfidence,
+    "folds-names": FoldsNames,
     "insertion-order": InsertionOrder,
     "takes-what-it-is-given": TakesWhatItIsGiven,
+    "looks-before-it-writes": LooksBeforeItWrites,
     "record-without-index": RecordWithoutIndex,
     "index-without-record": IndexWithoutRecord,
     "overwrite-on-same-id": OverwriteOnSameId,
@@ -64,4 +71,5 @@ INDEXERS: Mapping[str, type[SmallIndexer]] = {
     "position-before-entries": PositionBeforeEntries,
     "position-after-entries": PositionAfterEntries,
     "passes-over-bad-records": PassesOverBadRecords,
+    "takes-any-journal": TakesAnyJournal,
 }

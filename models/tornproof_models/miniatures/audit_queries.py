@@ -216,3 +216,20 @@ class NegativeLimitCounts(SmallAuditStore):
 
     def check_number(self, number: int) -> None:
         """Trust the caller."""
+
+
+# Pages
+
+
+class OnePage(SmallAuditStore):
+    """
+    Keys are fetched in pages, and nobody fetches the second.
+
+    Source: of this project; a mutant of the reference that ends after a page.
+    """
+
+    breaks = frozenset({"AUD-5", "AUD-7"})
+
+    def cut(self, entries: Sequence[Entry], limit: int) -> Sequence[Entry]:
+        """Keep what the first page holds."""
+        return super().cut(entries[:16], limit)

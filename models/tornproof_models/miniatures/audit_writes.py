@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 import cbor2
 
 from tornproof_models.miniatures.small_audit import (
+    RECORDS,
     Audit,
     Batch,
     SmallAuditStore,
@@ -36,6 +37,22 @@ class RoundedConfidence(SmallAuditStore):
     def is_plain(self, number: float) -> bool:  # noqa: ARG002
         """Take six digits for a number."""
         return True
+
+
+class FoldsNames(SmallAuditStore):
+    """
+    Names of stages are folded to lower case, so a name that is not listed becomes another.
+
+    Source: of this project; a mutant of the reference.
+    """
+
+    breaks = frozenset({"AUD-3"})
+
+    def rounded(self, audit: Audit) -> Audit:
+        """Fold the name that was asked for."""
+        stage = audit["params"]["lifecycle"]
+        params = {**audit["params"], "lifecycle": stage and stage.lower()}
+        return super().rounded({**audit, "params": params})
 
 
 class InsertionOrder(SmallAuditStore):
@@ -68,6 +85,25 @@ class TakesWhatItIsGiven(SmallAuditStore):
     def check_audit(self, audit: Audit) -> None:
         """Look at the id."""
         self.check_identifier(audit["query_id"])
+
+
+class LooksBeforeItWrites(SmallAuditStore):
+    """
+    Looks whether an id is free, and writes afterwards: another put may come in between.
+
+    Source: of this project; a mutant of the reference without the guard of its batch.
+    """
+
+    breaks = frozenset({"AUD-11"})
+
+    def put(self, audit: Audit) -> bytes:
+        """Look, then write."""
+        if self.store.get(RECORDS + audit["query_id"]) is not None:
+            return super().put(audit)
+        self.check_audit(audit)
+        for batch in self.batches(self.rounded(audit)):
+            self.store.write(batch)
+        return bytes(audit["query_id"])
 
 
 class RecordWithoutIndex(SmallAuditStore):

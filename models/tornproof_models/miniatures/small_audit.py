@@ -83,6 +83,7 @@ class SmallAuditStore:
     def put(self, audit: Audit) -> bytes:
         """Store an audit, once."""
         self.check_audit(audit)
+        audit = self.rounded(audit)
         first, *rest = self.batches(audit)
         record_key = RECORDS + audit["query_id"]
         if self.store.write(first, expected={record_key: None}):
@@ -127,6 +128,17 @@ class SmallAuditStore:
             yield from self.store.keys(prefix, self.after(prefix))
 
     # Steps: what is written
+
+    def rounded(self, audit: Audit) -> Audit:
+        """Round its numbers to 32 bits, and make negative zero zero."""
+        return {
+            **audit,
+            "result_confidence": c_float(audit["result_confidence"]).value + 0.0,
+            "contributing_assertions": [
+                {**each, "weight": c_float(each["weight"]).value + 0.0}
+                for each in audit["contributing_assertions"]
+            ],
+        }
 
     def batches(self, audit: Audit) -> list[Batch]:
         """Return what to write, in order; each batch is atomic."""
