@@ -139,7 +139,7 @@ class TracingRecorder:
     def catch_up(self) -> None:
         """Look at what is mapped; the calls have been noted as they went."""
         with self.held:
-            self.recording.compare()
+            self.recording.look()
             judge_links(self.recording)
 
     def end_all(self, seconds: float) -> bool:

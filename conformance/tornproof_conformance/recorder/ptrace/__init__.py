@@ -10,6 +10,7 @@ The recorder with ptrace: system calls, stores through shared mappings, and faul
 - `injection`: which call meets which fault
 - `listening`: what each call does to a tree, while it is held
 - `transfers`, `paths`, `durability`: the same call by call, as tables
+- `rings`, `orders`: what passes through memory, of io_uring and `io_submit`
 - `mapped`, `pages`: what has been stored into mapped files, by comparing
 - `stepping`: every store by itself
 """

@@ -59,7 +59,9 @@ CALLS: Mapping[int, str] = {
     197: "removexattr",
     198: "lremovexattr",
     199: "fremovexattr",
+    207: "io_destroy",
     209: "io_submit",
+    231: "exit_group",
     235: "utimes",
     257: "openat",
     258: "mkdirat",
@@ -81,6 +83,8 @@ CALLS: Mapping[int, str] = {
     326: "copy_file_range",
     328: "pwritev2",
     425: "io_uring_setup",
+    426: "io_uring_enter",
+    427: "io_uring_register",
     437: "openat2",
     452: "fchmodat2",
 }

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from tornproof_models.disk.trace import PartialSync, SyncFailed, WritebackStarted
 
-from tornproof_conformance.recorder.memory import ASYNCHRONOUS, HARMLESS, RING
-from tornproof_conformance.recorder.ptrace.kernel import PAGE
+from tornproof_conformance.recorder.memory import HARMLESS
+from tornproof_conformance.recorder.ptrace.kernel import PAGE, leader
 from tornproof_conformance.recorder.ptrace.listening import Handling, TracedRecording
 from tornproof_conformance.recorder.ptrace.mapped import MappedFile
 from tornproof_conformance.recorder.ptrace.pages import CannotWatch, watch
@@ -107,6 +107,10 @@ def _mmap(rec: TracedRecording, call: Call) -> None:
     Whatever its protection is now, mprotect may make it writable.
     """
     start, length, descriptor, offset = call.result, *call.args[1:2], call.args[4], call.args[5]
+    if call.inode is None and rec.rings:
+        ring = rec.rings.get((leader(call.task), descriptor & 0xFFFFFFFF))
+        if ring is not None:
+            ring.maps(offset, start)
     if call.inode is None or rec.tree.is_directory(call.inode):
         return
     if position_and_flags(call.task, descriptor)[1] & os.O_ACCMODE == os.O_RDONLY:
@@ -139,21 +143,6 @@ def _mmap(rec: TracedRecording, call: Call) -> None:
             rec.warn(NARROWED.format(reason=reason))
 
 
-# What passes through memory
-
-
-def _nothing(_: TracedRecording, __: Call) -> None:
-    """Do nothing at one of the two stops."""
-
-
-def _ring(rec: TracedRecording, call: Call) -> None:
-    rec.give_up(call, RING)
-
-
-def _submit(rec: TracedRecording, call: Call) -> None:
-    rec.give_up(call, ASYNCHRONOUS)
-
-
 HANDLERS: Mapping[str, Handling] = {
     "fsync": Handling(_begin_fsync, _fsync),
     "fdatasync": Handling(_begin_fsync, _fsync),
@@ -162,6 +151,4 @@ HANDLERS: Mapping[str, Handling] = {
     "sync_file_range": Handling(_begin_fsync, _sync_file_range),
     "msync": Handling(_begin_msync, _msync),
     "mmap": Handling(_begin_mmap, _mmap),
-    "io_uring_setup": Handling(_nothing, _ring),
-    "io_submit": Handling(_nothing, _submit),
 }

@@ -30,6 +30,7 @@ from tornproof_conformance.recorder.ptrace.calls import KINDS
 from tornproof_conformance.recorder.ptrace.injection import Injector, Order
 from tornproof_conformance.recorder.ptrace.mapped import MappedFile
 from tornproof_conformance.recorder.ptrace.procfs import Key
+from tornproof_conformance.recorder.ptrace.rings import Context, Memory, Ring
 from tornproof_conformance.recorder.ptrace.stepping import Stepping
 from tornproof_conformance.recorder.ptrace.tracer import WAIT, Call
 from tornproof_conformance.recorder.tree import Tree
@@ -44,8 +45,12 @@ CUT = -1
 
 FOREIGN = "a call of another architecture (32 bits or x32) is not understood"
 
-TELLING_ERRORS = frozenset({"fsync", "fdatasync", "msync", "sync_file_range"})
-"""Calls that change what a disk may hold even if they fail."""
+TELLING_ERRORS = frozenset(
+    {"fsync", "fdatasync", "msync", "sync_file_range", "io_uring_enter", "io_submit"}
+)
+"""Calls that change what is known even if they fail."""
+
+OVERRUN = "completions of an io_uring were lost to the recorder, since it saw them too late"
 
 
 @define(eq=False)
@@ -71,6 +76,13 @@ class TracedRecording(Observations):
     inodes_of_maps: dict[Key, int] = field(factory=dict)
     """The same by the numbers in `/proc/PID/maps`, which are others on btrfs and overlays."""
 
+    rings: dict[tuple[int, int], Ring] = field(factory=dict)
+    contexts: dict[tuple[int, int], Context] = field(factory=dict)
+    """Where orders are given through memory."""
+
+    sources: dict[int, int] = field(factory=dict)
+    """Files that orders write, open for reading."""
+
     links: set[tuple[int, str]] = field(factory=set)
     """Symbolic links that were made, as directory and name."""
 
@@ -87,6 +99,11 @@ class TracedRecording(Observations):
         super().turn_to(tree)
         for mapped in self.mapped.values():
             mapped.close()
+        for source in self.sources.values():
+            os.close(source)
+        for memory in self._memories():
+            memory.pending.clear()
+        self.sources = {}
         self.mapped, self.inodes, self.inodes_of_maps, self._paths = {}, {}, {}, None
         self.links, self._busy, self._deleted = set(), {}, set()
         if self.stepping is not None:
@@ -106,8 +123,7 @@ class TracedRecording(Observations):
         handling = self.handlers[call.name]
         kind = KINDS.get(call.name)
         self.tasks.add(call.task)
-        if self.mapped:
-            self.compare()
+        self.look()
         handling.begins(self, call)
         if call.concerns and kind in (Kind.WRITE, Kind.NAME):
             key = call.inode if kind is Kind.WRITE and call.inode is not None else NAMES
@@ -148,6 +164,17 @@ class TracedRecording(Observations):
             handling.ends(self, call)
         self._free(call.task)
 
+    def has_ended(self, task: int) -> None:
+        """Take the end of a process: look at what its orders have done that it has not heard of."""
+        for memories in (self.rings, self.contexts):
+            for key in [key for key in memories if key[0] == task]:
+                memory: Memory = memories.pop(key)
+                is_of_thread = key[1] < 0  # and the ring goes on without it
+                cut = [] if is_of_thread else [each.call for each in memory.pending]
+                for call in cut:
+                    if call.concerns:
+                        self.is_cut(call)
+
     def is_foreign(self, number: int) -> None:
         """Give up at a call of another architecture."""
         self.give_up(f"call {number}", FOREIGN)
@@ -183,7 +210,40 @@ class TracedRecording(Observations):
             self.tree.write(inode, start, now[start:end])
             self.note(call, Write(inode, start, now[start:end]))
 
-    # Mapped files
+    # What passes through memory
+
+    @property
+    def next_moment(self) -> int:
+        """The moment of what is noted next."""
+        return self._clock + 1
+
+    def look(self) -> None:
+        """Note what has happened without a call since the last time."""
+        for memory in self._memories():
+            if memory.pending:
+                self._complete(memory)
+        if self.mapped:
+            self.compare()
+
+    def _memories(self) -> "list[Memory]":
+        return [*dict.fromkeys(self.rings.values()), *self.contexts.values()]
+
+    def _complete(self, memory: Memory) -> None:
+        """Note the orders that are done."""
+        for key, result, goes_on in memory.completed():
+            ordered = memory.take(key, goes_on=goes_on)
+            if ordered is None:
+                continue
+            call, call_before = ordered.call, ordered.after.call if ordered.after else None
+            if call_before is not None or ordered.drains:
+                ended = memory.ended if call_before is None else call_before.ended
+                call.began = max(call.began, ended)
+            self._clock += 1
+            call.result, call.ended, memory.ended = result, self._clock, self._clock
+            if result >= 0 or call.name in TELLING_ERRORS:
+                ordered.ends(call)
+        if memory.is_overrun:
+            self.give_up("io_uring_enter", OVERRUN)
 
     def compare(self) -> None:
         """Note what has been stored into mapped files since the last time, in unknown order."""

@@ -77,6 +77,9 @@ class Listener(Protocol):
     def is_cut(self, call: Call) -> None:
         """Take a call in which its thread was killed."""
 
+    def has_ended(self, task: int) -> None:
+        """Take the end of a thread."""
+
     def is_foreign(self, number: int) -> None:
         """Take a call that is not known: of another architecture."""
 
@@ -139,6 +142,7 @@ class Tracer:
             if call is not None:
                 self.listener.is_cut(call)
                 self._begin_waiting()
+            self.listener.has_ended(task)
             if task == self.root:
                 self.code = os.waitstatus_to_exitcode(status)
             return

@@ -18,7 +18,7 @@ from typing import IO
 from attrs import define, field
 
 from tornproof_conformance.recorder.processes import Stream
-from tornproof_conformance.recorder.ptrace import durability, paths, procfs, transfers
+from tornproof_conformance.recorder.ptrace import durability, orders, paths, procfs, transfers
 from tornproof_conformance.recorder.ptrace.launching import launch
 from tornproof_conformance.recorder.ptrace.listening import Handling, TracedRecording
 from tornproof_conformance.recorder.ptrace.tracer import Tracer
@@ -30,6 +30,7 @@ HANDLERS: Mapping[str, Handling] = {
     **transfers.HANDLERS,
     **paths.HANDLERS,
     **durability.HANDLERS,
+    **orders.HANDLERS,
 }
 """Every call that is stopped at, and what it does."""
 
