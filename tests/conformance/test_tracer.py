@@ -167,6 +167,18 @@ def test_writing_nothing_is_nothing(traced: Trace) -> None:
     assert brief(traced("nothing").trace.events) == []
 
 
+@pytest.mark.parametrize(("program", "named"), [("narrow", ["write"]), ("narrow elsewhere", [])])
+def test_a_call_of_32_bits_is_named(
+    program: str, named: list[str], traced: Trace, tracer: TracingRecorder
+) -> None:
+    """It makes a program untraceable if it changes a file of the directory."""
+    found = traced(program).untraceable
+
+    if tracer.code:
+        pytest.skip("this kernel has no calls of 32 bits")
+    assert [each.call for each in found] == named
+
+
 # Faults
 
 

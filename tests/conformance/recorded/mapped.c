@@ -164,6 +164,13 @@ int main(int argc, char **argv) {
         printf("%zd", writev(fd, parts, 3));
         printf(" %zu %zu %zu", parts[0].iov_len, parts[1].iov_len, parts[2].iov_len);
         printf(" %zd\n", writev(fd, parts, 3));
+    } else if (IS("narrow") || IS("narrow elsewhere")) { /* the call `write` of 32 bits */
+        fd = IS("narrow") ? open("a", O_RDWR | O_CREAT, 0644) : 1;
+        m = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+        long result = 4;
+        m[0] = '\n';
+        __asm__ volatile("int $0x80" : "+a"(result) : "b"(fd), "c"(m), "d"(1) : "memory");
+        return result == 1 ? 0 : 3;
     } else if (IS("nothing")) {
         fd = open("a", O_RDWR | O_CREAT, 0644);
         if (write(fd, NULL, 0) || pwrite(fd, NULL, 0, 7)) return 1;

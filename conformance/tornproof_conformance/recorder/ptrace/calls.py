@@ -6,8 +6,8 @@ stands for is asked of the kernel (`/proc/PID/fd`) when the number is used.  So 
 `dup`, `fcntl`, `lseek` and `fork` run at full speed, and so do an `open` that neither makes
 nor empties a file, an `mmap` that is not shared, and a `read` of anything but standard input.
 
-Numbers are those of x86_64.  A call of another architecture (32 bits, x32) is stopped at
-and named.  On other machines strace is used.
+Numbers are those of x86_64.  A call of another architecture (32 bits, x32) is stopped at, and
+named if it changes a file (`foreign_name`).  On other machines strace is used.
 """
 
 import struct
@@ -102,6 +102,14 @@ KINDS: Mapping[str, Kind] = {
 }
 """What sort of operation a call is that changes or syncs a file."""
 
+BY_DESCRIPTOR: Mapping[str, int] = {
+    **dict.fromkeys(("write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile"), 0),
+    **dict.fromkeys(("ftruncate", "fallocate", "fsync", "fdatasync", "sync_file_range"), 0),
+    **dict.fromkeys(("copy_file_range", "splice"), 2),
+    "mmap": 4,
+}
+"""Calls that change a file which is open, and the argument that says which."""
+
 O_CREAT, O_TRUNC, TMPFILE_BIT = 0o100, 0o1000, 0o20000000
 MAKES_FILES = O_CREAT | O_TRUNC | TMPFILE_BIT
 """Flags of an open that changes something; `O_TMPFILE` has another bit beside its own."""
@@ -117,6 +125,31 @@ _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 """Places in struct seccomp_data."""
 
 _X32 = 0x40000000
+
+_ARCH_I386 = 0x40000003
+_I386 = (
+    "4 write, 5 open, 8 creat, 9 link, 10 unlink, 14 mknod, 36 sync, 38 rename, 39 mkdir, "
+    "40 rmdir, 83 symlink, 92 truncate, 93 ftruncate, 118 fsync, 144 msync, 146 writev, "
+    "148 fdatasync, 181 pwrite64, 187 sendfile, 192 mmap, 193 truncate, 194 ftruncate, "
+    "239 sendfile, 248 io_submit, 295 openat, 296 mkdirat, 297 mknodat, 301 unlinkat, "
+    "302 renameat, 303 linkat, 304 symlinkat, 313 splice, 314 sync_file_range, 324 fallocate, "
+    "334 pwritev, 344 syncfs, 353 renameat2, 377 copy_file_range, 379 pwritev2, "
+    "425 io_uring_setup, 437 openat2"
+)
+_NAMES_I386 = {int(number): name for number, name in (each.split() for each in _I386.split(", "))}
+_ONLY_X32 = {516: "writev", 535: "pwritev", 544: "io_submit", 547: "pwritev2"}
+"""Calls that change files, of 32 bits, and those of x32 that have other numbers than here."""
+
+
+def foreign_name(architecture: int, number: int) -> str | None:
+    """Name a call of another architecture; none if it changes no file."""
+    if architecture == _ARCH_I386:
+        return _NAMES_I386.get(number)
+    if architecture == AUDIT_ARCH and number & _X32:
+        number -= _X32
+        name = CALLS.get(number, _ONLY_X32.get(number))
+        return None if name in ("read", "readv") else name
+    return f"call {number} of architecture {architecture:#x}"
 
 
 def _step(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:

@@ -26,7 +26,7 @@ from tornproof_models.disk.trace import ROOT, PartialSync, Stored, Truncate, Wri
 from tornproof_conformance.recorder.observations import Observations, Said
 from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.ptrace import procfs
-from tornproof_conformance.recorder.ptrace.calls import KINDS
+from tornproof_conformance.recorder.ptrace.calls import BY_DESCRIPTOR, KINDS, MAKES_FILES
 from tornproof_conformance.recorder.ptrace.injection import Injector, Order
 from tornproof_conformance.recorder.ptrace.mapped import MappedFile
 from tornproof_conformance.recorder.ptrace.procfs import Key
@@ -43,7 +43,7 @@ NAMES = -1
 CUT = -1
 """The result of a call in which its thread was killed."""
 
-FOREIGN = "a call of another architecture (32 bits or x32) is not understood"
+FOREIGN = "it is a call of 32 bits or of x32, and those are not followed; take a build of 64 bits"
 
 TELLING_ERRORS = frozenset(
     {"fsync", "fdatasync", "msync", "sync_file_range", "io_uring_enter", "io_submit"}
@@ -175,9 +175,16 @@ class TracedRecording(Observations):
                     if call.concerns:
                         self.is_cut(call)
 
-    def is_foreign(self, number: int) -> None:
-        """Give up at a call of another architecture."""
-        self.give_up(f"call {number}", FOREIGN)
+    def is_foreign(self, task: int, name: str, args: tuple[int, ...]) -> None:
+        """Give up at a call of another architecture, unless it concerns no file of the tree."""
+        if name in BY_DESCRIPTOR:
+            concerns = self.inode(task, args[BY_DESCRIPTOR[name]]) is not None
+        elif name in ("open", "openat"):
+            concerns = bool(args[1 if name == "open" else 2] & MAKES_FILES)
+        else:
+            concerns = True
+        if concerns:
+            self.give_up(name, FOREIGN)
 
     def forked(self) -> None:
         """Compare as a whole what a child may have mapped as well."""

@@ -20,7 +20,7 @@ from typing import Protocol
 from attrs import define, field
 
 from tornproof_conformance.recorder.ptrace import kernel
-from tornproof_conformance.recorder.ptrace.calls import AUDIT_ARCH, CALLS
+from tornproof_conformance.recorder.ptrace.calls import AUDIT_ARCH, CALLS, foreign_name
 from tornproof_conformance.recorder.ptrace.injection import Order
 
 STOPPING = (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
@@ -80,8 +80,8 @@ class Listener(Protocol):
     def has_ended(self, task: int) -> None:
         """Take the end of a thread."""
 
-    def is_foreign(self, number: int) -> None:
-        """Take a call that is not known: of another architecture."""
+    def is_foreign(self, task: int, name: str, args: tuple[int, ...]) -> None:
+        """Take a call of another architecture that may change a file."""
 
     def forked(self) -> None:
         """Take a process that has made another."""
@@ -205,7 +205,9 @@ class Tracer:
     def _entered(self, task: int) -> tuple[int, int] | None:
         architecture, number, args = kernel.call_entered(task)
         if architecture != AUDIT_ARCH or number not in CALLS:
-            self.listener.is_foreign(number)
+            name = foreign_name(architecture, number)
+            if name is not None:
+                self.listener.is_foreign(task, name, args)
             return kernel.CONT, 0
         self.stops += 1
         return self._begins(Call(task, CALLS[number], args))
