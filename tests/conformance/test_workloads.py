@@ -295,6 +295,26 @@ def test_links_and_modes_are_as_they_were(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
 
 
+STORES_TWICE = """exec python3 -S -c '
+import mmap
+with open("config", "r+b") as file:
+    file.truncate(4096)
+    memory = mmap.mmap(file.fileno(), 4096)
+    memory[1024], memory[3072] = 120, 121
+'"""
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 0), (("--every-store",), 1)])
+def test_every_store_is_seen_by_itself(tmp_path: Path, options: tuple[str, ...], code: int) -> None:
+    """Between two calls the order of stores is not known, unless each is stepped through."""
+    check = "grep -q value config && if grep -q x config; then grep -q y config; fi"
+    mild = ("--crash-model", "process-kill", "--crash-model", "prefix")
+
+    result = crash(tmp_path, STORES_TWICE, "--check", check, *mild, *options)
+
+    assert result.exit_code == code, result.output
+
+
 def test_what_a_workload_leaves_running_is_ended(tmp_path: Path) -> None:
     """A server in the background does not hold up the recording; a note says that it was killed."""
     workload = f"{SYNCED} (setsid sleep 600 &)"

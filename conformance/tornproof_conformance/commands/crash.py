@@ -10,12 +10,14 @@ from pathlib import Path
 import click
 from attrs import evolve
 from tornproof.errors import Invalid
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.versions import SECTOR_BYTES
 from tornproof_models.documents.words import printable_lines
 
 from tornproof_conformance.cases.kept_images import look_again
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.workload_crashes import WORKLOAD
+from tornproof_conformance.checks.workload_search import MILD
 from tornproof_conformance.commands.check import finish
 from tornproof_conformance.commands.options import (
     budget_option,
@@ -72,6 +74,12 @@ FIRST_WORD = re.compile(r"""\s*('[^']*'|"[^"]*"|[^\s'"]+)""")
     help="Run the workload again for each finding of a kill, and really kill it there.",
 )
 @click.option(
+    "--every-store",
+    is_flag=True,
+    help="See every store into mapped memory by itself, and judge where their order is kept: in "
+    "process-kill and prefix.  For short programs.",
+)
+@click.option(
     "--terminal",
     is_flag=True,
     help="Run the workload on a terminal: most programs then print line by line.",
@@ -99,6 +107,7 @@ def command(
     jobs: int,
     resident: bool,
     once_killed: bool,
+    every_store: bool,
     terminal: bool,
     replay: Path | None,
     crash_models: tuple[str, ...],
@@ -124,6 +133,12 @@ def command(
         raise SystemExit(_replay(replay, questions, timeout))
     if not workload:
         raise click.UsageError("there is no workload: put its command after `--`")
+    if every_store:
+        crash_models = tuple(each for each in crash_models if CRASH_MODELS[each].harshness < MILD)
+        if once_killed or not crash_models:
+            raise click.UsageError(
+                "--every-store judges in process-kill and prefix, and kills no process"
+            )
     workload = (here(workload[0]), *workload[1:])
     if not checks and state is None:
         questions = evolve(questions, state=shlex.join(workload))
@@ -136,6 +151,7 @@ def command(
         jobs,
         once_killed=once_killed,
         terminal=terminal,
+        every_store=every_store,
     )
     with WorkloadSubject.prepared(given) as subject:
         require_controls(subject)

@@ -36,6 +36,7 @@ from tornproof_conformance.recorder.recorders import (
     conclude,
     new_recorder,
     require_recorder,
+    why_not_ptrace,
 )
 from tornproof_conformance.recorder.result import Recorded
 from tornproof_conformance.recorder.tree import Attributes, Tree
@@ -106,13 +107,15 @@ def record_workload(
     environment: Mapping[str, str],
     timeout: float,
     terminal: bool = False,
+    every_store: bool = False,
     promised: tuple[bytes, ...] | None = None,
 ) -> RecordedWorkload:
     """
     Run a command in a directory that is set up already, and record it.
 
     Each whole line that it prints is a promise, unless the promises were made before it and are
-    given.  With `terminal` its standard output is one.  What it has started is killed when it
+    given.  With `terminal` its standard output is one; with `every_store` each store into mapped
+    memory is seen by itself.  What it has started is killed when it
     has ended.  Raises `WorkloadFails` if it ends with another exit code than 0 or runs longer
     than `timeout` seconds, `CannotFollow` if there is something in it that the recorder does not
     see, and what `recorders.record` raises.
@@ -122,6 +125,10 @@ def record_workload(
     inodes = dict(tree.paths())
     tree.links = {inodes[path]: target for path, target in links.items()}
     recorder = new_recorder(log)
+    if every_store:
+        if not isinstance(recorder, TracingRecorder):
+            raise CannotFollow(f"stores cannot be seen here: {why_not_ptrace()}")
+        recorder.see_every_store()
     recorder.recording.turn_to(tree)
     tree.take_attributes()
     with _output(recorder, terminal=terminal) as output:
@@ -265,6 +272,9 @@ def _notes(recorder: Recorder, recorded: Recorded) -> Sequence[str]:
     notes = [each for each in recorded.warnings if "modes, owners" not in each]
     if len(notes) < len(recorded.warnings):
         notes.append(ATTRIBUTES_LAST)
+    stepping = getattr(recorder.recording, "stepping", None)
+    if stepping is not None:
+        notes.append(f"stores into mapped memory, each by itself: {stepping.stores:,}")
     if most > 1:
         notes.append(BUFFERED.format(count=most))
     for path in _outside(recorder):

@@ -61,6 +61,9 @@ class Given:
     terminal: bool = False
     """Whether the workload writes to a terminal, so that most programs print line by line."""
 
+    every_store: bool = False
+    """Whether every store into mapped memory is seen by itself."""
+
     @property
     def words(self) -> tuple[str, ...]:
         """What is run, in order, for people."""
@@ -128,6 +131,7 @@ class WorkloadSubject:
             environment=_environment(),
             timeout=given.timeout,
             terminal=given.terminal,
+            every_store=given.every_store,
         )
         clear_away(str(places.root))
         with places.opened():
