@@ -47,7 +47,7 @@ class LaidOut:
         for path, target in self.links.items():
             os.symlink(target, root + path)  # noqa: PTH211
         for path, (mode, user, group) in self.attributes:
-            with suppress(PermissionError):
+            with suppress(OSError):  # forbidden, or no user of this namespace
                 os.chown(root + path, user, group)
             os.chmod(root + path, mode)  # noqa: PTH101
 

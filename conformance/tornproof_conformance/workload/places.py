@@ -12,8 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -106,9 +105,7 @@ class Places:
                 _enter,
                 (str(self.scratch),),
             )
-            try:
-                self._pool.submit(os.getpid).result()
-            except BrokenProcessPool:
+            if not self._pool.submit(_has_entered).result():
                 self.become_one()
         try:
             yield
@@ -176,8 +173,23 @@ def _questioned(
 # A worker's own view of the filesystem
 
 
+_entered: list[str] = []
+"""The place that this process has for itself, if it has one."""
+
+
+def _has_entered() -> bool:
+    return bool(_entered)
+
+
 def _enter(scratch: str) -> None:
-    """Give this process a directory of its own in place of the box.  Raises `OSError`."""
+    """Try to give this process a place of its own: where namespaces are forbidden it has none."""
+    with suppress(OSError):
+        _go_in(scratch)
+        _entered.append(scratch)
+
+
+def _go_in(scratch: str) -> None:
+    """Put a directory of this process's own in place of the box.  Raises `OSError`."""
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
     if libc.unshare(CLONE_NEWNS):
