@@ -8,7 +8,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help check test coverage test-adapters variants replays survey lint format docs pages pages-site prove mutants fuzz bench exhaustive soak kernels lock clean
+.PHONY: help check test coverage test-adapters variants replays queue-bugs survey lint format docs pages pages-site prove mutants fuzz bench exhaustive soak kernels lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ variants: $(STAMP) ## judge every right variant for a minute at each of five see
 NAMES ?=
 replays: $(STAMP) ## replay every reproducer that the wrong implementations of the tests give (NAMES='adapter/ journal/no-'): each says FAILED
 	$(BIN)/python -m tests.replays $(NAMES)
+
+queue-bugs: $(STAMP) ## find published and other bugs of foreign job queues in versions that have them (NAMES='persist-queue poison')
+	$(BIN)/python -m tests.queue_bugs $(NAMES)
 
 lint: $(STAMP) ## ruff, its formatter, and mypy in strict mode
 	$(BIN)/ruff check .

@@ -84,6 +84,7 @@ func main() {
 			}
 			queue := ok{"effects": q.effects()}
 			if os.Args[1] == "river" {
+				queue["takes_ahead"] = true
 				queue["lease_ms"], queue["quiet_rounds"] = 5000, 10 // its rescuer looks every 30 s, once it is elected
 			}
 			if os.Args[1] == "dque" || os.Args[1] == "diskqueue" {
@@ -96,7 +97,9 @@ func main() {
 			err = q.enqueue(r.Args.Job)
 		case "queue.take":
 			v, err = q.take(r.Args.Seconds)
-			v = ok{"job": v}
+			if _, hasAge := v.(ok); !hasAge {
+				v = ok{"job": v}
+			}
 		case "queue.finish":
 			err = q.finish(r.Args.How)
 		case "queue.tend":

@@ -19,8 +19,17 @@ type riv struct {
 	db      *sql.DB
 	c       *river.Client[*sql.Tx]
 	started bool
-	held    string
+	held    rheld
+	entered chan rheld
 	done    chan struct{}
+}
+
+// rheld is a job that has come to the handler: River may give it before anybody has asked for one.
+type rheld struct {
+	job     string
+	id      int64
+	attempt int
+	since   time.Time
 }
 type rargs struct {
 	Job string `json:"job"`
@@ -35,7 +44,7 @@ type rwork struct {
 
 func (w *rwork) Work(ctx context.Context, job *river.Job[rargs]) error {
 	defer func() { w.r.done <- struct{}{} }()
-	entered <- job.Args.Job
+	w.r.entered <- rheld{job.Args.Job, job.ID, job.Attempt, time.Now()}
 	if <-verdict != "ok" {
 		return errors.New("told to fail")
 	}
@@ -63,7 +72,7 @@ func (r *riv) claims() []string {
 }
 func (r *riv) effects() string { return "txn" }
 func (r *riv) open(a args) error {
-	r.done = make(chan struct{}, 1)
+	r.entered, r.done = make(chan rheld), make(chan struct{}, 1)
 	r.db = database(a.Dir)
 	d := riversqlite.New(r.db)
 	m, err := rivermigrate.New(d, nil)
@@ -93,9 +102,8 @@ func (r *riv) take(seconds float64) (any, error) {
 		}
 	}
 	select {
-	case j := <-entered:
-		r.held = j
-		return j, nil
+	case r.held = <-r.entered:
+		return ok{"job": r.held.job, "age_ms": time.Since(r.held.since).Milliseconds()}, nil
 	case <-time.After(time.Duration((seconds + 0.3) * float64(time.Second))):
 		return nil, nil
 	}
@@ -106,7 +114,7 @@ func (r *riv) finish(how string) error {
 	for range 150 {
 		time.Sleep(20 * time.Millisecond)
 		var n int
-		if r.db.QueryRow("select count(*) from river_job where state = 'running' and json_extract(args, '$.job') = ?", r.held).Scan(&n) == nil && n == 0 {
+		if r.db.QueryRow("select count(*) from river_job where state = 'running' and id = ? and attempt = ?", r.held.id, r.held.attempt).Scan(&n) == nil && n == 0 {
 			return nil
 		}
 	}
