@@ -6,6 +6,8 @@ one.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import count
 from typing import Protocol, cast, runtime_checkable
 
 from attrs import evolve
@@ -17,6 +19,7 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.machines.audit_machine import ReferenceStore
 from tornproof_models.machines.indexer_machine import IndexerUnderTest, Tape
+from tornproof_models.machines.sqlite_process import Died, SqliteProcess
 
 from tornproof_conformance.scenarios.audit_indexes import INDEX, example
 from tornproof_conformance.scenarios.scenario import error_code, scenario
@@ -60,10 +63,17 @@ def _indexed(
 ) -> tuple[str, list[Violation]]:
     """Build an index, or go on; return what its indexer told, and what is wrong with it."""
     told = _catch_up(subject, store, journal.tape)
-    position = int.from_bytes(store.get(POSITION) or b"", "big")
+    found = _judged(store, journal)
+    return told, found or judge_caught_up(journal.records, _position(store))
+
+
+def _judged(store: KeyValueStore, journal: _Journal) -> list[Violation]:
     audits = ReferenceStore(store)
-    found = judge_index(journal.records, position, list(audits.keys()), audits.get)
-    return told, found or judge_caught_up(journal.records, position)
+    return judge_index(journal.records, _position(store), list(audits.keys()), audits.get)
+
+
+def _position(store: KeyValueStore) -> int:
+    return int.from_bytes(store.get(POSITION) or b"", "big")
 
 
 def _catch_up(subject: Subject, store: KeyValueStore, tape: Tape) -> str:
@@ -82,6 +92,28 @@ def a_long_journal_is_indexed_to_its_end(subject: Subject) -> Iterator[Violation
     yield from found
     if not told.startswith("success"):
         yield Violation("SYS-2", f"over a journal of {LONG} audits, an indexer stops: {told}")
+
+
+@scenario("SYS-1", claim=INDEX, where=has_indexer)
+def entries_and_position_are_stored_at_once(subject: Subject) -> Iterator[Violation]:
+    """If a process dies at any statement of an indexer, its position says what it has applied."""
+    journal = _Journal()
+    for number in range(3):
+        journal.append(example(number))
+    for statements in count():
+        died = False
+        with closing(SqliteProcess()) as process:
+            try:
+                with process.dying_after(statements):
+                    _catch_up(subject, process.store, journal.tape)
+            except Died:
+                died = True
+            for violation in _judged(process.store, journal):
+                words = f"death after {statements} statements: {violation.message}"
+                yield evolve(violation, message=words)
+                return
+        if not died:
+            return
 
 
 @scenario("SYS-2", claim=INDEX, where=has_indexer)

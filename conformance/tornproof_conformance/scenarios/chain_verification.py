@@ -72,8 +72,9 @@ def _put(chain: ChainUnderTest, rows: Sequence[Sequence[object]]) -> None:
 
 @scenario("CHN-1", "CHN-2", "CHN-3", "CHN-4", "CHN-5", "EVT-3", claim="chain/v1", where=has_chain)
 def every_row_is_as_the_rows_before_make_it(subject: Subject) -> Iterator[Violation]:
-    """Numbers, links and hashes of rows are those computed from the fields, whatever they hold."""
-    agents = ("ab", "a", "", "a\x1fb", "\x01\x01", "\u00e9\u20ac\U0001f600", "x" * 300)
+    """Numbers, links and hashes of 12 rows are those computed from the fields."""
+    texts = ("ab", "a", "", "a\x1fb", "\x01\x01", "\u00e9", "\u00e9\u20ac\U0001f600", "x" * 300)
+    agents = (*texts, *(f"row {number}" for number in range(len(texts) + 1, 13)))
     with chain_of(subject, 0) as chain:
         for agent in agents:
             chain.append(agent)

@@ -119,7 +119,7 @@ def submit_neither_raises_nor_asks_the_database(subject: Subject) -> Iterator[Vi
 # One event, one place
 
 
-@scenario("DRN-1", claim=DURABLE, where=keeps_hashes)
+@scenario("DRN-1", "DRN-17", claim=DURABLE, where=keeps_hashes)
 def two_events_under_one_id_are_two(subject: Subject) -> Iterator[Violation]:
     """A second event under a used id is refused or stored too; the same event twice is one."""
     one: Mapping[str, object] = event_of(1)
@@ -145,6 +145,12 @@ def two_events_under_one_id_are_two(subject: Subject) -> Iterator[Violation]:
                     f"{agents.count(True)} the other",
                     LANDS_TWICE if agents.count(False) > 1 else "",
                 )
+            queue.submit(one)
+            land(queue)
+            state = queue.look().state
+            if state.spool is not None and state.position != len(state.spool):
+                message = f"{len(state.spool)} events have landed, one of them was there already"
+                yield Violation("DRN-17", f"{message}, and the position covers {state.position}")
 
 
 @scenario("DRN-15", claim=DURABLE, where=has_queue)
@@ -275,6 +281,14 @@ def every_code_means_what_the_table_says(subject: Subject) -> Iterator[Violation
                 words = f"while the insertion fails with {code}, which every event would meet, "
                 after = ids_of(queue.look().state)
                 yield Violation("DRN-6", f"{words}e1 is in {landed}; afterwards in {after}")
+    with opened(subject) as queue:
+        code = sqlite3.SQLITE_CONSTRAINT_UNIQUE
+        queue.database.plan.strikes.append(_coded(code, "insert", 1))
+        queue.submit(event_of(1))
+        land(queue)
+        if ids_of(queue.look().state) != (("e1",), ()):
+            words = f"the insertion of e1 fails once with {code}, a lost race: "
+            yield Violation("DRN-6", f"{words}chain and dead letters: {_places(queue)}")
     for code in PERMANENT_CODES:
         with opened(subject) as queue:
             queue.database.plan.strikes.append(_coded(code, "insert", 1))

@@ -108,6 +108,19 @@ ACTIONS: tuple[tuple[Mapping[str, Any], str], ...] = (
         {"kind": "process_spawn", "binary": "/bin/x", "args": []},
         '{"args":[],"binary":"/bin/x","kind":"process_spawn"}',
     ),
+    # what is empty is not left out
+    (
+        {"kind": "bash", "command": "", "cwd": ""},
+        '{"command":"","cwd":"","kind":"bash"}',
+    ),
+    (
+        {"kind": "filesystem_write", "path": "/a", "byte_estimate": 0},
+        '{"byte_estimate":0,"kind":"filesystem_write","path":"/a"}',
+    ),
+    (
+        {"kind": "read_action", "surface": "s", "namespace": "", "query": ""},
+        '{"kind":"read_action","namespace":"","query":"","surface":"s"}',
+    ),
     ({"kind": "read_action", "surface": "s"}, '{"kind":"read_action","surface":"s"}'),
     (
         {"kind": "read_action", "surface": "s", "namespace": "n", "query": "q"},

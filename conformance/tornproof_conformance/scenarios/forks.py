@@ -7,10 +7,11 @@ The protocol has no request to fork, so they are played in this process alone.
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
-from tornproof_models.contract.delivery import Outcome
+from tornproof_models.contract.delivery import Mode, Outcome
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.queues.delivery_program import event_of
+from tornproof_models.queues.delivery_run import Subject as Queue
 from tornproof_models.queues.delivery_run import ids_of
 
 from tornproof_conformance.lifetime.forking import in_child
@@ -21,6 +22,7 @@ from tornproof_conformance.scenarios.scenario import (
     GROUP_COMMIT,
     READER,
     Situation,
+    claims,
     error_code,
     is_simulated,
     scenario,
@@ -136,16 +138,24 @@ def a_forked_child_commits_nothing(subject: Subject) -> Iterator[Violation]:
 @scenario("DRN-28", claim=DURABLE, where=closes_in_time)
 def a_forked_child_admits_nothing(subject: Subject) -> Iterator[Violation]:
     """A forked child refuses submits and drains nothing; the parent's events land."""
-    with opened(subject) as queue:
-        queue.submit(event_of(1))
-        told = in_child(lambda: queue.submit(event_of(2)).value)
-        if told != Outcome.REFUSED.value:
-            yield Violation("DRN-28", f"a submit in a forked child is {told}")
-        told = in_child(lambda: str(queue.drain()))
-        if "drained=True" in told:
-            yield Violation("DRN-28", f"a drain in a forked child is told {told}")
-        in_child(lambda: str(queue.close()))
-        queue.submit(event_of(3))
-        land(queue)
-        if (chain := ids_of(queue.look().state)[0]) != ("e1", "e3"):
-            yield Violation("DRN-28", f"after a fork, the parent has landed {chain}")
+    modes = [mode for mode in Mode if claims(subject, mode.value)]
+    for mode in modes:
+        with opened(subject, mode) as queue:
+            for found in _forked(queue):
+                yield Violation("DRN-28", f"{mode.value}: {found}")
+
+
+def _forked(queue: Queue) -> Iterator[str]:
+    """Let a child try what it must not, and say what is wrong."""
+    queue.submit(event_of(1))
+    told = in_child(lambda: queue.submit(event_of(2)).value)
+    if told != Outcome.REFUSED.value:
+        yield f"a submit in a forked child is {told}"
+    told = in_child(lambda: str(queue.drain()))
+    if "drained=True" in told:
+        yield f"a drain in a forked child is told {told}"
+    in_child(lambda: str(queue.close()))
+    queue.submit(event_of(3))
+    land(queue)
+    if (chain := ids_of(queue.look().state)[0]) != ("e1", "e3"):
+        yield f"after a fork, the parent has landed {chain}"

@@ -12,15 +12,18 @@ from typing import Protocol, cast, runtime_checkable
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from tornproof_models.contract.delivery import Mode, Outcome
-from tornproof_models.contract.hash_chain import dead_letter_content
+from tornproof_models.contract.hash_chain import COLUMNS, Row, dead_letter_content, judge_rows
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.database_faults import Kind, Strike
+from tornproof_models.disk.trace import Image
 from tornproof_models.queues import delivery_run
-from tornproof_models.queues.delivery_program import event_of
+from tornproof_models.queues.delivery_program import event_of, payload_of
+from tornproof_models.queues.delivery_run import ids_of
 
 from tornproof_conformance.scenarios.queue_delivery import land
 from tornproof_conformance.scenarios.scenario import error_code, scenario
+from tornproof_conformance.vectors.frames import make_frame
 
 DURABLE = Mode.DURABLE.value
 QUOTA_BYTES = 700
@@ -48,8 +51,12 @@ class EquippedQueue(delivery_run.Subject, Protocol):
         """Put another database, with the same tables, in the place of its own."""
         ...
 
-    def files(self) -> object:
-        """Return what is in the files of the spool, to compare."""
+    def files(self) -> Image:
+        """Return the files of the spool."""
+        ...
+
+    def put_back(self, files: Image) -> None:
+        """Replace the files of the spool by a copy of earlier ones."""
         ...
 
 
@@ -65,6 +72,36 @@ class HasEquippedQueue(Protocol):
 def has_equipped_queue(subject: Subject) -> bool:
     """Tell whether a subject has such a queue."""
     return isinstance(subject, HasEquippedQueue)
+
+
+@runtime_checkable
+class HasSmallQueue(Protocol):
+    """A subject whose queue without a spool can be given little room."""
+
+    def open_small_queue(self, capacity: int) -> delivery_run.Subject:
+        """Make such a queue, for so many events."""
+        ...
+
+
+def has_small_queue(subject: Subject) -> bool:
+    """Tell whether a subject has such a queue."""
+    return isinstance(subject, HasSmallQueue)
+
+
+@scenario("DRN-18", claim=Mode.VOLATILE.value, where=has_small_queue)
+def a_full_buffer_refuses(subject: Subject) -> Iterator[Violation]:
+    """Without a spool, a queue admits as many events as it has room for, and not one more."""
+    queue = cast("HasSmallQueue", subject).open_small_queue(2)
+    queue.open()
+    with closing(queue.database):
+        outcomes = [queue.submit(event_of(number)) for number in (1, 2, 3)]
+        land(queue)
+        outcomes.append(queue.submit(event_of(4)))
+        full = [Outcome.ADMITTED, Outcome.ADMITTED, Outcome.REFUSED, Outcome.ADMITTED]
+        if outcomes != full:
+            words = ", ".join(each.value for each in outcomes)
+            message = "a buffer for two events is given three, and one more when they have landed"
+            yield Violation("DRN-18", f"{message}: {words}")
 
 
 def _made(subject: Subject, quota_bytes: int | None = None) -> EquippedQueue:
@@ -114,6 +151,55 @@ def what_a_quota_turns_away_is_written_down(subject: Subject) -> Iterator[Violat
         land(queue)
         if queue.submit(event_of(9)) is not Outcome.ADMITTED:
             yield Violation("DRN-20", "a spool whose events have landed is still full")
+
+
+@scenario("DRN-20", claim=DURABLE, where=has_equipped_queue)
+def what_fits_into_a_quota_is_admitted(subject: Subject) -> Iterator[Violation]:
+    """A quota is reached by an event that fits exactly, and exceeded by the next."""
+    size = len(make_frame(payload_of(1)))
+    for room in (2 * size - 1, 2 * size, 2 * size + 1):
+        queue = _made(subject, room)
+        with closing(queue.database):
+            outcomes = [queue.submit(event_of(number)) for number in range(1, 4)]
+            admitted = outcomes.count(Outcome.ADMITTED)
+            if admitted != room // size:
+                words = f"of events whose records take {size} bytes each, a quota of {room} admits"
+                yield Violation("DRN-20", f"{words} {admitted}")
+
+
+@scenario("CHN-3", claim=DURABLE, where=has_equipped_queue)
+def signed_rows_of_one_transaction_are_linked(subject: Subject) -> Iterator[Violation]:
+    """Events that wait together land in signed rows, each of which follows the one before."""
+    queue = _made(subject)
+    with closing(queue.database):
+        for number in (1, 2, 3):
+            queue.submit(event_of(number))
+        land(queue)
+        query = f"SELECT {', '.join(COLUMNS)} FROM signed_events ORDER BY sequence"
+        rows = [Row(*columns) for columns in queue.database.look(query)]
+        yield from judge_rows(rows)
+        if len(rows) != 3:
+            yield Violation("CHN-3", f"three events that waited together are {len(rows)} rows")
+
+
+@scenario("DRN-22", claim=DURABLE, where=has_equipped_queue)
+def an_older_copy_of_a_spool_takes_nothing_in_vain(subject: Subject) -> Iterator[Violation]:
+    """A spool that ends before the stored position is refused, or what it admits lands."""
+    queue = _made(subject)
+    with closing(queue.database):
+        queue.submit(event_of(1))
+        older = queue.files()
+        queue.submit(event_of(2))
+        land(queue)
+        queue.kill(None)
+        queue.put_back(older)
+        if not error_code(queue.open).startswith("success"):
+            return
+        if queue.submit(event_of(3)) is Outcome.ADMITTED:
+            land(queue)
+            if "e3" not in ids_of(queue.look().state)[0]:
+                message = "an older copy of a spool has admitted an event"
+                yield Violation("DRN-22", f"{message}, which does not land")
 
 
 @scenario("DRN-21", claim=DURABLE, where=has_equipped_queue)

@@ -35,7 +35,11 @@ from tornproof_models.machines.reference_chain import (
     ReferenceChain,
     verify_old_chain,
 )
-from tornproof_models.machines.reference_queue import EquippedReferenceQueue, ReferenceQueue
+from tornproof_models.machines.reference_queue import (
+    EquippedReferenceQueue,
+    ReferenceQueue,
+    SmallReferenceQueue,
+)
 from tornproof_models.machines.threaded_queue import play_threads
 from tornproof_models.miniatures import (
     audit_miniatures,
@@ -94,6 +98,10 @@ class ReferenceSubject:
     def open_equipped_queue(self, *, quota_bytes: int | None) -> EquippedReferenceQueue:
         """Make one with a key and a quota."""
         return EquippedReferenceQueue(quota_bytes)
+
+    def open_small_queue(self, capacity: int) -> SmallReferenceQueue:
+        """Make one without a spool, for so many events."""
+        return SmallReferenceQueue(capacity)
 
     def walk_schedules(self, *, events: int, falls: int, faults: int) -> Exploration:
         """Walk every schedule of the drainer within these bounds."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from tornproof.chain import Ed25519Signer, Entry, append
 from tornproof.chain.database import configure, prepare
+from tornproof.drainer.buffer import CAPACITY
 from tornproof.drainer.event import from_json
 from tornproof.drainer.queue import DeferredAuditQueue
 from tornproof.drainer.supervisor import State as Life
@@ -54,6 +55,7 @@ class ReferenceQueue:
     """Small, so that segments of the spool are removed while a program runs."""
 
     quota_bytes: int | None = None
+    capacity = CAPACITY
     signer: Ed25519Signer | None = None
 
     def __init__(self, mode: Mode) -> None:
@@ -78,6 +80,7 @@ class ReferenceQueue:
             "memory",
             spool=SPOOL if self.mode is Mode.DURABLE else None,
             max_restarts=2,
+            capacity=self.capacity,
             spool_segment_bytes=self.spool_segment_bytes,
             paused=True,
             filesystem=self.disk,
@@ -127,7 +130,11 @@ class ReferenceQueue:
     def replay(self) -> None:
         """Replay, and ignore a typed error as an operator would who tries again."""
         with suppress(TornproofError):
-            self.queue.replay_dlq()
+            self.replay_and_tell()
+
+    def replay_and_tell(self) -> Sequence[str]:
+        """Replay, and name what was moved."""
+        return self.queue.replay_dlq().replayed
 
     def close_within(self, seconds: float) -> Sequence[str]:
         """Close, waiting for so many seconds of made-up time; name what is left."""
@@ -203,6 +210,14 @@ class ReferenceQueue:
         self._slept += seconds
 
 
+class SmallReferenceQueue(ReferenceQueue):
+    """The reference without a spool, with room for a few events."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(Mode.VOLATILE)
+        self.capacity = capacity
+
+
 class EquippedReferenceQueue(ReferenceQueue):
     """The reference in its durable mode, with a key and perhaps a quota."""
 
@@ -227,9 +242,13 @@ class EquippedReferenceQueue(ReferenceQueue):
         self.database = MemoryDatabase()
         prepare(self.database.anchor, "another")
 
-    def files(self) -> Mapping[str, bytes]:
+    def files(self) -> Image:
         """Return the files of the spool."""
-        return self.disk.image.files
+        return self.disk.image
+
+    def put_back(self, files: Image) -> None:
+        """Replace the files of the spool by a copy of earlier ones."""
+        self.disk = ModelFilesystem(files)
 
 
 @cache

@@ -85,6 +85,38 @@ class LeavesOutTheTag(SmallChain):
         return super().content(row)[8 + len(TAG) :]
 
 
+class LastRowByArrival(SmallChain):
+    """
+    Continues the row that was written last, not the one of the highest number.
+
+    Source: of this project; a mutant of the reference.
+    """
+
+    name = "last-row-by-arrival"
+    breaks = frozenset({"CHN-1"})
+
+    def read_head(self) -> tuple[int, bytes]:
+        """Read the last row of the table."""
+        query = "SELECT sequence, row_hash FROM signed_events ORDER BY rowid DESC LIMIT 1"
+        return self.connection.execute(query).fetchone() or (0, self.beginning())
+
+
+class OrdersNumbersAsText(SmallChain):
+    """
+    Compares numbers as text, so 9 is above 10.
+
+    Source: of this project; a mutant of the reference.
+    """
+
+    name = "orders-numbers-as-text"
+    breaks = frozenset({"CHN-1"})
+
+    def read_head(self) -> tuple[int, bytes]:
+        """Read the row whose number is the last in a dictionary."""
+        query = "SELECT sequence, row_hash FROM signed_events ORDER BY CAST(sequence AS TEXT) DESC"
+        return self.connection.execute(query).fetchone() or (0, self.beginning())
+
+
 # Verifications that are wrong
 
 
@@ -134,6 +166,44 @@ class StopsAtTheFirstBreak(SmallChain):
     def report(self, found: list[Broken]) -> Sequence[Broken]:
         """Report the first."""
         return found[:1]
+
+
+class CondemnsWhatFollows(SmallChain):
+    """
+    Reports every row behind a break, whether it was changed or not.
+
+    Source: of this project; a mutant of the reference, which goes on with the hash from before.
+    """
+
+    name = "condemns-what-follows"
+    breaks = frozenset({"CHN-13"})
+
+    def report(self, found: list[Broken]) -> Sequence[Broken]:
+        """Report all that comes behind the first."""
+        first = next((each.sequence for each in found if each.sequence is not None), None)
+        if first is None:
+            return found
+        query = "SELECT sequence FROM signed_events WHERE sequence > ?"
+        behind = self.connection.execute(query, (first,)).fetchall()
+        return [*found, *(Broken(number, f"row {number} is behind it") for (number,) in behind)]
+
+
+class TakesLevelsOnTrust(SmallChain):
+    """
+    Checks a signature where there is one, whatever the level of the row says.
+
+    A signature is removed, and the hash made right → the row passes.
+    Source: of this project; a mutant of the reference.
+    """
+
+    name = "takes-levels-on-trust"
+    breaks = frozenset({"CHN-7"})
+
+    def look_into(self, row: Mapping[str, Any], keys: set[bytes]) -> Iterator[Broken]:
+        """Believe the level."""
+        for found in super().look_into(row, keys):
+            if "says it is not" not in found.words:
+                yield found
 
 
 class TrustsAnyKey(SmallChain):
@@ -187,9 +257,13 @@ MINIATURES: Mapping[str, type[SmallChain]] = {
         LinksNothing,
         JoinsWithASeparator,
         LeavesOutTheTag,
+        LastRowByArrival,
+        OrdersNumbersAsText,
         IgnoresTheHead,
         TrustsThePayloadHash,
         StopsAtTheFirstBreak,
+        CondemnsWhatFollows,
+        TakesLevelsOnTrust,
         TrustsAnyKey,
         SignsThePayloadAlone,
         LocksLate,

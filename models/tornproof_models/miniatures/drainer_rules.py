@@ -262,6 +262,25 @@ class BeginsWithTheNewest(SmallDrainer):
         self.spool.insert(max(len(self.spool) - self.left, self.position), queued)
 
 
+class ReplaysTheNewestFirst(SmallDrainer):
+    """
+    Replays dead letters from the last to the first.
+
+    Source: of this project; a mutant of the reference.
+    """
+
+    name = "replays-the-newest-first"
+    breaks = frozenset({"DRN-31"})
+
+    def replay(self) -> None:
+        """Begin at the end."""
+        query = "SELECT dlq_id, id, payload FROM signed_events_dlq ORDER BY dlq_id DESC"
+        for dlq_id, event_id, payload in self.database.look(query):
+            self.begin()
+            self.replay_one(dlq_id, Queued(event_id, payload))
+            self.commit()
+
+
 RULES: Mapping[str, type[SmallDrainer]] = {
     **{
         kind.name: kind
@@ -279,6 +298,7 @@ RULES: Mapping[str, type[SmallDrainer]] = {
             RemembersTheCount,
             NoneIfUnknown,
             StopsAtTheFirstThatStays,
+            ReplaysTheNewestFirst,
             BeginsWithTheNewest,
         )
     },
