@@ -124,6 +124,21 @@ def test_an_offset_that_was_shown_is_not_reused() -> None:
     assert ids(history, (0, b"bbbb")) == ["SEG-9"]
 
 
+@requirement("JRN-5")
+def test_a_record_is_told_from_one_that_begins_alike() -> None:
+    """Of a long record with one wrong byte it is said where that is."""
+    history = acknowledged((0, b"a" * 1000))
+    found = history.judge([(0, b"a" * 600 + b"?" + b"a" * 399)])
+    assert "like it up to byte 600" in found[0].message
+
+
+@requirement("SEG-9")
+def test_records_at_one_offset_are_told_apart() -> None:
+    """Of two long records that were shown at one offset it is said where they part."""
+    history = History().observe([(0, b"a" * 1000)])
+    assert "like it up to byte 999" in history.judge([(0, b"a" * 999 + b"b")])[0].message
+
+
 @requirement("REC-1")
 def test_no_legal_crash_excuses_a_refusal() -> None:
     """A recovery that refuses to open violates REC-1."""

@@ -21,7 +21,8 @@ from itertools import pairwise
 from attrs import evolve, frozen
 
 from tornproof_models.contract.attempts import JUDGES_BATCHES, Attempt, Promise, torn_batches
-from tornproof_models.contract.truncation import Drop, End, Record
+from tornproof_models.contract.records import Record, describe, parting
+from tornproof_models.contract.truncation import Drop, End
 from tornproof_models.contract.violations import Violation, silence
 
 __all__ = [
@@ -320,15 +321,9 @@ class History:
         if elsewhere:
             message = f"{describe(record)} was appended at offset {elsewhere[0]}, not there"
             return Violation("JRN-5", message)
-        return Violation("JRN-5", f"{describe(record)} was never appended")
-
-
-def describe(record: Record) -> str:
-    """Name a record in a few words: its offset, its size and how it begins."""
-    offset, payload = record
-    beginning = payload[:8].hex()
-    more = "…" if len(payload) > 8 else ""
-    return f"the record at {offset} ({len(payload)} bytes: {beginning}{more})"
+        like = parting(payload, (attempt.payload for attempt in self.attempts))
+        more = f"; one that is {like} was" if like else ""
+        return Violation("JRN-5", f"{describe(record)} was never appended{more}")
 
 
 def _offsets_increase(recovered: Sequence[Record]) -> list[Violation]:
@@ -340,6 +335,9 @@ def _offsets_increase(recovered: Sequence[Record]) -> list[Violation]:
 
 
 def _settled_changed(expected: Record, found: Record) -> Violation:
+    like = parting(expected[1], [found[1]])
     message = f"an earlier recovery showed {describe(expected)}; now {describe(found)} is there"
+    if like and expected[1] != found[1]:
+        message += f", {like}"
     requirement = "SEG-9" if expected[0] == found[0] else "REC-8"
     return Violation(requirement, message)

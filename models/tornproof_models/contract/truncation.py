@@ -7,12 +7,10 @@ beginning, so that what is left has no hole.
 """
 
 from enum import StrEnum
-from typing import TypeAlias
 
 from attrs import frozen
 
-Record: TypeAlias = tuple[int, bytes]
-"""An offset and the payload found there."""
+from tornproof_models.contract.records import Record
 
 
 class End(StrEnum):
