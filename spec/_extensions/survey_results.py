@@ -15,7 +15,7 @@ milder the crash that does harm.
     ```{survey-pairs}
     ```
 
-A row for each published bug: what the version with the bug shows, and what the fixed one does.
+A row for each published bug: what the version with it shows and the fixed one does not.
 """
 
 import html
@@ -26,14 +26,14 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from tornproof_conformance.stream.run_events import ViolationFound
-from tornproof_conformance.survey.entries import directory
+from tornproof_conformance.survey.entries import NO_CRASH, Entry, directory
 from tornproof_conformance.survey.examinations import (
     TIMES,
     Examination,
     examinations,
     kept_file,
-    pairs,
 )
+from tornproof_conformance.survey.pairs import Pair, pairs
 from tornproof_conformance.survey.results import PHASES, Result, mildest_of, results
 from tornproof_models.disk.crash_models import CLAIMED
 
@@ -64,9 +64,7 @@ def _row(result: Result) -> Iterator[str]:
     entry = result.entry
     name = html.escape(f"{entry.software} {result.version or entry.version}")
     yield f'<tr class="{result.verdict}" id="{html.escape(entry.name)}">'
-    yield f'<th scope="row">{name}<small>{html.escape(entry.setting)}</small>'
-    promise = f"“{entry.promise}”" if entry.promise else "no promise was found"
-    yield f"<small>{html.escape(promise)} ({html.escape(entry.source)})</small>"
+    yield f'<th scope="row">{name}<small>{html.escape(entry.setting)}</small>{_promise(entry)}'
     if entry.bug:
         fixed = f", fixed in {entry.fixed_in}" if entry.fixed_in else ""
         yield f"<small>has {html.escape(entry.bug + fixed)}</small>"
@@ -104,17 +102,21 @@ class SurveyExaminations(SphinxDirective):
         """Read what is kept and write the table."""
         self.env.note_dependency(str(kept_file()))
         rows = (_examined_row(each) for each in examinations())
-        return [nodes.raw("", _frame(("software", *TIMES), rows), format="html")]
+        return [nodes.raw("", _frame(("software", *TIMES, "tried"), rows), format="html")]
 
 
 class SurveyPairs(SphinxDirective):
     """The directive `survey-pairs`."""
 
     def run(self) -> list[nodes.Node]:
-        """Read what is kept and write the table."""
+        """Read what is kept, count, and write the table."""
         self.env.note_dependency(str(kept_file()))
-        columns = ("published bug", "the version with it", "the fixed version")
-        return [nodes.raw("", _frame(columns, map(_pair_row, pairs())), format="html")]
+        found = sorted(pairs(), key=lambda pair: not pair.gone)
+        apart = sum(bool(pair.gone) for pair in found)
+        counted = f"Of {len(found)} published bugs, {apart} tell the two versions apart."
+        columns = ("published bug", "has it", "has it no more", "found, and gone", "by")
+        table = nodes.raw("", _frame(columns, map(_pair_row, found)), format="html")
+        return [nodes.paragraph(text=counted), table]
 
 
 def _frame(columns: Iterable[str], rows: Iterable[str]) -> str:
@@ -129,8 +131,18 @@ def _examined_row(each: Examination) -> str:
     entry = each.entry
     name = html.escape(f"{entry.software} {entry.version}")
     cells = "".join(_examined_cell(each, time) for time in TIMES)
-    setting = f"<small>{html.escape(entry.setting)}</small>"
-    return f'<tr><th scope="row">{name}{setting}</th>{cells}</tr>'
+    head = f"{name}<small>{html.escape(entry.setting)}</small>{_promise(entry)}"
+    tried = f'<td data-column="tried">{html.escape(each.covered or "not kept")}</td>'
+    return f'<tr><th scope="row">{head}</th>{cells}{tried}</tr>'
+
+
+def _promise(entry: Entry) -> str:
+    """Quote what the documentation promises, and say where."""
+    words = html.escape(f"“{entry.promise}”" if entry.promise else "no promise was found")
+    source = html.escape(entry.source)
+    if source.startswith("https://"):
+        return f'<small><a href="{source}">{words}</a></small>'
+    return f"<small>{words} ({source})</small>"
 
 
 def _examined_cell(each: Examination, time: str) -> str:
@@ -155,23 +167,33 @@ def _darkness(crash_model: str) -> int:
     return mild.get(crash_model, 1 if crash_model == CLAIMED[-1] else 2)
 
 
-def _pair_row(pair: tuple[Examination, Examination]) -> str:
-    vulnerable, fixed = pair
-    bug = html.escape(vulnerable.entry.bug or "")
+def _pair_row(pair: Pair) -> str:
+    bug = html.escape(pair.vulnerable.bug or "")
     link = "https://github.com/" + bug.replace("#", "/issues/")
-    cells = "".join(
-        f'<td data-column="{column}">{html.escape(each.entry.version)}: {_summary(each)}</td>'
-        for column, each in (("the version with it", vulnerable), ("the fixed version", fixed))
-    )
-    return f'<tr><th scope="row"><a href="{link}">{bug}</a></th>{cells}</tr>'
+    cells = {
+        "has it": html.escape(f"{pair.vulnerable.software} {pair.vulnerable.version}"),
+        "has it no more": html.escape(pair.fixed.version),
+        "found, and gone": _gone(pair),
+        "by": html.escape(pair.source),
+    }
+    columns = "".join(f'<td data-column="{name}">{cell}</td>' for name, cell in cells.items())
+    return f'<tr><th scope="row"><a href="{link}">{bug}</a></th>{columns}</tr>'
 
 
-def _summary(each: Examination) -> str:
-    told = (
-        f"{harm['requirement']} {html.escape(time)}, in {html.escape(harm['crash_model'])}"
-        for time, harm in each.mildest.items()
+def _gone(pair: Pair) -> str:
+    """Name the mildest harm that is gone, with what it said, and the others below it."""
+    if not pair.gone:
+        return '<span class="quiet">not told apart</span>'
+    first, *others = (
+        html.escape(" ".join((each.requirement, each.time + _in(each.crash_model))))
+        for each in pair.gone
     )
-    return "; ".join(told) or "no harm"
+    told = f"<p>{html.escape(pair.gone[0].message)}</p>" + "".join(f"<p>{o}</p>" for o in others)
+    return f"<details><summary>{first}</summary>{told}</details>"
+
+
+def _in(crash_model: str) -> str:
+    return "" if crash_model == NO_CRASH else f", in {crash_model}"
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -2,13 +2,18 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
+import pytest
 from attrs import evolve
+from tornproof.errors import Invalid
 from tornproof_conformance.stream.event_file import write_events
 from tornproof_conformance.stream.run_events import CrashStory, Progress, RunEvent, ViolationFound
-from tornproof_conformance.survey.entries import directory, entries
+from tornproof_conformance.survey.entries import Entry, directory, entries
 from tornproof_conformance.survey.examinations import examinations, keep, kept_file
+from tornproof_conformance.survey.harm import examine
+from tornproof_conformance.survey.pairs import CHECK, pairs
 from tornproof_conformance.survey.results import (
     badge,
     condensed,
@@ -97,3 +102,42 @@ def test_an_examination_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
         ("sqlite-delete", "1"),
         ("gdbm", "2"),
     ]
+
+
+def test_a_published_bug_tells_its_two_versions_apart() -> None:
+    """What prometheus/tsdb#451 describes is found in v0.2.0 by `tornproof check`, not in v0.3.0."""
+    found = {pair.vulnerable.name: pair for pair in pairs()}
+    pair = found["tsdb-0.2.0"]
+    assert pair.source == CHECK
+    assert [gone.requirement for gone in pair.gone] == ["REC-4"]
+
+
+def test_harm_of_both_versions_is_not_gone() -> None:
+    """tsdb loses records in both versions when its directory is not synced (JRN-3)."""
+    found = {pair.vulnerable.name: pair for pair in pairs()}
+    assert "JRN-3" not in {gone.requirement for gone in found["tsdb-0.2.0"].gone}
+
+
+def test_an_adapter_that_does_not_work_is_no_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adapter that cannot open anything does no harm to a log: it is refused."""
+    script = tmp_path / "adapter.py"
+    script.write_text(BROKEN)
+    monkeypatch.setattr(Entry, "runnable", (sys.executable, str(script)))
+    with pytest.raises(Invalid, match="without any crash"):
+        list(examine(ENTRY))
+
+
+BROKEN = """
+from tornproof_conformance.kit import Adapter, refusal
+
+adapter = Adapter("broken", ["journal/core"], version="1")
+
+@adapter.journal
+def opened(directory):
+    raise refusal("corrupt", "this never opens", definite=False)
+    yield
+
+adapter.serve()
+"""

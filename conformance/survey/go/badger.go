@@ -38,7 +38,7 @@ func (l *log) Scan(visit func([]byte)) error {
 
 func open(directory string) (kit.Log, error) {
 	options := badger.DefaultOptions(directory).WithSyncWrites(true).WithLogger(nil)
-	options = options.WithValueLogFileSize(1 << 20).WithMemTableSize(1 << 20).WithNumCompactors(2)
+	options = options.WithValueLogFileSize(1 << 20).WithMemTableSize(1 << 20).WithValueThreshold(1 << 10).WithNumCompactors(2)
 	opened, err := badger.Open(options)
 	return &log{opened, 0}, err
 }

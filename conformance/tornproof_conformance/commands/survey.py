@@ -29,7 +29,15 @@ from tornproof_conformance.survey.entries import (
     unavailable,
 )
 from tornproof_conformance.survey.examinations import as_line, keep
-from tornproof_conformance.survey.harm import CREATED, FAILED, LATER, Examined, Harm, examine
+from tornproof_conformance.survey.harm import (
+    CREATED,
+    FAILED,
+    LATER,
+    REPORTED,
+    Examined,
+    Harm,
+    examine,
+)
 from tornproof_conformance.survey.results import as_document, badge, condensed, read_result, results
 
 LONGEST_LOSSES = 3
@@ -195,10 +203,11 @@ def _tell(entry: Entry, *, as_json: bool, keeping: bool) -> None:
 def _tell_findings(entry: Entry, examined: Examined) -> None:
     say(f"  version    {examined.version}, as it calls itself")
     say(f"  covered    {examined.coverage}")
-    for time in (CREATED, LATER, FAILED):
+    for time in (CREATED, LATER, FAILED, REPORTED):
         harms = [harm for harm in examined.harms if harm.time == time]
         if time not in examined.times:
-            say(f"  {time}: an append has no sync that could fail")
+            if time == FAILED:
+                say(f"  {time}: an append has no sync that could fail")
         elif not harms:
             click.secho(f"  {time}: no harm in any crash model", fg="green")
         for harm in harms:

@@ -81,6 +81,9 @@ class Entry:
     fixed_in: str | None = None
     """The entry in which that bug is fixed."""
 
+    reported: str | None = None
+    """A program that shows `bug`, where those that every entry runs do not."""
+
     expected: Mapping[str, str] | None = None
     """What was found: for each time of its life, the mildest crash model that does harm."""
 
@@ -143,6 +146,15 @@ def find(pattern: str) -> list[Entry]:
         hint = f"did you mean {' or '.join(near)}?" if near else "`tornproof survey` lists them"
         raise Invalid(f"no entry {pattern!r} in the survey: {hint}")
     return found
+
+
+def reported_programs(entry: Entry) -> tuple[str, ...]:
+    """Return the programs of the reports of an entry's bug, and of those that it has fixed."""
+    return tuple(
+        each.reported
+        for each in entries().values()
+        if each.reported and entry.name in (each.name, each.fixed_in)
+    )
 
 
 def missing_tools(entry: Entry) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ LONGEST_MESSAGE = 300
 """Letters of a message that are kept: some hold the stack of a virtual machine."""
 
 
-@frozen
+@frozen(kw_only=True)
 class Examination:
     """One kept line."""
 
@@ -40,6 +40,9 @@ class Examination:
 
     harms: tuple[Mapping[str, Any], ...]
     """Requirement, message, crash model, program and losses of each, the mildest first."""
+
+    covered: str
+    """What was tried, in words; empty if it was not kept."""
 
     @property
     def mildest(self) -> Mapping[str, Mapping[str, Any]]:
@@ -56,6 +59,7 @@ def as_line(entry: Entry, examined: Examined) -> dict[str, Any]:
         "name": entry.name,
         "found": examined.version,
         "times": list(examined.times),
+        "covered": str(examined.coverage),
         "harms": [_harm(harm) for harm in examined.harms],
     }
 
@@ -85,19 +89,13 @@ def examinations(path: Path | None = None) -> list[Examination]:
     """Read what is kept, in the order of the list of entries."""
     return [
         Examination(
-            entries()[line["name"]], line["found"], tuple(line["times"]), tuple(line["harms"])
+            entry=entries()[line["name"]],
+            version=line["found"],
+            times=tuple(line["times"]),
+            harms=tuple(line["harms"]),
+            covered=line.get("covered", ""),
         )
         for line in _lines(path or kept_file())
-    ]
-
-
-def pairs() -> list[tuple[Examination, Examination]]:
-    """Return the entries with a published bug that were examined, each with the fixed version."""
-    found = {each.entry.name: each for each in examinations()}
-    return [
-        (each, found[each.entry.fixed_in])
-        for each in found.values()
-        if each.entry.bug and each.entry.fixed_in in found
     ]
 
 

@@ -8,11 +8,15 @@ Three times of a log's life are told apart.  While it is being *created* nothing
 acknowledged, so nothing can be lost; but a crash may leave something that never
 opens again.  *Later* there are records that somebody relies on.  And *after a failed
 sync*, when the log has been opened again, what it shows may be in memory alone.
+
+An entry with a published bug may name a program of its own, which shows the bug; it and the
+entry with the fix run that as well.
 """
 
 from collections.abc import Iterator
 
 from attrs import define, field, frozen
+from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.explorer import Explorer
 from tornproof_models.crash.findings import Coverage
@@ -24,9 +28,15 @@ from tornproof_models.disk.faults import Fault, Kind
 from tornproof_models.disk.trace import Acked, Trace
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
+from tornproof_conformance.cases.programs import parse_program
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.story.narration import describe_trace
-from tornproof_conformance.survey.entries import NO_CRASH, Entry, harshness_of
+from tornproof_conformance.survey.entries import (
+    NO_CRASH,
+    Entry,
+    harshness_of,
+    reported_programs,
+)
 
 PROGRAMS: tuple[Program, ...] = (
     (Append(20),),
@@ -48,6 +58,7 @@ REPLY_SECONDS = 10.0
 """How long a log may take to answer: some hang for ever, and many images make them."""
 
 CREATED, LATER, FAILED = "while it is created", "later", "after a failed sync"
+REPORTED = "in the program of the report"
 
 FIRST, SECOND = Append(5), Append(20)
 """Records before and in the failure; the kernel then holds as clean what is not on disk."""
@@ -95,22 +106,33 @@ class Examined:
 
 
 def examine(entry: Entry) -> Iterator[Program | Examined]:
-    """Yield each program when it begins, and what was found out at the end."""
+    """
+    Yield each program when it begins, and what was found out at the end.
+
+    Raises `Invalid` if the smallest program goes wrong without any crash: then the adapter
+    is broken or does not fit this version, and everything would count as harm.
+    """
     mildest: dict[tuple[str, str], Harm] = {}
-    search = _Search()
+    reported = tuple(parse_program(text) for text in reported_programs(entry))
+    search = _Search(reported)
     with (
         AdapterSubject.running(entry.runnable, timeout=REPLY_SECONDS) as adapter,
         RecordedSubject.of(adapter) as subject,
     ):
+        if violations := run(PROGRAMS[0], subject, OPTIONS).violations:
+            raise Invalid(
+                f"{entry.name} cannot append a record and close, without any crash: "
+                f"{violations[0].message}; mend its adapter, {entry.language}/{entry.adapter}"
+            )
         failing = tuple(_failing(subject))
-        for program in (*PROGRAMS, *failing):
+        for program in (*PROGRAMS, *failing, *reported):
             yield program
             for harm in search.run(subject, program):
                 key = harm.time, harm.violation.requirement
                 if key not in mildest or harm.harshness < mildest[key].harshness:
                     mildest[key] = harm
         said = subject.implementation.version
-    times = (CREATED, LATER, FAILED) if failing else (CREATED, LATER)
+    times = (CREATED, LATER, *((FAILED,) if failing else ()), *((REPORTED,) if reported else ()))
     harms = sorted(mildest.values(), key=lambda harm: harm.harshness)
     yield Examined(said, times, tuple(harms), search.coverage)
 
@@ -127,6 +149,7 @@ def _failing(subject: RecordedSubject) -> Iterator[Program]:
 class _Search:
     """Runs programs and crashes them."""
 
+    reported: tuple[Program, ...]
     coverage: Coverage = field(factory=Coverage)
 
     def run(self, subject: RecordedSubject, program: Program) -> Iterator[Harm]:
@@ -134,10 +157,11 @@ class _Search:
         running = run(program, subject, OPTIONS)
         trace = running.filesystem.trace
         fails = any(isinstance(step, Fail) for step in program)
+        time = REPORTED if program in self.reported else FAILED if fails else LATER
         for violation in running.violations:
-            yield Harm(FAILED if fails else LATER, violation, NO_CRASH, program, "", ())
-        if fails:
-            yield from self._crash(subject, program, FAILED, trace, running.armed_after)
+            yield Harm(time, violation, NO_CRASH, program, "", ())
+        if time != LATER:
+            yield from self._crash(subject, program, time, trace, running.armed_after)
             return
         events = enumerate(trace.events)
         acknowledged = next((n for n, event in events if isinstance(event, Acked)), None)
