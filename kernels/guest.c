@@ -184,12 +184,12 @@ static int write_letters(int fd, long offset, long size, char letter) {
     return rc;
 }
 
-static int mapped(int fd, long offset, long size, char letter, int sync_it) {
+static int mapped(int fd, long offset, long size, char letter, int flags) {
     long first = offset / 4096 * 4096, length = offset + size - first;
     char *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, first);
     if (memory == MAP_FAILED) return -1;
     if (letter) memset(memory + (offset - first), letter, size);
-    int rc = sync_it ? msync(memory, length, MS_SYNC) : 0;
+    int rc = flags ? msync(memory, length, flags) : 0;
     munmap(memory, length);
     return rc;
 }
@@ -236,7 +236,8 @@ static int run_operation(char **w, int n) {
     if (is(op, "close")) return close(fd);
     if (is(op, "write")) return write_letters(fd, a, b, w[4][0]);
     if (is(op, "store")) return mapped(fd, a, b, w[4][0], 0);
-    if (is(op, "msync")) return mapped(fd, a, b, 0, 1);
+    if (is(op, "msync")) return mapped(fd, a, b, 0, MS_SYNC);
+    if (is(op, "msync-async")) return mapped(fd, a, b, 0, MS_ASYNC);
     if (is(op, "truncate")) return ftruncate(fd, a);
     if (is(op, "allocate")) return fallocate(fd, 0, a, b);
     if (is(op, "allocate-keep")) return fallocate(fd, FALLOC_FL_KEEP_SIZE, a, b);

@@ -32,6 +32,7 @@ OPERATIONS = {
     "write": "H OFFSET LENGTH LETTER",
     "store": "H OFFSET LENGTH LETTER: through a shared mapping",
     "msync": "H OFFSET LENGTH: MS_SYNC",
+    "msync-async": "H OFFSET LENGTH: MS_ASYNC",
     "truncate": "H SIZE",
     "allocate": "H OFFSET LENGTH: fallocate, mode 0",
     "allocate-keep": "H OFFSET LENGTH: fallocate, the size stays",

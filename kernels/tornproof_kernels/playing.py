@@ -151,7 +151,7 @@ class Player:
             case "allocate":
                 if int(rest[0]) + int(rest[1]) > size:
                     self._resize(inode, int(rest[0]) + int(rest[1]))
-            case "allocate-keep":
+            case "allocate-keep" | "msync-async":
                 pass
             case "sync-range":
                 start, length = int(rest[0]), int(rest[1])

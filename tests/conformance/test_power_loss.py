@@ -408,6 +408,18 @@ def test_a_resident_recovers_every_image_in_order(
     assert {each.error for each in outcomes} == {""}
 
 
+def test_a_process_whose_number_stands_in_a_file_is_dead_when_that_is_recovered(
+    recorded: Callable[..., RecordedSubject],
+) -> None:
+    """A lock file of the recorded process must not look as if somebody held it."""
+    subject = recorded("owned")
+
+    left = run((Append(5),), subject, OPTIONS).filesystem.image
+    (outcome,) = none_left_alone(subject.recover_images([left], OPTIONS))
+
+    assert outcome.error == ""
+
+
 def test_a_resident_that_dies_is_replaced(recorded: Callable[..., RecordedSubject]) -> None:
     """Its death is the outcome of one image; the next is recovered by another process."""
     outcomes = none_left_alone(recorded("dies").recover_images(images(10), OPTIONS))

@@ -9,7 +9,7 @@ that starting them is paid for once.
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from attrs import define, field
 from tornproof.errors import TornproofError
 from tornproof_models.crash.subject import DIRECTORY
 from tornproof_models.disk.faults import Fault
-from tornproof_models.disk.trace import Image, Trace
+from tornproof_models.disk.trace import Event, Image, Stored, Trace, Write
 
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.left_behind import read_tree
@@ -132,6 +132,20 @@ class RecordedSession(Session):
                 self.disk.notice(recording)
                 self.disk.untraceable.update(dict.fromkeys(map(str, recording.untraceable)))
                 self.disk.warnings.update(recording.warnings)
+
+    @property
+    def is_named_on_disk(self) -> bool:
+        """
+        Tell whether its process's number seems to stand in what it has written to its disk.
+
+        A lock file says who holds it.  Whoever finds the file after a crash must find that
+        process dead.
+        """
+        number = self.process.pid
+        words = str(number).encode(), number.to_bytes(4, "little"), number.to_bytes(4, "big")
+        return self.disk is not None and any(
+            word in data for data in _written(self.disk.events) for word in words
+        )
 
     def kill(self) -> None:
         """End the adapter; what it had done until then stays recorded."""
@@ -271,3 +285,13 @@ class RecordedDisk(DirectoryDisk):
             if time.monotonic() > deadline:
                 verify(trace, read_tree(self._root), unseen=self.tree.unseen)
             time.sleep(0.01)
+
+
+def _written(events: Iterable[Event]) -> Iterator[bytes]:
+    """Yield what a trace writes, and stores through mappings."""
+    for event in events:
+        match event:
+            case Write(_, _, data):
+                yield data
+            case Stored(_, parts):
+                yield from (data for _, data in parts)

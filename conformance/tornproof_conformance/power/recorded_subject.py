@@ -166,12 +166,19 @@ class RecordedSubject(AdapterSubject):
 
     @contextmanager
     def prepared_for(self, program: Sequence[Step], options: Options) -> Iterator[Subject]:  # noqa: ARG002
-        """Return itself, and end its processes after a program in which something fails."""
+        """
+        Return itself, and end its processes after a program in which something fails.
+
+        Who has met an error need not be what he was; and a process whose number stands in a file
+        must not be alive when its images are recovered.
+        """
         try:
             yield self
         finally:
-            if any(isinstance(step, Fail) and step.nth != NEVER for step in program):
-                super().stop()  # who has met an error need not be what he was
+            fails = any(isinstance(step, Fail) and step.nth != NEVER for step in program)
+            session = None if self._attended is None else self._attended.session
+            if fails or (session is not None and session.is_named_on_disk):
+                super().stop()
 
     def calls_of(self, program: Sequence[Step], options: Options) -> tuple[CallMade, ...]:
         """Run a program in which nothing fails; return its calls after its first `Fail`."""

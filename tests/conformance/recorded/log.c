@@ -18,6 +18,7 @@
  *   dies                recovery dies where it has something to discard
  *   page                a record that crosses the end of a page of 2 KiB is not synced
  *   unsaid              the same, and hello does not speak of pages
+ *   owned               a file says which process has the log; whoever finds it alive gives up
  *   blank               a payload that begins with eight zeros is taken for the end
  */
 
@@ -25,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +40,7 @@ static char line[2 * LARGEST], reply[4 * LARGEST], path[4096];
 static uint8_t data[LARGEST];
 static int log_file = -1, directory = -1, openings;
 static size_t end;
-static int no_sync, no_directory_sync, ignore_errors, early, forgetful, mapped, async, moved_in, behind, dies, page, unsaid, blank, poisoned;
+static int no_sync, no_directory_sync, ignore_errors, early, forgetful, mapped, async, moved_in, behind, dies, page, unsaid, blank, owned, poisoned;
 static size_t written;
 static int trusting;
 static uint8_t *memory;
@@ -102,11 +104,21 @@ static void move_in(void) {
     renameat(directory, "../../beside", directory, "inside");
 }
 
+static int take_it(void) {
+    pid_t owner = 0, self = getpid();
+    int file = openat(directory, "owner", O_RDWR | O_CREAT, 0644);
+    if (read(file, &owner, sizeof owner) == sizeof owner && owner && owner != self && !kill(owner, 0))
+        return -1;
+    pwrite(file, &self, sizeof self, 0);
+    return close(file);
+}
+
 static long open_log(void) {
     uint32_t size;
     size_t limit, valid = 0, last = 0;
     poisoned = 0;
     directory = open(path, O_RDONLY | O_DIRECTORY);
+    if (owned && take_it()) return -1;
     int old = openat(directory, "log", O_RDONLY);
     limit = old < 0 ? 0 : (size_t)read(old, data, LARGEST);
     if (old >= 0) close(old);
@@ -235,6 +247,7 @@ int main(int argc, char **argv) {
         unsaid |= !strcmp(argv[i], "unsaid");
         page |= !strcmp(argv[i], "page") || unsaid;
         blank |= !strcmp(argv[i], "blank");
+        owned |= !strcmp(argv[i], "owned");
     }
     while (fgets(line, sizeof line, stdin)) {
         char *id = strstr(line, "\"id\": ");
