@@ -16,4 +16,7 @@ serve() {
 }
 ask() { etcdctl --endpoints $url --command-timeout=2s "$@"; }
 stop() { kill -9 $server 2> /dev/null; wait $server 2> /dev/null; rm -f ./log.$$; }
-complain() { echo "does not start: $(grep -aE 'fatal|panic|crit' ./log.$$ | tail -1 | sed 's/.*"msg"://' | cut -c1-100)"; stop; }
+complain() {
+  said=$(grep -aE ' C \||^panic:' ./log.$$ | tail -1 | sed 's/^20[^|]*| //' | cut -c1-100)
+  echo "does not start: ${said:-it runs and does not answer}"; stop
+}
