@@ -1,6 +1,6 @@
 """The scenarios about readers, cursors and cleanup: who is judged by them, and that they fail."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,10 +9,15 @@ from tornproof.filesystem import Filesystem
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
 from tornproof_conformance.run.runner import check_subject
-from tornproof_conformance.scenarios import consumer_answers, cursors_and_cleanup
+from tornproof_conformance.scenarios import (
+    consumer_answers,
+    consumer_refusals,
+    cursors_and_cleanup,
+)
 from tornproof_conformance.scenarios.scenario import Scenario
 from tornproof_conformance.stream.run_events import RequirementJudged
 from tornproof_conformance.subjects.reference import ReferenceSubject
+from tornproof_models.contract.journal import Record
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.machines.cursor_machine import ReferenceConsumers
@@ -24,6 +29,7 @@ from tornproof_models.miniatures.cleanup_miniatures import (
 )
 from tornproof_models.miniatures.journal_miniatures import SMALL
 from tornproof_models.miniatures.reader_miniatures import READERS, SMALL_READER, SmallReaderSubject
+from tornproof_models.miniatures.small_reader import SmallReader
 from tornproof_models.readers.following import ReaderSubject, ReaderUnderTest
 from tornproof_models.readers.programs import CleaningJournal, ConsumerSubject, CursorUnderTest
 
@@ -139,3 +145,60 @@ def test_a_cursor_that_goes_anywhere_is_caught() -> None:
     """Inside a record, and beyond the end."""
     stands = consumer_answers.a_cursor_stands_where_a_record_begins
     assert {each.requirement for each in stands.judge(CONSUMERS["goes-anywhere"])} == {"CUR-5"}
+
+
+REFUSALS = [each for each in vars(consumer_refusals).values() if isinstance(each, Scenario)]
+
+
+def test_twins_refuse_rightly() -> None:
+    """The reference, and small readers, cursors and cleaner."""
+    twins = Assembled(SMALL_CONSUMERS, SMALL_READER)
+    for subject in (ReferenceSubject(), twins):
+        assert [scenario.judge(subject) for scenario in REFUSALS] == [[]] * 10
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "believes-a-torn-slot",
+        "forgets-what-was-durable",
+        "damage-is-the-tail",
+        "remembers-its-place",
+        "arrives-before-it-is-stored",
+        "made-again",
+        "takes-any-name",
+    ],
+)
+def test_wrong_refusals_are_caught(name: str) -> None:
+    """Of a reader or a cursor; each as a breach of what it was made to break."""
+    if name in READERS:
+        reader = SmallReaderSubject(name, READERS[name])
+        subject, breaks = Assembled(ReferenceConsumers(), reader), READERS[name].breaks
+    else:
+        subject, breaks = Assembled(CONSUMERS[name], SMALL_READER), CURSORS[name].breaks
+    found = {each.requirement for scenario in REFUSALS for each in scenario.judge(subject)}
+    assert found == breaks
+
+
+def test_who_begins_before_what_is_kept_is_caught() -> None:
+    """A cursor that begins at 0 behind a cleanup, and a reader that does."""
+
+    class BeginsAtZero(SmallReader):
+        def scan(self, start: int | None = None) -> Iterator[Record]:
+            return super().scan(start or 0)
+
+    subject = Assembled(ReferenceConsumers(), SmallReaderSubject("zero", BeginsAtZero))
+    late = consumer_refusals.who_comes_after_a_cleanup_begins_with_what_is_kept
+    assert {each.requirement for each in late.judge(subject)} == {"RDR-4"}
+
+
+def test_who_takes_a_negative_offset_is_caught() -> None:
+    """A reader that counts from the first record."""
+
+    class CountsFromTheFirst(SmallReader):
+        def scan(self, start: int | None = None) -> Iterator[Record]:
+            return super().scan(None if start is None else max(start, 0))
+
+    subject = Assembled(ReferenceConsumers(), SmallReaderSubject("first", CountsFromTheFirst))
+    negative = consumer_refusals.a_negative_offset_is_refused
+    assert {each.requirement for each in negative.judge(subject)} == {"RDR-8"}

@@ -139,6 +139,10 @@ JUDGED = frozenset(f"RDR-{number}" for number in range(1, 7))
 """What a writer beside shows; forks and answers are for scenarios."""
 
 
+IN_SCENARIOS = frozenset({"believes-a-torn-slot"})
+"""Those that only spoilt files convict."""
+
+
 def caught(name: str) -> tuple[str, str, str, str] | None:
     """Return (check, durability, records shown, requirement) of what catches a miniature first."""
     reader = READERS[name]
@@ -155,7 +159,8 @@ def caught(name: str) -> tuple[str, str, str, str] | None:
 
 def test_every_miniature_is_caught(capsys: pytest.CaptureFixture[str]) -> None:
     """The kill table: what catches each wrong reader, and as a violation of what."""
-    table = {name: caught(name) for name, each in READERS.items() if each.breaks & JUDGED}
+    judged = {name for name, each in READERS.items() if each.breaks & JUDGED}
+    table = {name: caught(name) for name in READERS if name in judged - IN_SCENARIOS}
     with capsys.disabled():
         print(f"\n{'reader':<30}{'check':<18}{'durability':<12}{'shows':<9}violates")
         for name, row in table.items():

@@ -32,7 +32,7 @@ SIZES = (10, 30, 0, 60, 24)
 SEGMENTS = Options(segment_bytes=128)
 
 
-def _filled(subject: Subject) -> tuple[Situation, list[Record], int]:
+def filled(subject: Subject) -> tuple[Situation, list[Record], int]:
     """Write a journal of several segments; return its records and its end."""
     situation = Situation(subject)
     journal = situation.open(SEGMENTS)
@@ -51,7 +51,7 @@ def _filled(subject: Subject) -> tuple[Situation, list[Record], int]:
 @scenario("RDR-8", claim=READER, where=has_readers)
 def a_reader_answers_at_every_offset(subject: Subject) -> Iterator[Violation]:
     """A read at an offset gives the record that begins there, or the right one of two errors."""
-    situation, records, end = _filled(subject)
+    situation, records, end = filled(subject)
     reader = cast("ReadSubject", subject).open_reader(situation.filesystem, durable_only=True)
     match misread(reader.read, records, end):
         case offset, "", _:
@@ -63,7 +63,7 @@ def a_reader_answers_at_every_offset(subject: Subject) -> Iterator[Violation]:
 @scenario("RDR-8", claim=READER, where=has_readers)
 def a_scan_begins_where_it_is_told(subject: Subject) -> Iterator[Violation]:
     """A scan from a record returns it and all after it; from inside a record it is an error."""
-    situation, records, end = _filled(subject)
+    situation, records, end = filled(subject)
     reader = cast("ReadSubject", subject).open_reader(situation.filesystem, durable_only=True)
     for number, (offset, _) in enumerate(records):
         if list(reader.scan(offset)) != records[number:]:
@@ -117,7 +117,7 @@ def _cursor(situation: Situation, name: str = "kitchen") -> CursorUnderTest:
 @scenario("CUR-5", where=has_cursors)
 def a_cursor_stands_where_a_record_begins(subject: Subject) -> Iterator[Violation]:
     """A cursor moves to record boundaries up to the durable end; other requests are refused."""
-    situation, records, end = _filled(subject)
+    situation, records, end = filled(subject)
     cursor = _cursor(situation)
     if cursor.position != 0:
         yield Violation("CUR-5", f"a new cursor of a whole journal is at {cursor.position}")
@@ -165,7 +165,7 @@ def a_cursor_that_cannot_be_read_stops_cleanup(subject: Subject) -> Iterator[Vio
         ("has other bytes", lambda content: bytes([content[0] ^ 1]) + content[1:]),
         ("has another place", lambda content: content[:4] + b"\x01" + content[5:]),
     ):
-        situation, _, end = _filled(subject)
+        situation, _, end = filled(subject)
         fast, slow = _cursor(situation, "fast"), _cursor(situation, "slow")
         fast.advance(end)
         path = next(name for name in situation.files if name.startswith("slow"))
@@ -188,7 +188,7 @@ def a_cursor_that_cannot_be_read_stops_cleanup(subject: Subject) -> Iterator[Vio
 @scenario("CUR-7", where=has_cursors)
 def a_cursor_is_a_file_that_others_read(subject: Subject) -> Iterator[Violation]:
     """A cursor file has its consumer's name and the sixteen bytes that the chapter defines."""
-    situation, records, _ = _filled(subject)
+    situation, records, _ = filled(subject)
     cursor = _cursor(situation)
     for offset, _ in records:
         cursor.advance(offset)

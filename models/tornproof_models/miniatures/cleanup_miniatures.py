@@ -15,6 +15,12 @@ from tornproof.filesystem import Filesystem
 
 from tornproof_models.crash.subject import DIRECTORY, Options
 from tornproof_models.disk.filesystem import ModelFilesystem
+from tornproof_models.miniatures.cursor_miniatures import (
+    ArrivesBeforeItIsStored,
+    MadeAgain,
+    RemembersItsPlace,
+    TakesAnyName,
+)
 from tornproof_models.miniatures.small_cleanup import (
     SmallCleaner,
     SmallCursor,
@@ -282,6 +288,10 @@ CURSORS: Mapping[str, type[SmallCursor]] = {
     "moves-backwards": MovesBackwards,
     "moved-by-a-child": MovedByAChild,
     "goes-anywhere": GoesAnywhere,
+    "remembers-its-place": RemembersItsPlace,
+    "arrives-before-it-is-stored": ArrivesBeforeItIsStored,
+    "made-again": MadeAgain,
+    "takes-any-name": TakesAnyName,
 }
 """All miniatures of a cursor, by name."""
 

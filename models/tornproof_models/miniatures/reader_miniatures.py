@@ -264,6 +264,35 @@ class DamageIsTheTail(SmallReader):
             super().conclude(at, found)
 
 
+class BelievesATornSlot(SmallReader):
+    """
+    Takes the higher slot of the watermark, whether it is whole or not.
+
+    Source: of this project; a mutant of the reference.
+    """
+
+    breaks = frozenset({"RDR-6", "RDR-8"})
+
+    def is_whole(self, slot: bytes) -> bool:
+        """Look at the magic alone."""
+        return slot[:4] == b"TPW1"
+
+
+class ForgetsWhatWasDurable(SmallReader):
+    """
+    Goes by the watermark as it is now, also while its higher slot is being written.
+
+    Source: of this project; a mutant of the reference.
+    """
+
+    breaks = frozenset({"RDR-8"})
+
+    def refresh(self) -> None:
+        """Know nothing from before."""
+        self.watermark = None
+        super().refresh()
+
+
 READERS: Mapping[str, type[SmallReader]] = {
     "skips-at-rotation": SkipsAtRotation,
     "never-refreshes": NeverRefreshes,
@@ -279,6 +308,8 @@ READERS: Mapping[str, type[SmallReader]] = {
     "read-on-in-a-child": ReadOnInAChild,
     "reads-anywhere": ReadsAnywhere,
     "damage-is-the-tail": DamageIsTheTail,
+    "believes-a-torn-slot": BelievesATornSlot,
+    "forgets-what-was-durable": ForgetsWhatWasDurable,
 }
 """All miniatures of a reader, by name."""
 

@@ -6,10 +6,11 @@ The miniatures of cleanup and cursors each change one step of these.
 
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from re import fullmatch
 from typing import ClassVar
 
 from crc32c import crc32c
-from tornproof.errors import Corrupt, Invalid
+from tornproof.errors import Corrupt, InputOutput, Invalid
 from tornproof.filesystem import Filesystem
 
 from tornproof_models.crash.subject import DIRECTORY
@@ -23,8 +24,8 @@ class SmallCursor(SmallOwner):
     """
     A correct cursor.
 
-    Steps: `begin`, `check`, `check_place`, `store`, `write`, `name_it`, `settle`,
-    `require_owner`.
+    Steps: `check_name`, `begin`, `check`, `stored`, `check_place`, `store`, `write`,
+    `name_it`, `settle`, `require_owner`.
     """
 
     breaks: ClassVar[frozenset[str]] = frozenset()
@@ -32,6 +33,7 @@ class SmallCursor(SmallOwner):
 
     def __init__(self, filesystem: Filesystem, name: str) -> None:
         super().__init__()
+        self.check_name(name)
         self.filesystem = filesystem
         self.path = f"{DIRECTORY}/{name}.cursor"
         self.position = -1
@@ -55,9 +57,21 @@ class SmallCursor(SmallOwner):
 
     def check(self, offset: int) -> None:
         """Refuse to go back, and to stand where no durable record begins or ends."""
-        if offset < max(self.position, read_position(self.filesystem, self.path)):
+        if offset < max(self.position, self.stored()):
             raise Invalid(f"a cursor at {self.position} cannot go back to {offset}")
         self.check_place(offset)
+
+    def stored(self) -> int:
+        """Return the position on disk, which somebody else may have moved or removed."""
+        try:
+            return read_position(self.filesystem, self.path)
+        except FileNotFoundError:
+            raise InputOutput(f"{self.path} is gone") from None
+
+    def check_name(self, name: str) -> None:
+        """Refuse what could not be a file beside the segments."""
+        if not fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name):
+            raise Invalid(f"{name!r} is no name of a cursor")
 
     def check_place(self, offset: int) -> None:
         """Let a reader of durable records walk there."""

@@ -124,8 +124,12 @@ class SmallReader(SmallFrames, SmallOwner):
             return None
         with closing(file):
             slots = [file.read_at(position, 16) for position in (0, 512)]
-        whole = [slot for slot in slots if slot[12:] == crc32c(slot[:12]).to_bytes(4, "little")]
+        whole = [slot for slot in slots if self.is_whole(slot)]
         return max((int.from_bytes(slot[4:12], "little") for slot in whole), default=0)
+
+    def is_whole(self, slot: bytes) -> bool:
+        """Tell whether a slot of the watermark is one, and not half of two."""
+        return slot[12:] == crc32c(slot[:12]).to_bytes(4, "little")
 
     # One record
 
@@ -169,6 +173,8 @@ class SmallReader(SmallFrames, SmallOwner):
 
     def conclude(self, at: int, found: Damage | Miss) -> None:
         """Say what a miss means now that nothing is new: the tail, unless it is not."""
+        if not self.bases and self.watermark:
+            raise Corrupt(f"there are no segments, and a watermark at {self.watermark}")
         if self.bases and at < self.bases[0]:
             raise Trimmed(f"offset {at} was removed: the first one kept is {self.bases[0]}")
         is_tail = self.locate(at) == max(self.bases, default=None) and at >= (self.watermark or 0)
