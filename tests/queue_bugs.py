@@ -4,10 +4,11 @@ Find the bugs of foreign job queues in versions that have them (`make queue-bugs
     SECONDS=60 python -m tests.queue_bugs [NAME...]
 
 `conformance/survey/queues/bugs.toml` says which queue has which bug, and which requirement that
-violates.  The check of that requirement judges the queue until it finds it, and then the version
-that has the bug no more, where there is one.  A name is a part of those of the bugs that are to
-be found.  Each is judged for so many seconds.  Queues of Python are installed when they are
-needed; those in other languages have to be built before.
+violates.  The check of that requirement judges the queue until it finds it, or a program is played
+that shows it.  Where a version has
+the bug no more, what was found is replayed on it, and must say FIXED.  A name is a part of those
+of the bugs that are to be found.  Each is judged for so many seconds.  Queues of Python are
+installed when they are needed; those in other languages have to be built before.
 """
 
 import os
@@ -22,10 +23,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from attrs import evolve, field, frozen
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
+from tornproof_conformance.cases.case import ExerciseCase
+from tornproof_conformance.cases.reproducer import save
+from tornproof_conformance.cases.shrinking import repeat
 from tornproof_conformance.checks import Budget, Check
 from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS
 from tornproof_conformance.run.adapter_run import check_adapter
 from tornproof_conformance.stream.run_events import Diagnosed, RequirementJudged, ViolationFound
+
+from tests.replays import replay
 
 QUEUES = Path(__file__).parents[1] / "conformance" / "survey" / "queues"
 BUDGET = Budget(seconds=float(os.environ.get("SECONDS", "60")))
@@ -41,6 +48,9 @@ class Bug:
     packages: Sequence[str] = ()
     claims: Sequence[str] = ()
     """What is claimed beside the queue's own documentation."""
+
+    program: str = ""
+    """What shows it, where another bug of the same queue violates the same requirement."""
 
     mended: Mapping[str, Any] = field(factory=dict)
     """What is another in the version that has it no more."""
@@ -69,41 +79,48 @@ def _installed(packages: Sequence[str]) -> Path:
     return directory
 
 
-def judge(bug: Bug) -> str:
-    """Judge a queue until the bug is found; say what came of it."""
-    began = time.monotonic()
-    with TemporaryDirectory() as directory:
-        for event in check_adapter(
-            bug.argv, budget=BUDGET, reproducers=Path(directory), checks=[bug.check]
-        ):
-            match event:
-                case ViolationFound(requirement, message) if bug.violates in (
-                    requirement,
-                    *event.also,
-                ):
-                    return f"found in {time.monotonic() - began:.0f} s: {message}"
-                case RequirementJudged(bug.violates, _, verdict):
-                    return verdict
-                case Diagnosed(_, message):
-                    return message
-    return "not judged"
+def find(bug: Bug, reproducers: Path) -> tuple[str, str]:
+    """Judge a queue until the bug is found; return what is said of it, and the reproducer."""
+    verdict, checks = "not judged", [bug.check]
+    for event in check_adapter(bug.argv, budget=BUDGET, reproducers=reproducers, checks=checks):
+        match event:
+            case ViolationFound(requirement) if bug.violates in (requirement, *event.also):
+                return event.message, event.reproducer
+            case RequirementJudged(bug.violates, _, verdict):
+                pass
+            case Diagnosed(_, verdict):
+                pass
+    return verdict, ""
+
+
+def shown(bug: Bug, reproducers: Path) -> tuple[str, str]:
+    """Play the program that shows the bug; return what is said of it, and the reproducer."""
+    case = ExerciseCase("job-queue", tuple(bug.program.split("; ")))
+    with AdapterSubject.running(bug.argv) as subject:
+        problem = repeat(case, bug.violates, subject)
+        if problem is None:
+            return "holds in this program", ""
+        return problem.violation.message, str(save(problem, subject.name, reproducers))
 
 
 def main(names: Sequence[str]) -> int:
-    """Print what becomes of each bug; return 1 if one is not found, or is where it is mended."""
+    """Print what shows each bug; return 1 if one is not found, or shows where it is mended."""
     os.chdir(QUEUES)
     wrong = 0
     for table in tomllib.loads(Path("bugs.toml").read_text())["bug"]:
         bug = Bug(**table)
         if names and not any(name in bug.name for name in names):
             continue
-        said = judge(bug)
-        wrong += not said.startswith("found")
-        print(f"{bug.name}: {bug.violates} {said}", flush=True)
-        if bug.mended:
-            said = judge(evolve(bug, **bug.mended))
-            wrong += said != "holds"
-            print(f"{bug.name}, mended: {bug.violates} {said}", flush=True)
+        with TemporaryDirectory() as directory:
+            began = time.monotonic()
+            said, found = (shown if bug.program else find)(bug, Path(directory))
+            wrong += not found
+            seconds = time.monotonic() - began
+            print(f"{bug.name}: {bug.violates} in {seconds:.0f} s: {said}", flush=True)
+            if found and bug.mended:
+                said = replay(evolve(bug, **bug.mended).argv, found)
+                wrong += not said.startswith("FIXED")
+                print(f"{bug.name}, mended: {said}", flush=True)
     return bool(wrong)
 
 

@@ -181,9 +181,9 @@ def findings(events: Iterable[RunEvent]) -> list[ViolationFound]:
     return list(told.values())
 
 
-def replay(wrong: Wrong, reproducer: str) -> str:
-    """Replay a reproducer; return the line that says how it ended."""
-    command = ["--", *wrong.command] if wrong.command else []
+def replay(command: Sequence[str], reproducer: str) -> str:
+    """Replay a reproducer, on an adapter if there is one; return the line that says the end."""
+    command = ["--", *command] if command else []
     result = CliRunner().invoke(tornproof, ["replay", reproducer, *command])
     words = ("FAILED", "FIXED", "NOT REACHED", "ERROR")
     said = [line for line in result.output.splitlines() if line.startswith(words)]
@@ -199,7 +199,7 @@ def main(names: Sequence[str]) -> int:
         with TemporaryDirectory() as directory:
             told = findings(wrong.judge(Path(directory)))
             for each in told:
-                said = replay(wrong, each.reproducer)
+                said = replay(wrong.command, each.reproducer)
                 replays[said.split()[0]] += 1
                 if not said.startswith("FAILED"):
                     print(f"{wrong.name} {Path(each.reproducer).name}: {said}", flush=True)

@@ -6,12 +6,13 @@ A job queue's lease is waited out by the clock, and some last for most of a minu
 
 import heapq
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import count
 from math import inf
-from typing import TypeAlias, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 Waiting: TypeAlias = Generator[float, None, T]
 """
@@ -19,6 +20,16 @@ Work that yields each time that it has to wait, until when, by the monotonic clo
 
 Whoever drives it may come back late.
 """
+
+
+def without_waiting(do: Callable[P, T]) -> Callable[P, Waiting[T]]:
+    """Make work of a function that never waits."""
+
+    def work(*arguments: P.args, **named: P.kwargs) -> Waiting[T]:
+        yield from ()
+        return do(*arguments, **named)
+
+    return work
 
 
 def wait_out(work: Waiting[T]) -> T:

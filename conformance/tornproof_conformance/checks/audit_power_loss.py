@@ -22,6 +22,7 @@ from tornproof_models.disk.trace import Image
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.blame import NO_ANSWER
 from tornproof_conformance.adapter.opened_index import AdapterAudits, completed
+from tornproof_conformance.adapter.waiting import without_waiting
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Findings
 from tornproof_conformance.checks.conversation import AUDIT
@@ -159,7 +160,9 @@ def cut_power_of_index(subject: AdapterSubject, arguments: Sequence[str]) -> Ite
 
 def power_cuts(adapter: AdapterSubject, until: float, met: Counter[str]) -> PowerCuts[Known]:
     """Record an index, and return its crashes; none is made yet, and `met` counts stakes."""
-    return PowerCuts(record(adapter), _Recovering(adapter, met).judge, _words, until)
+    return PowerCuts(
+        record(adapter), without_waiting(_Recovering(adapter, met).judge), _words, until
+    )
 
 
 def _power(subject: Subject, budget: Budget) -> Findings:

@@ -30,6 +30,7 @@ from tornproof_models.disk.trace import Image
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.job_queue_processes import QueueNotOpened
 from tornproof_conformance.adapter.opened_job_queue import EFFECTS, JobQueueRun
+from tornproof_conformance.adapter.waiting import Waiting
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
 from tornproof_conformance.checks.job_queues import unclaimed
@@ -48,6 +49,9 @@ STEPS = (
     *("enqueue j3 A", "take A", "fail A", "take A"),
 )
 """One job is done, one has failed and one waits when a worker has a job."""
+
+SIDE_BY_SIDE = 8
+"""Images from which workers go on at once: a queue is quiet when nothing has come for a while."""
 
 Known: TypeAlias = tuple[tuple[Fact, ...], bytes]
 """What had been asked and answered, and the effects of it where they stand in a file."""
@@ -79,15 +83,15 @@ def record(adapter: AdapterSubject) -> Recording[Known]:
         return Recording(disk.trace, tuple(marks), tuple(subject.warnings))
 
 
-def recovered(adapter: AdapterSubject, image: Image, known: Known) -> list[Violation]:
+def recovered(adapter: AdapterSubject, image: Image, known: Known) -> Waiting[list[Violation]]:
     """Let workers go on from an image until the queue is quiet; return what is violated."""
     history, effects = known
     files = {**image.files, **({f"{DIRECTORY}/{EFFECTS}": effects} if effects else {})}
     disk = adapter.new_disk(Image(files, image.directories))
     run = JobQueueRun(adapter, disk, [*history, PowerLost()])
     try:
-        run.play([])
-        run.drain()
+        yield from run.playing([])
+        yield from run.draining()
     except QueueNotOpened as failed:
         return [Violation(REQUIREMENTS[Claim.POWER], str(failed))]
     finally:
@@ -97,7 +101,8 @@ def recovered(adapter: AdapterSubject, image: Image, known: Known) -> list[Viola
 
 def power_cuts(adapter: AdapterSubject, until: float) -> PowerCuts[Known]:
     """Record a queue, and return its crashes; none is made yet."""
-    return PowerCuts(record(adapter), partial(recovered, adapter), _words, until, at_least=0)
+    recover = partial(recovered, adapter)
+    return PowerCuts(record(adapter), recover, _words, until, at_least=0, side_by_side=SIDE_BY_SIDE)
 
 
 def _words(known: Known) -> str:

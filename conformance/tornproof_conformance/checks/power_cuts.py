@@ -25,6 +25,7 @@ from tornproof_conformance.adapter.job_queue_processes import QueueNotOpened
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
+from tornproof_conformance.adapter.waiting import Waiting, side_by_side
 from tornproof_conformance.cases.case import ExerciseCase, Problem
 from tornproof_conformance.checks import Budget, Clock, Covered, Findings
 from tornproof_conformance.checks.recorded import NO_TRACE, arguments_of
@@ -83,7 +84,7 @@ class PowerCuts(Generic[Known]):
     """The crashes of a recording, and what came of them."""
 
     recording: Recording[Known]
-    recover: Callable[[Image, Known], list[Violation]]
+    recover: Callable[[Image, Known], Waiting[list[Violation]]]
     """Goes on from an image, given what was known, and returns what is violated."""
 
     words: Callable[[Known], str]
@@ -95,6 +96,9 @@ class PowerCuts(Generic[Known]):
     at_least: int = PASSES[0]
     """Images of each crash point that are tried whatever the time."""
 
+    side_by_side: int = 1
+    """Images from which to go on at once, where that is mostly waiting."""
+
     is_cut_short: bool = False
     """Whether the first pass was not finished in time."""
 
@@ -104,6 +108,10 @@ class PowerCuts(Generic[Known]):
 
     def violations(self, crash_model: str, images: int) -> Iterator[Violation]:
         """Crash everywhere in a crash model, up to so many images each; yield violations."""
+        for found in side_by_side(self._recoveries(crash_model, images), self.side_by_side):
+            yield from found
+
+    def _recoveries(self, crash_model: str, images: int) -> Iterator[Waiting[list[Violation]]]:
         chosen = CRASH_MODELS[crash_model]
         trace = self.recording.trace
         registers = Registers.of(trace.initial, chosen.floors)
@@ -119,7 +127,7 @@ class PowerCuts(Generic[Known]):
 
     def _crash(
         self, registers: Registers, crash_model: CrashModel, position: int, images: int
-    ) -> Iterator[Violation]:
+    ) -> Iterator[Waiting[list[Violation]]]:
         self.crash_points.add(position)
         space = ImageSpace(registers, crash_model)
         known = self.recording.known_at(position)
@@ -132,10 +140,13 @@ class PowerCuts(Generic[Known]):
                 continue
             self._tried.add((image.digest, known))
             self.images += 1
-            for found in self.recover(image, known):
-                lost = _lost(space, choice)
-                where = f"power lost {self.words(known)} ({crash_model.name}: {lost})"
-                yield evolve(found, message=f"{where}: {found.message}")
+            lost = _lost(space, choice)
+            where = f"power lost {self.words(known)} ({crash_model.name}: {lost})"
+            yield self._go_on(image, known, where)
+
+    def _go_on(self, image: Image, known: Known, where: str) -> Waiting[list[Violation]]:
+        found = yield from self.recover(image, known)
+        return [evolve(each, message=f"{where}: {each.message}") for each in found]
 
     def find(self, crash_models: Sequence[str]) -> list[Violation]:
         """
@@ -160,7 +171,9 @@ class PowerCuts(Generic[Known]):
         """Find the mildest crash model in which anything is violated, and the first that is."""
         for crash_model in crash_models:
             until = time.monotonic() + MILDER
-            mild = PowerCuts(self.recording, self.recover, self.words, until, self.at_least)
+            mild = PowerCuts(
+                self.recording, self.recover, self.words, until, self.at_least, self.side_by_side
+            )
             if found := next(mild.violations(crash_model, images), None):
                 return {found.requirement: found}
         return {}

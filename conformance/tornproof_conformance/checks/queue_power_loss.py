@@ -34,6 +34,7 @@ from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.opened_chain import open_queue, submit
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal
+from tornproof_conformance.adapter.waiting import without_waiting
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Findings
 from tornproof_conformance.checks.delivering import Delivery
@@ -131,7 +132,7 @@ def lose_power(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Vi
 
 def power_cuts(adapter: AdapterSubject, until: float) -> PowerCuts[Known]:
     """Record a drainer, and return its crashes; none is made yet."""
-    return PowerCuts(record(adapter), partial(recovered, adapter), _words, until)
+    return PowerCuts(record(adapter), without_waiting(partial(recovered, adapter)), _words, until)
 
 
 def _power_loss(subject: Subject, budget: Budget) -> Findings:
