@@ -15,6 +15,7 @@ from attrs import evolve, frozen
 from tornproof.errors import Invalid
 from tornproof_models.contract.workload import Answer, judge_check, symptom
 from tornproof_models.crash.subject import Subject
+from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.documents.files import read_file
 from tornproof_models.documents.words import shown
 
@@ -94,7 +95,10 @@ def look_again(directory: Path, questions: Questions, timeout: float) -> LookedA
     place = _free_place(directory) or claim(owner)
     place.chmod(0o755)
     try:
-        answers = Places(place, questions, timeout).look(_Copied(directory / IMAGE), lines)
+        reboots = CRASH_MODELS[saved.case.crash_model].floors.reboots
+        places = Places(place, questions, timeout)
+        with places.opened():
+            answers = places.look(_Copied(directory / IMAGE), lines, reboots=reboots)
     finally:
         remove(place)
     return LookedAgain(saved, answers)

@@ -239,16 +239,17 @@ class CrashSearch:
 
         If it recovers no more, what it has recovered until then is judged before the search ends.
         """
-        wanted: dict[Options, dict[int, Image]] = {}
+        wanted: dict[tuple[Options, bool], dict[int, Image]] = {}
         until = self.clock.part(TOGETHER_SHARE)
         for crashing in crashings:
             crashing.explorer.until = until
             crashing.explorer.novelty = self._novelty_of(crashing)
-            wanted.setdefault(crashing.case.options, {}).update(crashing.site.plan())
+            reboots = crashing.explorer.crash_model.floors.reboots
+            wanted.setdefault((crashing.case.options, reboots), {}).update(crashing.site.plan())
         left = self.subject.recordings
         now = self.subject.recordings = min(left, AGAIN)
-        for options, images in wanted.items():
-            self.subject.recover_images(list(images.values()), options)
+        for (options, reboots), images in wanted.items():
+            self.subject.recover_images(list(images.values()), options, reboots=reboots)
         used = now - self.subject.recordings
         self.subject.recordings = 0  # what a crash of a recovery leaves is not crashed again
         for number, crashing in enumerate(crashings):

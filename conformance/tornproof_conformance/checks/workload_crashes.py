@@ -25,7 +25,8 @@ from tornproof_models.disk.trace import Stored
 
 from tornproof_conformance.cases.case import Problem
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
-from tornproof_conformance.checks.workload_search import First, Loss, Round, Search, rounds
+from tornproof_conformance.checks.workload_search import First, Key, Loss, Round, Search, rounds
+from tornproof_conformance.lifetime.next_boot import SEES
 from tornproof_conformance.stream.run_events import Progress
 from tornproof_conformance.workload.laid_out import LaidOut
 from tornproof_conformance.workload.workload_subject import WorkloadSubject
@@ -71,17 +72,19 @@ def _crash_recoveries(
     subject, clock, whole = search.subject, search.clock, 0
     if subject.given.questions.recover is None:
         return 0
-    sound: dict[tuple[int, int], tuple[Loss, LaidOut]] = {}
+    sound: dict[Key, tuple[Loss, LaidOut]] = {}
     for each in needed:
         for point, space in search.spaces(each.crash_model) if each.number == 0 else ():
             for choice in candidates(space, 0):
-                key = space.builder.digest(choice), len(subject.recorded.lines_before(point))
+                printed = len(subject.recorded.lines_before(point))
+                key = space.builder.digest(choice), printed, space.reboots
                 if key in search.known and search.known[key] is None and key not in sound:
                     sound[key] = Loss.of(space, point, choice), subject.image(space, choice)
-    for loss, image in spread(list(sound.values()), RECOVERIES):
+    for (_, _, reboots), (loss, image) in spread(list(sound.items()), RECOVERIES):
         if not clock.has_time and subject.recoveries:
             break
-        recovery = subject.record_recovery(image, subject.recorded.lines_before(loss.point))
+        lines = subject.recorded.lines_before(loss.point)
+        recovery = subject.record_recovery(image, lines, reboots=reboots)
         first = First(len(subject.recoveries) - 1, loss.finding(NO_VIOLATION, ""), search.trace)
         again = Search(recovery, clock, first)
         yield from _pass(again, needed, clock.seconds * RECOVERY_SHARE)
@@ -139,13 +142,19 @@ def _covered(
         planned=len(search.known) + needed,
         missing=missing if needed or cut else "",
         at_stake=dict.fromkeys(contract.JUDGES_RECOVERY, whole),
-        notes=(*subject.recorded.notes, *_reused(subject)),
+        notes=(*subject.recorded.notes, *_seen(subject), *_reused(subject)),
     )
+
+
+def _seen(subject: WorkloadSubject) -> Iterator[str]:
+    """Note what commands see of the time before a loss of power."""
+    if subject.places.visible:
+        yield SEES.format(visible=", ".join(subject.places.visible))
 
 
 def _reused(subject: WorkloadSubject) -> Iterator[str]:
     """Note that a stale number of a process, as in a file of a server, may mislead a check."""
-    if reused := subject.recorded.reused:
+    if subject.places.visible and (reused := subject.recorded.reused):
         numbers = ", ".join(map(str, reused))
         yield (
             f"processes with numbers of the workload's run now ({numbers}): a check that reads a "

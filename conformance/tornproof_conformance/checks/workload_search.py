@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
+from typing import TypeAlias
 
 from attrs import define, evolve, field, frozen
 from tornproof_models.contract import workload as contract
@@ -44,14 +45,20 @@ FIRST_GUESS = 0.05
 """Seconds that an image takes, before one was looked at."""
 
 
+Key: TypeAlias = tuple[int, int, bool]
+"""
+What a command depends on: an image's digest, how many lines had been printed, and whether the
+machine has started again.
+"""
+
+
 @frozen
 class Candidate:
     """An image that was not looked at, and where it comes from."""
 
     point: int
     choice: Choice
-    key: tuple[int, int]
-    """Its digest, and how many lines had been printed: what a command says depends on these."""
+    key: "Key"
 
 
 @frozen
@@ -132,7 +139,7 @@ class Search:
     first: "First | None" = None
     """The crash of the workload, if it is a recovery from it that is crashed."""
 
-    known: dict[tuple[int, int], Violation | None] = field(factory=dict)
+    known: dict[Key, Violation | None] = field(factory=dict)
     seconds: float = 0.0
     """Time spent in looking."""
 
@@ -169,11 +176,9 @@ class Search:
         """Tell whether a round has images that were not looked at."""
         return self.left[each] > 0 or each in self.cut
 
-    def _list(
-        self, each: Round, until: float
-    ) -> Generator[Problem, None, dict[tuple[int, int], Candidate]]:
+    def _list(self, each: Round, until: float) -> Generator[Problem, None, dict[Key, Candidate]]:
         """List the images that were not looked at; make findings milder by those that were."""
-        found: dict[tuple[int, int], Candidate] = {}
+        found: dict[Key, Candidate] = {}
         self.cut.discard(each)
         for point, space in self.spaces(each.crash_model):
             if time.monotonic() > until:
@@ -182,7 +187,7 @@ class Search:
             printed = len(self.subject.recorded.lines_before(point))
             self.points.add((each.crash_model.name, point))
             for choice in candidates(space, each.number, None if each.is_mild else PER_POINT):
-                key = space.builder.digest(choice), printed
+                key = space.builder.digest(choice), printed, space.reboots
                 if key not in self.known:
                     found.setdefault(key, Candidate(point, choice, key))
                 elif (violation := self.known[key]) is not None:

@@ -41,6 +41,8 @@ STARTING = threading.Lock()
 _token = secrets.token_hex(8)
 _numbers = itertools.count(1)
 _started: set[int] = set()
+_parents: set[int] = set()
+"""First processes of namespaces, which take the orphans in them."""
 
 
 @cache
@@ -73,9 +75,15 @@ def know(process: int) -> None:
     _started.add(process)
 
 
+def know_parent(first: int) -> None:
+    """Note a first process of a namespace, whose orphans are looked after as well."""
+    _parents.add(first)
+
+
 def forget(process: int) -> None:
-    """Note that a child has ended and has been waited for."""
+    """Note that a child has ended and has been waited for, or the first of a namespace."""
     _started.discard(process)
+    _parents.discard(process)
 
 
 def end_orphans(mark: str = "", *, unmarked: bool = False) -> list[str]:
@@ -112,13 +120,14 @@ def has_orphans(mark: str) -> bool:
 
 
 def _orphans(mark: str, *, unmarked: bool) -> list[int]:
-    """List the children of this process that it has not started, and that nobody traces."""
+    """List children that this process has not started, its own and adopted ones, untraced."""
     if not adopt.cache_info().currsize:
         return []
     children: list[int] = []
-    for task in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            children += map(int, task.read_text().split())
+    for parent in ("self", *_parents):
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                children += map(int, task.read_text().split())
     strange = (each for each in children if each not in _started)
     return [each for each in strange if _is_orphan(each, mark, unmarked=unmarked)]
 

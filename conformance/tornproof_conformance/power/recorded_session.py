@@ -26,6 +26,7 @@ from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, WritesOu
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience, Patience
 from tornproof_conformance.adapter.speaking.process import LineProcess
 from tornproof_conformance.adapter.speaking.session import TIMEOUT, Session
+from tornproof_conformance.lifetime.next_boot import NextBoot
 from tornproof_conformance.power.injection import EFFECTS
 from tornproof_conformance.recorder.lines import Unreadable
 from tornproof_conformance.recorder.observations import Observations, Said
@@ -53,6 +54,9 @@ class RecordedSession(Session):
     disk: "RecordedDisk | None" = None
     """The disk that it works on; what it does elsewhere is not recorded."""
 
+    boot: NextBoot | None = None
+    """The machine on which it runs, if that has started again since the crash."""
+
     @classmethod
     def record(
         cls,
@@ -62,18 +66,22 @@ class RecordedSession(Session):
         timeout: float = TIMEOUT,
         patience: Patience | None = None,
         every_store: bool = False,
+        boot: NextBoot | None = None,
     ) -> "RecordedSession":
         """
         Start an adapter that is recorded; `log` is a file for a recorder that wants one.
 
-        With `every_store`, stores through mappings are seen one by one.  Raises `CannotStart`
-        and `CannotRecord`.
+        With `boot` it runs on a machine that has started again.  With `every_store`, stores
+        through mappings are seen one by one.  Raises `CannotStart` and `CannotRecord`.
         """
-        recorder = new_recorder(log)
+        if boot is not None:
+            boot.start(command)
+        recorder = new_recorder(log, boot)
         if every_store and isinstance(recorder, TracingRecorder):
             recorder.see_every_store()
         process = LineProcess.start(command, spawn=recorder.spawn)
-        return cls(process, timeout, patience=patience or Patience(), recorder=recorder)
+        given = patience or Patience()
+        return cls(process, timeout, patience=given, recorder=recorder, boot=boot)
 
     def attend(self, disk: "RecordedDisk") -> None:
         """Record what the adapter does on a disk from now on, and let the disk's faults strike."""
@@ -177,11 +185,13 @@ class RecordedDisk(DirectoryDisk):
         release: Callable[[DirectoryDisk], None],
         image: Image | None = None,
         warnings: dict[str, None] | None = None,
+        boot: NextBoot | None = None,
     ) -> None:
         super().__init__(root, release, image)
         files, directories = self.initial.files, self.initial.directories | {DIRECTORY}
         self.initial = Image(files, directories)
         self.tree = Tree.of(str(root.resolve()), self.initial)
+        self.boot = boot
         self.session: RecordedSession | None = None
         self.untraceable: dict[str, None] = {}
         self.warnings: dict[str, None] = {} if warnings is None else warnings

@@ -6,7 +6,7 @@ brings its own disks, and recovers images by itself.  Most recoveries go unwatch
 resident process.  Some are recorded, so that they can be crashed as well.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import cast
 
@@ -22,9 +22,10 @@ from tornproof_models.disk.trace import Image
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject, introduction
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.opened_journal import AdapterJournal
-from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
+from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, ProcessFailed
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.adapter.speaking.session import Session
+from tornproof_conformance.lifetime.next_boot import SEES, NextBoot
 from tornproof_conformance.power.recorded_session import RecordedDisk, RecordedSession
 from tornproof_conformance.power.residents import Residents
 from tornproof_conformance.recorder.ptrace.injection import CallMade
@@ -69,8 +70,20 @@ class RecordedSubject(AdapterSubject):
     watched: int = 0
     """How many images were recovered twice."""
 
-    _residents: Residents = field(init=False)
-    _outcomes: dict[tuple[int, Options], Recovered] = field(factory=dict)
+    _boots: tuple[NextBoot, NextBoot] = field(init=False)
+    """
+    Machines that have started again, for recoveries that are recorded and for others.
+
+    What a crash of the first leaves finds yet another start.
+    """
+
+    _knows_boots: bool = False
+    """Whether the adapter was started on such a machine."""
+
+    _residents: Mapping[bool, Residents] = field(init=False)
+    """What recovers where the machine has started again, and where processes were killed."""
+
+    _outcomes: dict[tuple[int, Options, bool], Recovered] = field(factory=dict)
     _met: set[tuple[Hashable, Options]] = field(factory=set)
     """What recoveries have come to so far."""
 
@@ -82,9 +95,18 @@ class RecordedSubject(AdapterSubject):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        images = self._root / "images"
-        images.mkdir()
-        self._residents = Residents(self.command, images, self.timeout, self.patience, self.jobs)
+        self._boots = NextBoot(self._root), NextBoot(self._root)
+        self._residents = {
+            reboots: Residents(
+                self.command,
+                self._root / ("rebooted" if reboots else "killed"),
+                self.timeout,
+                self.patience,
+                self.jobs,
+                self._boots[1] if reboots else None,
+            )
+            for reboots in (True, False)
+        }
 
     @classmethod
     @contextmanager
@@ -121,7 +143,10 @@ class RecordedSubject(AdapterSubject):
     def stop(self) -> None:
         """End every process."""
         super().stop()
-        self._residents.stop()
+        for residents in self._residents.values():
+            residents.stop()
+        for boot in self._boots:
+            boot.stop()
 
     @property
     def recovered(self) -> int:
@@ -135,11 +160,16 @@ class RecordedSubject(AdapterSubject):
 
     # Recording
 
-    def new_disk(self, image: Image | None = None) -> RecordedDisk:
-        """Make a fresh directory with the files of an image, on which everything is recorded."""
+    def new_disk(self, image: Image | None = None, *, reboots: bool = True) -> RecordedDisk:
+        """
+        Make a fresh directory with the files of an image, on which everything is recorded.
+
+        An image is what a crash has left; with `reboots` the machine has started again since.
+        """
+        boot = self._boots[0] if reboots and image is not None else None
         self._disks += 1
         root = self._root / f"{self._disks:08}"
-        disk = RecordedDisk(root, self._kill_on, image, self.warnings)
+        disk = RecordedDisk(root, self._kill_on, image, self.warnings, boot)
         disk.injector.late = self.late
         return disk
 
@@ -158,9 +188,13 @@ class RecordedSubject(AdapterSubject):
 
     def take_session(self) -> Session:
         """Return a recorded process that has nothing to do, and let it attend to the disk."""
-        session = self._idle.pop() if self._idle else self._start()
-        assert isinstance(session, RecordedSession)
         assert self._attended is not None
+        boot = self._attended.boot
+        idle = (each for each in self._idle if cast("RecordedSession", each).boot is boot)
+        if session := next(idle, None):
+            self._idle.remove(session)
+        session = session or self._start(boot)
+        assert isinstance(session, RecordedSession)
         session.attend(self._attended)
         return session
 
@@ -189,7 +223,7 @@ class RecordedSubject(AdapterSubject):
         assert isinstance(disk, RecordedDisk)
         return disk.calls
 
-    def _start(self) -> RecordedSession:
+    def _start(self, boot: NextBoot | None = None) -> RecordedSession:
         self._logs += 1
         session = RecordedSession.record(
             self.command,
@@ -197,6 +231,7 @@ class RecordedSubject(AdapterSubject):
             timeout=self.timeout,
             patience=self.patience,
             every_store=self.every_store,
+            boot=boot,
         )
         try:
             introduction(session)
@@ -207,7 +242,9 @@ class RecordedSubject(AdapterSubject):
 
     # Recovering
 
-    def recover_images(self, images: Sequence[Image], options: Options) -> list[Recovered | None]:
+    def recover_images(
+        self, images: Sequence[Image], options: Options, *, reboots: bool = True
+    ) -> list[Recovered | None]:
         """
         Recover images as `explorer.recover` does, each distinct one once.
 
@@ -216,30 +253,51 @@ class RecordedSubject(AdapterSubject):
         whether the same comes of them.  Of those that come when the adapter has kept
         silent too often, nothing is known, and there is none.
         """
+        if reboots and not self._knows_boots:
+            self._try_boots()
+        circumstances = options, reboots
         new = {
-            image.digest: image for image in images if (image.digest, options) not in self._outcomes
+            image.digest: image
+            for image in images
+            if (image.digest, *circumstances) not in self._outcomes
         }
-        outcomes = self._residents.recover(list(new.values()), options)
+        outcomes = self._residents[reboots].recover(list(new.values()), options)
         for (digest, image), outcome in zip(new.items(), outcomes, strict=True):
             if outcome is None:
                 continue
             known = outcome
             if self.recordings > 0 and self._is_worth_recording(digest, outcome, options):
                 self.recordings -= 1
-                known = self._watch(image, options) or outcome
+                known = self._watch(image, options, reboots=reboots) or outcome
                 self._compare(outcome, known)
-            self._outcomes[digest, options] = known
-        return [self._outcomes.get((image.digest, options)) for image in images]
+            self._outcomes[digest, options, reboots] = known
+        return [self._outcomes.get((image.digest, *circumstances)) for image in images]
 
     @property
     def is_left_alone(self) -> bool:
         """Whether some images were left alone: silences, or the end of the budget."""
-        return bool(self._residents.left_alone)
+        return bool(self._reason)
 
     def require_patience(self) -> None:
         """Raise `OutOfPatience` if some images were left alone for want of it."""
         if self.is_left_alone:
-            raise OutOfPatience(f"not every image was recovered: {self._residents.left_alone}")
+            raise OutOfPatience(f"not every image was recovered: {self._reason}")
+
+    def _try_boots(self) -> None:
+        """Start a process on a machine that has started again; do without if it does not start."""
+        self._knows_boots = True
+        try:
+            self._idle.append(self._start(self._boots[0]))
+        except (Diagnosis, CannotRecord):
+            for boot in self._boots:
+                boot.forgo("the adapter does not start without")
+        if seen := ", ".join(self._boots[0].visible):
+            self.warnings[SEES.format(visible=seen)] = None
+
+    @property
+    def _reason(self) -> str:
+        reasons = (each.left_alone for each in self._residents.values() if each.left_alone)
+        return next(reasons, "")
 
     def _is_worth_recording(self, digest: int, outcome: Recovered, options: Options) -> bool:
         """Choose what is new, and a sample of the rest."""
@@ -252,12 +310,13 @@ class RecordedSubject(AdapterSubject):
         self._repeated += 1
         return True
 
-    def _watch(self, image: Image, options: Options) -> Recovered | None:
-        disk = cast("ModelFilesystem", self.new_disk(image))
+    def _watch(self, image: Image, options: Options, *, reboots: bool) -> Recovered | None:
+        disk = cast("ModelFilesystem", self.new_disk(image, reboots=reboots))
         try:
             return recover(self, options, disk)
         except OutOfPatience as reason:
-            self._residents.left_alone = str(reason)
+            for residents in self._residents.values():
+                residents.left_alone = str(reason)
             return None
 
     def _compare(self, one: Recovered, other: Recovered) -> None:

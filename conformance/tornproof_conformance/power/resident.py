@@ -49,6 +49,7 @@ from tornproof_conformance.adapter.speaking.process import (
     LineProcess,
 )
 from tornproof_conformance.adapter.speaking.session import TIMEOUT
+from tornproof_conformance.lifetime.next_boot import NextBoot
 from tornproof_conformance.power.image_directories import clear_away, lay_out
 
 BATCH = 32
@@ -104,6 +105,9 @@ class Resident:
     root: Path
     timeout: float = TIMEOUT
     patience: Patience = field(factory=Patience)
+    boot: NextBoot | None = None
+    """The machine that has started again since the crash; none if only processes were killed."""
+
     left_alone: str = ""
     """Why it is given no more images, such as silences or the end of the budget; empty if it is."""
 
@@ -188,7 +192,9 @@ class Resident:
     def _running(self) -> LineProcess:
         """Return the process, started and greeted."""
         if self._process is None:
-            self._process = LineProcess.start(self.command)
+            self._process = LineProcess.start(
+                self.boot.command(self.command) if self.boot else self.command
+            )
             self.started += 1
             self._requests = GREETED
             hello = json.dumps({"id": 1, "op": "hello", "args": {"protocol": PROTOCOL}})

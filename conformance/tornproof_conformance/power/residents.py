@@ -16,6 +16,7 @@ from tornproof_models.crash.subject import Options
 from tornproof_models.disk.trace import Image
 
 from tornproof_conformance.adapter.speaking.patience import Patience
+from tornproof_conformance.lifetime.next_boot import NextBoot
 from tornproof_conformance.power.resident import Resident
 
 LEAST = 8
@@ -31,6 +32,9 @@ class Residents:
     timeout: float
     patience: Patience
     jobs: int = 1
+    boot: NextBoot | None = None
+    """The machine that has started again since the crash; none if only processes were killed."""
+
     left_alone: str = ""
     """Why they are given no more images: what one of them says; empty if they are."""
 
@@ -70,7 +74,7 @@ class Residents:
 
     def _another(self) -> Resident:
         root = self.root / str(len(self._all))
-        root.mkdir(exist_ok=True)
-        resident = Resident(self.command, root, self.timeout, self.patience)
+        root.mkdir(exist_ok=True, parents=True)
+        resident = Resident(self.command, root, self.timeout, self.patience, self.boot)
         resident.left_alone = self.left_alone
         return resident

@@ -21,6 +21,7 @@ from tornproof_models.disk.trace import Image
 
 from tornproof_conformance.adapter.left_behind import read_tree
 from tornproof_conformance.adapter.speaking.process import Started
+from tornproof_conformance.lifetime.next_boot import NextBoot
 from tornproof_conformance.recorder.observations import Observations
 from tornproof_conformance.recorder.ptrace import calls, kernel
 from tornproof_conformance.recorder.ptrace.listening import TracedRecording
@@ -83,8 +84,9 @@ class Recorder(Protocol):
 
 @define(eq=False)
 class TracingRecorder:
-    """Follows a process by ptrace."""
+    """Follows a process by ptrace, on this machine or on one that has started again."""
 
+    boot: NextBoot | None = None
     recording: TracedRecording = field(
         factory=lambda: TracedRecording(Tree(NOWHERE), HANDLERS), init=False
     )
@@ -124,6 +126,7 @@ class TracingRecorder:
                 stderr=stderr,
                 directory=cwd,
                 environment=env,
+                boot=self.boot,
             )
         except kernel.CannotTrace as reason:
             raise CannotRecord(str(reason)) from None
@@ -158,9 +161,10 @@ class TracingRecorder:
 
 @define(eq=False)
 class StraceRecorder:
-    """Follows a process by the log that strace writes of it."""
+    """Follows a process by the log that strace writes of it; see `TracingRecorder`."""
 
     log: Path
+    boot: NextBoot | None = None
     recording: Recording = field(init=False)
     _tap: Tap = field(init=False)
     _process: "subprocess.Popen[bytes] | None" = None
@@ -186,8 +190,9 @@ class StraceRecorder:
         env: Mapping[str, str] | None = None,
     ) -> "subprocess.Popen[bytes]":
         """Start the process under strace.  Raises `OSError` and `CannotRecord`."""
+        traced = [*prefix(self.log), *command]
         self._process = subprocess.Popen(
-            [*prefix(self.log), *command],
+            self.boot.command(traced, cwd) if self.boot else traced,
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
@@ -266,14 +271,15 @@ def require_recorder() -> None:
         find_strace()
 
 
-def new_recorder(log: Path) -> Recorder:
+def new_recorder(log: Path, boot: NextBoot | None = None) -> Recorder:
     """
     Return the recorder that serves here; strace, if it is that one, writes to `log`.
 
-    Raises `CannotRecord`, with the reasons, where there is none.
+    With `boot` it follows a process on a machine that has started again.  Raises `CannotRecord`,
+    with the reasons, where there is none.
     """
     require_recorder()
-    return StraceRecorder(log) if why_not_ptrace() else TracingRecorder()
+    return StraceRecorder(log, boot) if why_not_ptrace() else TracingRecorder(boot)
 
 
 def record(

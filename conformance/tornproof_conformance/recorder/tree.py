@@ -14,8 +14,8 @@ from typing import TypeAlias
 from attrs import define, field
 from tornproof_models.disk.trace import NAMELESS, ROOT, Image, number_inodes
 
-Attributes: TypeAlias = tuple[int, int, int]
-"""Mode, user and group of a file."""
+Attributes: TypeAlias = tuple[int, int, int, int]
+"""Mode, user and group of a file, and when it was changed, in nanoseconds since 1970."""
 
 
 @define
@@ -105,7 +105,8 @@ class Tree:
     def take_attributes_of(self, path: str, inode: int) -> os.stat_result:
         """Look at one file, by its absolute path.  Raises `OSError`."""
         found = os.lstat(path)
-        self.attributes[inode] = found.st_mode & 0o7777, found.st_uid, found.st_gid
+        mode, user, group = found.st_mode & 0o7777, found.st_uid, found.st_gid
+        self.attributes[inode] = mode, user, group, found.st_mtime_ns
         return found
 
     def name_of(self, inode: int) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from attrs import frozen
 from tornproof_models.contract.workload import Answer
 
+from tornproof_conformance.lifetime.next_boot import NextBoot
 from tornproof_conformance.lifetime.orphans import adopt, end_orphans, marked, new_mark
 
 HERE = "TORNPROOF_HERE"
@@ -27,6 +28,8 @@ Variables that tell a command what the workload had printed before the crash.
 
 They hold the name of a file with the lines, how many there are, and the last of them.
 """
+
+SHELL = ("/bin/sh", "-c")
 
 MOST_OUTPUT = 1 << 16
 """Bytes of a command's output that are kept: the last of them."""
@@ -54,13 +57,24 @@ class Promises:
         }
 
 
-def ask(command: str, directory: Path, environment: Mapping[str, str], timeout: float) -> Answer:
-    """Run a command of the shell in a directory, for at most `timeout` seconds."""
+def ask(
+    command: str,
+    directory: Path,
+    environment: Mapping[str, str],
+    timeout: float,
+    boot: NextBoot | None = None,
+) -> Answer:
+    """
+    Run a command of the shell in a directory, for at most `timeout` seconds.
+
+    With `boot` it runs on a machine that has started again.
+    """
     adopt()
+    words = [*SHELL, command]
     mark = new_mark()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", command],
+            boot.command(words, directory) if boot else words,
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -16,9 +16,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from tornproof_models.contract.workload import Answer
 
+from tornproof_conformance.lifetime.next_boot import EVERYTHING, NextBoot
 from tornproof_conformance.power.image_directories import clear_away
 from tornproof_conformance.workload.asking import Promises, ask
 from tornproof_conformance.workload.laid_out import LaidOut
@@ -76,6 +77,9 @@ class Visit:
     emptied: bool = False
     """Whether every file that was written is cut to nothing first."""
 
+    reboots: bool = False
+    """Whether the machine has started again since the crash; else only processes were killed."""
+
 
 @define
 class Places:
@@ -87,6 +91,12 @@ class Places:
     """Seconds that a command may take."""
 
     jobs: int = 1
+    visible: tuple[str, ...] = field(default=(), init=False)
+    """What commands see of the time before a loss of power, and would not see after one."""
+
+    _restarts: bool = field(default=True, init=False)
+    """Whether the machine starts again after a loss of power."""
+
     _pool: ProcessPoolExecutor | None = field(default=None, init=False)
 
     @property
@@ -112,6 +122,7 @@ class Places:
         finally:
             self.become_one()
             end_residents()
+            end_boots()
 
     def become_one(self) -> None:
         """Go on without workers."""
@@ -120,18 +131,38 @@ class Places:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
 
-    def look(self, image: Writable, lines: tuple[bytes, ...]) -> tuple[Answer, ...]:
-        """Look at an image here and now, without a worker."""
+    def try_restart(self) -> bool:
+        """Start a machine again; say whether some commands may fail there that pass here."""
+        boot = boot_in(self.scratch)
+        boot.start(())
+        self.visible = boot.visible
+        return boot.has_one_user
+
+    def forgo_restarts(self) -> None:
+        """Run all commands on this machine from now on."""
+        self._restarts, self.visible = False, EVERYTHING
+
+    def look(
+        self, image: Writable, lines: tuple[bytes, ...], *, reboots: bool
+    ) -> tuple[Answer, ...]:
+        """Look at an image here and now, without a worker (see `Visit`)."""
         self.root.parent.mkdir(exist_ok=True)
         image.write(str(self.root))
-        return self.ask_there(lines)
+        return self.ask_there(lines, reboots=reboots)
 
-    def ask_there(self, lines: tuple[bytes, ...]) -> tuple[Answer, ...]:
-        """Run the commands in what lies at the path, and clear it away."""
-        return _questioned(str(self.scratch), lines, self.questions, self.timeout)
+    def ask_there(self, lines: tuple[bytes, ...], *, reboots: bool) -> tuple[Answer, ...]:
+        """Run the commands in what lies at the path, and clear it away (see `Visit`)."""
+        return _questioned(
+            str(self.scratch),
+            lines,
+            self.questions,
+            self.timeout,
+            reboots=reboots and self._restarts,
+        )
 
     def ask(self, visit: Visit) -> "Future[tuple[Answer, ...]]":
         """Lay an image out and run the commands in it, now or soon."""
+        visit = evolve(visit, reboots=visit.reboots and self._restarts)
         arguments = str(self.scratch), visit, self.questions, self.timeout
         if self._pool is not None:
             return self._pool.submit(look, *arguments)
@@ -146,21 +177,27 @@ def look(scratch: str, visit: Visit, questions: Questions, timeout: float) -> tu
     visit.laid_out.write(root)
     if visit.emptied:
         visit.laid_out.empty(root)
-    return _questioned(scratch, visit.lines, questions, timeout)
+    return _questioned(scratch, visit.lines, questions, timeout, reboots=visit.reboots)
 
 
 def _questioned(
-    scratch: str, lines: tuple[bytes, ...], questions: Questions, timeout: float
+    scratch: str,
+    lines: tuple[bytes, ...],
+    questions: Questions,
+    timeout: float,
+    *,
+    reboots: bool,
 ) -> tuple[Answer, ...]:
     """Run the commands in what is laid out, and clear it away."""
     root = Path(scratch, BOX, WORK)
+    boot = boot_in(Path(scratch)) if reboots else None
     promises = Promises(lines, Path(scratch, f"printed-{os.getpid()}"))
     environment = promises.environment()
     answers: list[Answer] = []
     try:
         for command in questions.commands:
             stays = questions.is_resident and command in questions.checks
-            answer = (ask_resident if stays else ask)(command, root, environment, timeout)
+            answer = (ask_resident if stays else ask)(command, root, environment, timeout, boot)
             answers.append(answer)
             if command == questions.recover and not answer.passes:
                 break
@@ -170,7 +207,21 @@ def _questioned(
     return tuple(answers)
 
 
-# A worker's own view of the filesystem
+# A worker's own machine, and its own view of the filesystem
+
+_boots: dict[Path, NextBoot] = {}
+
+
+def boot_in(scratch: Path) -> NextBoot:
+    """Return the machine of this process that has started again; it lasts until `end_boots`."""
+    return _boots.setdefault(scratch, NextBoot(scratch))
+
+
+def end_boots() -> None:
+    """End what runs on such machines; those of workers end with them."""
+    for boot in _boots.values():
+        boot.stop()
+    _boots.clear()
 
 
 _entered: list[str] = []

@@ -27,6 +27,7 @@ from tornproof_models.disk.trace import (
 )
 
 from tornproof_conformance.adapter.left_behind import read_with_links
+from tornproof_conformance.lifetime.next_boot import NextBoot
 from tornproof_conformance.recorder.observations import Said
 from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.ptrace.listening import TracedRecording
@@ -109,13 +110,15 @@ def record_workload(
     terminal: bool = False,
     every_store: bool = False,
     promised: tuple[bytes, ...] | None = None,
+    boot: NextBoot | None = None,
 ) -> RecordedWorkload:
     """
     Run a command in a directory that is set up already, and record it.
 
     Each whole line that it prints is a promise, unless the promises were made before it and are
     given.  With `terminal` its standard output is one; with `every_store` each store into mapped
-    memory is seen by itself.  What it has started is killed when it
+    memory is seen by itself; with `boot` it runs on a machine that has started again.  What it
+    has started is killed when it
     has ended.  Raises `WorkloadFails` if it ends with another exit code than 0 or runs longer
     than `timeout` seconds, `CannotFollow` if there is something in it that the recorder does not
     see, and what `recorders.record` raises.
@@ -124,7 +127,7 @@ def record_workload(
     tree = Tree.of(str(directory.resolve()), initial)
     inodes = dict(tree.paths())
     tree.links = {inodes[path]: target for path, target in links.items()}
-    recorder = new_recorder(log)
+    recorder = new_recorder(log, boot)
     if every_store:
         if not isinstance(recorder, TracingRecorder):
             raise CannotFollow(f"stores cannot be seen here: {why_not_ptrace()}")

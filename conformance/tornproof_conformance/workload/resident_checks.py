@@ -23,10 +23,13 @@ from pathlib import Path
 from attrs import define, field
 from tornproof_models.contract.workload import Answer
 
+from tornproof_conformance.lifetime.next_boot import NextBoot
+from tornproof_conformance.workload.asking import SHELL
+
 WELL = "ok"
 
-_residents: dict[str, "_Resident"] = {}
-"""Those of this process, by command."""
+_residents: dict[tuple[str, bool], "_Resident"] = {}
+"""Those of this process, by command, and by whether they run where power was lost."""
 
 
 @define
@@ -63,12 +66,21 @@ class _Resident:
 
 
 def ask_resident(
-    command: str, directory: Path, environment: Mapping[str, str], timeout: float
+    command: str,
+    directory: Path,
+    environment: Mapping[str, str],
+    timeout: float,
+    boot: NextBoot | None = None,
 ) -> Answer:
-    """Ask a check that stays; it is started if it does not run, and ended if it does not answer."""
-    if command not in _residents:
+    """
+    Ask a check that stays; it is started if it does not run, and ended if it does not answer.
+
+    With `boot` it runs on a machine that has started again.
+    """
+    key, words = (command, boot is not None), [*SHELL, command]
+    if key not in _residents:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", command],
+            boot.command(words, Path("/")) if boot else words,
             cwd="/",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -76,11 +88,11 @@ def ask_resident(
             start_new_session=True,
             env=dict(environment),
         )
-        _residents[command] = _Resident(process)
-    line = _residents[command].ask(directory, time.monotonic() + timeout)
+        _residents[key] = _Resident(process)
+    line = _residents[key].ask(directory, time.monotonic() + timeout)
     if line is None:
-        ended = _residents[command].process.poll()
-        _residents.pop(command).end()
+        ended = _residents[key].process.poll()
+        _residents.pop(key).end()
         return Answer(command, ended, "the check did not answer with a line")
     text = line.decode(errors="replace")
     return Answer(command, 0 if text == WELL else 1, text)

@@ -24,6 +24,7 @@ from tornproof_models.disk.trace import MARKS
 from tornproof_models.disk.versions import SECTOR_BYTES
 
 from tornproof_conformance.adapter import scratch
+from tornproof_conformance.lifetime.next_boot import NextBoot
 from tornproof_conformance.power.image_directories import clear_away
 from tornproof_conformance.workload.asking import HERE, Promises
 from tornproof_conformance.workload.laid_out import LaidOut, laid_out
@@ -139,22 +140,36 @@ class WorkloadSubject:
         del owner
 
     def ask(
-        self, space: ImageSpace, choice: Choice, point: int, *, emptied: bool = False
+        self,
+        space: ImageSpace,
+        choice: Choice,
+        point: int,
+        *,
+        emptied: bool = False,
+        reboots: bool = False,
     ) -> "Future[tuple[Answer, ...]]":
-        """Lay an image of a crash point out, and ask all commands about it."""
+        """
+        Lay an image of a crash point out, and ask all commands about it.
+
+        With `emptied` all that was written is gone; with `reboots` the machine starts again also
+        where only processes were killed.
+        """
         self.looked += 1
-        image = self.image(space, choice)
-        return self.places.ask(Visit(image, self.recorded.lines_before(point), emptied))
+        image, lines = self.image(space, choice), self.recorded.lines_before(point)
+        return self.places.ask(Visit(image, lines, emptied, reboots or space.reboots))
 
     def image(self, space: ImageSpace, choice: Choice) -> LaidOut:
         """Say what a choice leaves as a directory."""
         return laid_out(space, choice, self.recorded, self.kept)
 
-    def record_recovery(self, image: LaidOut, lines: tuple[bytes, ...]) -> "WorkloadSubject":
+    def record_recovery(
+        self, image: LaidOut, lines: tuple[bytes, ...], *, reboots: bool
+    ) -> "WorkloadSubject":
         """
         Run the recovery on an image, recorded, so that it can be crashed.
 
-        `lines` are those that had been printed before the first crash.  Raises what
+        `lines` are those that had been printed before the first crash; with `reboots` the machine
+        starts again after it, and once more after a crash of the recovery.  Raises what
         `record_workload` raises.
         """
         recover = self.given.questions.recover
@@ -162,6 +177,7 @@ class WorkloadSubject:
         number, root = len(self.recoveries), self.places.root
         image.write(str(root))
         promises = Promises(lines, self.places.scratch / PRINTED_FILE)
+        boot = NextBoot(self.places.scratch) if reboots else None
         try:
             recorded = record_workload(
                 ("/bin/sh", "-c", recover),
@@ -170,9 +186,12 @@ class WorkloadSubject:
                 environment=promises.environment(),
                 timeout=self.given.timeout,
                 promised=lines,
+                boot=boot,
             )
         finally:
             clear_away(str(root))
+            if boot is not None:
+                boot.stop()
         kept = _keep(recorded, self.places.scratch / f"{KEPT}-{number}")
         nested = WorkloadSubject(self.given, recorded, self.places, kept, self.states, True)
         self.recoveries.append(nested)
@@ -197,7 +216,7 @@ class WorkloadSubject:
                 timeout=self.given.timeout,
                 operations=sum(not isinstance(event, MARKS) for event in events),
             )
-            return None if lines is None else (self.places.ask_there(lines), lines)
+            return None if lines is None else (self.places.ask_there(lines, reboots=False), lines)
         finally:
             clear_away(str(root))
 

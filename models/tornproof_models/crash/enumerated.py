@@ -80,6 +80,9 @@ class BuiltImages:
     remember: bool
     """Keep how each recovery went, for a crash in it."""
 
+    reboots: bool = True
+    """Whether the machine starts again before a recovery."""
+
     endings: dict[int, Ending] = field(factory=dict)
 
     @property
@@ -105,7 +108,9 @@ class BuiltImages:
         new = {digest: image for digest, image in images.items() if digest not in self.endings}
         outcomes: Sequence[Recovered | None]
         if self.elsewhere:
-            outcomes = self.elsewhere.recover_images(list(new.values()), self.options)
+            outcomes = self.elsewhere.recover_images(
+                list(new.values()), self.options, reboots=self.reboots
+            )
         else:
             disks = map(ModelFilesystem, new.values())
             outcomes = [recover(self.subject, self.options, disk) for disk in disks]

@@ -122,7 +122,9 @@ class Explorer:
 
     def __attrs_post_init__(self) -> None:
         self._recoveries = Recoveries(self.subject, self.options, self.sector_bytes)
-        self._built = BuiltImages(self.subject, self.options, remember=self.depth > 1)
+        self._built = BuiltImages(
+            self.subject, self.options, self.depth > 1, self.crash_model.floors.reboots
+        )
         # a block may be recycled with what nobody has looked at in it
         if self.crash_model.recycled_blocks or self._built.elsewhere:
             self.lazy = False

@@ -56,7 +56,7 @@ def heat(
     subject: Subject, options: Options, trace: Trace, crash_model: CrashModel
 ) -> Iterator[HeatRow]:
     """Judge the images of each crash point of a trace, each distinct one recovered once."""
-    recovered = BuiltImages(subject, options, remember=False)
+    recovered = BuiltImages(subject, options, False, crash_model.floors.reboots)
     registers = Registers.of(trace.initial, crash_model.floors)
     for point, owed in points_of(trace, registers, crash_model):
         space = ImageSpace(registers, crash_model)

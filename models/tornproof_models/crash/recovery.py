@@ -63,10 +63,12 @@ class RecoversElsewhere(Protocol):
     """A subject in another process, which is handed images and says what became of them."""
 
     def recover_images(
-        self, images: Sequence[Image], options: Options
+        self, images: Sequence[Image], options: Options, *, reboots: bool = True
     ) -> Sequence[Recovered | None]:
         """
         Do with each image, in order, what `recover` does.
+
+        With `reboots` the machine has started again since; else only processes were killed.
 
         A trace without events says that nobody watched; such a recovery is not crashed.
         Of an image that was left alone nothing is known, and there is none.

@@ -43,6 +43,7 @@ class ImageSpace:
     """
 
     def __init__(self, registers: Registers, crash_model: CrashModel) -> None:
+        self.reboots = crash_model.floors.reboots
         considered = not_only_zeros(registers, crash_model)
         self.versions: Sequence[Version] = tuple(telling(considered, registers, crash_model))
         self.everything = (1 << len(self.versions)) - 1

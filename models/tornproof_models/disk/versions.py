@@ -132,3 +132,8 @@ class Floors:
     def everything_at_once(self) -> bool:
         """Whether every operation is durable as soon as it returns."""
         return self.covers is SyncCovers.AT_ONCE
+
+    @property
+    def reboots(self) -> bool:
+        """Whether the machine starts again: where processes were killed the kernel lives on."""
+        return not self.everything_at_once

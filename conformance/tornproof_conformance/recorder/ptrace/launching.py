@@ -11,10 +11,12 @@ import shutil
 import signal
 import struct
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from tornproof_conformance.lifetime.next_boot import NextBoot
 from tornproof_conformance.recorder.ptrace import kernel
 from tornproof_conformance.recorder.ptrace.calls import filter_code
 
@@ -33,16 +35,20 @@ def launch(
     stderr: int | IO[bytes] | None = None,
     directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
-) -> "subprocess.Popen[bytes]":
+    boot: NextBoot | None = None,
+) -> "tuple[subprocess.Popen[bytes], int]":
     """
     Start a command in a session of its own, traced by this thread and held.
 
-    The process that is returned must be waited for by the tracer alone.  Raises `OSError`
+    Returns the process, and the number of the one that is traced: another if it runs on a machine
+    that has started again (`boot`), whose processes have a parent here.  The process that is
+    returned must be waited for by the tracer alone.  Raises `OSError`
     where there is no such command, and `kernel.CannotTrace` where nobody may be traced.
     """
     _require_command(command[0], directory, environment)
+    held = [*SHELL, *command]
     process = subprocess.Popen(
-        [*SHELL, *command],
+        boot.command(held, directory) if boot else held,
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
@@ -52,7 +58,10 @@ def launch(
         start_new_session=True,
     )
     try:
-        _hold(process.pid)
+        traced = _child(process.pid) if boot and boot.is_apart else process.pid
+        _hold(traced)
+        if traced != process.pid:
+            os.kill(process.pid, signal.SIGCONT)
     except kernel.Gone as reason:
         process.kill()
         os.waitpid(process.pid, kernel.WAITING)
@@ -61,7 +70,33 @@ def launch(
             if pipe is not None:
                 pipe.close()
         raise kernel.CannotTrace(f"a process cannot be traced with ptrace here: {reason}") from None
-    return process
+    return process, traced
+
+
+def _child(parent: int) -> int:
+    """
+    Return the child of a process that waits for it, once both have stopped.
+
+    `nsenter` stops itself when its child has.  Raises `kernel.Gone` if it ends before.
+    """
+    while True:
+        try:
+            children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        except OSError:
+            children = []
+        if children and _state(parent) == _state(int(children[0])) == "T":
+            return int(children[0])
+        if _state(parent) in ("Z", "X", ""):
+            raise kernel.Gone(f"{parent} has ended before its child was held")
+        time.sleep(0.0005)
+
+
+def _state(process: int) -> str:
+    """Return the state of a process, as one letter; nothing if there is none."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def _require_command(

@@ -11,14 +11,22 @@ import os
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import IO
 
 from attrs import define, field
 
+from tornproof_conformance.lifetime.next_boot import NextBoot
 from tornproof_conformance.recorder.processes import Stream
-from tornproof_conformance.recorder.ptrace import durability, orders, paths, procfs, transfers
+from tornproof_conformance.recorder.ptrace import (
+    durability,
+    kernel,
+    orders,
+    paths,
+    procfs,
+    transfers,
+)
 from tornproof_conformance.recorder.ptrace.launching import launch
 from tornproof_conformance.recorder.ptrace.listening import Handling, TracedRecording
 from tornproof_conformance.recorder.ptrace.tracer import Tracer
@@ -64,6 +72,7 @@ class TracedProcess:
         stderr: int | IO[bytes] | None = None,
         directory: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        boot: NextBoot | None = None,
     ) -> "TracedProcess":
         """
         Start a command in a session of its own and trace it.
@@ -74,20 +83,21 @@ class TracedProcess:
 
         def follow() -> None:
             try:
-                started = launch(
+                started, traced = launch(
                     command,
                     stdin=stdin,
                     stdout=stdout,
                     stderr=stderr,
                     directory=directory,
                     environment=environment,
+                    boot=boot,
                 )
             except BaseException as reason:
                 process._failure = reason
                 ready.set()
                 return
             process.pid, process.stdin, process.stdout = started.pid, started.stdin, started.stdout
-            process._follow(started, ready)
+            process._follow(started, traced, ready)
 
         threading.Thread(target=follow, name="tracer", daemon=True).start()
         ready.wait()
@@ -95,14 +105,16 @@ class TracedProcess:
             raise process._failure
         return process
 
-    def _follow(self, started: "subprocess.Popen[bytes]", ready: threading.Event) -> None:
+    def _follow(
+        self, started: "subprocess.Popen[bytes]", traced: int, ready: threading.Event
+    ) -> None:
         tracer = self._tracer = Tracer(self.recording)
         for number, stream in enumerate((Stream.REQUESTS, Stream.REPLIES)):
-            end = procfs.status_of(started.pid, number)
+            end = procfs.status_of(traced, number)
             if end is not None and end.st_rdev != NOTHING:
                 self.recording.streams[end.st_dev, end.st_ino] = stream
         with self._changed:
-            tracer.begin(started.pid)
+            tracer.begin(traced)
         ready.set()
         try:
             while not tracer.is_done:
@@ -116,6 +128,9 @@ class TracedProcess:
         except Exception as reason:  # whoever asks is told
             self._failure = reason
             tracer.kill()
+        if traced != started.pid:
+            with suppress(ChildProcessError):  # the tracer has met its end already
+                os.waitpid(started.pid, kernel.WAITING)
         started.returncode = self.returncode = tracer.code if tracer.code is not None else -9
         with self._changed:
             self._ended.set()
