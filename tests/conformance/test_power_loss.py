@@ -438,8 +438,8 @@ def test_what_was_recovered_before_a_silence_is_judged(
     search = CrashSearch(subject, Clock.start(Budget(seconds=inf), 1))
     recover_images = RecordedSubject.recover_images
 
-    def answer_once(self: RecordedSubject, *args: Any) -> Any:
-        outcomes = recover_images(self, *args)
+    def answer_once(self: RecordedSubject, *args: Any, **how: Any) -> Any:
+        outcomes = recover_images(self, *args, **how)
         monkeypatch.setattr(RecordedSubject, "is_left_alone", True)
         return outcomes
 

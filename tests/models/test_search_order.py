@@ -34,9 +34,11 @@ class Everybody:
     def __init__(self) -> None:
         self.given: list[Image] = []
 
-    def recover_images(self, images: list[Image], options: Options) -> list[Recovered]:
+    def recover_images(
+        self, images: list[Image], options: Options, *, reboots: bool = True
+    ) -> list[Recovered]:
         """Recover nothing from each."""
-        del options
+        del options, reboots
         self.given += images
         return [Recovered((), "", Trace(Image(), ())) for _ in images]
 

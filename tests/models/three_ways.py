@@ -89,8 +89,11 @@ class Remembering:
         """Recover a disk."""
         return self.target.open(filesystem, options)
 
-    def recover_images(self, images: Sequence[Image], options: Options) -> list[Recovered]:
-        """Recover images."""
+    def recover_images(
+        self, images: Sequence[Image], options: Options, *, reboots: bool = True
+    ) -> list[Recovered]:
+        """Recover images, to which it makes no difference whether the machine has started again."""
+        del reboots
         new = {image.digest: image for image in images if image.digest not in self.remembered}
         for digest, image in new.items():
             self.remembered[digest] = recover(self.target, options, ModelFilesystem(image))
