@@ -17,7 +17,7 @@ final class MapDb3 implements Log {
 
     MapDb3(Path directory) {
         DBMaker.Maker maker = DBMaker.fileDB(directory.resolve("log.db").toFile()).transactionEnable();
-        database = (maps ? maker.fileMmapEnable() : maker).make();
+        database = (maps ? maker.fileMmapEnable().fileMmapPreclearDisable() : maker).make();
         map = database.treeMap("log", Serializer.LONG, Serializer.BYTE_ARRAY).createOrOpen();
     }
 
