@@ -122,7 +122,9 @@ def _covered(
         words += f"; {other:,} more of the rounds after {ROUNDS[SIMPLE - 1]!r} were not looked at"
     if batches := sum(isinstance(event, Stored) for event in subject.recorded.trace.events):
         words += f"; {counted(batches, 'moment')} at which stores through mappings were found"
-        words += ", order unknown, and of two stores into a sector the last alone (--every-store sees each)"
+        words += (
+            ", order unknown, of two stores into a sector the last alone; --every-store sees each"
+        )
     if recoveries := len(subject.recoveries):
         words += f"; {counted(recoveries, 'run')} of the recovery recorded, and crashed as well"
     mild = " and ".join(each.crash_model.name for each in every if each.is_mild and not each.number)
