@@ -1,14 +1,14 @@
 """
 Find the bugs of foreign job queues in versions that have them (`make queue-bugs`).
 
-    SECONDS=60 python -m tests.queue_bugs [NAME...]
+    SECONDS=300 python -m tests.queue_bugs [NAME...]
 
 `conformance/survey/queues/bugs.toml` says which queue has which bug, and which requirement that
-violates.  The check of that requirement judges the queue until it finds it, or a program is played
-that shows it.  Where a version has
-the bug no more, what was found is replayed on it, and must say FIXED.  A name is a part of those
-of the bugs that are to be found.  Each is judged for so many seconds.  Queues of Python are
-installed when they are needed; those in other languages have to be built before.
+violates.  The check of that requirement judges the queue until it finds it, or a program is
+played that shows it.  Where a version has the bug no more, what was found is replayed on it, and
+must say FIXED.  A name is a part of those of the bugs that are to be found.  Each is judged for
+so many seconds at most.  Queues of Python are installed when they are needed; those in other
+languages have to be built before.
 """
 
 import os
@@ -35,7 +35,7 @@ from tornproof_conformance.stream.run_events import Diagnosed, RequirementJudged
 from tests.replays import replay
 
 QUEUES = Path(__file__).parents[1] / "conformance" / "survey" / "queues"
-BUDGET = Budget(seconds=float(os.environ.get("SECONDS", "60")))
+BUDGET = Budget(seconds=float(os.environ.get("SECONDS", "300")))
 
 
 @frozen
