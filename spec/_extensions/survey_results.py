@@ -102,7 +102,7 @@ class SurveyExaminations(SphinxDirective):
         """Read what is kept and write the table."""
         self.env.note_dependency(str(kept_file()))
         rows = (_examined_row(each) for each in examinations())
-        return [nodes.raw("", _frame(("software", *TIMES, "tried"), rows), format="html")]
+        return [nodes.raw("", _frame(("software", *TIMES), rows), format="html")]
 
 
 class SurveyPairs(SphinxDirective):
@@ -132,8 +132,8 @@ def _examined_row(each: Examination) -> str:
     name = html.escape(f"{entry.software} {entry.version}")
     cells = "".join(_examined_cell(each, time) for time in TIMES)
     head = f"{name}<small>{html.escape(entry.setting)}</small>{_promise(entry)}"
-    tried = f'<td data-column="tried">{html.escape(each.covered or "not kept")}</td>'
-    return f'<tr><th scope="row">{head}</th>{cells}{tried}</tr>'
+    tried = f"<small>tried: {html.escape(each.covered)}</small>" if each.covered else ""
+    return f'<tr><th scope="row">{head}{tried}</th>{cells}</tr>'
 
 
 def _promise(entry: Entry) -> str:
