@@ -1,15 +1,19 @@
 """Long answers, puts beside another process, and indexes of journals: who is wrong is found."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import cbor2
 import pytest
 from attrs import frozen
 from tornproof.errors import Invalid
-from tornproof.kv import KeyValueStore
+from tornproof.kv import KeyValueStore, SqliteKeyValueStore
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.subjects.indexes import LocalIndex, judge_case
 from tornproof_conformance.subjects.reference import AuditMiniature, ReferenceSubject, find_subject
 from tornproof_conformance.vectors.vector import cases
+from tornproof_models.machines.audit_machine import ReferenceStore
 from tornproof_models.machines.indexer_machine import IndexerUnderTest, Tape
 from tornproof_models.miniatures.audit_miniatures import INDEXERS
 from tornproof_models.miniatures.small_audit import Audit, SmallAuditStore, SmallIndexer
@@ -97,3 +101,21 @@ def test_who_decodes_any_form_is_found_by_records_that_are_none() -> None:
 
     assert len(wrong) == len(other_forms)
     assert all(judge_case(case, LocalIndex.of(subject)) for case in wrong)
+
+
+class LeavesFiles(ReferenceSubject):
+    """Opens an index that it only reads as it opens one that it writes to."""
+
+    def read_index(self, path: Path) -> Sequence[Audit]:
+        """Open it for writing."""
+        store = SqliteKeyValueStore(path)
+        return ReferenceStore(store).recent(100)
+
+
+@requirement("AUD-17")
+def test_who_leaves_files_beside_an_index_is_found() -> None:
+    """And who reads it as evidence is not."""
+    evidence = SCENARIOS["reading-an-index-changes-nothing"]
+
+    assert evidence.judge(ReferenceSubject()) == []
+    assert {each.requirement for each in evidence.judge(LeavesFiles())} == {"AUD-17"}

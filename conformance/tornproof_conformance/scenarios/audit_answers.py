@@ -1,18 +1,24 @@
 """
-Scenarios about the answers of an audit index: long ones, and those beside another writer.
+Scenarios about an audit index: long answers, puts beside another writer, reading evidence.
 
 An index may fetch its keys in pages, so the limits lie on both sides of usual sizes of a page,
 and more audits share a moment than one page holds.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol, cast, runtime_checkable
 
 from tornproof.errors import Conflict
-from tornproof.kv import MemoryKeyValueStore
+from tornproof.kv import MemoryKeyValueStore, SqliteKeyValueStore
 from tornproof.kv.protocol import NOTHING
 from tornproof_models.contract.audit_index import Audit, by_agent, recent
+from tornproof_models.contract.hash_chain import WRITES
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
+from tornproof_models.machines.audit_machine import ReferenceStore
 
 from tornproof_conformance.scenarios.audit_indexes import AGENT, INDEX, example, has_audits, opened
 from tornproof_conformance.scenarios.audit_refusals import has_an_index
@@ -97,3 +103,59 @@ def a_put_looks_and_writes_at_once(subject: Subject) -> Iterator[Violation]:
             yield Violation("AUD-11", said)
         if one.get(first["query_id"]) != first:
             yield Violation("AUD-11", f"{said}, and the first content is not what a get returns")
+
+
+# Evidence
+
+
+@runtime_checkable
+class ReadsIndexes(Protocol):
+    """A subject that reads an index in a file that it must not change."""
+
+    def read_index(self, path: Path) -> Sequence[Audit]:
+        """Return the most recent audits of the index."""
+        ...
+
+
+def reads_indexes(subject: Subject) -> bool:
+    """Tell whether a subject does."""
+    return isinstance(subject, ReadsIndexes)
+
+
+@scenario("AUD-17", claim=INDEX, where=reads_indexes)
+def reading_an_index_changes_nothing(subject: Subject) -> Iterator[Violation]:
+    """An index that is read, with or without a log beside it, is as it was, and so is its log."""
+    for words, logged in (("was closed", 0), ("has a log of a process that was killed", 1)):
+        with TemporaryDirectory(prefix="tornproof-index-") as directory:
+            path = Path(directory) / "evidence" / "index.db"
+            path.parent.mkdir()
+            _leave_an_index(path, 2, logged)
+            before = _files(path.parent)
+            found = cast("ReadsIndexes", subject).read_index(path)
+            if (after := _files(path.parent)) != before:
+                touched = sorted(
+                    name for name in before | after if before.get(name) != after.get(name)
+                )
+                message = f"reading an index that {words} has changed {', '.join(touched)}"
+                yield Violation("AUD-17", message, WRITES)
+            if len(found) != 2 + logged:
+                message = f"an index that {words} has {2 + logged} audits: {len(found)} are read"
+                yield Violation("AUD-17", message)
+
+
+def _leave_an_index(path: Path, stored: int, logged: int) -> None:
+    """Write an index whose last audits are in its log, as a process that was killed leaves it."""
+    live = path.parent.with_name("live.db")
+    with closing(SqliteKeyValueStore(live)) as store:
+        for number in range(stored):
+            ReferenceStore(store).put(example(number))
+    with closing(SqliteKeyValueStore(live)) as store:
+        for number in range(stored, stored + logged):
+            ReferenceStore(store).put(example(number))
+        for suffix in ("", "-wal") if logged else ("",):
+            content = live.with_name(f"{live.name}{suffix}").read_bytes()
+            path.with_name(f"{path.name}{suffix}").write_bytes(content)
+
+
+def _files(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}

@@ -4,6 +4,7 @@ The built-in reference and the miniatures as subjects.
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,8 @@ from tornproof.filesystem import Filesystem
 from tornproof.journal import Cursor, GroupCommitBuffer, Journal, JournalReader
 from tornproof.journal.cursor import read_cursors
 from tornproof.journal.group_commit import WAIT_SECONDS
-from tornproof.kv import KeyValueStore
+from tornproof.kv import KeyValueStore, SqliteKeyValueStore
+from tornproof_models.contract.audit_index import Audit
 from tornproof_models.contract.delivery import Mode
 from tornproof_models.contract.group_commit import Bounds
 from tornproof_models.contract.journal import Violation
@@ -114,6 +116,11 @@ class ReferenceSubject:
     def make_audits(self, store: KeyValueStore) -> ReferenceStore:
         """Put an audit index on a store."""
         return ReferenceStore(store)
+
+    def read_index(self, path: Path) -> Sequence[Audit]:
+        """Read an index in a file."""
+        with closing(SqliteKeyValueStore(path, read_only=True)) as store:
+            return ReferenceStore(store).recent(100)
 
     def make_indexer(self, store: KeyValueStore, source: RecordSource) -> AuditIndexer:
         """Let an indexer build an index from a journal."""
