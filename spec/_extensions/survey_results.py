@@ -19,6 +19,7 @@ A row for each published bug: what the version with it shows and the fixed one d
 """
 
 import html
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -132,8 +133,17 @@ def _examined_row(each: Examination) -> str:
     name = html.escape(f"{entry.software} {entry.version}")
     cells = "".join(_examined_cell(each, time) for time in TIMES)
     head = f"{name}<small>{html.escape(entry.setting)}</small>{_promise(entry)}"
-    tried = f"<small>tried: {html.escape(each.covered)}</small>" if each.covered else ""
+    tried = f"<small>tried: {_rounded(each.covered)}</small>" if each.covered else ""
     return f'<tr><th scope="row">{head}{tried}</th>{cells}</tr>'
+
+
+def _rounded(covered: str) -> str:
+    """Write a number of more than fifteen digits as a power of ten, rounded down."""
+    return re.sub(
+        r"\d{1,3}(,\d{3}){5,}",
+        lambda number: f"over 10<sup>{len(number[0].replace(',', '')) - 1}</sup>",
+        html.escape(covered),
+    )
 
 
 def _promise(entry: Entry) -> str:
@@ -152,12 +162,13 @@ def _examined_cell(each: Examination, time: str) -> str:
         return f'<td class="harm-none" data-column="{time}">{words}</td>'
     promised = each.entry.promises(harm["crash_model"])
     label = "" if promised else " <small>no promise</small>"
+    crash = "no crash" if harm["crash_model"] == NO_CRASH else harm["crash_model"]
     told = f"<p>{html.escape(harm['requirement'])}: {html.escape(harm['message'])}</p>"
     told += f"<p><code>{html.escape('; '.join(harm['program']))}</code></p>"
     told += "".join(f"<p>{html.escape(loss)}</p>" for loss in harm["lost"])
     return (
         f'<td class="harm-{_darkness(harm["crash_model"])}" data-column="{time}"><details>'
-        f"<summary>{html.escape(harm['crash_model'])}{label}</summary>{told}</details></td>"
+        f"<summary>{html.escape(crash)}{label}</summary>{told}</details></td>"
     )
 
 
