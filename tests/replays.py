@@ -84,11 +84,11 @@ BREAKS: Mapping[str, str] = {
     "BeginsAfresh": "DRN-17 DRN-18",
     "CountsNoLoss": "DRN-13 DRN-18",
     # job queues
-    "forgets": "QUE-2",
-    "completes-again": "QUE-7",
+    "forgets-the-lease-number": "QUE-7",
     "locks-for-ever": "QUE-8",
     "retries-for-ever": "QUE-10",
     "takes-what-runs": "QUE-6",
+    "does-not-sync": "QUE-17",
     # crowds, readers, recoveries
     "OneSyncEach": "GRP-2",
     "ToldTooEarly": "GRP-1",

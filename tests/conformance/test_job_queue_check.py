@@ -1,6 +1,5 @@
 """The check of job queues convicts a queue with one wrong statement, and not the right one."""
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -31,10 +30,8 @@ WRONG = Path(__file__).parent / "wrong_job_queues.py"
 
 
 @pytest.fixture
-def subject(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+def subject(request: pytest.FixtureRequest) -> Iterator[object]:
     """A queue behind an adapter, with the mistake that the test names."""
-    adapters = str(ROOT / "conformance" / "adapters" / "python")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([adapters, os.environ.get("PYTHONPATH", "")]))
     with AdapterSubject.running([sys.executable, str(WRONG), request.param]) as running:
         yield running
 

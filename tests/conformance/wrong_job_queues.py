@@ -3,6 +3,9 @@
 import contextlib
 import sqlite3
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "conformance" / "adapters" / "python"))
 
 import job_queue
 
