@@ -64,6 +64,7 @@ class ReferenceQueue:
         self.database = MemoryDatabase(_tables())
         self.disk = ModelFilesystem()
         self._queue: DeferredAuditQueue | None = None
+        self.waits: list[float] = []
         self._slept = 0.0
         self._read_at = (0, 0)
         self._records: list[tuple[int, str]] = []
@@ -106,8 +107,10 @@ class ReferenceQueue:
         return Outcome.REFUSED if receipt.definite else Outcome.UNKNOWN
 
     def move(self) -> bool:
-        """Make one of the supervisor's moves."""
-        return self.queue.step() is not None
+        """Make one of the supervisor's moves, and note the wait that it asks for."""
+        wait = self.queue.step()
+        self.waits += [wait] if wait else []
+        return wait is not None
 
     def drain(self) -> Drain | None:
         """Drain for a second of made-up time."""
@@ -143,6 +146,11 @@ class ReferenceQueue:
     def count_retries(self) -> int:
         """Read the counter."""
         return self.queue.metrics.race_retries
+
+    def count_failures(self) -> tuple[int, int, int]:
+        """Read the counters of attempts: for the chain, for the dead letters, panics."""
+        now = self.queue.metrics
+        return now.append_failures, now.dead_letter_failures, now.panics
 
     def count_dead_letters(self) -> int:
         """Count them in the database."""

@@ -98,7 +98,7 @@ class SmallDrainer(Surroundings):
         self.submitted += 1
         try:
             queued = self.encode(event)
-        except (ValueError, OverflowError):
+        except Exception:
             self.refused += 1
             return Outcome.REFUSED
         if self.failed or self.closed:
