@@ -46,6 +46,11 @@ def test_max_failures_stops_at_so_many() -> None:
     assert len(findings(result)) == 2
 
 
+def test_a_misspelt_check_of_adapters_is_guessed() -> None:
+    """Checks that do not apply to the built-in reference are guessed as well."""
+    assert "did you mean kills?" in check("kils").output
+
+
 def test_what_is_excluded_does_not_run() -> None:
     """A check by its name, a vector by a pattern; and a requirement cannot be."""
     result = check("vectors", "scenarios", "--exclude", "vectors", "--dry-run")

@@ -133,7 +133,8 @@ def _nothing(pattern: str, offered: Sequence[Check]) -> str:
             f"nothing is called {pattern!r}: if it is a command, put it after `--`, as in "
             f"`tornproof check -- {pattern}`"
         )
-    known = [*names, *requirements(), *SCENARIOS, *SITUATIONS]
+    everywhere = (check.name for check in CHECKS)
+    known = {*names, *everywhere, *ADAPTER_CHECKS, *requirements(), *SCENARIOS, *SITUATIONS}
     near = get_close_matches(pattern, known, n=3) or get_close_matches(pattern.upper(), known, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "`tornproof list checks` shows checks"
     return f"nothing is called {pattern!r}: {hint}"
