@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from attrs import evolve
 from jsonschema import Draft202012Validator
 from tornproof.errors import Invalid
 from tornproof_conformance.cases import reproducer
@@ -48,6 +49,7 @@ from tornproof_models.crash.program import (
 )
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.faults import Fault
+from tornproof_models.disk.trace import Image
 
 SCHEMA = Path(__file__).parents[2] / "spec" / "schema" / "reproducer.schema.json"
 FIRST = b"\xcd\x07\x2c\xd8\x62"
@@ -152,6 +154,41 @@ def test_what_is_saved_is_loaded(lossy: Problem, tmp_path: Path) -> None:
     assert lossy.finding is not None
     assert loaded.crashes[0].image == lossy.finding.image
     assert loaded.encode() == path.read_text()
+
+
+def test_zeros_at_the_end_of_a_file_are_counted(lossy: Problem, tmp_path: Path) -> None:
+    """A segment of 1 MB with one record in it takes a few bytes, and comes back whole."""
+    assert lossy.finding is not None
+    files = {"/journal/log": b"record".ljust(1_000_000, b"\0"), "/journal/short": b"a\0"}
+    image = Image(files, frozenset({"/journal"}))
+    path = reproducer.save(evolve(lossy, finding=evolve(lossy.finding, image=image)), "x", tmp_path)
+
+    assert path.stat().st_size < 10_000
+    assert reproducer.load(path).crashes[0].image.files == files
+    assert (
+        list(
+            Draft202012Validator(json.loads(SCHEMA.read_text())).iter_errors(
+                json.loads(path.read_text())
+            )
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize("zeros", [{"/journal/none": 5}, {"/journal/log": 1 << 40}])
+def test_zeros_that_no_file_can_have_are_refused(
+    zeros: dict[str, int], lossy: Problem, tmp_path: Path
+) -> None:
+    """Neither of a file that is not there, nor more than a judge can hold."""
+    document = json.loads(reproducer.reproducer_of(lossy, "x").encode())
+    crash = document["crashes"][0]
+    crash["image"]["files"]["/journal/log"] = ""
+    crash["zeros"] = zeros
+    path = tmp_path / "zeros.json"
+    path.write_text(json.dumps(document))
+
+    with pytest.raises(Invalid, match="zeros"):
+        reproducer.load(path)
 
 
 def test_two_crashes_are_two_images(tmp_path: Path) -> None:

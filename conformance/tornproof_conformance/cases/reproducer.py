@@ -18,19 +18,20 @@ is `spec/schema/reproducer.schema.json`.
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Record
 from tornproof_models.crash.findings import Finding
 from tornproof_models.disk.trace import Image, Trace
 from tornproof_models.disk.trace_file import read_image, trace_document, trace_of
 from tornproof_models.documents.files import read_json
+from tornproof_models.documents.limits import FILE_BYTES
 from tornproof_models.documents.values import Value
 from tornproof_models.documents.words import printable, shown
 
@@ -41,6 +42,9 @@ from tornproof_conformance.cases.shrinking import crash_model_of
 from tornproof_conformance.specification.schemas import complaint
 
 FORMAT = "tornproof-reproducer/3"
+
+MANY_ZEROS = 1 << 16
+"""Zeros at the end of a file from which on they are counted instead: logs preallocate."""
 
 
 @frozen
@@ -176,15 +180,36 @@ def _crashes(finding: Finding | None) -> Iterator[SavedCrash]:
 
 
 def _encode_crash(crash: SavedCrash) -> dict[str, Any]:
-    files = {path: b64encode(content).decode() for path, content in crash.image.files.items()}
+    files, zeros = {}, {}
+    for path, content in crash.image.files.items():
+        written = content.rstrip(b"\0")
+        if len(content) - len(written) >= MANY_ZEROS:
+            zeros[path], content = len(content) - len(written), written
+        files[path] = b64encode(content).decode()
     image = {"directories": sorted(crash.image.directories), "files": files}
-    return {"point": crash.point, "lost": list(crash.lost), "image": image}
+    document = {"point": crash.point, "lost": list(crash.lost), "image": image}
+    return {**document, "zeros": zeros} if zeros else document
 
 
 def _read_crash(value: Value) -> SavedCrash:
-    members = value.members(("point", "lost", "image"))
+    members = value.members(("point", "lost", "image"), ("zeros",))
     lost = tuple(each.text() for each in members["lost"].items())
-    return SavedCrash(members["point"].number("point"), lost, read_image(members["image"]))
+    image = read_image(members["image"])
+    if "zeros" in members:
+        image = evolve(image, files=_with_zeros(image.files, members["zeros"]))
+    return SavedCrash(members["point"].number("point"), lost, image)
+
+
+def _with_zeros(files: Mapping[str, bytes], zeros: Value) -> dict[str, bytes]:
+    """Put zeros behind the files that have them, which may have as many as one file together."""
+    whole, left = dict(files), FILE_BYTES.most
+    for path, count in zeros.entries():
+        if path not in whole:
+            count.refuse("the path of a file of the image")
+        number = count.whole(evolve(FILE_BYTES, most=left))
+        whole[path] += bytes(number)
+        left -= number
+    return whole
 
 
 def _encode_records(records: Sequence[Record]) -> list[dict[str, Any]]:
