@@ -195,7 +195,9 @@ class Tracer:
                 self._known.discard(former)
                 self._calls.pop(former, None)
         elif event in (kernel.EVENT_FORK, kernel.EVENT_VFORK, kernel.EVENT_CLONE):
-            if kernel.leader(kernel.event_message(task)) != kernel.leader(task):
+            child = kernel.event_message(task)
+            self._known.add(child)  # this task may end before the child's first stop is told
+            if kernel.leader(child) != kernel.leader(task):
                 self.listener.forked()
         elif not event:
             is_ours = number == signal.SIGSEGV and self.listener.faulted(task)
