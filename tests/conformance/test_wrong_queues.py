@@ -205,7 +205,7 @@ def first_found(served: NamedAdapter, situation: str, mode: Mode) -> str | None:
 
 def test_what_an_adapter_does_not_show_is_not_covered() -> None:
     """Without fault points there are restarts and endings; without a count, no DRN-14."""
-    with AdapterSubject.running([*COMMAND, "ShowsNothing"]) as subject:
+    with AdapterSubject.running([*COMMAND, "SaysTheLeast"]) as subject:
         assert QUEUE_SITUATIONS.covers(subject) == {"EVT-5", "DRN-3", "DRN-11", "DRN-16", "DRN-18"}
         assert "DRN-15" not in DELIVERIES.covers(subject)
         assert {"CHN-2", "CHN-5", "CHN-8"}.isdisjoint(SCENARIOS_CHECK.covers(subject))

@@ -94,9 +94,8 @@ class AdmitsEverything(DeferredQueue):
 
     def drainer_submit(self, **event: Any) -> dict[str, Any]:
         """Refuse it."""
-        refused = {"decision": "refuse", "rule_id": "R", "reason": "none"}
-        if event["decision"]["decision"] != "refuse":
-            event = {**event, "decision": refused}
+        if event["decision"]["decision"] not in ("refuse", "escalate"):
+            event["decision"] = {"decision": "refuse", "rule_id": "R", "reason": "none"}
         return super().drainer_submit(**event)
 
 
@@ -114,7 +113,9 @@ class SpellsOtherwise(Rewritten):
     """Keeps an event in another spelling of its bytes."""
 
     def placed(self, row: Row, last: Row | None) -> Row:
-        """Put a space behind every comma."""
+        """Put a space behind every comma of an event."""
+        if not row.payload.startswith(b"{"):
+            return super().placed(row, last)
         payload = json.dumps(json.loads(row.payload), sort_keys=True).encode()
         changed = evolve(row, payload=payload, payload_hash=sha256(payload).digest())
         return super().placed(changed, last)
@@ -141,7 +142,9 @@ class IgnoresTheHead(DeferredQueue):
 
     def drainer_verify(self, *_: Any, **asked: Any) -> dict[str, Any]:
         """Forget the head."""
-        return super().drainer_verify(**{**asked, "head": None})
+        if "pairwise" not in asked:
+            asked["head"] = None
+        return super().drainer_verify(**asked)
 
 
 class FirstBreakOnly(DeferredQueue):

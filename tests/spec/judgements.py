@@ -23,6 +23,7 @@ from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.specification.requirements import requirements
 from tornproof_conformance.vectors.vector import cases
 from tornproof_models.contract.job_queue import REQUIREMENTS, Claim
+from tornproof_models.contract.violations import UNANSWERED
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "spec" / "judgements.md"
@@ -91,10 +92,14 @@ class Unresolved(Exception):
     """A judgement whose requirement cannot be found in the code; says where it is."""
 
 
+SILENT = Judgement((UNANSWERED,), "… NoReply: no reply …", "contract/violations.py", 0)
+"""What a violation becomes whose message tells of no reply, whatever was judged."""
+
+
 @cache
 def judgements(packages: tuple[Path, ...] = PACKAGES) -> tuple[Judgement, ...]:
     """Return all judgements.  Raises `Unresolved` if the requirement of one is not to be found."""
-    return (*_written_out(packages), *_instead())
+    return (*_written_out(packages), *_instead(), SILENT)
 
 
 def _instead() -> Iterator[Judgement]:
@@ -138,7 +143,7 @@ class _Module:
                 continue
             elif _called(call) in MAKERS:
                 yield from self._judgement(call, *call.args[:2])
-            elif _called(call) == "blame":
+            elif _called(call) in ("blame", "blame_error"):
                 yield from self._judgement(call, call.args[0], ast.Constant(INSTEAD))
             elif _called(call) == "Finding" and isinstance(call.args[0], ast.Attribute):
                 claim = Claim[call.args[0].attr]

@@ -1,14 +1,14 @@
 """
 Count a missing answer of an adapter as a violation.
 
-A refusal or an end breaks the requirement that was looked at, and a silence ADP-11.
+A refusal or an end breaks the requirement that was looked at; a silence is told as ADP-11.
 A breach of the protocol is another matter: it ends the run with a diagnosis.
 """
 
 from collections.abc import Iterator
 
 from tornproof.errors import Conflict, Invalid
-from tornproof_models.contract.violations import Violation, silence
+from tornproof_models.contract.violations import Violation
 
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
@@ -20,8 +20,16 @@ NO_ANSWER = (Refusal, Unsupported, ProcessFailed, Conflict, Invalid)
 def blame(requirement: str, found: Iterator[Violation]) -> Iterator[Violation]:
     """Yield violations, and one more if the adapter does not answer."""
     try:
-        for each in found:
-            yield silence(each.message) or each
+        yield from found
     except NO_ANSWER as error:
-        message = f"{type(error).__name__}: {error}"
-        yield silence(message) or Violation(requirement, message)
+        yield blame_error(requirement, error)
+
+
+def blame_error(requirement: str, error: BaseException, words: str = "") -> Violation:
+    """
+    Make the violation of whoever gave an error where an answer is owed.
+
+    A refusal is its own cause: what refuses everything does one thing wrong.
+    """
+    cause = f"refuses: {error}" if isinstance(error, Refusal) else ""
+    return Violation(requirement, f"{words}{type(error).__name__}: {error}", cause)

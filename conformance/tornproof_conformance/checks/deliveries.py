@@ -13,12 +13,13 @@ from tornproof_models.contract.delivery import (
     Mode,
 )
 from tornproof_models.contract.delivery.stakes import JUDGES as STAKES
-from tornproof_models.contract.violations import Violation, name_silences
+from tornproof_models.contract.violations import Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.queues.delivery_run import JUDGES as JUDGES_DEFECT
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.arming import Arming, faults_of, programs_of
+from tornproof_conformance.adapter.blame import blame_error
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal
 from tornproof_conformance.cases.case import ExerciseCase, Problem
@@ -55,9 +56,8 @@ def play(subject: AdapterSubject, arguments: Sequence[str]) -> tuple[list[Violat
                 step()
         delivery.close()
     except (ProcessFailed, Refusal) as failed:
-        message = f"the drainer does not go on: {type(failed).__name__}: {failed}"
-        found.append(Violation("DRN-1", message))
-    return name_silences(found), met
+        found.append(blame_error("DRN-1", failed, "the drainer does not go on: "))
+    return found, met
 
 
 def delivery_faults(subject: Subject) -> list[Arming]:

@@ -8,14 +8,13 @@ counts.
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from attrs import define, evolve, field
 from tornproof_models.contract.delivery import (
-    SHOWS_ANOTHER,
     Appended,
     ChainRow,
     Counters,
@@ -53,7 +52,7 @@ from tornproof_conformance.adapter.arming import Arming
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.opened_chain import open_queue, submit
 from tornproof_conformance.adapter.resting import comes_to_rest
-from tornproof_conformance.adapter.speaking.diagnosis import Exited
+from tornproof_conformance.adapter.speaking.diagnosis import Exited, NoReply
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported, decode_ok
 from tornproof_conformance.adapter.speaking.session import Session
 
@@ -70,8 +69,8 @@ class Delivery:
 
     subject: AdapterSubject
     mode: Mode
-    reported_as: str | None = None
-    """The requirement whose breach the contract would report as one of `SHOWS_ANOTHER`."""
+    reported_as: Mapping[str, str] = field(factory=dict)
+    """Requirements that the contract names where another is broken, and which that is."""
 
     met: Counter[str] = field(factory=Counter)
     """How often each requirement was at stake when it was judged."""
@@ -182,7 +181,7 @@ class Delivery:
 
     def submit_late(self) -> None:
         """Close, submit, and judge what the next process finds, if the event was refused."""
-        self.ask("drainer.close", timeout_ms=DRAIN_MS)
+        self.flush()
         if self.submit() is Outcome.REFUSED:
             self.restart()
             self.settle()
@@ -206,10 +205,26 @@ class Delivery:
             message = f"drainer.verify finds {len(breaks)} breaks, the first: {breaks[0]}"
             self.report("CHN-5", f"nobody has changed the chain, and {message}")
 
+    def flush(self, timeout_ms: int = DRAIN_MS) -> bool | None:
+        """
+        Close the queue, and say whether everything has landed.
+
+        None if the call does not return; that is told, and the next process goes on.
+        """
+        try:
+            return bool(self.ask("drainer.close", timeout_ms=timeout_ms).get("drained", True))
+        except NoReply:
+            self.report("DRN-11", f"a close that may take {timeout_ms} ms does not return")
+            self.restart()
+            return None
+
     def close(self) -> None:
         """Close the queue and leave the process to the next one."""
-        if not self._session.process.is_released:
-            self._session.call("drainer.close", timeout_ms=DRAIN_MS)
+        if self._session.process.is_released:
+            return
+        if self.flush() is None:
+            self._session.kill()
+        else:
             self.subject.give_back(self._session)
 
     def look(self) -> State:
@@ -278,8 +293,8 @@ class Delivery:
         return decode_ok(op, self._session.call(op, **arguments))
 
     def report(self, requirement: str, message: str, cause: str = "") -> None:
-        """Note a violation, under the name of what the situation is about if it has one."""
-        told = self.reported_as if requirement in SHOWS_ANOTHER else None
+        """Note a violation, under the name of what the situation is about if it shows that."""
+        told = self.reported_as.get(requirement)
         self.violations.append(Violation(told or requirement, message, cause))
 
     def _open(self) -> None:

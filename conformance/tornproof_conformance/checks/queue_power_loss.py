@@ -25,7 +25,7 @@ from tornproof_models.contract.delivery import (
     after_power_loss,
     judge_reopening,
 )
-from tornproof_models.contract.violations import Violation, silence
+from tornproof_models.contract.violations import Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.disk.trace import Image
 from tornproof_models.queues.delivery_program import event_id, event_of, payload_of
@@ -97,7 +97,7 @@ def recovered(adapter: AdapterSubject, image: Image, owed: Sequence[Fact]) -> li
     try:
         delivery = Delivery(adapter, Mode.DURABLE, history=list(owed), disk=adapter.new_disk(image))
     except (Refusal, ProcessFailed) as failed:
-        return [_judge_reopening(failed)]
+        return [judge_reopening(f"{type(failed).__name__}: {failed}")]
     try:
         delivery.judge_now()
         delivery.note_death()
@@ -105,13 +105,8 @@ def recovered(adapter: AdapterSubject, image: Image, owed: Sequence[Fact]) -> li
             delivery.settle()
         delivery.close()
     except (Refusal, ProcessFailed) as failed:
-        delivery.violations.append(_judge_reopening(failed))
+        delivery.violations.append(judge_reopening(f"{type(failed).__name__}: {failed}"))
     return [named for each in delivery.violations if (named := after_power_loss(each))]
-
-
-def _judge_reopening(failed: Refusal | ProcessFailed) -> Violation:
-    message = f"{type(failed).__name__}: {failed}"
-    return silence(message) or judge_reopening(message)
 
 
 def _words(owed: Sequence[Fact]) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from attrs import frozen
-from tornproof_models.contract.delivery import Mode
-from tornproof_models.contract.violations import Violation, name_silences
+from tornproof_models.contract.delivery import SHOWS_ANOTHER, Mode
+from tornproof_models.contract.violations import Violation
 from tornproof_models.crash.subject import Subject
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
@@ -26,6 +26,7 @@ from tornproof_conformance.adapter.arming import (
     endless_races,
     errors_at_two_points,
 )
+from tornproof_conformance.adapter.blame import blame_error
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal
 from tornproof_conformance.cases.case import ExerciseCase, Problem
@@ -72,6 +73,9 @@ class QueueSituation:
     shown_by: str = ""
     """An optional member of a reply, without which the situation shows nothing; empty if none."""
 
+    symptoms: frozenset[str] = SHOWS_ANOTHER
+    """What the contract says of an implementation that breaks the requirement in this situation."""
+
     has_premise: bool = False
     """Whether it notes in `Delivery.met`, by its name, each time that its premise was met."""
 
@@ -92,11 +96,24 @@ SITUATIONS: Mapping[str, QueueSituation] = {
     situation.name: situation
     for situation in (
         QueueSituation("DRN-3", DURABLE, what_is_admitted_survives),
-        QueueSituation("DRN-16", DURABLE, the_next_process_begins_with_what_was_left),
+        QueueSituation(
+            "DRN-16",
+            DURABLE,
+            the_next_process_begins_with_what_was_left,
+            symptoms=frozenset({"DRN-9"}),
+        ),
         QueueSituation("EVT-5", DURABLE, what_is_too_large_is_refused_at_submit),
-        QueueSituation("EVT-6", DURABLE, an_id_is_minted_once, shown_by="event_id"),
-        QueueSituation("DRN-11", BOTH, a_closed_queue_has_landed_everything),
-        QueueSituation("DRN-11", DURABLE, a_close_that_cannot_flush_ends, at_each_point("busy")),
+        QueueSituation(
+            "EVT-6", DURABLE, an_id_is_minted_once, shown_by="event_id", symptoms=frozenset()
+        ),
+        QueueSituation("DRN-11", BOTH, a_closed_queue_has_landed_everything, symptoms=frozenset()),
+        QueueSituation(
+            "DRN-11",
+            DURABLE,
+            a_close_that_cannot_flush_ends,
+            at_each_point("busy"),
+            symptoms=frozenset(),
+        ),
         QueueSituation("DRN-18", VOLATILE, without_a_spool_a_crash_takes_what_had_not_landed),
         QueueSituation(
             "DRN-7", BOTH, an_ambiguous_commit_is_looked_into, ambiguous_commits, once=True
@@ -150,10 +167,6 @@ def put_into_situation(subject: AdapterSubject, arguments: Sequence[str]) -> Ite
     yield from _play(subject, arguments)[0]
 
 
-RETURNS = frozenset({"DRN-11"})
-"""Requirements that demand just that a call returns: a silence breaks them, and not ADP-11."""
-
-
 def _play(subject: AdapterSubject, arguments: Sequence[str]) -> tuple[list[Violation], bool]:
     """Put a drainer into a situation; return what is violated, and whether its premise was met."""
     name, mode, *faults = arguments
@@ -161,18 +174,16 @@ def _play(subject: AdapterSubject, arguments: Sequence[str]) -> tuple[list[Viola
     found: list[Violation] = []
     met: Counter[str] = Counter()
     try:
-        delivery = Delivery(
-            subject, Mode(mode), reported_as=situation.requirement, violations=found, met=met
-        )
+        reported_as = dict.fromkeys(situation.symptoms, situation.requirement)
+        delivery = Delivery(subject, Mode(mode), reported_as=reported_as, violations=found, met=met)
         situation.play(delivery, [Arming.parse(words) for words in faults])
         delivery.disarm()
         delivery.close()
     except (ProcessFailed, Refusal, sqlite3.Error) as failed:
-        message = f"{name}: {type(failed).__name__}: {failed}"
-        found.append(Violation(situation.requirement, message))
+        found.append(blame_error(situation.requirement, failed, f"{name}: "))
     is_met = not situation.has_premise or met[name] > 0
     told = sorted(found, key=lambda each: each.requirement != situation.requirement)
-    return (told if situation.requirement in RETURNS else name_silences(told)), is_met
+    return told, is_met
 
 
 def queue_situations_check(chosen: Sequence[QueueSituation]) -> Check:

@@ -34,11 +34,15 @@ def cause_of(problem: Problem) -> str:
     failed call, goes wrong for another reason than later.
     """
     if cause := problem.violation.cause:
-        return f"{cause}, {phase_of(problem)}"
+        return f"{_without_what_changes(cause)}, {phase_of(problem)}"
     text = problem.finding.error if problem.finding else ""
     if not text:
         named = _NAMED_ERROR.search(problem.violation.message)
         text = named[2] if named else ""
+    return _without_what_changes(text)
+
+
+def _without_what_changes(text: str) -> str:
     return " ".join(_CHANGING.sub("#", text).split())
 
 

@@ -203,7 +203,7 @@ def an_id_that_is_no_text_is_refused(subject: Subject) -> Iterator[Violation]:
                 yield Violation("EVT-5", f"{message} {outcome.value}, not that it is refused")
 
 
-@scenario("EVT-4", claim=DURABLE, where=keeps_hashes)
+@scenario("EVT-4", "EVT-1", claim=DURABLE, where=keeps_hashes)
 def rule_and_reason_are_those_of_the_decision(subject: Subject) -> Iterator[Violation]:
     """Rule and reason of a decision are stored unchanged, whatever they hold."""
     texts = ("", "R1", "a\x1fb", "\u00e9\U0001f600", "x" * 300)
@@ -215,7 +215,10 @@ def rule_and_reason_are_those_of_the_decision(subject: Subject) -> Iterator[Viol
     given = dict(enumerate(decisions, start=1))
     landed = _landed(subject, [{**event_of(n), "decision": each} for n, each in given.items()])
     for number, decision in given.items():
-        payload, _ = landed.get(f"e{number}", (None, None))
+        if f"e{number}" not in landed:
+            yield Violation("EVT-1", f"the decision {decision!r}, which blocks, makes no event")
+            continue
+        payload, _ = landed[f"e{number}"]
         try:
             kept = json.loads(payload or b"null")["decision"]
         except (ValueError, TypeError, KeyError, RecursionError):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from attrs import Factory, field, frozen
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import History, Record
-from tornproof_models.contract.violations import Violation, name_silences
+from tornproof_models.contract.violations import Violation
 from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Subject, new_disk
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
@@ -109,7 +109,7 @@ class Scenario:
         except Exception as error:
             message = f"{self.rule} Instead: {type(error).__name__}: {error}"
             found.append(Violation(self.requirements[0], message))
-        return name_silences(found)
+        return found
 
 
 def scenario(

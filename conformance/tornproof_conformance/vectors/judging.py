@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import Record
-from tornproof_models.contract.violations import Violation, name_silences
+from tornproof_models.contract.violations import Violation
 from tornproof_models.crash.subject import DIRECTORY, Options, Subject, new_disk
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
@@ -28,8 +28,7 @@ def judge_vector(vector: ImageVector, subject: Subject) -> list[Violation]:
         found = _judge_refusal(vector, error, filesystem)
     else:
         found = _judge_records(vector, records, discarded, filesystem)
-    told = (Violation(requirement, f"{vector.id}: {message}") for requirement, message in found)
-    return name_silences(told)
+    return [Violation(requirement, f"{vector.id}: {message}") for requirement, message in found]
 
 
 def show_vector(vector: ImageVector, subject: Subject) -> tuple[Record, ...] | Exception:

@@ -23,7 +23,7 @@ from attrs import evolve, frozen
 from tornproof_models.contract.attempts import JUDGES_BATCHES, Attempt, Promise, torn_batches
 from tornproof_models.contract.records import Record, describe, parting
 from tornproof_models.contract.truncation import Drop, End
-from tornproof_models.contract.violations import Violation, silence
+from tornproof_models.contract.violations import Violation
 
 __all__ = [
     "JUDGES",
@@ -221,7 +221,7 @@ class History:
     def judge_error(self, error: str) -> list[Violation]:
         """Judge a recovery that refused to show anything: no legal crash excuses it."""
         message = f"recovery failed after a legal crash: {error}"
-        return [silence(message) or Violation("REC-1", message)]
+        return [Violation("REC-1", message)]
 
     def judge_reading(
         self, scanned: Sequence[Record], read: Sequence[Record], appended: Sequence[Record]

@@ -2,36 +2,33 @@
 Violations, and the one that an implementation commits that does not answer.
 """
 
-from collections.abc import Iterable
-
 from attrs import frozen
 
-JUDGES_SILENCE = frozenset({"ADP-11"})
-"""The requirement that such a lack of an answer violates."""
+UNANSWERED = "ADP-11"
+"""The requirement that is violated where no answer came that could be judged."""
+
+JUDGES_SILENCE = frozenset({UNANSWERED})
 
 SILENCE = "NoReply: no reply"
 """How an error begins that is no answer, but the lack of one."""
 
 
-@frozen
+@frozen(init=False)
 class Violation:
-    """A requirement that does not hold, and how it shows."""
+    """
+    A requirement that does not hold, and how it shows.
+
+    Whatever was asked for, a message that tells of no reply makes it a violation of ADP-11: it
+    says nothing of the requirement that was to be judged.  This is decided here and nowhere else,
+    so a search, a shrinker and a replay give a silence the same name.  Who demands that a call
+    returns says so in words of its own.
+    """
 
     requirement: str
     message: str
-    cause: str = ""
+    cause: str
     """What was done wrong, in the same words wherever it breaks one more requirement."""
 
-
-def silence(message: str) -> Violation | None:
-    """
-    Return the violation, if a message says that an implementation did not answer at all.
-
-    Whatever was asked for, no reply breaks ADP-11, and says nothing of another requirement.
-    """
-    return Violation("ADP-11", message) if SILENCE in message else None
-
-
-def name_silences(found: Iterable[Violation]) -> list[Violation]:
-    """Return violations, of which those that only say that nothing was answered break ADP-11."""
-    return [silence(each.message) or each for each in found]
+    def __init__(self, requirement: str, message: str, cause: str = "") -> None:
+        is_silence = SILENCE in message
+        self.__attrs_init__(UNANSWERED if is_silence else requirement, message, cause)

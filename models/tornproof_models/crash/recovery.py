@@ -11,7 +11,7 @@ from typing import Protocol
 from attrs import frozen
 
 from tornproof_models.contract.journal import History, Record
-from tornproof_models.contract.violations import Violation, silence
+from tornproof_models.contract.violations import Violation
 from tornproof_models.crash.run import Run
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.filesystem import ModelFilesystem
@@ -99,5 +99,5 @@ def judge(history: History, outcome: Outcome) -> list[Violation]:
         return history.judge_error(outcome.error)
     violations = history.judge(outcome.records)
     if outcome.error:
-        violations.append(silence(outcome.error) or Violation("REC-4", outcome.error))
+        violations.append(Violation("REC-4", outcome.error))
     return violations

@@ -17,7 +17,7 @@ from attrs import Factory, define, field
 from tornproof.errors import TornproofError
 
 from tornproof_models.contract.journal import End, History, Record
-from tornproof_models.contract.violations import Violation, silence
+from tornproof_models.contract.violations import Violation
 from tornproof_models.crash.debt import advance
 from tornproof_models.crash.program import (
     Append,
@@ -301,7 +301,7 @@ class Run:
             alone = tuple((offset, self.journal.read(offset)) for offset, _ in self.appended)
         except Exception as error:
             message = f"cannot read what was just appended: {type(error).__name__}: {error}"
-            self.violations.append(silence(message) or Violation("JRN-15", message))
+            self.violations.append(Violation("JRN-15", message))
             return
         self.violations += self.history.judge_reading(found, alone, self.appended)
 

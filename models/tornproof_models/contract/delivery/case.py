@@ -49,6 +49,9 @@ class Case:
                     began = fell = index + 1
                 case Struck(Fault.PANIC):
                     fell = index
+        self.older = {fact.event_id for fact in self.history[:began] if isinstance(fact, Submitted)}
+        """What was submitted before the process that lives now began."""
+
         self.life = self.history[began:]
         """What happened since then."""
 

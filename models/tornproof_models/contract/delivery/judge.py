@@ -51,6 +51,9 @@ JUDGES = JUDGES_STATE | JUDGES_DRAIN | JUDGES_CLOSE
 LANDS_TWICE = "an event lands twice"
 """The cause where nobody looks whether an event has landed (DRN-7)."""
 
+LOST_WITH_A_PROCESS = "an admitted event is lost when a process ends"
+"""The cause where what was admitted does not outlive the process that admitted it (DRN-3)."""
+
 SHOWS_ANOTHER = frozenset({"DRN-1", "DRN-9", "DRN-17"})
 """
 What `judge` says of a loss, a double or an overtaking, whatever it comes from.
@@ -127,7 +130,13 @@ def _exactly_once(case: Case) -> Iterator[Violation]:
                     "DRN-1",
                     f"{event_id} was admitted and is neither in the chain nor in the "
                     "dead-letter queue",
+                    _loss_of(event_id, case),
                 )
+
+
+def _loss_of(event_id: str, case: Case) -> str:
+    """Name the cause why an event is not there, if a process has ended since it was submitted."""
+    return LOST_WITH_A_PROCESS if event_id in case.older else ""
 
 
 def _unchanged(case: Case) -> Iterator[Violation]:
@@ -236,7 +245,7 @@ def _drain_questions(drain: Drain, missing: Sequence[str], case: Case) -> Iterat
     left = [each for each in missing if each not in case.forgiven]
     if drain.drained and left:
         message = f"drain said that nothing was left, and {left[0]} has not landed"
-        yield Violation("DRN-12", message)
+        yield Violation("DRN-12", message, _loss_of(left[0], case))
     if not drain.drained and not drain.pending:
         yield Violation("DRN-12", "drain said that events were left, and named none")
     unnamed = [each for each in left if each not in drain.pending]

@@ -2,7 +2,11 @@
 Name what a drainer violates when it goes on after a loss of power.
 """
 
-from tornproof_models.contract.delivery.judge import JUDGES_COUNTERS, JUDGES_DRAIN
+from tornproof_models.contract.delivery.judge import (
+    JUDGES_COUNTERS,
+    JUDGES_DRAIN,
+    LOST_WITH_A_PROCESS,
+)
 from tornproof_models.contract.journal import Violation
 
 JUDGES_AFTER_POWER_LOSS = frozenset({"DRN-1", "DRN-3", "DRN-17"})
@@ -18,8 +22,8 @@ def after_power_loss(found: Violation) -> Violation | None:
     """
     if found.requirement in JUDGES_COUNTERS:
         return None
-    lost = "neither in the chain" in found.message or found.requirement in JUDGES_DRAIN
-    return Violation("DRN-3", found.message) if lost else found
+    is_lost = found.cause == LOST_WITH_A_PROCESS or found.requirement in JUDGES_DRAIN
+    return Violation("DRN-3", found.message) if is_lost else found
 
 
 def judge_reopening(error: str) -> Violation:
