@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tornproof_conformance.adapter.resting import comes_to_rest
 from tornproof_conformance.adapter.speaking import patience
 from tornproof_conformance.adapter.speaking.diagnosis import NoReply
-from tornproof_conformance.adapter.speaking.own_time import OwnTime, is_asleep
+from tornproof_conformance.adapter.speaking.own_time import SLICE, OwnTime, is_asleep
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.adapter.speaking.session import Session
 from tornproof_conformance.power.resident import Resident
@@ -103,6 +104,43 @@ def test_a_slow_adapter_that_is_right_is_not_convicted() -> None:
         assert session.call("journal.append", payload=b"")["offset"] == 0
     finally:
         session.kill()
+
+
+@requirement("ADP-9")
+@pytest.mark.parametrize(
+    ("drained", "held_up", "rests"),
+    [
+        ([False, False, False], [0, 0, 0], False),
+        ([False, False, False, True], [2, 2, 2, 0], True),
+        ([False, False, False, True], [0, 2, 2, 0], True),
+        ([False, False, False], [2, 0, 0], False),
+    ],
+)
+def test_a_drain_that_the_machine_holds_up_does_not_count(
+    drained: list[bool], held_up: list[float], rests: bool
+) -> None:
+    """A drainer stands still if nothing moves in two drains in which it could have gone on."""
+    answers, seconds = iter(drained), iter(held_up)
+    assert comes_to_rest(lambda: next(answers), lambda: "nothing", lambda: next(seconds)) is rests
+
+
+@requirement("ADP-9")
+def test_of_a_drainer_that_is_always_held_up_nothing_is_said() -> None:
+    """It is not asked for ever, either."""
+    with pytest.raises(OutOfPatience, match="too busy"):
+        comes_to_rest(lambda: False, lambda: "nothing", lambda: 2.0)
+
+
+@requirement("ADP-9")
+def test_what_is_stopped_is_held_up() -> None:
+    """Of a slice of time in which a process was stopped, it had nothing."""
+    with program("import time; time.sleep(60)") as group:
+        os.kill(group, signal.SIGSTOP)
+        os.waitpid(group, os.WUNTRACED)
+        own_time = OwnTime(group)
+        waiting = own_time.slices(5, time.monotonic() + 60)
+        assert [next(waiting), next(waiting)] == [SLICE, SLICE]
+        assert own_time.held_up == SLICE
 
 
 def silence_over_an_image(times: int, root: Path) -> list[Violation]:

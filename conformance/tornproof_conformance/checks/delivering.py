@@ -84,6 +84,12 @@ class Delivery:
     disk: DirectoryDisk | None = None
     """Where it begins, if something is there already; else in a directory of its own."""
 
+    held_up: float = field(default=0, init=False)
+    """Seconds of the last drain or close in which the machine kept the adapter from going on."""
+
+    is_at_once: bool = field(default=True, init=False)
+    """Whether the last drain ended before its time was over, as far as that was its own."""
+
     _session: Session = field(init=False)
     _disk: DirectoryDisk = field(init=False)
     _moment: int = 0
@@ -132,9 +138,8 @@ class Delivery:
 
     def drain(self, timeout_ms: int = DRAIN_MS) -> bool:
         """Wait until everything has landed, in the next process if this one dies."""
-        began = time.monotonic()
         try:
-            answer = self._session.call("drainer.drain", timeout_ms=timeout_ms)
+            answer = self._ask_in_time("drainer.drain", timeout_ms)
         except Exited:
             self.restart()
             return False
@@ -143,16 +148,15 @@ class Delivery:
         drained: bool = answer["drained"]
         pending = answer.get("pending", ())
         named = tuple(pending) if isinstance(pending, list) else ()
-        at_once = time.monotonic() - began < timeout_ms / 1000
         state = self.look()
         if drained or named:
-            told = Drain(drained, named, hopeless=False, at_once=at_once)
+            told = Drain(drained, named, hopeless=False, at_once=self.is_at_once)
             self._judge(judge_drain(self.history, state, told, mode=self.mode))
         return drained
 
     def come_to_rest(self) -> bool:
         """Drain until everything has landed, as long as something lands; says whether it has."""
-        return comes_to_rest(self.drain, self.look)
+        return comes_to_rest(self.drain, self.look, lambda: self.held_up)
 
     def settle(self) -> None:
         """Disarm, come to rest, and judge what is there."""
@@ -212,7 +216,7 @@ class Delivery:
         None if the call does not return; that is told, and the next process goes on.
         """
         try:
-            return bool(self.ask("drainer.close", timeout_ms=timeout_ms).get("drained", True))
+            return bool(self._ask_in_time("drainer.close", timeout_ms).get("drained", True))
         except NoReply:
             self.report("DRN-11", f"a close that may take {timeout_ms} ms does not return")
             self.restart()
@@ -287,6 +291,15 @@ class Delivery:
         """Let nothing go wrong any more."""
         with suppress(Unsupported):
             self._session.call("fault.disarm")
+
+    def _ask_in_time(self, op: str, timeout_ms: int) -> Any:
+        """Ask for what may take so long, and note how long it took and whose time that was."""
+        process, began = self._session.process, time.monotonic()
+        try:
+            return self.ask(op, timeout_ms=timeout_ms)
+        finally:
+            self.held_up = process.held_up
+            self.is_at_once = time.monotonic() - began - self.held_up < timeout_ms / 1000
 
     def ask(self, op: str, **arguments: Any) -> Any:
         """Ask for an operation, and read what its reply holds."""

@@ -5,7 +5,6 @@ The situations into which a drainer behind an adapter is put, one function each.
 """
 
 import sqlite3
-import time
 from contextlib import closing, suppress
 
 from tornproof_models.contract.delivery import (
@@ -21,8 +20,10 @@ from tornproof_models.queues.delivery_run import ids_of
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.arming import Faults
+from tornproof_conformance.adapter.resting import HELD_UP
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal
+from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.checks.delivering import DRAIN_MS, SIBLING, Delivery
 from tornproof_conformance.scenarios.queue_delivery import KILLED, RESTARTED, UNDISTURBED, UNFLUSHED
 
@@ -68,8 +69,7 @@ def a_panic_without_end_is_given_up(delivery: Delivery, faults: Faults) -> None:
     if not delivery.has_given_up():
         return  # the point is not one that stops it
     delivery.met["a-panic-without-end-is-given-up"] += 1
-    began = time.monotonic()
-    if delivery.drain() or time.monotonic() - began >= DRAIN_MS / 1000:
+    if delivery.drain() or not delivery.is_at_once:
         delivery.report("DRN-8", "the drainer has given up, and a drain waits or succeeds")
     delivery.restart()
     delivery.settle()
@@ -82,6 +82,8 @@ def a_closed_queue_has_landed_everything(delivery: Delivery, _: Faults) -> None:
     if is_flushed is None:
         return
     if not is_flushed:
+        if delivery.held_up > HELD_UP:
+            raise OutOfPatience("the machine was too busy to say anything of a close")
         delivery.report("ADP-9", "nothing failed, and a close did not land what was admitted")
         return
     landed = _tables(delivery)

@@ -39,6 +39,9 @@ class OwnTime:
     used: float | None = None
     """Seconds of processor time; none before the first look."""
 
+    held_up: float = 0
+    """Seconds that were waited for and were not its own: the machine kept it from going on."""
+
     def slices(self, seconds: float, latest: float) -> Iterator[float]:
         """
         Yield how long to wait, again and again, until so many seconds of its own are spent.
@@ -51,7 +54,9 @@ class OwnTime:
                 raise Delayed
             slice_ = min(left, SLICE)
             yield slice_
-            left -= self.spend(slice_)
+            spent = self.spend(slice_)
+            self.held_up += slice_ - spent
+            left -= spent
 
     def spend(self, seconds: float) -> float:
         """Look, and return how many of the seconds since the last look are the adapter's own."""

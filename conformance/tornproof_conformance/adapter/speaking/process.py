@@ -86,6 +86,8 @@ class LineProcess:
 
     _is_recorded: bool
     _buffer: bytearray = field(factory=bytearray)
+    held_up: float = field(default=0, init=False)
+    """Seconds of the last wait for a line in which the machine kept it from going on."""
 
     @classmethod
     def start(
@@ -175,9 +177,13 @@ class LineProcess:
         `latest` is on the monotonic clock.  Raises `Deadline` if its own time is over, `Delayed`
         if `latest` comes first, or `Ended`.
         """
-        for slice_ in OwnTime(self.pid).slices(seconds, latest):
-            with contextlib.suppress(Deadline):
-                return self.receive(time.monotonic() + slice_)
+        own_time = OwnTime(self.pid)
+        try:
+            for slice_ in own_time.slices(seconds, latest):
+                with contextlib.suppress(Deadline):
+                    return self.receive(time.monotonic() + slice_)
+        finally:
+            self.held_up = own_time.held_up
         raise Deadline
 
     def _wait(self, deadline: float, *, sending: bool = False) -> None:
