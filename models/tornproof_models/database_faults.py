@@ -111,7 +111,9 @@ class Strike:
 
     def __str__(self) -> str:
         """Say it the way a story tells it."""
-        place = f"the {ORDINALS[self.nth]}{PHRASES.get(self.point or '', 'statement')}"
+        place = PHRASES.get(self.point or "", "statement")
+        is_named = self.nth < len(ORDINALS)
+        place = f"the {ORDINALS[self.nth]}{place}" if is_named else f"{place} number {self.nth}"
         often = f" {self.times} times" if self.times > 1 else ""
         match self.when:
             case When.BEFORE:

@@ -263,3 +263,8 @@ def test_a_state_is_saved_and_restored(database: MemoryDatabase) -> None:
 def test_a_strike_is_told_in_words(strike: Strike, told: str) -> None:
     """The way a story tells it."""
     assert str(strike) == told
+
+
+def test_a_late_strike_has_words() -> None:
+    """The twelfth visit to a statement is named by its number."""
+    assert "number 12" in str(Strike(Kind.BUSY, point="commit", nth=12))
