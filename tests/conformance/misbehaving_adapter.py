@@ -1,9 +1,10 @@
 """
 The reference's adapter, which also does something that no log has to do.
 
-    python misbehaving_adapter.py HOW
+    python misbehaving_adapter.py HOW [SECONDS]
 
-What it does happens when a journal is opened, after a right answer was made.
+What it does happens when a journal is opened, after a right answer was made.  A process that
+it leaves sleeps for so many seconds, by which its test knows it.
 """
 
 import os
@@ -18,8 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "conformance" / "adapters" / 
 import log
 from tornproof_conformance.kit import Adapter
 
-SLEEP = ["sleep", "987.25"]
-"""A number that no other process of this machine has."""
+SLEEP = ["sleep", *sys.argv[2:3]]
 
 
 def misbehave(how: str, directory: Path) -> None:

@@ -14,15 +14,18 @@ from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, LeavesTo
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.trace import Image
 
-from tests.conformance.misbehaving_adapter import SLEEP, misbehave
+from tests.conformance.misbehaving_adapter import misbehave
 
 ADAPTER = Path(__file__).with_name("misbehaving_adapter.py")
 TORNPROOF = Path(sys.executable).with_name("tornproof")
 
+SECONDS = f"987.{os.getpid()}"
+"""A number that no other process of this machine has, that of a test beside this one included."""
+
 
 def command(how: str) -> list[str]:
     """Return the command of an adapter that does something besides."""
-    return [sys.executable, str(ADAPTER), how]
+    return [sys.executable, str(ADAPTER), how, SECONDS]
 
 
 def sleeping() -> list[str]:
@@ -33,7 +36,7 @@ def sleeping() -> list[str]:
             words = path.read_bytes().decode().split("\0")
         except OSError:
             continue
-        found += [path.parent.name] if words[:2] == SLEEP else []
+        found += [path.parent.name] if words[:2] == ["sleep", SECONDS] else []
     return found
 
 
