@@ -100,7 +100,7 @@ def test_every_fix_is_an_entry_of_the_same_software() -> None:
         if entry.fixed_in:
             fixed = entries.entries()[entry.fixed_in]
             assert entry.bug
-            assert (fixed.software, fixed.adapter) == (entry.software, entry.adapter)
+            assert (fixed.software, fixed.language) == (entry.software, entry.language)
             assert fixed.version != entry.version
         assert set((entry.expected or {}).values()) <= {entries.NO_CRASH, *CLAIMED}
 
