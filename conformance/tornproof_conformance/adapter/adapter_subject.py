@@ -262,9 +262,13 @@ class AdapterSubject:
     def take_session(self) -> Session:
         """Return a process that has nothing to do; whoever takes it gives it back, or kills it."""
         session = self._idle.pop() if self._idle else self._start_another()
+        self._lend(session)
+        return session
+
+    def _lend(self, session: Session) -> None:
+        """Note who has to be ended with this, whatever keeps its user from giving it back."""
         self._lent = [each for each in self._lent if not each.process.is_released]
         self._lent.append(session)
-        return session
 
     def session_for(self, disk: DirectoryDisk) -> Session:  # noqa: ARG002
         """Return a process that is going to work on a disk; for whom no journal is opened."""

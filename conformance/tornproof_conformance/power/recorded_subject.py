@@ -183,8 +183,7 @@ class RecordedSubject(AdapterSubject):
         """Return a process that is recorded while it works on a disk."""
         assert isinstance(disk, RecordedDisk), "a recorded adapter works on a disk of its own"
         self._attended = disk
-        self._lent.append(self.take_session())
-        return self._lent[-1]
+        return self.take_session()
 
     def take_session(self) -> Session:
         """Return a recorded process that has nothing to do, and let it attend to the disk."""
@@ -195,6 +194,7 @@ class RecordedSubject(AdapterSubject):
             self._idle.remove(session)
         session = session or self._start(boot)
         assert isinstance(session, RecordedSession)
+        self._lend(session)
         session.attend(self._attended)
         return session
 
