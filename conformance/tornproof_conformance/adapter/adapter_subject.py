@@ -24,6 +24,7 @@ from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.introduction import introduction
 from tornproof_conformance.adapter.opened_chain import (
     AdapterChain,
     BreakSeen,
@@ -33,8 +34,7 @@ from tornproof_conformance.adapter.opened_chain import (
 from tornproof_conformance.adapter.opened_journal import AdapterJournal, AdapterReader
 from tornproof_conformance.adapter.opened_queue import AdapterQueue
 from tornproof_conformance.adapter.scratch import claim
-from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, WrongProtocol
-from tornproof_conformance.adapter.speaking.messages import PROTOCOL, claims
+from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.adapter.speaking.patience import Patience
 from tornproof_conformance.adapter.speaking.session import TIMEOUT, Session
 from tornproof_conformance.stream.run_events import Implementation
@@ -325,28 +325,3 @@ class AdapterSubject:
     def _kill_on(self, disk: DirectoryDisk) -> None:
         for opened in [each for each in self._open if each.disk is disk]:
             opened.kill()
-
-
-def introduction(session: Session) -> Implementation:
-    """
-    Say hello, and return what the adapter says of itself.
-
-    Raises `WrongProtocol` for another version, or a claim that does not exist.
-    """
-    hello = session.hello = session.call("hello", protocol=PROTOCOL)
-    if hello["protocol"] != PROTOCOL:
-        message = f"speaks protocol {hello['protocol']}; this suite speaks {PROTOCOL}"
-        raise WrongProtocol(message, command=session.process.command)
-    claimed = hello["claims"] if "claims" in hello else hello["profiles"]  # its name in version 0.1
-    unknown = sorted(set(claimed) - claims())
-    if unknown:
-        message = f"claims {', '.join(unknown)}, and there is no such claim"
-        raise WrongProtocol(message, command=session.process.command)
-    said = hello["implementation"]
-    return Implementation(
-        name=said["name"],
-        version=said.get("version", ""),
-        language=said.get("language", ""),
-        url=said.get("url", ""),
-        claims=tuple(sorted(claimed)),
-    )

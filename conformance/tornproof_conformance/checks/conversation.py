@@ -16,8 +16,9 @@ from tornproof_models.contract.violations import JUDGES_SILENCE, Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.queues.delivery_program import event_of
 
-from tornproof_conformance.adapter.adapter_subject import AdapterSubject, introduction
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.introduction import introduction
 from tornproof_conformance.adapter.job_queue_processes import end_server, start_server
 from tornproof_conformance.adapter.speaking import diagnosis
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported

@@ -17,9 +17,10 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.program import grow_payload
 from tornproof_models.crash.subject import Options, Subject
 
-from tornproof_conformance.adapter.adapter_subject import AdapterSubject, introduction
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.blame import NO_ANSWER
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.introduction import introduction
 from tornproof_conformance.adapter.speaking.resources import is_measurable, watching_memory
 from tornproof_conformance.cases.case import ExerciseCase, try_case
 from tornproof_conformance.cases.exercises import exercise

@@ -19,8 +19,9 @@ from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 
-from tornproof_conformance.adapter.adapter_subject import AdapterSubject, introduction
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.introduction import introduction
 from tornproof_conformance.adapter.opened_journal import AdapterJournal
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, ProcessFailed
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
