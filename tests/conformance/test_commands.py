@@ -1,6 +1,7 @@
 """The command line, as a person or a script uses it."""
 
 import json
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,24 @@ def test_replay_says_the_same_to_programs(lossy: tuple[Result, Path], tmp_path: 
     assert document["violation"]["program"][-1] == "append(5 bytes)"
     result = tornproof("replay", str(tmp_path / "[/none].json"), "--json")
     assert (result.exit_code, json.loads(result.output)["verdict"]) == (2, "ERROR")
+
+
+def test_replay_writes_the_image_of_the_crash(lossy: tuple[Result, Path], tmp_path: Path) -> None:
+    """The directory holds the files that the reproducer has, and is never an old one."""
+    (path,) = lossy[1].glob("JRN-3-*.json")
+    image = json.loads(path.read_text())["crashes"][-1]["image"]["files"]
+    directory = tmp_path / "image"
+
+    written = tornproof("replay", str(path), "--image", str(directory))
+    again = tornproof("replay", str(path), "--image", str(directory))
+
+    assert written.exit_code == 0
+    assert {
+        f"/{file.relative_to(directory)}": b64encode(file.read_bytes()).decode()
+        for file in directory.rglob("*")
+        if file.is_file()
+    } == image
+    assert (again.exit_code, "exists: name a new directory" in again.output) == (2, True)
 
 
 def test_replay_says_what_its_crash_model_rests_on(tmp_path: Path) -> None:

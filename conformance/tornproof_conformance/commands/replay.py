@@ -25,6 +25,7 @@ from tornproof_conformance.cases.case import MachineCase, ProgramCase
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.reproducer import Reproducer
 from tornproof_conformance.cases.shrinking import repeat
+from tornproof_conformance.power.image_directories import lay_out
 from tornproof_conformance.report.printable import say, terminal, to_json
 from tornproof_conformance.report.violation import render_violation
 from tornproof_conformance.report.words import measured_words
@@ -57,8 +58,18 @@ HARM = (CONFORMS, INCONCLUSIVE, USAGE, BROKEN_ADAPTER, DOES_NOT_CONFORM)
     is_flag=True,
     help="FILE is a directory: replay each reproducer in it, and print a line for each.",
 )
+@click.option(
+    "--image",
+    "directory",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write what the crash left into a new directory DIR, to open it with the library alone; "
+    "run nothing.",
+)
 @click.argument("adapter", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
-def command(file: Path, as_json: bool, every: bool, adapter: tuple[str, ...]) -> None:
+def command(
+    file: Path, as_json: bool, every: bool, directory: Path | None, adapter: tuple[str, ...]
+) -> None:
     """
     Run a reproducer again and print FAILED, FIXED, NOT REACHED or ERROR.
 
@@ -70,6 +81,9 @@ def command(file: Path, as_json: bool, every: bool, adapter: tuple[str, ...]) ->
 
     Exit code 0: FIXED. 1: FAILED. 2: ERROR. 3: the adapter is broken. 4: NOT REACHED.
     """
+    if directory is not None:
+        _write_image(reproducer.load(file), file, directory)
+        return
     if every:
         raise SystemExit(_replay_all(file, adapter))
     console = terminal(quiet=as_json)
@@ -92,6 +106,21 @@ def command(file: Path, as_json: bool, every: bool, adapter: tuple[str, ...]) ->
         }
         say(to_json(document, indent=2))
     raise SystemExit(CODES[verdict])
+
+
+def _write_image(saved: Reproducer, file: Path, directory: Path) -> None:
+    """Write the image that the last crash left, from which the recovery that is judged begins."""
+    if not saved.crashes:
+        raise Invalid(f"{file} has no crash, so there is no image to write")
+    image = saved.crashes[-1].image
+    try:
+        lay_out(image, str(directory))
+    except FileExistsError:
+        raise Invalid(f"{directory} exists: name a new directory for the image") from None
+    except OSError as error:
+        raise Invalid(f"cannot write the image to {directory}: {error.strerror}") from None
+    for path, content in sorted(image.files.items()):
+        say(f"{directory}{path}: {len(content)} bytes")
 
 
 def _measurements(violation: ViolationFound | None) -> tuple[str, ...]:

@@ -83,6 +83,7 @@ class TerminalReport:
             disable=not console.is_terminal,
         )
         self._task = TaskID(0)
+        self._check = ""
         self._told: set[tuple[str, str, str]] = set()
 
     def show(self, stream: Iterable[RunEvent]) -> RunRecord:
@@ -118,6 +119,7 @@ class TerminalReport:
                 self._open(event)
             case run_events.CheckStarted(check, title):
                 self._task = self._progress.add_task(check, detail=title, total=None)
+                self._check = check
                 self._began = self._clock()
             case run_events.Progress(check, done, total, detail):
                 detail += self._rate(event)
@@ -126,7 +128,10 @@ class TerminalReport:
             case ViolationFound() if _key(event) not in self._told:
                 self._told.add(_key(event))
                 if self._verbosity >= 0:
-                    self._tell(f"  ✗ {event.requirement}", event.message, "bold red")
+                    told = Text(f"✗ {event.requirement} ", "bold red").append(
+                        event.message, "default"
+                    )
+                    self._tell(self._check, told, "", LABEL)
             case run_events.CheckFinished(check, _, seconds):
                 self._progress.remove_task(self._task)
                 poor = not event.conclusive or event.missing
@@ -134,7 +139,7 @@ class TerminalReport:
                 if self._verbosity >= 0:
                     self._tell(check, words, "bold yellow" if poor else "", LABEL)
 
-    def _tell(self, label: str, text: str, style: str = "", width: int = 0) -> None:
+    def _tell(self, label: str, text: str | Text, style: str = "", width: int = 0) -> None:
         """
         Print a label of at least so many columns and a text, set beside it in a terminal.
 
@@ -147,7 +152,7 @@ class TerminalReport:
         table = Table.grid(padding=(0, 1, 0, 0))
         table.add_column(min_width=width, no_wrap=True)
         table.add_column(overflow="fold")
-        table.add_row(Text(label, style or "bold"), Text(text))
+        table.add_row(Text(label, style or "bold"), text if isinstance(text, Text) else Text(text))
         self._console.print(table)
 
     def _open(self, event: run_events.RunStarted) -> None:
