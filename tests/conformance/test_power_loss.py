@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from math import inf
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -23,7 +24,7 @@ from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.cases.phases import harshness_of
 from tornproof_conformance.cases.recorded_cases import for_case
 from tornproof_conformance.cases.shrinking import repeat, shrink_problem
-from tornproof_conformance.checks import Budget, Clock, Covered, io_errors
+from tornproof_conformance.checks import Budget, Clock, Covered, crash_search, io_errors
 from tornproof_conformance.checks.boundaries import CONTENTS, Geometry
 from tornproof_conformance.checks.crash_search import CrashSearch
 from tornproof_conformance.checks.fault_places import FaultPlaces, Place
@@ -450,6 +451,23 @@ def test_what_was_recovered_before_a_silence_is_judged(
     lost = next(each for each in search.tell() if each.violation.requirement == "JRN-3")
     [crash] = mention(lost, subject, "lost.json").crashes
     assert crash.lost
+
+
+def test_what_was_recovered_is_judged_when_the_time_is_over(
+    recorded: Callable[..., RecordedSubject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Crash points whose turn never came have their images judged, and no more are recovered."""
+    subject = recorded("no-sync")
+    search = CrashSearch(subject, Clock.start(Budget(seconds=inf), 1))
+    monkeypatch.setattr(crash_search, "time", SimpleNamespace(monotonic=lambda: inf))
+    search.run((Append(5),), OPTIONS)
+    assert not list(search.tell())
+    recovered = subject.recovered
+
+    found = {each.violation.requirement for each in search.conclude()}
+
+    assert "JRN-3" in found
+    assert subject.recovered == recovered
 
 
 def test_recovery_that_is_a_matter_of_luck_is_noticed(

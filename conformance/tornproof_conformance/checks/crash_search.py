@@ -233,6 +233,19 @@ class CrashSearch:
         self.deepened += number
         self._search_together([heappop(self._waiting)[-1] for _ in range(number)])
 
+    def conclude(self) -> Iterator[Problem]:
+        """
+        Judge what was recovered for crash points that wait for their turn; yield what is untold.
+
+        A store that is slow, or silent over some images, takes the time of the search, and what
+        it has recovered until then can be judged without it.  Nothing more is recovered.
+        """
+        self.subject.leave_alone("the search has ended")
+        for *_, crashing in sorted(self._waiting):
+            if crashing.site.is_planned:
+                self._search(crashing)
+        yield from self.tell()
+
     def _search_together(self, crashings: "Sequence[Crashing]") -> None:
         """
         Let the images of several crash points be recovered at once, and judge each point.

@@ -23,6 +23,7 @@ from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.crash_models import CLAIMED
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
+from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.cases.case import Problem, ProgramCase
 from tornproof_conformance.checks import (
     Budget,
@@ -152,19 +153,18 @@ def _search(
     clock: Clock,
     crash_models: tuple[str, ...],
 ) -> Findings:
-    waited = 0
     search = Search(subject, clock, crash_models)
-    for program, durability in product(WAITING, DURABILITIES):
-        if waited and not clock.has_time:
-            break
-        yield clock.progress(NAME, f"{durability}: syncs that return late")
-        yield from search.wait(late, program, Options(4096, durability))
-        waited += 1
-    yield clock.progress(NAME, "listing the calls that can fail")
-    found = FaultPlaces.of(subject)
+    try:
+        waited = yield from _wait(search, late, clock)
+        yield clock.progress(NAME, "listing the calls that can fail")
+        found = FaultPlaces.of(subject)
+        done = yield from _inject(search, found, clock)
+        yield from search.go_on()
+    except OutOfPatience:
+        yield from search.crashes.conclude()
+        raise
+    yield from search.crashes.conclude()
     planned = len(found.first) * len(AFTER)
-    done = yield from _inject(search, found, clock)
-    yield from search.go_on()
     words = (
         f"{counted(len(search.hits), 'fault')} at {len(search.struck):,} of "
         f"{counted(len(found.places), 'place')}, each followed by a kill or by none, and by a "
@@ -190,6 +190,20 @@ def _search(
         missing=missing if done < planned else "",
         notes=tuple({**subject.warnings, **late.warnings}),
     )
+
+
+def _wait(
+    search: Search, late: RecordedSubject, clock: Clock
+) -> Generator[Progress | Problem, None, int]:
+    """Run programs whose syncs are late, one in any case; return how many."""
+    waited = 0
+    for program, durability in product(WAITING, DURABILITIES):
+        if waited and not clock.has_time:
+            break
+        yield clock.progress(NAME, f"{durability}: syncs that return late")
+        yield from search.wait(late, program, Options(4096, durability))
+        waited += 1
+    return waited
 
 
 def _inject(

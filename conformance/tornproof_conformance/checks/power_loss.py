@@ -73,9 +73,9 @@ def _search(
         if search.batches:
             yield from _see_every_store(search, clock, adapter)
     except OutOfPatience:
-        yield from search.tell()
+        yield from search.conclude()
         raise
-    yield from search.tell()
+    yield from search.conclude()
     return _covered(search, programs)
 
 

@@ -279,6 +279,11 @@ class RecordedSubject(AdapterSubject):
         """Whether some images were left alone: silences, or the end of the budget."""
         return bool(self._reason)
 
+    def leave_alone(self, reason: str) -> None:
+        """Recover no more images, for a reason; what was recovered stays known."""
+        for residents in self._residents.values():
+            residents.leave_alone(reason)
+
     def require_patience(self) -> None:
         """Raise `OutOfPatience` if some images were left alone for want of it."""
         if self.is_left_alone:
@@ -297,8 +302,7 @@ class RecordedSubject(AdapterSubject):
 
     @property
     def _reason(self) -> str:
-        reasons = (each.left_alone for each in self._residents.values() if each.left_alone)
-        return next(reasons, "")
+        return next(filter(None, (each.left_alone for each in self._residents.values())), "")
 
     def _is_worth_recording(self, digest: int, outcome: Recovered, options: Options) -> bool:
         """Choose what is new, and a sample of the rest."""
@@ -316,8 +320,7 @@ class RecordedSubject(AdapterSubject):
         try:
             return recover(self, options, disk)
         except OutOfPatience as reason:
-            for residents in self._residents.values():
-                residents.left_alone = str(reason)
+            self.leave_alone(str(reason))
             return None
 
     def _compare(self, one: Recovered, other: Recovered) -> None:

@@ -62,6 +62,12 @@ class Residents:
         self.left_alone = self.left_alone or next(reasons, "")
         return [outcome for outcomes in found for outcome in outcomes]
 
+    def leave_alone(self, reason: str) -> None:
+        """Give them no more images, for a reason."""
+        self.left_alone = self.left_alone or reason
+        for resident in self._all:
+            resident.left_alone = resident.left_alone or reason
+
     def stop(self) -> None:
         """End every process; those that are at work are given nothing more."""
         for resident in self._all:

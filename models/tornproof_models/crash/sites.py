@@ -38,6 +38,9 @@ class Site:
     is_over: bool = False
     """Whether all images were judged, or as many as the bound allows."""
 
+    is_planned: bool = False
+    """Whether the images of a round are chosen, and not judged."""
+
     found: list[Finding] = field(factory=list)
     """The smallest findings of the last round."""
 
@@ -53,6 +56,7 @@ class Site:
 
     def plan(self) -> Mapping[int, Image]:
         """Choose the images of the next round; return those to be recovered, by their digests."""
+        self.is_planned = True
         return self._advance(is_planning=True)
 
     def search(self) -> None:
@@ -61,7 +65,7 @@ class Site:
         if not self._is_ahead:
             self._advance(is_planning=False)
         self.found, self._noted = smallest(self._noted), []
-        self._is_ahead = False
+        self._is_ahead = self.is_planned = False
 
     def _advance(self, *, is_planning: bool) -> Mapping[int, Image]:
         """Go on to where images are to be recovered, or to the end of the round."""
