@@ -15,7 +15,7 @@ from tornproof_models.crash.subject import Answer, Options
 
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
 from tornproof_conformance.adapter.lender import Lender
-from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, ProcessFailed
+from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, Exited, ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import (
     Refusal,
     decode_reply,
@@ -35,9 +35,16 @@ class AdapterJournal:
     disk: DirectoryDisk
     options: Options
     discarded_bytes: int
+    _failure: Diagnosis | None = None
+    """What its process failed with; whoever asks on is told the same."""
 
     def __repr__(self) -> str:
         return "an open journal"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process has ended by itself."""
+        return isinstance(self._failure, Exited)
 
     def append(self, payload: bytes) -> int:
         """Append a record, durably if the options say so."""
@@ -129,9 +136,12 @@ class AdapterJournal:
         return self.options.durability == "immediate"
 
     def _call(self, op: str, **arguments: Any) -> Any:
+        if self._failure is not None:
+            raise self._failure
         try:
             return self.session.call(op, **arguments)
-        except Diagnosis:
+        except Diagnosis as failure:
+            self._failure = failure
             self.kill()
             raise
 

@@ -10,7 +10,7 @@ process lives must be what was appended.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import cast
 
 from attrs import Factory, define, field
@@ -49,19 +49,10 @@ from tornproof_models.crash.subject import (
     Truncates,
     new_disk,
 )
+from tornproof_models.disk import marks, trace
 from tornproof_models.disk.crash_models import CRASH_MODELS
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.images import ImageSpace
-from tornproof_models.disk.marks import Batched, Truncating
-from tornproof_models.disk.trace import (
-    Acked,
-    Failed,
-    Flushed,
-    Image,
-    Invoked,
-    Observed,
-    Settled,
-)
 
 
 @define
@@ -94,6 +85,9 @@ class Run:
     _killing: Killing | None = None
     """The disk that was told to kill, until it has."""
 
+    _revived_after: int = 0
+    """How many operations the disk had done when a process was last started again."""
+
     def open(self) -> bool:
         """Open the journal and judge what it shows; tell whether it opened."""
         shown = self.open_unjudged()
@@ -116,7 +110,7 @@ class Run:
             if self.filesystem.struck_since(before):
                 return self.open_unjudged()  # the disk failed, and the journal said so
             return f"{type(error).__name__}: {error}"
-        self.filesystem.events.append(Observed(records))
+        self.filesystem.events.append(trace.Observed(records))
         self.appended = list(records)
         return records
 
@@ -139,7 +133,7 @@ class Run:
                 self.filesystem.release_locks()
                 self.open()
             case Settle():
-                self.filesystem.events.append(Settled())
+                self.filesystem.events.append(trace.Settled())
             case Submit(sizes):
                 self.submit(sizes)
             case Batch(sizes):
@@ -159,11 +153,19 @@ class Run:
                 self.crash(step)
 
     def revive(self) -> None:
-        """Open what is left, if the process was killed at a chosen call."""
-        if self._killing is not None and self._killing.has_killed:
+        """Open what is left, if a kill was ordered and has struck, or a failed call ended it."""
+        is_killed = self._killing is not None and self._killing.has_killed
+        if is_killed or self._has_ended_on_failure:
             self._killing = None
+            self._revived_after = self.filesystem.operations
             self.filesystem.release_locks()
             self.open()
+
+    @property
+    def _has_ended_on_failure(self) -> bool:
+        """Whether a process has ended that met an error: whoever watches it starts it again."""
+        has_ended = getattr(self.journal, "has_ended", False)
+        return has_ended and self.filesystem.struck_since(self._revived_after)
 
     def append(self, size: int, content: Content = Content.RANDOM) -> None:
         """Append a fresh payload and record what the journal promises about it."""
@@ -194,14 +196,14 @@ class Run:
         except Exception as error:
             failure = error
         taken = sorted(zip(offsets, calls, payloads, strict=True))
-        events[began:began] = [Invoked(call, "append", payload) for _, call, payload in taken]
+        events[began:began] = [trace.Invoked(call, "append", payload) for _, call, payload in taken]
         for _, call, payload in taken:
             self.history = self.history.invoke(call, payload)
         for offset, call, payload in taken:
             if failure is not None:
                 self._fail(call, failure)
                 continue
-            events.append(Acked(call, offset, True))
+            events.append(trace.Acked(call, offset, True))
             self.history = self.history.acknowledge(call, offset, durable=True)
             self.appended.append((offset, payload))
 
@@ -209,7 +211,7 @@ class Run:
         """Append fresh payloads as one batch, which is there as a whole or not at all."""
         calls = range(self.calls, self.calls + len(sizes))
         invoked = [self._invoke(size) for size in sizes]
-        self.filesystem.events.append(Batched(calls[0], len(calls)))
+        self.filesystem.events.append(marks.Batched(calls[0], len(calls)))
         self.history = self.history.join(calls)
         try:
             offsets = cast("TakesBatches", self.journal).append_batch([p for _, p in invoked])
@@ -228,14 +230,14 @@ class Run:
         before, after = self.appended[:at], self.appended[at:]
         offset, self.appended = after[0][0], before if end is End.TAIL else after
         call, self.calls = self.calls, self.calls + 1
-        self.filesystem.events.append(Truncating(call, end.value, offset))
+        self.filesystem.events.append(marks.Truncating(call, end.value, offset))
         self.history = self.history.truncate(call, end, offset)
         try:
             cast("Truncates", self.journal).truncate(end, offset)
         except Exception as error:
             self._fail(call, error)
             return
-        self.filesystem.events.append(Acked(call, offset, True))
+        self.filesystem.events.append(trace.Acked(call, offset, True))
         self.history = self.history.acknowledge(call, offset, durable=True)
 
     def interrupt(self, step: Interrupt) -> None:
@@ -256,20 +258,20 @@ class Run:
         call = self.calls
         self.calls += 1
         payload = grow_payload(size, call, content)
-        self.filesystem.events.append(Invoked(call, "append", payload))
+        self.filesystem.events.append(trace.Invoked(call, "append", payload))
         self.history = self.history.invoke(call, payload)
         return call, payload
 
     def _acknowledge(self, call: int, offset: int, payload: bytes) -> None:
         durable = self.options.durability != "eventual"
-        self.filesystem.events.append(Acked(call, offset, durable))
+        self.filesystem.events.append(trace.Acked(call, offset, durable))
         self.history = self.history.acknowledge(call, offset, durable=durable)
         self.appended.append((offset, payload))
 
     def _fail(self, call: int, error: Exception) -> None:
         self.refused = f"{type(error).__name__}: {error}"
         definite = isinstance(error, TornproofError) and error.definite
-        self.filesystem.events.append(Failed(call, definite))
+        self.filesystem.events.append(trace.Failed(call, definite))
         self.history = self.history.fail(call, definite=definite)
 
     def crash(self, crash: Crash) -> None:
@@ -300,6 +302,10 @@ class Run:
             found = tuple(self.journal.scan())
             alone = tuple((offset, self.journal.read(offset)) for offset, _ in self.appended)
         except Exception as error:
+            if self._has_ended_on_failure:
+                self.revive()
+                self.read_back()
+                return
             message = f"cannot read what was just appended: {type(error).__name__}: {error}"
             self.violations.append(Violation("JRN-15", message))
             return
@@ -316,11 +322,11 @@ class Run:
     def _flushing(self, operation: str) -> None:
         if self._attempt(operation):
             self.history = self.history.flush(operation)
-            self.filesystem.events.append(Flushed(operation))
+            self.filesystem.events.append(trace.Flushed(operation))
 
 
 def run(
-    program: Sequence[Step], subject: Subject, options: Options, image: Image | None = None
+    program: Sequence[Step], subject: Subject, options: Options, image: trace.Image | None = None
 ) -> Run:
     """
     Run a program from an empty disk, or an image, to its end.
@@ -328,7 +334,8 @@ def run(
     Stops early if the journal does not open.  The journal is not closed at the
     end, so that a crash may strike there too.
     """
-    with _prepared(subject, program, options) as prepared:
+    prepare = getattr(subject, "prepared_for", None)  # who must know of faults beforehand
+    with prepare(program, options) if prepare else nullcontext(subject) as prepared:
         running = Run(prepared, options, new_disk(prepared, image))
         if not running.open():
             return running
@@ -340,11 +347,3 @@ def run(
         running.revive()
         running.read_back()
         return running
-
-
-def _prepared(
-    subject: Subject, program: Sequence[Step], options: Options
-) -> AbstractContextManager[Subject]:
-    """Let a subject that must know of faults beforehand get ready for a program."""
-    prepare = getattr(subject, "prepared_for", None)
-    return prepare(program, options) if prepare else nullcontext(subject)
