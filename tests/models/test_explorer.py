@@ -9,7 +9,7 @@ from tornproof_conformance.checks.exploration import ALPHABET, DURABILITIES
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.subjects.reference import ReferenceSubject, find_subject
 from tornproof_models.crash.explorer import Explorer
-from tornproof_models.crash.findings import Finding
+from tornproof_models.crash.findings import Coverage, Finding, count_words, digits
 from tornproof_models.crash.program import Append, Fail, Kill, Program
 from tornproof_models.crash.run import Run, run
 from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Subject
@@ -125,6 +125,19 @@ def test_a_hit_is_never_counted_as_a_recovery(depth: int, *, lazy: bool) -> None
     assert 10 < explorer.coverage.recovered <= len(distinct)
     if not lazy:
         assert explorer.coverage.recovered == len(distinct) == len(subject.images)
+
+
+def test_a_count_of_thousands_of_digits_is_told_by_its_power_of_ten() -> None:
+    """One unsynced write of some megabytes has as many images; Python writes no such number."""
+    many = 26 * 10**4999
+
+    assert str(Coverage(3, 2, many, 7)) == "7 of 2.6 × 10⁵⁰⁰⁰ images at 2 crash points"
+    assert [count_words(each) for each in (999, 10**12 - 1, 10**12)] == [
+        "999",
+        "999,999,999,999",
+        "1.0 × 10¹²",
+    ]
+    assert digits(many) == "26" + "0" * 4999
 
 
 def test_a_bound_is_reported() -> None:

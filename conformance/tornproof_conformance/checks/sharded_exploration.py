@@ -24,7 +24,7 @@ from tornproof_models.campaigns.campaign import (
 )
 from tornproof_models.campaigns.engine import Engine
 from tornproof_models.contract.journal import Violation
-from tornproof_models.crash.findings import Coverage
+from tornproof_models.crash.findings import Coverage, count_words
 from tornproof_models.crash.subject import Options, Subject
 
 from tornproof_conformance.cases.case import Problem, ProgramCase, try_case
@@ -115,7 +115,7 @@ class _Advance:
         judged = sum(each.coverage.judged for each in self.finished.values())
         images = sum(each.coverage.images for each in self.finished.values())
         found = {each.requirement for one in self.finished.values() for each in one.discoveries}
-        detail = f"{judged:,} of {images:,} images"
+        detail = f"{judged:,} of {count_words(images)} images"
         elapsed = self._course.clock() - self._began
         if self._images and elapsed > 0:
             detail += f", {self._images / elapsed:,.0f} a second"

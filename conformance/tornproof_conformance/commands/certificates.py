@@ -17,6 +17,7 @@ from tornproof_models.certificates.certificate import (
 from tornproof_models.certificates.checker.check_certificate import check_certificate
 from tornproof_models.certificates.checker.form import require_form, require_same_rules
 from tornproof_models.crash.access_log import WatchedFilesystem
+from tornproof_models.crash.findings import count_words
 from tornproof_models.crash.recovery import recover
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
@@ -118,8 +119,8 @@ def certify(
     points = len(document["crash_points"])
     points += sum(len(each.get("crash_points", ())) for each in document["endings"])
     say(
-        f"{shown(output)}: {coverage.images:,} images at {points:,} crash points in {crash_model}, "
-        f"{'two crashes' if crashes == 2 else 'one crash'} deep, decided in "
+        f"{shown(output)}: {count_words(coverage.images)} images at {points:,} crash points in "
+        f"{crash_model}, {'two crashes' if crashes == 2 else 'one crash'} deep, decided in "
         f"{coverage.parts:,} parts by {coverage.recovered:,} recoveries"
     )
     say(f"{crash_model} {describe_measurement(crash_model)}")
@@ -159,7 +160,7 @@ def verify_certificate(file: Path, again: bool) -> None:
         _refute(checked.refutation)
     recovered = f"; {checked.recovered:,} images recovered again" if again else ""
     say(
-        f"VALID {checked.images:,} images at {checked.crash_points:,} crash points, in "
+        f"VALID {count_words(checked.images)} images at {checked.crash_points:,} crash points, in "
         f"{checked.parts:,} parts{recovered}"
     )
     crash_model = document["crash_model"]

@@ -11,7 +11,7 @@ from attrs import frozen
 from rich.table import Table
 from tornproof_models.crash.crash_points import is_crash_point
 from tornproof_models.crash.explorer import Explorer
-from tornproof_models.crash.findings import Finding
+from tornproof_models.crash.findings import Finding, count_words, digits
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.crash_models import CRASH_MODELS, CrashModel
 from tornproof_models.disk.images import ImageSpace
@@ -160,10 +160,10 @@ def _show(trace: Trace, surveys: list[Survey]) -> None:
         table.add_row(
             each.crash_model,
             f"{each.crash_points:,}",
-            f"{each.images:,}",
-            f"{each.worst_images:,}",
+            count_words(each.images),
+            count_words(each.worst_images),
             f"{each.worst_point:,}",
-            f"{each.at_end:,}",
+            count_words(each.at_end),
         )
     console.print(table)
     for each in surveys:
@@ -204,10 +204,10 @@ def _document(
             {
                 "crash_model": each.crash_model,
                 "crash_points": each.crash_points,
-                "images": str(each.images),
-                "most_images": str(each.worst_images),
+                "images": digits(each.images),
+                "most_images": digits(each.worst_images),
                 "most_after_event": each.worst_point,
-                "images_at_end": str(each.at_end),
+                "images_at_end": digits(each.at_end),
                 "may_lose_at_end": list(each.may_lose),
             }
             for each in surveys

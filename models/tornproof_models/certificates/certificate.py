@@ -27,7 +27,7 @@ from attrs import asdict, define, field
 from tornproof_models.contract.journal import History
 from tornproof_models.crash.decision_tree import Ending
 from tornproof_models.crash.explorer import Explorer
-from tornproof_models.crash.findings import Coverage, Finding
+from tornproof_models.crash.findings import Coverage, Finding, digits
 from tornproof_models.crash.recovery import Outcome
 from tornproof_models.crash.subject import Options, Subject
 from tornproof_models.disk.crash_models import CRASH_MODELS
@@ -233,4 +233,4 @@ def without_records(events: Iterable[Event]) -> tuple[Event, ...]:
 
 def write_count(number: int) -> int | str:
     """Write a number so that every reader of JSON gets it right."""
-    return number if number <= EXACT else str(number)
+    return number if number <= EXACT else digits(number)

@@ -2,6 +2,8 @@
 The results of an exploration: violations, and counts of what was tried.
 """
 
+from decimal import Decimal
+
 from attrs import asdict, define, frozen
 
 from tornproof_models.contract.journal import PROMISED, RECOVERED, Record, Violation
@@ -78,7 +80,26 @@ class Coverage:
 
     def __str__(self) -> str:
         share = "all" if self.complete else f"{self.judged:,} of"
-        return f"{share} {self.images:,} images at {self.crash_points:,} crash points"
+        return f"{share} {count_words(self.images)} images at {self.crash_points:,} crash points"
+
+
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+IN_FULL = 10**12
+"""From here on a count is written by its power of ten; it may have thousands of digits."""
+
+
+def digits(number: int) -> str:
+    """Write a count with all its digits; of more than 4,300, `str` writes no whole number."""
+    return str(Decimal(number))
+
+
+def count_words(number: int) -> str:
+    """Write a count: all its digits, or two of them and its power of ten."""
+    if number < IN_FULL:
+        return f"{number:,}"
+    digits, exponent = f"{Decimal(number):.1e}".split("e+")
+    return f"{digits} × 10{exponent.translate(_SUPERSCRIPTS)}"
 
 
 JUDGES = frozenset({"REC-2", "REC-3", "REC-4"})
