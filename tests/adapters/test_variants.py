@@ -6,6 +6,7 @@ prints the table.
 """
 
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,11 +17,14 @@ from tornproof_conformance.run.adapter_run import check_adapter
 from tornproof_conformance.specification.requirements import requirement
 from tornproof_conformance.stream.run_events import Diagnosed, RunEvent, RunFinished, ViolationFound
 from tornproof_conformance.variants.catalogue import VARIANTS, summary, variants_of
+from tornproof_conformance.variants.log import Log
 
 from tests.recorders import needs_recorder
 
 SECONDS = 4
 """Of each variant in the tests; a verdict takes some forty."""
+
+RECORD_BYTES = 16 << 10
 
 
 def judge(name: str, seconds: float, seed: int, reproducers: Path) -> Iterator[RunEvent]:
@@ -57,6 +61,28 @@ def test_every_variant_names_the_sentences_that_permit_it() -> None:
 def known_id(identifier: str) -> str:
     """Return an id that is stated; raise `UnknownRequirement` for another."""
     return requirement(identifier).id
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_that_holds_all_records_says_so(name: str, tmp_path: Path) -> None:
+    """Opening 512 KiB more takes less than half of that, unless `hello` tells of it (REC-9)."""
+    short, long = (opening_memory(VARIANTS[name], tmp_path / str(n), n) for n in (4, 36))
+    holds_all = long - short > (36 - 4) * RECORD_BYTES / 2
+    assert holds_all == VARIANTS[name].returns_everything
+
+
+def opening_memory(kind: type[Log], directory: Path, records: int) -> int:
+    """Return the most bytes of Python's memory that opening a log of so many records takes."""
+    log = kind(str(directory))
+    for number in range(records):
+        log.append(bytes([number]) * RECORD_BYTES, durable=False)
+    log.close()
+    tracemalloc.start()
+    log = kind(str(directory))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    log.close()
+    return peak
 
 
 @needs_recorder

@@ -25,8 +25,12 @@ class Server:
         """Carry out a request.  Raises what the log raises."""
         if op == "hello":
             implementation = {"name": self.name, "language": "Python"}
-            claims = list(self.kind.claims)
-            return {"protocol": 1, "implementation": implementation, "claims": claims}
+            return {
+                "protocol": 1,
+                "implementation": implementation,
+                "claims": list(self.kind.claims),
+                "limits": {"open_returns_everything": self.kind.returns_everything},
+            }
         if op == "journal.open":
             if self.log is not None and not self.log.closed:
                 raise BlockingIOError

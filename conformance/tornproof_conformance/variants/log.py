@@ -3,7 +3,7 @@ The plain log that most variants change in one place.
 
 One file of frames: length, CRC-32 of length and payload, payload.  An append is acknowledged
 when it is on the disk; what recovery finds behind the last whole frame is cut, and the cut is
-synced before the first append.
+synced before the first append.  Recovery reads one frame at a time (REC-9).
 """
 
 import fcntl
@@ -12,6 +12,9 @@ import zlib
 from collections.abc import Iterator
 
 Record = tuple[int, bytes]
+
+BLOCK = 1 << 16
+"""Bytes that recovery copies at a time."""
 
 
 class Poisoned(Exception):
@@ -26,17 +29,6 @@ def frame(payload: bytes) -> bytes:
     """Put the length, and a checksum of both, before a payload."""
     length = len(payload).to_bytes(4, "little")
     return length + zlib.crc32(length + payload).to_bytes(4, "little") + payload
-
-
-def frames(data: bytes) -> Iterator[Record]:
-    """Yield offset and payload of every frame, up to the first that is not whole."""
-    at = 0
-    while at + 8 <= len(data):
-        payload = data[at + 8 : at + 8 + int.from_bytes(data[at : at + 4], "little")]
-        if not data.startswith(frame(payload), at):
-            return
-        yield at, payload
-        at += 8 + len(payload)
 
 
 def sync_directory(path: str) -> None:
@@ -62,6 +54,9 @@ class Log:
     permitted_by: tuple[str, ...] = ()
     """The requirements that leave room for the difference, where a check might demand too much."""
 
+    returns_everything = False
+    """Does whoever opens it hold all records?  REC-9 does not speak of these."""
+
     flags = 0
     """Besides create, read, write and append."""
 
@@ -84,25 +79,54 @@ class Log:
         """Cut what follows the last whole frame; write the rest anew and sync it."""
         mode = os.O_CREAT | os.O_RDWR | os.O_APPEND | self.flags
         self.file = os.open(self.path, mode, 0o644)
-        data = self.content()
-        self.end = self.length_of(data)
-        self.discarded = len(data) - self.end
+        self.end = self.whole()
+        self.discarded = self.size() - self.end
         os.ftruncate(self.file, self.end)
         in_place = os.open(self.path, os.O_WRONLY)
         try:  # a sync that failed has left these pages clean, and not durable
-            os.pwrite(in_place, data[: self.end], 0)
+            for at, data in self.blocks():
+                os.pwrite(in_place, data, at)
         finally:
             os.close(in_place)
         os.fsync(self.file)
         sync_directory(self.directory)
 
-    def length_of(self, data: bytes) -> int:
-        """Return how many bytes of the file are whole frames."""
-        return sum(8 + len(payload) for _, payload in frames(data))
+    def size(self) -> int:
+        """Return the size of the file."""
+        return os.fstat(self.file).st_size
 
-    def content(self) -> bytes:
-        """Read the whole file."""
-        return os.pread(self.file, os.fstat(self.file).st_size, 0)
+    def read(self, file: int, size: int, at: int) -> bytes:
+        """Read bytes of a file."""
+        return os.pread(file, size, at)
+
+    def blocks(self, at: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Yield position and bytes of the file from a position on, a block at a time."""
+        while data := self.read(self.file, BLOCK, at):
+            yield at, data
+            at += len(data)
+
+    def frames(self, file: int) -> Iterator[Record]:
+        """Yield offset and payload of every frame of a file, up to the first that is not whole."""
+        at, size = 0, os.fstat(file).st_size
+        while at + 8 <= size:
+            header = self.read(file, 8, at)
+            length = int.from_bytes(header[:4], "little")
+            if at + 8 + length > size:
+                return
+            payload = self.read(file, length, at + 8)
+            if header + payload != frame(payload):
+                return
+            yield at, payload
+            at += 8 + length
+
+    def written(self, at: int) -> int:
+        """Return how many bytes follow a position, without the zeros at the end of the file."""
+        stripped = ((start, data.rstrip(b"\0")) for start, data in self.blocks(at))
+        return max((start + len(data) - at for start, data in stripped if data), default=0)
+
+    def whole(self) -> int:
+        """Return how many bytes of the file are whole frames."""
+        return sum(8 + len(payload) for _, payload in self.frames(self.file))
 
     def append(self, payload: bytes, *, durable: bool) -> int:
         """Write a record, and make it durable before it is acknowledged if it is to be."""
@@ -135,7 +159,7 @@ class Log:
     def scan(self) -> list[Record]:
         """Return every record."""
         self.check_open()
-        return list(frames(self.content()[: self.end]))
+        return [(at, payload) for at, payload in self.frames(self.file) if at < self.end]
 
     def close(self) -> None:
         """Make everything durable, and release the lock in any case."""

@@ -72,13 +72,12 @@ class PoisonedInOtherWords(Log):
 
 
 class ForgetsItsBuffers(Log):
-    """It reads the file from the beginning in pieces of 7 bytes, whatever is asked for."""
+    """It reads the file from the beginning in pieces of 61 bytes, whatever is asked for."""
 
     permitted_by = ("REC-9", "JRN-15")
 
-    def content(self) -> bytes:
-        pieces, at = [], 0
-        while piece := os.pread(self.file, 7, at):
-            pieces.append(piece)
-            at += len(piece)
-        return b"".join(pieces)
+    def read(self, file: int, size: int, at: int) -> bytes:
+        data = bytearray()
+        while piece := os.pread(file, min(61, size - len(data)), at + len(data)):
+            data += piece
+        return bytes(data)

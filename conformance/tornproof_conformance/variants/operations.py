@@ -6,7 +6,7 @@ import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 
-from tornproof_conformance.variants.log import Log, Record, frame, frames, sync_directory, write_all
+from tornproof_conformance.variants.log import Log, Record, frame, sync_directory, write_all
 
 ENTRY = struct.Struct("<QI")
 """What stands before each payload: its offset, and its length."""
@@ -31,18 +31,18 @@ class RewritesItself(Log):
     A batch is one frame, and a truncation writes what it keeps to a file that replaces the log.
 
     Offsets are stored with the records, and those of a tail that was dropped are given again.
+    Whoever opens it holds all records, and `hello` says so.
     """
 
-    permitted_by = ("JRN-1", "JRN-17", "JRN-18")
+    permitted_by = ("JRN-1", "JRN-17", "JRN-18", "REC-9")
+    returns_everything = True
     claims = ("journal/core", "journal/empty-records", "journal/batch", "journal/truncate")
 
     def recover(self) -> None:
         """Write what is whole anew, since a sync that failed has left clean pages behind."""
         self.file = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o644)
-        data = self.content()
-        whole = self.length_of(data)
-        self.discarded = len(data) - whole
-        self.replace([each for _, part in frames(data) for each in decode(part)])
+        self.discarded = self.size() - self.whole()
+        self.replace([each for _, part in self.frames(self.file) for each in decode(part)])
 
     def append(self, payload: bytes, *, durable: bool) -> int:
         return self.append_batch([payload], durable=durable)[0]

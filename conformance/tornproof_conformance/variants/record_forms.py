@@ -8,13 +8,15 @@ import sqlite3
 import time
 import zlib
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from itertools import cycle, islice
+from pathlib import Path
 
 from tornproof_conformance.variants.log import (
     Log,
     Poisoned,
     Record,
     frame,
-    frames,
     sync_directory,
     write_all,
 )
@@ -27,7 +29,7 @@ class CountsRecords(Log):
 
     def recover(self) -> None:
         super().recover()
-        self.count = len(super().scan())
+        self.count = sum(1 for _ in self.frames(self.file))
 
     def append(self, payload: bytes, *, durable: bool) -> int:
         super().append(payload, durable=durable)
@@ -55,19 +57,17 @@ class Preallocated(Log):
 
     permitted_by = ("JRN-3", "REC-1")
 
-    size = 1 << 16
+    reserved = 1 << 16
 
     def recover(self) -> None:
         mode = os.O_CREAT | os.O_RDWR | os.O_DSYNC
         self.file = os.open(self.path, mode, 0o644)
-        if os.fstat(self.file).st_size < self.size:
-            os.posix_fallocate(self.file, 0, self.size)
-        data = self.content()
-        self.end = self.length_of(data)
-        tail = len(data[self.end :].rstrip(b"\0"))
-        self.discarded = tail
-        if tail:
-            os.pwrite(self.file, bytes(tail), self.end)
+        if os.fstat(self.file).st_size < self.reserved:
+            os.posix_fallocate(self.file, 0, self.reserved)
+        self.end = self.whole()
+        self.discarded = self.written(self.end)
+        if self.discarded:
+            os.pwrite(self.file, bytes(self.discarded), self.end)
         os.fsync(self.file)
         sync_directory(self.directory)
 
@@ -89,30 +89,27 @@ class TwoFiles(Log):
             for side in "ab"
         ]
         self.file = self.files[0]
-        found: dict[int, bytes] = {}
-        ends = [0, 0]
-        contents = [os.pread(file, os.fstat(file).st_size, 0) for file in self.files]
-        sides = [list(frames(content)) for content in contents]
-        while True:
-            number = len(found)
-            side, index = number % 2, number // 2
-            if index >= len(sides[side]):
-                break
-            at, payload = sides[side][index]
-            found[number] = payload
-            ends[side] = at + 8 + len(payload)
-        self.records = [found[number] for number in range(len(found))]
-        for file, end, content in zip(self.files, ends, contents, strict=True):
-            self.discarded += len(content) - end
+        ends, self.end = [0, 0], 0
+        for at, payload in self.in_turn():
+            ends[self.end % 2] = at + 8 + len(payload)
+            self.end += 1
+        for file, end in zip(self.files, ends, strict=True):
+            self.discarded += os.fstat(file).st_size - end
             os.ftruncate(file, end)
             os.fsync(file)
         sync_directory(self.directory)
-        self.end = len(self.records)
+
+    def in_turn(self) -> Iterator[Record]:
+        """Yield the frames of both files in turn, up to the first that is missing."""
+        sides = [self.frames(file) for file in self.files]
+        for side in cycle(sides):
+            if (record := next(side, None)) is None:
+                return
+            yield record
 
     def write(self, payload: bytes) -> None:
         self.file = self.files[self.end % 2]
         write_all(self.file, frame(payload))
-        self.records.append(payload)
         self.end += 1
 
     def flush(self) -> None:
@@ -121,7 +118,10 @@ class TwoFiles(Log):
 
     def scan(self) -> list[Record]:
         self.check_open()
-        return list(enumerate(self.records[: self.end]))
+        return [
+            (number, payload)
+            for number, (_, payload) in enumerate(islice(self.in_turn(), self.end))
+        ]
 
     def release(self) -> None:
         for file in self.files:
@@ -141,17 +141,14 @@ class FilePerRecord(Log):
                 self.discarded += os.stat(f"{self.directory}/{name}").st_size
                 os.unlink(f"{self.directory}/{name}")
         names = sorted(name for name in os.listdir(self.directory) if name.endswith(".record"))
-        self.records = []
+        self.end = 0
         for number, name in enumerate(names):
-            with open(f"{self.directory}/{name}", "rb") as file:
-                payload = file.read()
             if int(name.split(".")[0]) != number:
                 break
-            self.records.append(payload)
-        for name in names[len(self.records) :]:
+            self.end += 1
+        for name in names[self.end :]:
             os.unlink(f"{self.directory}/{name}")
         os.fsync(self.file)
-        self.end = len(self.records)
 
     def write(self, payload: bytes) -> None:
         name = f"{self.directory}/{self.end:08}"
@@ -162,12 +159,12 @@ class FilePerRecord(Log):
         finally:
             os.close(file)
         os.rename(f"{name}.new", f"{name}.record")
-        self.records.append(payload)
         self.end += 1
 
     def scan(self) -> list[Record]:
         self.check_open()
-        return list(enumerate(self.records[: self.end]))
+        paths = [Path(self.directory, f"{number:08}.record") for number in range(self.end)]
+        return [(number, path.read_bytes()) for number, path in enumerate(paths)]
 
 
 class JsonLines(Log):
@@ -180,32 +177,28 @@ class JsonLines(Log):
         text = b64encode(payload).decode()
         return json.dumps({"crc": zlib.crc32(payload), "payload": text}).encode() + b"\n"
 
-    def lines(self, data: bytes) -> list[Record]:
-        """Return the records of whole lines, up to the first that is damaged."""
-        found, at = [], 0
-        while (end := data.find(b"\n", at)) >= 0:
-            try:
-                document = json.loads(data[at:end])
-                payload = b64decode(document["payload"], validate=True)
-            except (ValueError, KeyError, TypeError):
-                break
-            if self.line(payload) != data[at : end + 1]:
-                break
-            found.append((at, payload))
-            at = end + 1
-        return found
+    def frames(self, file: int) -> Iterator[Record]:
+        """Yield offset and payload of every whole line, up to the first that is damaged."""
+        del file
+        at = 0
+        with open(self.path, "rb") as lines:
+            for line in lines:
+                try:
+                    payload = b64decode(json.loads(line)["payload"], validate=True)
+                except (ValueError, KeyError, TypeError):
+                    return
+                if self.line(payload) != line:
+                    return
+                yield at, payload
+                at += len(line)
 
-    def length_of(self, data: bytes) -> int:
-        return sum(len(self.line(payload)) for _, payload in self.lines(data))
+    def whole(self) -> int:
+        return sum(len(self.line(payload)) for _, payload in self.frames(self.file))
 
     def write(self, payload: bytes) -> None:
         data = self.line(payload)
         write_all(self.file, data)
         self.end += len(data)
-
-    def scan(self) -> list[Record]:
-        self.check_open()
-        return self.lines(self.content()[: self.end])
 
 
 class Padded(Log):

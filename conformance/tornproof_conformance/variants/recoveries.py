@@ -19,11 +19,12 @@ class CopiesAndRenames(Log):
 
     def replace(self) -> None:
         """Put a copy in the place of the file."""
-        data, new = self.content(), f"{self.path}.new"
+        new = f"{self.path}.new"
         if os.path.exists(new):
             os.unlink(new)
         copy = os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND, 0o644)
-        write_all(copy, data)
+        for _, data in self.blocks():
+            write_all(copy, data)
         os.fsync(copy)
         os.rename(new, self.path)
         sync_directory(self.directory)
@@ -57,8 +58,7 @@ class RecoversOnFirstUse(Log):
     def use(self) -> None:
         """Recover, once."""
         if not self.recovered:
-            data = self.content()
-            self.end = self.length_of(data)
+            self.end = self.whole()
             os.ftruncate(self.file, self.end)
             os.fsync(self.file)
             self.recovered = True
@@ -80,9 +80,8 @@ class CutsWithZeros(Log):
 
     def recover(self) -> None:
         self.file = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o644)
-        data = self.content()
-        self.end = self.length_of(data)
-        self.discarded = len(data[self.end :].rstrip(b"\0"))
+        self.end = self.whole()
+        self.discarded = self.written(self.end)
         if self.discarded:
             os.pwrite(self.file, bytes(self.discarded), self.end)
         os.fsync(self.file)
