@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 from tornproof.errors import Invalid
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.directory_disk import DirectoryDisk
+from tornproof_conformance.adapter.opened_journal import AdapterJournal
 from tornproof_conformance.adapter.speaking import messages
 from tornproof_conformance.adapter.speaking.diagnosis import CannotStart, Exited, NoReply, quote
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unreadable, Unsupported
 from tornproof_conformance.adapter.speaking.session import Session
+from tornproof_models.crash.subject import Options
 from tornproof_models.disk.trace import Image
 
 ECHO = """
@@ -24,6 +27,8 @@ for line in sys.stdin:
     request = json.loads(line)
     print(json.dumps({"id": request["id"], "ok": {"offset": len(line)}}), flush=True)
 """
+
+PLAIN = [sys.executable, "-I", "-S", str(Path(__file__).parent / "plain_adapter.py")]
 
 DEAF = "import time; time.sleep(60)"
 
@@ -124,6 +129,16 @@ def test_what_was_answered_before_a_kill_is_heard() -> None:
         lines = session.kill_and_listen()
 
     assert [json.loads(line)["id"] for line in lines] == [2, 3]
+
+
+def test_appends_after_a_kill_are_answered_by_nobody() -> None:
+    """A kill that was ordered for a call may strike before all of them have been handed over."""
+    with AdapterSubject.running(PLAIN) as subject:
+        journal = subject.open(subject.new_disk(), Options())
+        assert isinstance(journal, AdapterJournal)
+        journal.session.process.kill()
+
+        assert journal.interrupt([b"one", b"two"], 1, 0) == []
 
 
 def test_a_dead_process_is_not_asked() -> None:

@@ -115,9 +115,9 @@ class AdapterJournal:
         Returns the answers that the process has given before it died, in order.
         """
         session, op = self.session, "journal.append"
-        requests = [session.begin(op, payload=each, durable=self._durable) for each in payloads]
         found: list[Answer] = []
         try:
+            requests = [session.begin(op, payload=each, durable=self._durable) for each in payloads]
             for request in requests[:answers]:
                 try:
                     found.append(to_integer(session.finish(op, request)["offset"]))
@@ -125,7 +125,7 @@ class AdapterJournal:
                     found.append(error)
             time.sleep(microseconds / 1e6)
         except ProcessFailed:
-            pass  # it dies in any case
+            pass  # it dies in any case, perhaps by a kill that was ordered before
         self.subject.forget(self)
         for line in session.kill_and_listen():
             found.append(_answer(line, op))

@@ -82,14 +82,19 @@ class Log:
         self.end = self.whole()
         self.discarded = self.size() - self.end
         os.ftruncate(self.file, self.end)
-        in_place = os.open(self.path, os.O_WRONLY)
-        try:  # a sync that failed has left these pages clean, and not durable
-            for at, data in self.blocks():
-                os.pwrite(in_place, data, at)
-        finally:
-            os.close(in_place)
+        self.write_again(self.path)
         os.fsync(self.file)
         sync_directory(self.directory)
+
+    def write_again(self, path: str) -> None:
+        """Write what a file holds anew: a failed sync left its pages clean, and not durable."""
+        file = os.open(path, os.O_RDWR)
+        try:
+            at = 0
+            while data := os.pread(file, BLOCK, at):
+                at += os.pwrite(file, data, at)
+        finally:
+            os.close(file)
 
     def size(self) -> int:
         """Return the size of the file."""

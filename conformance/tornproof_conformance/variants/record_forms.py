@@ -68,6 +68,7 @@ class Preallocated(Log):
         self.discarded = self.written(self.end)
         if self.discarded:
             os.pwrite(self.file, bytes(self.discarded), self.end)
+        self.write_again(self.path)
         os.fsync(self.file)
         sync_directory(self.directory)
 
@@ -93,9 +94,10 @@ class TwoFiles(Log):
         for at, payload in self.in_turn():
             ends[self.end % 2] = at + 8 + len(payload)
             self.end += 1
-        for file, end in zip(self.files, ends, strict=True):
+        for side, file, end in zip("ab", self.files, ends, strict=True):
             self.discarded += os.fstat(file).st_size - end
             os.ftruncate(file, end)
+            self.write_again(f"{self.path}.{side}")
             os.fsync(file)
         sync_directory(self.directory)
 

@@ -60,6 +60,7 @@ class RecoversOnFirstUse(Log):
         if not self.recovered:
             self.end = self.whole()
             os.ftruncate(self.file, self.end)
+            self.write_again(self.path)
             os.fsync(self.file)
             self.recovered = True
 
@@ -84,6 +85,7 @@ class CutsWithZeros(Log):
         self.discarded = self.written(self.end)
         if self.discarded:
             os.pwrite(self.file, bytes(self.discarded), self.end)
+        self.write_again(self.path)
         os.fsync(self.file)
         sync_directory(self.directory)
 

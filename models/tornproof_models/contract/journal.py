@@ -202,6 +202,8 @@ class History:
             for attempt in self.attempts
             if attempt.promise is Promise.DURABLE
         }
+        if "JRN-3" in stakes:
+            stakes.add("JRN-10")  # an append that returned too early is told as JRN-3
         if any(attempt.offset is not None for attempt in self.attempts):
             stakes.add("JRN-15")
         if len(self.settled) + len(self.attempts) > 1:

@@ -14,7 +14,8 @@ from attrs import define, field
 
 from tornproof_models.contract import journal
 from tornproof_models.crash import findings
-from tornproof_models.disk.trace import Acked, Trace
+from tornproof_models.disk.shared_disk import Replay
+from tornproof_models.disk.trace import MARKS, Acked, Observed, Trace
 
 COUNTED = journal.JUDGES | journal.JUDGES_CLAIMED | findings.JUDGES
 """The requirements whose premises are counted."""
@@ -55,11 +56,25 @@ def at_stake_in_recovery(trace: Trace, *, cut: bool) -> frozenset[str]:
     Name the requirements that a crash in or after a recovery could show violated.
 
     `trace` is what the recovery did, with the append that followed it; `cut` tells whether it
-    discarded anything.
+    says that it discarded anything; one that does not say so may have done it all the same.
     """
     stakes = {"REC-3"}
-    if cut:
+    if cut or _took_away(trace):
         stakes.add("REC-2")
     if any(isinstance(event, Acked) for event in trace.events):
         stakes.add("REC-4")
     return frozenset(stakes)
+
+
+def _took_away(trace: Trace) -> bool:
+    """Tell whether any bytes that a recovery found were gone when it showed its records."""
+    disk = Replay(trace.initial)
+    for event in trace.events:
+        if isinstance(event, Observed):
+            break
+        if not isinstance(event, MARKS):
+            disk.apply(event)
+    left = disk.image.files
+    return any(
+        not left.get(path, b"").startswith(data) for path, data in trace.initial.files.items()
+    )
