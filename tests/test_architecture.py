@@ -49,6 +49,7 @@ ORDERS = {
         "lifetime",
         "vectors",
         "variants",
+        "wrong_adapters",
         "adapter",
         "recorder",
         "subjects",
@@ -177,7 +178,13 @@ def _named(path: Path) -> set[str]:
     return {text for node in tree.body if not _declares(node) for text in _ids_in(node)}
 
 
-LISTS_OF_IDS = ("specification/claims.py", "miniatures/", "variants/", "contract/")
+LISTS_OF_IDS = (
+    "specification/claims.py",
+    "miniatures/",
+    "variants/",
+    "wrong_adapters/",
+    "contract/",
+)
 """
 The table of claims; miniatures, which name what they break; variants, which name what permits
 them; and contracts, tested below.

@@ -280,7 +280,7 @@ def test_list_shows_miniatures_of_everything() -> None:
     kinds = {entry["group"] for entry in entries}
     assert kinds == {
         *("journal", "group-commit", "reader", "cursor", "cleanup"),
-        *("audit", "audit-indexer", "chain", "drainer", "operations"),
+        *("audit", "audit-indexer", "chain", "drainer", "job-queue", "operations", "adapter"),
     }
     assert all(entry["text"] for entry in entries)
 

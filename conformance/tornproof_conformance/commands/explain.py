@@ -201,6 +201,9 @@ def _explain_miniature(found: "Exhibit") -> str:
         caught = f"tornproof check --miniature {found.kind}/{found.name}"
     elif found.kind == "audit-indexer":
         caught = f"tornproof fuzz --miniature {found.name}"
+    elif found.kind == "adapter":
+        served = f"python -m tornproof_conformance.wrong_adapters {found.name}"
+        caught = f"tornproof check -- {served}"
     lines = [f"{found.name} ({found.kind})", "", _paragraphs(found.text), ""]
     lines.append(f"breaks {', '.join(found.breaks)}")
     return "\n".join([*lines, f"detect it: {caught}"] if caught else lines)

@@ -18,10 +18,13 @@ from tornproof_models.miniatures import (
     drainer_miniatures,
     drainer_rules,
     group_commit_miniatures,
+    job_queue,
     journal_miniatures,
     operation_miniatures,
     reader_miniatures,
 )
+
+from tornproof_conformance.wrong_adapters.breaches import ADAPTERS
 
 KINDS: Mapping[str, Mapping[str, type]] = {
     "journal": journal_miniatures.MINIATURES,
@@ -34,6 +37,8 @@ KINDS: Mapping[str, Mapping[str, type]] = {
     "audit": audit_miniatures.MINIATURES,
     "audit-indexer": audit_miniatures.INDEXERS,
     "drainer": {**drainer_miniatures.MINIATURES, **drainer_rules.RULES},
+    "job-queue": job_queue.MINIATURES,
+    "adapter": ADAPTERS,
 }
 """What there are miniatures of, in the order of the specification."""
 

@@ -8,7 +8,7 @@ A check that convicts one of them demands what no sentence says.
 - `log`: the plain log that most variants change in one place
 - `record_forms`, `recoveries`, `syncs`, `manners`: variants by what they change
 - `catalogue`: all of them by name
-- `__main__`: serves one over the adapter protocol
+- `server`, `__main__`: serve one over the adapter protocol
 
 They import nothing of ours, so that they start at once.
 """
