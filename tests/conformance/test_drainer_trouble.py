@@ -11,6 +11,7 @@ PLAYED = tuple(name for name, each in vars(drainer_trouble).items() if isinstanc
 
 NAMED = {
     "waits-ever-longer": "a-drainer-waits-and-never-long",
+    "waits-as-short-as-ever": "a-drainer-waits-and-never-long",
     "retries-at-once": "a-drainer-waits-and-never-long",
     "counts-all-failures-as-appends": "failures-are-counted-by-what-was-tried",
     "keeps-the-broken-connection": "a-transaction-that-stays-open-stops-nobody",
@@ -21,7 +22,7 @@ NAMED = {
 """Each miniature, and the situation that is made for it."""
 
 
-@requirement("DRN-1", "DRN-2", "DRN-6", "DRN-8", "DRN-9", "DRN-32", "DRN-33")
+@requirement("DRN-1", "DRN-2", "DRN-6", "DRN-8", "DRN-9", "DRN-32", "DRN-33", "DRN-34")
 @pytest.mark.parametrize("name", sorted(set(NAMED.values())))
 def test_who_is_right_passes(name: str) -> None:
     """The reference, and the twin of the miniatures, in every situation."""
@@ -38,7 +39,7 @@ def test_every_situation_has_a_miniature() -> None:
     assert set(NAMED) == set(TROUBLE)
 
 
-@requirement("DRN-1", "DRN-2", "DRN-6", "DRN-8", "DRN-32", "DRN-33")
+@requirement("DRN-1", "DRN-2", "DRN-6", "DRN-8", "DRN-32", "DRN-33", "DRN-34")
 @pytest.mark.parametrize("name", TROUBLE)
 def test_who_is_wrong_is_found(name: str) -> None:
     """By the situation that is made for it, and under the name of what it breaks."""

@@ -14,17 +14,18 @@ from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.subjects.reference import ReferenceSubject
 from tornproof_models.disk.filesystem import ModelFilesystem
 
-SIGNED, QUOTA, OWN = (
+SIGNED, QUOTA, OWN, EXCHANGED = (
     "a-dead-letter-is-signed",
     "what-a-quota-turns-away-is-written-down",
     "the-spool-of-another-database-is-refused",
+    "an-exchanged-database-gets-no-event",
 )
 
 
-@requirement("DRN-19", "DRN-20", "DRN-21")
-@pytest.mark.parametrize("name", [SIGNED, QUOTA, OWN])
+@requirement("DRN-19", "DRN-20", "DRN-21", "DRN-36")
+@pytest.mark.parametrize("name", [SIGNED, QUOTA, OWN, EXCHANGED])
 def test_the_reference_passes(name: str) -> None:
-    """It has all three."""
+    """It has all of it."""
     assert SCENARIOS[name].applies(ReferenceSubject())
     assert list(SCENARIOS[name].judge(ReferenceSubject())) == []
 
@@ -90,3 +91,15 @@ def test_a_spool_that_asks_for_no_database_is_found_out(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(spool, "require_ours", anybodys)
     assert judged(OWN) == {"DRN-21"}
+
+
+@requirement("DRN-36")
+def test_a_drainer_that_asks_once_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It moves a position that the other database does not have, and does not look."""
+
+    def moves_blindly(self: ChainSink, position: int) -> None:
+        update = "UPDATE signed_events_spools SET position = ? WHERE spool_id = ?"
+        self._connection.execute(update, (position, self._spool_id))
+
+    monkeypatch.setattr(ChainSink, "_move_cursor", moves_blindly)
+    assert judged(EXCHANGED) == {"DRN-36"}

@@ -49,6 +49,7 @@ CHAINS = (
     ("Blind", "a-signature-needs-its-key-and-its-place", {"CHN-7"}),
     ("TrustsAnyKey", "a-signature-needs-its-key-and-its-place", {"CHN-7"}),
     ("ChecksNoSignature", "a-signature-covers-the-whole-row", {"CHN-7"}),
+    ("MissesTheHead", "a-head-is-found-behind-a-break", {"CHN-14"}),
     ("LocksLate", "a-race-for-the-head-cannot-be-lost", {"CHN-8"}),
 )
 
@@ -66,20 +67,21 @@ def test_a_wrong_chain_is_found_out(
     assert {violation.requirement for violation in found} == expected
 
 
-@requirement("EVT-1", "EVT-2", "EVT-3")
+@requirement("EVT-1", "EVT-2", "EVT-3", "DRN-35")
 @pytest.mark.parametrize(
     ("name", "scenario", "expected"),
     [
+        ("ReplaysWhatWasChanged", "an-edited-letter-is-not-replayed", "DRN-35"),
         ("AdmitsEverything", "only-a-decision-that-blocks-makes-an-event", "EVT-1"),
         ("PassesOverEscalations", "only-a-decision-that-blocks-makes-an-event", "EVT-1"),
         ("SpellsOtherwise", "an-event-has-one-form", "EVT-2"),
         ("HashesOtherwise", "an-event-has-one-form", "EVT-3"),
     ],
 )
-def test_a_wrong_form_of_an_event_is_found_out(
+def test_a_wrong_row_is_found_out(
     name: str, scenario: str, expected: str, served: NamedAdapter
 ) -> None:
-    """By what of it is in the chain."""
+    """By what of an event, or of a changed dead letter, is in the chain."""
     served.serves = name
 
     assert SCENARIOS[scenario].applies(served)
@@ -110,7 +112,11 @@ def test_a_wrong_verification_of_an_old_chain_is_found_out(
     assert {violation.requirement for violation in found} == {expected}
 
 
-FORMS = {"only-a-decision-that-blocks-makes-an-event", "an-event-has-one-form"}
+FORMS = {
+    "an-edited-letter-is-not-replayed",
+    "only-a-decision-that-blocks-makes-an-event",
+    "an-event-has-one-form",
+}
 
 DRAINERS = (
     ("KeepsInMemory", "what-is-admitted-survives", Mode.DURABLE, "DRN-3"),
@@ -129,6 +135,7 @@ DRAINERS = (
         Mode.VOLATILE,
         "DRN-18",
     ),
+    ("AdmitsWhatNoColumnHolds", "what-no-column-holds-is-refused-at-submit", Mode.DURABLE, "EVT-5"),
     ("CountsNoLoss", "what-a-panic-takes-is-counted", Mode.VOLATILE, "DRN-18"),
 )
 

@@ -147,6 +147,17 @@ class IgnoresTheHead(DeferredQueue):
         return super().drainer_verify(**asked)
 
 
+class MissesTheHead(DeferredQueue):
+    """Finds no saved head in a chain that has a break."""
+
+    def drainer_verify(self, *_: Any, **asked: Any) -> dict[str, Any]:
+        """Give the head up."""
+        found = super().drainer_verify(**asked)
+        if asked.get("head") and found["breaks"]:
+            found["breaks"].append("the saved head is missing")
+        return found
+
+
 class FirstBreakOnly(DeferredQueue):
     """Stops at the first break."""
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -60,6 +61,26 @@ class AdmitsWhatItCannotKeep(DeferredQueue):
         """Say so."""
         answer = super().drainer_submit(**event)
         return {**answer, "admitted": True} if len(event["agent_id"]) > MANY else answer
+
+
+class AdmitsWhatNoColumnHolds(DeferredQueue):
+    """Says of an event whose agent has U+0000 that it was admitted."""
+
+    def drainer_submit(self, **event: Any) -> dict[str, Any]:
+        """Say so."""
+        answer = super().drainer_submit(**event)
+        return {**answer, "admitted": True} if "\0" in event["agent_id"] else answer
+
+
+class ReplaysWhatWasChanged(DeferredQueue):
+    """Gives the bytes of each dead letter a hash of their own before it replays them."""
+
+    def drainer_replay(self) -> dict[str, Any]:
+        """Trust the bytes."""
+        with closing(connect(self.database)) as connection:
+            connection.create_function("sha256", 1, lambda data: sha256(data).digest())
+            connection.execute("UPDATE signed_events_dlq SET payload_hash = sha256(payload)")
+        return super().drainer_replay()
 
 
 class MintsTwice(DeferredQueue):

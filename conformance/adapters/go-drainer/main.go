@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -164,10 +165,13 @@ var operations = map[string]func(args arguments) (answer, error){
 		})
 	},
 	"drainer.replay": func(arguments) (answer, error) {
-		letters, err := listed("SELECT dlq_id, payload FROM signed_events_dlq ORDER BY dlq_id", "letter", "payload")
+		letters, err := listed("SELECT dlq_id, payload, payload_hash FROM signed_events_dlq ORDER BY dlq_id", "letter", "payload", "hash")
 		replayed := []string{}
 		for _, letter := range letters["rows"].([]answer) {
-			e, _ := decode(letter["payload"].([]byte))
+			e, undecodable := decode(letter["payload"].([]byte))
+			if undecodable != nil || !bytes.Equal(e.hash(), letter["hash"].([]byte)) {
+				continue // somebody has changed it (DRN-35)
+			}
 			_, err = looking(func(s *sink) (answer, error) { return nil, s.replay(letter["letter"].(int64), e) })
 			if err != nil && classify(err) != permanent {
 				break

@@ -5,6 +5,7 @@ It is opened, given events, and made to land them; what lies in its tables is re
 from the database that it names.  Faults and deaths are not for it: see `deliveries`.
 """
 
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,10 @@ class AdapterQueue:
         land_all(self.chain.session)
         return False
 
+    def replay(self) -> None:
+        """Replay the dead letters."""
+        self.chain.session.call("drainer.replay")
+
     def look(self) -> Look:
         """Look at the chain."""
         query = "SELECT sequence, id, payload FROM signed_events ORDER BY sequence"
@@ -63,6 +68,11 @@ class AdapterDatabase:
     def look(self, query: str) -> list[tuple[Any, ...]]:
         """Run a query of an observer's."""
         return self.chain.connection.execute(query).fetchall()
+
+    @property
+    def anchor(self) -> sqlite3.Connection:
+        """A connection of somebody who changes it."""
+        return self.chain.connection
 
     def close(self) -> None:
         """Close the drainer."""

@@ -198,6 +198,21 @@ def what_is_too_large_is_refused_at_submit(delivery: Delivery, _: Faults) -> Non
         delivery.report("EVT-5", f"{message}{min(missing)} was admitted and has not landed")
 
 
+def what_no_column_holds_is_refused_at_submit(delivery: Delivery, _: Faults) -> None:
+    """An event whose agent has U+0000 is refused at once, or lands; the next one lands."""
+    strange, next_one = {**event_of(1), "agent_id": "agent\0"}, event_of(2)
+    expected = {"e2"}
+    with suppress(Refusal):
+        if delivery.ask("drainer.submit", **strange)["admitted"]:
+            expected.add("e1")
+    delivery.ask("drainer.submit", **next_one)
+    delivery.come_to_rest()
+    chain, letters = ids_of(delivery.look())
+    if missing := expected - {*chain, *letters}:
+        message = "of an event whose agent has the character U+0000 and a usual one, "
+        delivery.report("EVT-5", f"{message}{min(missing)} was admitted and has not landed")
+
+
 def _go_wrong(delivery: Delivery, faults: Faults, *, timeout_ms: int = DRAIN_MS) -> None:
     """Submit two events, arm, and let the drainer try."""
     delivery.play(UNDISTURBED[:2])

@@ -47,6 +47,7 @@ from tornproof_conformance.checks.drainer_situations import (
     what_a_panic_takes_is_counted,
     what_is_admitted_survives,
     what_is_too_large_is_refused_at_submit,
+    what_no_column_holds_is_refused_at_submit,
     what_the_dead_letters_refuse_stays,
     without_a_spool_a_crash_takes_what_had_not_landed,
 )
@@ -103,6 +104,7 @@ SITUATIONS: Mapping[str, QueueSituation] = {
             symptoms=frozenset({"DRN-9"}),
         ),
         QueueSituation("EVT-5", DURABLE, what_is_too_large_is_refused_at_submit),
+        QueueSituation("EVT-5", DURABLE, what_no_column_holds_is_refused_at_submit),
         QueueSituation(
             "EVT-6", DURABLE, an_id_is_minted_once, shown_by="event_id", symptoms=frozenset()
         ),

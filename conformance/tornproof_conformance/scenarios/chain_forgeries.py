@@ -100,6 +100,18 @@ def a_row_that_has_lost_its_signature_is_a_break(subject: Subject) -> Iterator[V
             yield Violation("CHN-7", message, FINDS_NOTHING)
 
 
+@scenario("CHN-14", claim=CHAIN, where=has_chain)
+def a_head_is_found_behind_a_break(subject: Subject) -> Iterator[Violation]:
+    """After an edit, a verification against the saved head finds no break more than one without."""
+    with chain_of(subject, ROWS) as chain:
+        head = chain.head()
+        chain.connection.execute("UPDATE signed_events SET agent_id = 'x' WHERE sequence = 2")
+        without, breaks = chain.verify(), chain.verify(head=head)
+        if len(breaks) > len(without):
+            words = f"row 2 was edited, and row {ROWS} still has the saved head"
+            yield Violation("CHN-14", f"{words}: {'; '.join(map(str, breaks))}")
+
+
 @scenario("CHN-13", claim=CHAIN, where=has_chain)
 def a_row_that_nobody_changed_is_not_named(subject: Subject) -> Iterator[Violation]:
     """After an edit or a deletion, the breaks name that row and the one behind it, no others."""

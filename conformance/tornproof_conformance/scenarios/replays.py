@@ -20,6 +20,7 @@ from tornproof_conformance.scenarios.drainer_rules import RACES, REJECTED
 from tornproof_conformance.scenarios.queue_delivery import (
     DURABLE,
     has_queue,
+    keeps_hashes,
     keeps_hashes_here,
     land,
     opened,
@@ -92,6 +93,41 @@ def a_letter_whose_event_has_landed_is_only_removed(subject: Subject) -> Iterato
                 "a copy of a dead letter was put back after its replay, and replayed: the chain "
                 f"has {list(chain)}, and the dead letters are {list(letters)}",
             )
+
+
+def hashes_its_letters(subject: Subject) -> bool:
+    """Tell whether a subject has a queue whose dead letters show the columns of the chapter."""
+    if not keeps_hashes(subject):
+        return False
+    with opened(subject) as queue:
+        columns = {row[1] for row in queue.database.look("PRAGMA table_info(signed_events_dlq)")}
+    return {"id", "payload", "payload_hash"} <= columns
+
+
+@scenario("DRN-35", claim=DURABLE, where=hashes_its_letters)
+def an_edited_letter_is_not_replayed(subject: Subject) -> Iterator[Violation]:
+    """A dead letter whose bytes were changed stays, and the one behind it is replayed."""
+    with opened(subject) as queue:
+        somebody = queue.database.anchor
+        somebody.execute(
+            "CREATE TRIGGER closed BEFORE INSERT ON signed_events"
+            " BEGIN SELECT RAISE(ABORT, 'closed'); END"
+        )
+        for number in (1, 2):
+            queue.submit(event_of(number))
+        land(queue)
+        somebody.execute("DROP TRIGGER closed")
+        changed = "CAST(replace(CAST(payload AS TEXT), 'because', 'for fun') AS BLOB)"
+        somebody.execute(f"UPDATE signed_events_dlq SET payload = {changed} WHERE id = 'e1'")
+        queue.replay()
+        chain = [event_id for (event_id,) in queue.database.look("SELECT id FROM signed_events")]
+        letters = queue.database.look("SELECT id FROM signed_events_dlq")
+        message = "the reason in the bytes of dead letter e1 was changed, and after a replay"
+        if "e1" in chain:
+            yield Violation("DRN-35", f"{message} it is in the chain")
+        elif letters != [("e1",)]:
+            words = f"the chain has {chain}, and the dead letters are {letters}"
+            yield Violation("DRN-35", f"{message} {words}")
 
 
 @scenario("DRN-15", claim=DURABLE, where=tells_what_it_replays)

@@ -202,6 +202,25 @@ def an_older_copy_of_a_spool_takes_nothing_in_vain(subject: Subject) -> Iterator
                 yield Violation("DRN-22", f"{message}, which does not land")
 
 
+@scenario("DRN-36", claim=DURABLE, where=has_equipped_queue)
+def an_exchanged_database_gets_no_event(subject: Subject) -> Iterator[Violation]:
+    """If another database takes its place while the queue runs, no event lands in it."""
+    queue = _made(subject)
+    with closing(queue.database):
+        queue.submit(event_of(1))
+        land(queue)
+        # a panic, so that the drainer connects again
+        queue.database.plan.strikes.append(Strike(Kind.PANIC, point="begin"))
+        queue.exchange_database()
+        queue.submit(event_of(2))
+        land(queue)
+        tables = ("signed_events", "signed_events_dlq")
+        landed = [row for table in tables for row in queue.database.look(f"SELECT id FROM {table}")]
+        if landed:
+            message = "another database took the place of the queue's own, and an event landed in"
+            yield Violation("DRN-36", f"{message} it: {landed}")
+
+
 @scenario("DRN-21", claim=DURABLE, where=has_equipped_queue)
 def the_spool_of_another_database_is_refused(subject: Subject) -> Iterator[Violation]:
     """The spool of another database is refused, and no byte of it is changed."""

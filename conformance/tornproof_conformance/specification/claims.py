@@ -38,6 +38,12 @@ _DRAINER = {
     "DRN-31": "the suite does not look at the order in which an adapter replays dead letters",
     "DRN-32": "the suite does not measure how long a drainer in another process waits",
     "DRN-33": "the replies of the protocol do not tell failed appends and dead letters apart",
+    "DRN-34": "the suite does not count the attempts of a drainer in another process",
+    "DRN-35": (
+        "it shows only in the rows of dead letters, and `drainer.open` names no `database` whose "
+        "dead letters have a `payload_hash`"
+    ),
+    "DRN-36": "the suite exchanges no database under a drainer in another process",
 }
 
 
@@ -206,8 +212,8 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
                 "A chain of signed events that can be verified.",
                 ("CHN",),
                 ("scenarios",),
-                alone=_ids("CHN", (*range(1, 9), 13)),
-                unobservable=dict.fromkeys(_ids("CHN", (*range(2, 9), 13)), NO_ROWS),
+                alone=_ids("CHN", (*range(1, 9), 13, 14)),
+                unobservable=dict.fromkeys(_ids("CHN", (*range(2, 9), 13, 14)), NO_ROWS),
             ),
             Claim(
                 "chain/pairwise",

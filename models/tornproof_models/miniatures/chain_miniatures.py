@@ -188,6 +188,25 @@ class CondemnsWhatFollows(SmallChain):
         return [*found, *(Broken(number, f"row {number} is behind it") for (number,) in behind)]
 
 
+class MissesTheHeadBehindABreak(SmallChain):
+    """
+    Looks for a saved head only as long as it has found no break.
+
+    Row 2 is edited → rows are said to be cut off, too.
+    Source: of this project; a mutant of the reference.
+    """
+
+    name = "misses-the-head-behind-a-break"
+    breaks = frozenset({"CHN-14"})
+
+    def look(self, head: bytes | None, keys: set[bytes]) -> Iterator[Broken]:
+        """Give the head up at the first break."""
+        found = list(super().look(head, keys))
+        yield from found
+        if head is not None and found and not any("head" in each.words for each in found):
+            yield Broken(None, "the saved head is missing")
+
+
 class TakesLevelsOnTrust(SmallChain):
     """
     Checks a signature where there is one, whatever the level of the row says.
@@ -263,6 +282,7 @@ MINIATURES: Mapping[str, type[SmallChain]] = {
         TrustsThePayloadHash,
         StopsAtTheFirstBreak,
         CondemnsWhatFollows,
+        MissesTheHeadBehindABreak,
         TakesLevelsOnTrust,
         TrustsAnyKey,
         SignsThePayloadAlone,

@@ -12,6 +12,7 @@ from typing import Any
 
 from tornproof_models.contract.delivery import Outcome
 from tornproof_models.miniatures.drainer_events import EVENTS
+from tornproof_models.miniatures.drainer_letters import LETTERS
 from tornproof_models.miniatures.drainer_trouble import TROUBLE
 from tornproof_models.miniatures.small_drainer import TRANSIENT, Error, Queued, SmallDrainer
 
@@ -303,6 +304,7 @@ RULES: Mapping[str, type[SmallDrainer]] = {
             BeginsWithTheNewest,
         )
     },
+    **LETTERS,
     **TROUBLE,
     **EVENTS,
 }
