@@ -18,11 +18,11 @@ from typing import Any
 
 MISTAKES = set(sys.argv[1:])
 SYNC, RENAME, OUTSIDE, CHATTERS = "no-sync", "no-rename", "outside", "chatters"
-UNLINKS, PROTECTS = "unlinks", "protects"
+UNLINKS, PROTECTS, TIED = "unlinks", "protects", "tied"
 """
 Appends are acknowledged before they are durable; recovery cuts the file where it lies; a
-temporary file lies in a place of its own; the third record is announced.  The last two are
-none: the temporary file is removed; the log is only for its owner.
+temporary file lies in a place of its own; the third record is announced.  The last three are
+none: the temporary file is removed; the log is only for its owner, or only where it was made.
 """
 
 
@@ -53,6 +53,8 @@ class Log:
         self.lock = os.open(f"{directory}/lock", os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if TIED in MISTAKES:
+                self.require_place(directory)
             data = self.read()
             kept = b"".join(frame(payload) for _, payload in records(data))
             self.discarded_bytes, self.end = len(data) - len(kept), len(kept)
@@ -60,6 +62,16 @@ class Log:
         except OSError:
             os.close(self.lock)
             raise
+
+    def require_place(self, directory: str) -> None:
+        """Note the inode number of the lock, and refuse another."""
+        with open(f"{directory}/place", "a+") as place:
+            place.seek(0)
+            here = str(os.fstat(self.lock).st_ino)
+            if (noted := place.read()) == "":
+                place.write(here)
+            elif noted != here:
+                raise OSError(5, "moved")
 
     def recover(self, directory: str, kept: bytes) -> None:
         """Copy what is whole to a new file, which takes the old one's place."""

@@ -39,6 +39,7 @@ from tornproof_conformance.checks.exploration import DURABILITIES, not_claimed
 from tornproof_conformance.checks.fault_places import FaultPlaces, Injection, Place
 from tornproof_conformance.checks.faults import FAULTS
 from tornproof_conformance.checks.recorded import NO_TRACE
+from tornproof_conformance.power.copied_files import require_copies
 from tornproof_conformance.power.recorded_session import RecordedDisk
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.recorder.ptrace.injection import CallMade
@@ -141,6 +142,7 @@ def _io_errors(subject: Subject, budget: Budget) -> Findings:
             RecordedSubject.of(subject) as recorded,
             RecordedSubject.of(subject, late=LATE) as late,
         ):
+            require_copies(recorded)
             clock = Clock.start(budget, SHARE)
             return (yield from _search(recorded, late, clock, budget.crash_models))
     except NO_TRACE as reason:

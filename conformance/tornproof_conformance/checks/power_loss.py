@@ -35,6 +35,7 @@ from tornproof_conformance.checks.crash_search import AT_ONCE, CrashSearch
 from tornproof_conformance.checks.exploration import DURABILITIES, EXPLORATION, not_claimed
 from tornproof_conformance.checks.recorded import NO_TRACE
 from tornproof_conformance.checks.small_programs import LEAST_OPERATIONS, programs_of
+from tornproof_conformance.power.copied_files import require_copies
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.stream.run_events import Progress
 
@@ -57,6 +58,7 @@ def _power_loss(subject: Subject, budget: Budget) -> Findings:
     assert isinstance(subject, AdapterSubject)
     try:
         with RecordedSubject.of(subject) as recorded:
+            require_copies(recorded)
             clock = Clock.start(budget, SHARE)
             return (yield from _search(recorded, budget, clock, subject))
     except NO_TRACE as reason:

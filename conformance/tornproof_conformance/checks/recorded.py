@@ -11,6 +11,7 @@ from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import ExerciseCase, try_case
 from tornproof_conformance.checks import Budget, Covered, Findings
+from tornproof_conformance.power.copied_files import require_copies
 from tornproof_conformance.power.recorded_session import CannotTrace
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.recorder.lines import Unreadable
@@ -29,6 +30,8 @@ def try_recorded(
     arguments = arguments_of(budget.crash_models)
     try:
         with RecordedSubject.of(subject) as recorded:
+            if "journal/core" in subject.claims:
+                require_copies(recorded)
             for name in exercises:
                 yield from try_case(ExerciseCase(name, arguments), recorded)
     except NO_TRACE as reason:

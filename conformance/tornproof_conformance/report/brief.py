@@ -84,6 +84,10 @@ def finding_lines(found: ViolationFound) -> Iterator[tuple[str, str]]:
     yield "replay", replay_command(found)
 
 
+UNTRIED = "nothing: "
+"""What the words of a check begin with that had no way to try anything."""
+
+
 def next_step(record: RunRecord) -> str:
     """Say what somebody who writes an adapter does next; empty where nothing is to be said."""
     if not record.started.implementation.claims or record.finished is None:
@@ -96,6 +100,9 @@ def next_step(record: RunRecord) -> str:
     worst = [v for v in record.verdicts if v.verdict == "violated" and not v.excuse]
     if worst:
         return f"`tornproof explain {worst[0].requirement}` has the reason; `-v` tells each step"
+    untried = [each.check for each in record.inconclusive if each.covered.startswith(UNTRIED)]
+    if untried:
+        return f"{untried[0]} could not be tried, and its line says why; --budget changes nothing"
     if any(each.verdict == "starved" for each in record.verdicts):
         seconds = record.started.settings.get("seconds", 60)
         return f"too little was tried: give it more time with --budget {int(float(seconds)) * 2}"

@@ -28,6 +28,7 @@ from tornproof_conformance.adapter.speaking.diagnosis import (
     WrongId,
     quote,
 )
+from tornproof_conformance.adapter.speaking.last_words import last_words
 from tornproof_conformance.adapter.speaking.own_time import Delayed
 from tornproof_conformance.adapter.speaking.patience import STARTING, OutOfPatience, Patience
 from tornproof_conformance.adapter.speaking.process import (
@@ -213,7 +214,7 @@ class Session:
                 how = f"exited with code {code}"
         if pending := self.process.pending:
             return self._broken(PartialLine, f"{how} in the middle of a line", pending)
-        last = self.log.strip().rpartition("\n")[2]
+        last = last_words(self.log)
         words = f": {quote(last.encode())}" if last else ""
         return self._broken(Exited, f"{how} without a reply{words}")
 
