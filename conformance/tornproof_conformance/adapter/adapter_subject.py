@@ -171,9 +171,9 @@ class AdapterSubject:
                 max_payload=options.max_payload,
             )
             disk.require_inside()
-        except Diagnosis:
+        except Diagnosis as failure:
             session.kill()
-            raise
+            raise disk.outcome(failure) from None
         except TornproofError:
             self.give_back(session)
             disk.require_inside()

@@ -20,7 +20,12 @@ from tornproof_models.disk.trace import Event, Image, Trace
 from tornproof_models.documents.words import printable
 
 from tornproof_conformance.adapter.left_behind import read_tree, remove
-from tornproof_conformance.adapter.speaking.diagnosis import WritesOutside
+from tornproof_conformance.adapter.speaking.diagnosis import (
+    AdapterBroken,
+    Diagnosis,
+    Nonsense,
+    WritesOutside,
+)
 
 
 class DirectoryDisk:
@@ -36,6 +41,7 @@ class DirectoryDisk:
         self, root: Path, release: Callable[["DirectoryDisk"], None], image: Image | None = None
     ) -> None:
         self.initial = image or Image()
+        self._is_disturbed = image is not None
         self.events: list[Event] = []
         self.kinds: list[Kind] = []
         self._root = root
@@ -73,7 +79,18 @@ class DirectoryDisk:
 
     def release_locks(self) -> None:
         """Kill whoever has a journal open here."""
+        self._is_disturbed = True
         self._release(self)
+
+    def outcome(self, failure: Diagnosis) -> BaseException:
+        """Return what to raise for a failure: after a crash, a broken reply is an outcome."""
+        is_reply = isinstance(failure, AdapterBroken) and not isinstance(failure, WritesOutside)
+        return Nonsense.of(failure) if is_reply and self.is_disturbed else failure
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether a crash or a kill has been here, so that an adapter finds what that left."""
+        return self._is_disturbed
 
     def require_inside(self) -> None:
         """Raise `WritesOutside` if anything lies beside the directory that was given."""

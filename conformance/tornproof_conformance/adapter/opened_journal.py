@@ -35,7 +35,7 @@ class AdapterJournal:
     disk: DirectoryDisk
     options: Options
     discarded_bytes: int
-    _failure: Diagnosis | None = None
+    _failure: BaseException | None = None
     """What its process failed with; whoever asks on is told the same."""
 
     def __repr__(self) -> str:
@@ -141,9 +141,9 @@ class AdapterJournal:
         try:
             return self.session.call(op, **arguments)
         except Diagnosis as failure:
-            self._failure = failure
+            self._failure = self.disk.outcome(failure)
             self.kill()
-            raise
+            raise self._failure from None
 
 
 @define(eq=False)

@@ -22,8 +22,8 @@ Of adapters:
 - `kills`: random programs, killed by SIGKILL
 - `job_queues`: two workers on a job queue, killed, paused and raced
 - `power_loss`, `io_errors`: small programs (`small_programs`), recorded, then crashed
-- `reader_power_loss`, `audit_power_loss`, `queue_power_loss`, `job_queue_power_loss`: the same
-  for what stands beside
+- `reader_power_loss`, `cleanup_power_loss`, `audit_power_loss`, `queue_power_loss`,
+  `job_queue_power_loss`: the same for what stands beside
 - `deliveries`, `queue_situations`: a drainer with faults, killed, closed and refused
 - `recovery_memory`: the memory that opening a long journal takes
 

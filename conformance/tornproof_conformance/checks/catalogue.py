@@ -20,6 +20,7 @@ from tornproof_conformance.checks import (
 )
 from tornproof_conformance.checks.audit_index import ADAPTER_AUDITS, AUDITS
 from tornproof_conformance.checks.audit_power_loss import AUDIT_POWER
+from tornproof_conformance.checks.cleanup_power_loss import CLEANUP_POWER
 from tornproof_conformance.checks.consumer_machines import CONSUMER_MACHINES
 from tornproof_conformance.checks.conversation import CONVERSATION
 from tornproof_conformance.checks.deferred_queues import QUEUE_CHECKS
@@ -60,6 +61,7 @@ ADAPTER_CHECKS: Mapping[str, Check] = {
         SCENARIOS_CHECK,
         ADAPTER_GROUP_COMMIT,
         READING,
+        CLEANUP_POWER,
         ADAPTER_AUDITS,
         AUDIT_POWER,
         QUEUE_SITUATIONS,

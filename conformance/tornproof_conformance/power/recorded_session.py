@@ -233,6 +233,11 @@ class RecordedDisk(DirectoryDisk):
         self._kills = len(self.struck)
 
     @property
+    def is_disturbed(self) -> bool:
+        """Whether a crash or a kill has been here, or a call was made to fail."""
+        return super().is_disturbed or bool(self.struck)
+
+    @property
     def has_killed(self) -> bool:
         """Whether the kill that was ordered last has struck."""
         return len(self.struck) > self._kills

@@ -29,7 +29,7 @@ from tornproof_models.crash.recovery import PROBE, PROBE_BYTES, Recovered
 from tornproof_models.crash.subject import DIRECTORY, Options
 from tornproof_models.disk.trace import Image, Trace
 
-from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, WrongId
+from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, Nonsense, WrongId
 from tornproof_conformance.adapter.speaking.messages import (
     PROTOCOL,
     Unreadable,
@@ -91,10 +91,6 @@ class Given:
     directory: str
     first: int
     """The id of the first of its requests."""
-
-
-class Nonsense(Exception):
-    """A reply over an image does not keep to the protocol."""
 
 
 @define(eq=False)
@@ -210,7 +206,7 @@ class Resident:
             return self._judged(given)
         except Diagnosis as broken:
             self.stop()  # which reply belongs to which request is not known any more
-            raise Nonsense(f"the reply breaks the protocol: {broken.message}") from None
+            raise Nonsense.of(broken) from None
 
     def _judged(self, given: Given) -> Recovered:
         opened, scanned, appended, again, _ = (

@@ -125,6 +125,7 @@ CLAIMS: Mapping[str, Claim] = MappingProxyType(
                 "journal/segments",
                 "It has segments that can be rotated, read by offset, and deleted.",
                 ("SEG",),
+                ("cleanup-power",),
             ),
             Claim(
                 "journal/reader",

@@ -81,6 +81,21 @@ class ProcessFailed(Diagnosis, TornproofError):
     definite = False
 
 
+class Nonsense(TornproofError):
+    """
+    A reply breaks the protocol over what a crash, a kill or a failed call has left.
+
+    That is what came of it, and is judged; the adapter itself speaks the protocol.
+    """
+
+    code = "nonsense"
+
+    @classmethod
+    def of(cls, broken: Diagnosis) -> "Nonsense":
+        """Say what is wrong with the reply."""
+        return cls(f"the reply breaks the protocol: {broken.message}")
+
+
 class CannotStart(AdapterBroken):
     """The command cannot be run."""
 
