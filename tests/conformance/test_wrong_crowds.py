@@ -105,6 +105,7 @@ def test_a_library_that_returns_everything_is_not_judged_by_its_memory() -> None
     """What the caller asked for is the caller's; the adapter says so in `hello`."""
     with running("ReturnsEverything") as subject:
         assert MEMORY.covers(subject) == frozenset()
+        assert finished(MEMORY.run(subject, Budget()))[0] == []
 
 
 @needs_proc

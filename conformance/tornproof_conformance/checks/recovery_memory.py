@@ -112,6 +112,8 @@ ONLY = frozenset({MEMORY_BOUND})
 def _memory(subject: Subject, _: Budget) -> Findings:
     if not is_measurable():
         return Covered("nothing: this system does not say what its processes take")
+    if getattr(subject, "returns_everything", False):
+        return Covered("nothing: opening returns all records, as `hello` says")
     yield Progress(NAME, 0, 1, "opening a long journal")
     try:
         yield from try_case(ExerciseCase("memory"), subject)
