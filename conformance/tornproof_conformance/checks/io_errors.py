@@ -66,6 +66,9 @@ WAITING: tuple[Program, ...] = (
 )
 """Programs whose answers must wait for syncs."""
 
+WAITING_SHARE = 0.25
+"""Part of the time for them: where a recovery takes long, a verdict needs the rest for faults."""
+
 
 @define
 class Search:
@@ -200,7 +203,7 @@ def _wait(
     """Run programs whose syncs are late, one in any case; return how many."""
     waited = 0
     for program, durability in product(WAITING, DURABILITIES):
-        if waited and not clock.has_time:
+        if waited and clock.spent > clock.seconds * WAITING_SHARE:
             break
         yield clock.progress(NAME, f"{durability}: syncs that return late")
         yield from search.wait(late, program, Options(4096, durability))
