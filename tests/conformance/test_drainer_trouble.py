@@ -17,12 +17,13 @@ NAMED = {
     "keeps-the-broken-connection": "a-transaction-that-stays-open-stops-nobody",
     "forgets-panics-after-an-error": "only-an-event-that-lands-ends-a-row-of-panics",
     "raises-what-it-does-not-expect": "an-event-that-fails-when-read-is-refused",
+    "names-the-latest-failure": "a-dead-letter-has-the-reason-of-its-event",
     "buries-the-next-one": "of-several-only-those-that-are-rejected-are-dead",
 }
 """Each miniature, and the situation that is made for it."""
 
 
-@requirement("DRN-1", "DRN-2", "DRN-6", "DRN-8", "DRN-9", "DRN-32", "DRN-33", "DRN-34")
+@requirement("DRN-1", "DRN-2", "DRN-6", "DRN-8", "DRN-9", "DRN-32", "DRN-33", "DRN-34", "DRN-37")
 @pytest.mark.parametrize("name", sorted(set(NAMED.values())))
 def test_who_is_right_passes(name: str) -> None:
     """The reference, and the twin of the miniatures, in every situation."""
@@ -39,7 +40,7 @@ def test_every_situation_has_a_miniature() -> None:
     assert set(NAMED) == set(TROUBLE)
 
 
-@requirement("DRN-1", "DRN-2", "DRN-6", "DRN-8", "DRN-32", "DRN-33", "DRN-34")
+@requirement("DRN-1", "DRN-2", "DRN-6", "DRN-8", "DRN-32", "DRN-33", "DRN-34", "DRN-37")
 @pytest.mark.parametrize("name", TROUBLE)
 def test_who_is_wrong_is_found(name: str) -> None:
     """By the situation that is made for it, and under the name of what it breaks."""

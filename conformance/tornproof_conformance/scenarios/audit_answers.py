@@ -47,6 +47,11 @@ def a_long_answer_is_whole(subject: Subject) -> Iterator[Violation]:
             yield from _differs("AUD-5", f"a query by agent with limit {limit}", found, expected)
             found, expected = index.recent(limit), recent(audits, limit)
             yield from _differs("AUD-7", f"a query for the recent {limit}", found, expected)
+        for earliest, latest in ((0, 0), (0, 1), (1, 1), (2, None)):
+            found = index.by_agent(AGENT, earliest, latest, limit=1000)
+            expected = by_agent(audits, AGENT, earliest, latest, 1000)
+            asked = f"a query by agent from {earliest} to {latest}"
+            yield from _differs("AUD-5", asked, found, expected)
 
 
 def _differs(

@@ -6,7 +6,7 @@ boundary"; each of them is asked for at every offset, and so is damage where a r
 must not take it for the tail.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from crc32c import crc32c
@@ -16,7 +16,7 @@ from tornproof_models.crash.subject import DIRECTORY, Options, Subject
 from tornproof_models.readers.programs import CleaningJournal, ConsumerSubject, CursorUnderTest
 
 from tornproof_conformance.scenarios.cursors_and_cleanup import has_cursors
-from tornproof_conformance.scenarios.reader_processes import ReadSubject, has_readers
+from tornproof_conformance.scenarios.reader_processes import Reader, ReadSubject, has_readers
 from tornproof_conformance.scenarios.scenario import (
     READER,
     Situation,
@@ -64,7 +64,13 @@ def a_reader_answers_at_every_offset(subject: Subject) -> Iterator[Violation]:
 def a_scan_begins_where_it_is_told(subject: Subject) -> Iterator[Violation]:
     """A scan from a record returns it and all after it; from inside a record it is an error."""
     situation, records, end = filled(subject)
-    reader = cast("ReadSubject", subject).open_reader(situation.filesystem, durable_only=True)
+    for durable_only in (True, False):
+        readers = cast("ReadSubject", subject)
+        reader = readers.open_reader(situation.filesystem, durable_only=durable_only)
+        yield from _misplaced(reader, records, end)
+
+
+def _misplaced(reader: Reader, records: Sequence[Record], end: int) -> Iterator[Violation]:
     for number, (offset, _) in enumerate(records):
         if list(reader.scan(offset)) != records[number:]:
             yield Violation("RDR-8", f"a scan from {offset} does not give the records from there")

@@ -211,6 +211,22 @@ def of_several_only_those_that_are_rejected_are_dead(subject: Subject) -> Iterat
                 yield Violation("DRN-9" if same else "DRN-1", message)
 
 
+@scenario("DRN-37", claim=DURABLE, where=has_queue)
+def a_dead_letter_has_the_reason_of_its_event(subject: Subject) -> Iterator[Violation]:
+    """A dead letter that was refused at first has the reason of one that was not."""
+    with opened(subject) as queue:
+        refused = Strike(Kind.FULL, point="dead letter")
+        for number, strikes in ((1, (REJECTED,)), (2, (REJECTED, refused))):
+            queue.database.plan.strikes += strikes
+            queue.submit(event_of(number))
+            land(queue)
+        letters = queue.look().state.dead_letters
+        if len(letters) == 2 and letters[0].reason not in letters[1].reason.replace("e2", "e1"):
+            reasons = " and ".join(repr(letter.reason) for letter in letters)
+            message = "two events were rejected alike, and the second dead letter was refused once"
+            yield Violation("DRN-37", f"{message}: their reasons are {reasons}")
+
+
 # Waiting and counting
 
 

@@ -11,7 +11,7 @@ from tornproof_models.database_faults import Kind, Strike
 from tornproof_models.queues.delivery_program import event_of
 
 from tornproof_conformance.scenarios.drainer_rules import ClosesInTime, closes_in_time
-from tornproof_conformance.scenarios.queue_delivery import DURABLE, opened
+from tornproof_conformance.scenarios.queue_delivery import DURABLE, has_queue, opened
 from tornproof_conformance.scenarios.scenario import GROUP_COMMIT, error_code, scenario
 from tornproof_conformance.scenarios.shared_batches import (
     group_on_a_held_disk,
@@ -51,6 +51,21 @@ def who_waits_is_told_in_time(subject: Subject) -> Iterator[Violation]:
         disk.let_go()
         if not (told := _told(lambda: future.result(PATIENCE))).startswith("success"):
             yield Violation("GRP-9", f"a wait that ended in time has cost the record: {told}")
+
+
+@scenario("DRN-12", claim=DURABLE, where=has_queue)
+def a_drain_of_a_closed_queue_names_what_is_left(subject: Subject) -> Iterator[Violation]:
+    """A drain of a queue that was closed with events left says so, and names them."""
+    with opened(subject) as queue:
+        for number in (1, 2):
+            queue.submit(event_of(number))
+        queue.database.plan.strikes.append(Strike(Kind.BUSY, point="begin", times=1 << 40))
+        queue.close()
+        answer = queue.drain()
+        if answer is not None and (answer.drained or answer.pending != ("e1", "e2")):
+            told = "is a success" if answer.drained else f"names {list(answer.pending)}"
+            message = "a queue was closed before e1 and e2 could land, and a drain of it"
+            yield Violation("DRN-12", f"{message} {told}")
 
 
 @scenario("DRN-29", claim=DURABLE, where=closes_in_time)

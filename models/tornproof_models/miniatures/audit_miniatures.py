@@ -16,6 +16,7 @@ from tornproof_models.miniatures.audit_queries import (
     SeparatorParsing,
     UnknownIdGivesTheNext,
     UnstableTies,
+    ZeroIsNoBound,
     ZeroLimitMeansAll,
 )
 from tornproof_models.miniatures.audit_writes import (
@@ -52,6 +53,7 @@ MINIATURES: Mapping[str, type[SmallAuditStore]] = {
     "has-by-prefix": HasByPrefix,
     "unknown-id-gives-the-next": UnknownIdGivesTheNext,
     "zero-limit-means-all": ZeroLimitMeansAll,
+    "zero-is-no-bound": ZeroIsNoBound,
     "negative-limit-counts": NegativeLimitCounts,
     "one-page": OnePage,
     "rounded-confidence": RoundedConfidence,

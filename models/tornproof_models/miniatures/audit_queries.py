@@ -205,6 +205,20 @@ class ZeroLimitMeansAll(SmallAuditStore):
         return entries[:limit] if limit else entries
 
 
+class ZeroIsNoBound(SmallAuditStore):
+    """
+    An upper bound of zero is taken for none.
+
+    Source: of this project; `if latest` in the place of `if latest is not None`.
+    """
+
+    breaks = frozenset({"AUD-5"})
+
+    def bounds(self, agent_id: bytes, earliest: int, latest: int | None) -> tuple[bytes, bytes]:
+        """Ask whether there is a bound, and ask wrongly."""
+        return super().bounds(agent_id, earliest, latest or None)
+
+
 class NegativeLimitCounts(SmallAuditStore):
     """
     A negative limit drops that many from the end.

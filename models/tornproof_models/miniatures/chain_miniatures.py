@@ -2,6 +2,7 @@
 Chains with one bug each.  Each replaces one method of `small_chain`.
 """
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -153,6 +154,42 @@ class TrustsThePayloadHash(SmallChain):
                 yield found
 
 
+class PassesAnEmptyPayload(SmallChain):
+    """
+    Verifies the hash of a payload only where there is a payload.
+
+    The evidence is removed → the row passes.
+    Source: of this project; a test of truth in the place of one for none.
+    """
+
+    name = "passes-an-empty-payload"
+    breaks = frozenset({"CHN-5"})
+
+    def look_into(self, row: Mapping[str, Any], keys: set[bytes]) -> Iterator[Broken]:
+        """Look at what is there."""
+        for found in super().look_into(row, keys):
+            if row["payload"] or "payload" not in found.words:
+                yield found
+
+
+class EndsAtWhatIsNoText(SmallChain):
+    """
+    Cannot read a row whose text is none, and gives up.
+
+    One byte is changed → nothing is said of any row.
+    Source: of this project; what Python's sqlite3 does with such text unless it is told otherwise.
+    """
+
+    name = "ends-at-what-is-no-text"
+    breaks = frozenset({"CHN-6"})
+
+    def connect(self) -> sqlite3.Connection:
+        """Read text alone."""
+        connection = super().connect()
+        connection.text_factory = str
+        return connection
+
+
 class StopsAtTheFirstBreak(SmallChain):
     """
     Reports one break.
@@ -280,6 +317,8 @@ MINIATURES: Mapping[str, type[SmallChain]] = {
         OrdersNumbersAsText,
         IgnoresTheHead,
         TrustsThePayloadHash,
+        PassesAnEmptyPayload,
+        EndsAtWhatIsNoText,
         StopsAtTheFirstBreak,
         CondemnsWhatFollows,
         MissesTheHeadBehindABreak,

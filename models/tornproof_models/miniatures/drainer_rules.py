@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from tornproof_models.contract.delivery import Outcome
+from tornproof_models.contract.delivery import Drain, Outcome
 from tornproof_models.miniatures.drainer_events import EVENTS
 from tornproof_models.miniatures.drainer_letters import LETTERS
 from tornproof_models.miniatures.drainer_trouble import TROUBLE
@@ -283,6 +283,22 @@ class ReplaysTheNewestFirst(SmallDrainer):
             self.commit()
 
 
+class IsDrainedOnceClosed(SmallDrainer):
+    """
+    Says of a closed queue that everything has landed.
+
+    A close runs out of time, and the program asks again → it ends in the belief that all is well.
+    Source: of this project; a mutant of the reference.
+    """
+
+    name = "is-drained-once-closed"
+    breaks = frozenset({"DRN-12"})
+
+    def drain(self) -> Drain:
+        """Have nothing to do."""
+        return Drain(True, (), False, at_once=True) if self.closed else super().drain()
+
+
 RULES: Mapping[str, type[SmallDrainer]] = {
     **{
         kind.name: kind
@@ -302,6 +318,7 @@ RULES: Mapping[str, type[SmallDrainer]] = {
             StopsAtTheFirstThatStays,
             ReplaysTheNewestFirst,
             BeginsWithTheNewest,
+            IsDrainedOnceClosed,
         )
     },
     **LETTERS,

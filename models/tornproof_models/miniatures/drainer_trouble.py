@@ -183,6 +183,23 @@ class RaisesWhatItDoesNotExpect(SmallDrainer):
         return super().submit(event)
 
 
+class NamesTheLatestFailure(SmallDrainer):
+    """
+    Gives a dead letter the reason for which the dead-letter queue refused it before.
+
+    Source: of this project; one field for two reasons.
+    """
+
+    name = "names-the-latest-failure"
+    breaks = frozenset({"DRN-37"})
+
+    def on_error(self, error: sqlite3.Error) -> None:
+        """Keep the error that came last."""
+        if self.reason:
+            self.reason = str(error)
+        super().on_error(error)
+
+
 class BuriesTheNextOne(SmallDrainer):
     """
     Remembers that the last event was rejected, and buries the next one without a try.
@@ -210,6 +227,7 @@ TROUBLE: Mapping[str, type[SmallDrainer]] = {
         KeepsTheBrokenConnection,
         ForgetsPanicsAfterAnError,
         RaisesWhatItDoesNotExpect,
+        NamesTheLatestFailure,
         BuriesTheNextOne,
     )
 }

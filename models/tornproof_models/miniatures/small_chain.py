@@ -38,6 +38,11 @@ class Broken:
         return self.words
 
 
+def read_any_text(data: bytes) -> str:
+    """Read text that may be none; encoding it again fails then."""
+    return data.decode(errors="surrogateescape")
+
+
 class SmallChain:
     """The correct twin."""
 
@@ -56,7 +61,9 @@ class SmallChain:
 
     def connect(self) -> sqlite3.Connection:
         """Open another connection."""
-        return sqlite3.connect(self.uri, uri=True, isolation_level=None, timeout=0)
+        connection = sqlite3.connect(self.uri, uri=True, isolation_level=None, timeout=0)
+        connection.text_factory = read_any_text
+        return connection
 
     def close(self) -> None:
         """Let go of it."""
