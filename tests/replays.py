@@ -3,12 +3,12 @@ Replay every reproducer that the wrong implementations of the tests give (`make 
 
     SECONDS=10 python -m tests.replays [NAME...]
 
-Every miniature is judged in this process, and those of a journal behind an adapter as well;
-so is every wrong adapter of the tests, on a real disk.  Each reproducer that a run saves is
-then replayed on the same implementation, in a process of its own, and must say FAILED.  Every
-finding must name a requirement that the implementation breaks.  A name is
-the beginning of those that are to be judged, such as `journal/` or `adapter/`.  Each is judged
-for so many seconds; on a busy machine, ten are not enough to find everything.
+Every miniature is judged in this process, and those of a journal behind an adapter as well; so
+is every wrong adapter of the tests, on a real disk.  Each reproducer that a run saves is then
+replayed on the same implementation, in a process of its own, and must say FAILED.  Every
+finding must name a requirement that the implementation breaks, or list one with its cause.  A
+name is the beginning of those that are to be judged, such as `journal/` or `adapter/`.  Each is
+judged for so many seconds; on a busy machine, ten are not enough to find everything.
 """
 
 import os
@@ -209,7 +209,9 @@ def main(names: Sequence[str]) -> int:
                 replays[said.split()[0]] += 1
                 if not said.startswith("FAILED"):
                     print(f"{wrong.name} {Path(each.reproducer).name}: {said}", flush=True)
-        elsewhere = {each.requirement for each in told} - wrong.breaks
+        elsewhere = [
+            each for each in told if wrong.breaks.isdisjoint({each.requirement, *each.also})
+        ]
         is_found = bool(told) == bool(wrong.breaks)
         verdicts["elsewhere" if elsewhere else "right" if is_found else "nothing"] += 1
         words = ", ".join(map(_words, told)) or "nothing"

@@ -263,7 +263,7 @@ def test_every_miniature_is_in_the_table() -> None:
 
 def test_every_requirement_has_a_miniature() -> None:
     """Each MUST on frames, journals, recovery and segments is violated by some miniature."""
-    musts = [f"FRM-{n}" for n in range(1, 10)] + [f"JRN-{n}" for n in (*range(1, 15), 16)]
+    musts = [f"FRM-{n}" for n in range(1, 10)] + [f"JRN-{n}" for n in range(1, 17)]
     musts += [f"REC-{n}" for n in range(1, 14)] + [f"SEG-{n}" for n in (1, 2, 3, 4, 5, 6, 8, 9)]
 
     broken = set().union(*(miniature.breaks for miniature in MINIATURES.values()))

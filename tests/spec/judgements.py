@@ -33,7 +33,7 @@ ID = re.compile(r"[A-Z]{3}-\d+")
 INSTEAD = "instead of an answer: …"
 """What is said of an adapter that refuses, ends or does not reply where an answer is owed."""
 
-MAKERS = frozenset({"Violation", "report"})
+MAKERS = frozenset({"Violation", "report", "charge"})
 
 PASSED_ON = frozenset(
     {
@@ -52,7 +52,6 @@ PASSED_ON = frozenset(
         "scenarios/scenario.py self.requirements[0]",
         "subjects/queues.py each.requirement",
         "subjects/queues.py violation.requirement",
-        "vectors/judging.py requirement",
     }
 )
 """Calls that tell what another judgement has found, in more words."""
@@ -137,7 +136,7 @@ class _Module:
             if not isinstance(call, ast.Call):
                 continue
             if _called(call) == "judge_code" and len(call.args) == 4:
-                words = f"{self._words(call.args[3], call)} gives …, not a typed error"
+                words = f"{self._words(call.args[3], call)} must give a typed error, and gives …"
                 yield from self._judgement(call, call.args[0], ast.Constant(words))
             elif len(call.args) not in (2, 3):
                 continue

@@ -8,7 +8,7 @@ A breach of the protocol is another matter: it ends the run with a diagnosis.
 from collections.abc import Iterator
 
 from tornproof.errors import Conflict, Invalid
-from tornproof_models.contract.violations import Violation
+from tornproof_models.contract.violations import Violation, refuses
 
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
@@ -31,5 +31,5 @@ def blame_error(requirement: str, error: BaseException, words: str = "") -> Viol
 
     A refusal is its own cause: what refuses everything does one thing wrong.
     """
-    cause = f"refuses: {error}" if isinstance(error, Refusal) else ""
+    cause = refuses(error) if isinstance(error, Refusal) else ""
     return Violation(requirement, f"{words}{type(error).__name__}: {error}", cause)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from attrs import define, field
+from tornproof_models.contract.violations import refuses
 
 from tornproof_conformance.cases.case import Problem
 from tornproof_conformance.cases.phases import harshness_of, phase_of, symptom_of
@@ -30,16 +31,17 @@ def cause_of(problem: Problem) -> str:
     """
     Name what was done wrong, or the error that a problem reports, without what changes.
 
-    Empty if neither is known.  What goes wrong while a store is made or recovered, or after a
-    failed call, goes wrong for another reason than later.
+    Empty if neither is known.  What a crash loses while a store is made or recovered, or after a
+    failed call, is lost for another reason than later; what is refused with the same error is not.
     """
     if cause := problem.violation.cause:
-        return f"{_without_what_changes(cause)}, {phase_of(problem)}"
+        is_refused = cause.startswith(refuses(""))
+        return _without_what_changes(cause if is_refused else f"{cause}, {phase_of(problem)}")
     text = problem.finding.error if problem.finding else ""
     if not text:
         named = _NAMED_ERROR.search(problem.violation.message)
-        text = named[2] if named else ""
-    return _without_what_changes(text)
+        text = named[0] if named else ""
+    return _without_what_changes(refuses(text)) if text else ""
 
 
 def _without_what_changes(text: str) -> str:

@@ -32,6 +32,7 @@ from tornproof_conformance.scenarios.scenario import (
     scenario,
 )
 from tornproof_conformance.vectors.frames import make_frame, read_frames
+from tornproof_conformance.vectors.shown import EMPTY_LEFT_OUT
 
 SIZES = (10, 100, 600, 0, 30, 700, 24, 24, 500, 4)
 """Payloads below, at and above a segment of 512 bytes."""
@@ -43,13 +44,22 @@ def _filled(subject: Subject) -> tuple[Situation, list[Record]]:
     situation = Situation(subject)
     records: list[Record] = []
     for half in (SIZES[:5], SIZES[5:]):
-        journal = situation.open()
+        journal = situation.open_again(records)
         for size in half if takes_empty else filter(None, half):
             payload = grow_payload(size, len(records))
             records.append((journal.append(payload), payload))
         journal.close()
         situation.filesystem.release_locks()
     return situation, records
+
+
+@scenario("SEG-6", claim=SEGMENTS)
+def a_large_record_is_taken(subject: Subject) -> Iterator[Violation]:
+    """A record larger than a segment is appended and read back."""
+    journal = Situation(subject).open()
+    large = grow_payload(2000, 1)
+    if journal.read(journal.append(large)) != large:
+        yield Violation("SEG-6", "2,000 bytes into segments of 512 are read back as others")
 
 
 @scenario("JRN-1", claim=FORMAT)
@@ -81,8 +91,12 @@ def an_empty_record_is_a_record(subject: Subject) -> Iterator[Violation]:
     journal.close()
     if [offset for offset, _ in records] != sorted({offset for offset, _ in records}):
         yield Violation("JRN-16", "two records have one offset, and a payload of one is empty")
-    if list(situation.open().scan()) != records:
-        yield Violation("JRN-16", "opened again, the journal does not show its empty records")
+    if (shown := list(situation.open().scan())) != records:
+        missing = next(
+            (payload for offset, payload in records if (offset, payload) not in shown), None
+        )
+        message = "opened again, the journal does not show its empty records"
+        yield Violation("JRN-16", message, EMPTY_LEFT_OUT if missing == b"" else "")
 
 
 @scenario("SEG-1", "SEG-2", "SEG-5", "SEG-6", claim=SEGMENTS)
@@ -99,7 +113,7 @@ def segments_on_disk(subject: Subject) -> Iterator[Violation]:
             return
         frames = list(read_frames(content))
         if any(frame.payload is None for frame in frames):
-            yield Violation("SEG-5", f"{name} does not end with a whole frame")
+            yield situation.charge("SEG-5", f"{name} does not end with a whole frame")
         if len(content) > 512 and len(frames) > 1:
             yield Violation("SEG-6", f"{name} has {len(frames)} records in {len(content)} bytes")
         end += len(content)
@@ -109,16 +123,6 @@ def segments_on_disk(subject: Subject) -> Iterator[Violation]:
     longer = [name for name, content in situation.segments.items() if len(content) > 512]
     if len(longer) != len(oversize):
         yield Violation("SEG-6", f"{len(oversize)} large records in {len(longer)} large segments")
-
-
-@scenario("SEG-6", claim=SEGMENTS)
-def a_large_record_is_taken(subject: Subject) -> Iterator[Violation]:
-    """A record larger than a segment is appended and read back."""
-    journal = Situation(subject).open()
-    large = grow_payload(2000, 1)
-    result = error_code(lambda: journal.read(journal.append(large)) == large)
-    if result != "success (True)":
-        yield Violation("SEG-6", f"2,000 bytes into segments of 512: {result}")
 
 
 @scenario("SEG-4", claim=SEGMENTS, simulated=True)
@@ -153,6 +157,8 @@ def rotation_keeps_its_order(subject: Subject) -> Iterator[Violation]:
 def every_offset_resolves(subject: Subject) -> Iterator[Violation]:
     """A read at each offset returns the record there, or the right one of the three errors."""
     situation, records = _filled(subject)
+    if len({offset for offset, _ in records}) < len(records):
+        return  # an offset that stands for two records is JRN-1's affair
     journal = situation.open()
     match misread(journal.read, records, records[-1][0] + len(make_frame(records[-1][1]))):
         case offset, "", _:
@@ -176,13 +182,16 @@ def a_frame_inside_a_payload_is_no_record(subject: Subject) -> Iterator[Violatio
 def trimmed_is_not_beyond(subject: Subject) -> Iterator[Violation]:
     """A read below the first segment is the error `trimmed`."""
     files = {f"{1000:016x}.wal": make_frame(b"first kept")}
-    journal = Situation.with_files(subject, files).open()
+    situation = Situation.with_files(subject, files)
+    journal = situation.open()
     for offset in (0, 999):
         code = error_code(journal.read, offset)
         if code != "trimmed":
             yield Violation("SEG-8", f"reading at {offset}, below 1000, gives {code}, not trimmed")
-    if tuple(journal.scan()) != ((1000, b"first kept"),):
-        yield Violation("JRN-1", "a journal whose first segment is 1000 does not begin there")
+    shown = tuple(journal.scan())
+    if shown != ((1000, b"first kept"),):
+        message = "a journal whose first segment is 1000 does not begin there"
+        yield situation.charge("JRN-1", message, shown)
 
 
 class Cleaning(Protocol):

@@ -4,8 +4,10 @@ Scenarios about opening: what recovery reads, reports, refuses and keeps.
 
 from collections.abc import Iterator
 
+from attrs import evolve
 from tornproof.errors import TornproofError
 from tornproof_models.contract.journal import Record, Violation
+from tornproof_models.contract.violations import refuses
 from tornproof_models.crash.program import Append, Rotate, grow_payload
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options, Subject
@@ -24,7 +26,15 @@ from tornproof_conformance.scenarios.scenario import (
 from tornproof_conformance.vectors.frames import make_frame
 
 FIRST = "0" * 16 + ".wal"
-WATERMARK = "watermark"
+
+
+def _why(situation: Situation) -> str:
+    """Name the cause why damage is not told as such: the error given, or what is shown."""
+    try:
+        shown = tuple(situation.open().scan())
+    except Exception as error:
+        return refuses(error)
+    return situation.charge("REC-5", "", shown).cause
 
 
 def _three_segments() -> dict[str, bytes]:
@@ -42,15 +52,17 @@ def every_cut_keeps_the_longest_prefix(subject: Subject) -> Iterator[Violation]:
     frames = [make_frame(grow_payload(size, size)) for size in (10, 0, 33)]
     data = b"".join(frames)
     for cut in range(len(data) + 1):
-        journal = Situation.with_files(subject, {FIRST: data[:cut]}).open()
+        situation = Situation.with_files(subject, {FIRST: data[:cut]})
+        journal = situation.open()
         whole, kept = 0, 0
         for frame in frames:
             if whole + len(frame) > cut:
                 break
             whole, kept = whole + len(frame), kept + 1
-        found = len(tuple(journal.scan()))
-        if found != kept:
-            yield Violation("REC-1", f"cut at byte {cut}: {found} records kept instead of {kept}")
+        shown = tuple(journal.scan())
+        if len(shown) != kept:
+            message = f"cut at byte {cut}: {len(shown)} records kept instead of {kept}"
+            yield situation.charge("REC-1", message, shown)
             return
         if journal.discarded_bytes != cut - whole:
             reported = journal.discarded_bytes
@@ -102,7 +114,10 @@ def damage_in_a_sealed_segment_is_an_error(subject: Subject) -> Iterator[Violati
             code = error_code(situation.open)
             if code != "corrupt":
                 what = f"byte {position} of {name} is damaged; opening the journal"
-                yield from judge_code("REC-5", code, "corrupt", what)
+                cause = _why(Situation.with_files(subject, situation.laid))
+                yield from (
+                    evolve(each, cause=cause) for each in judge_code("REC-5", code, "corrupt", what)
+                )
                 return
             if situation.files != dict(files | {name: bytes(damaged)}):
                 yield Violation("REC-5", f"byte {position} of {name} is damaged: files changed")
@@ -157,15 +172,19 @@ def foreign_files_stay(subject: Subject) -> Iterator[Violation]:
 
 @scenario("REC-10", simulated=True)
 def no_unfinished_file_stays(subject: Subject) -> Iterator[Violation]:
-    """After any crash and a recovery, only segments and a watermark are in the directory."""
+    """After any crash and a recovery, only files are there that an orderly life leaves, too."""
     running = run((Append(20), Rotate(), Append(600)), subject, Options())
+    orderly = Situation(subject)
+    journal = orderly.open()
+    journal.append(b"kept")
+    journal.close()
     events = running.filesystem.events
     for point in range(len(events)):
         space = running.images("process-kill", point)
         image = space.builder.build(space.all_kept)
         situation = Situation(subject, ModelFilesystem(image))
         situation.open().close()
-        left = [name for name in situation.files.keys() - situation.segments if name != WATERMARK]
+        left = sorted(situation.files.keys() - situation.segments - orderly.files.keys())
         if left:
             yield Violation("REC-10", f"killed after {point} events, recovery leaves {left}")
             return

@@ -5,14 +5,16 @@ The definition of a scenario, and what scenarios share.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import Factory, field, frozen
-from tornproof.errors import TornproofError
+from tornproof.errors import Corrupt, TornproofError
 from tornproof_models.contract.journal import History, Record
-from tornproof_models.contract.violations import Violation
+from tornproof_models.contract.violations import Violation, refuses
 from tornproof_models.crash.subject import DIRECTORY, JournalUnderTest, Options, Subject, new_disk
 from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.disk.trace import Image
 
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
+from tornproof_conformance.vectors.judging import OTHER_FRAMES, other_layout
+from tornproof_conformance.vectors.shown import LEFT_OUT, misshown
 
 CORE, FORMAT, SEGMENTS, READER, GROUP_COMMIT, EMPTY, WATERMARK = (
     f"journal/{name}"
@@ -27,6 +29,14 @@ CORE, FORMAT, SEGMENTS, READER, GROUP_COMMIT, EMPTY, WATERMARK = (
     )
 )
 """Claims of the adapter protocol."""
+
+
+class NotOpenedAgain(Exception):
+    """What was closed in order is refused, or opens without its records (REC-1)."""
+
+    def __init__(self, message: str, refusal: Corrupt | None = None) -> None:
+        super().__init__(message)
+        self.refusal = refusal
 
 
 @frozen
@@ -56,14 +66,43 @@ class Situation:
     @property
     def files(self) -> dict[str, bytes]:
         """The files of the journal directory as they are now, by name, ascending."""
-        prefix = f"{DIRECTORY}/"
-        files = self.filesystem.image.files
-        return {path.removeprefix(prefix): files[path] for path in sorted(files)}
+        return _named(self.filesystem.image)
+
+    @property
+    def laid(self) -> dict[str, bytes]:
+        """The files of the journal directory as they were in the beginning."""
+        return _named(self.filesystem.initial)
+
+    def open_again(self, records: Sequence[Record]) -> JournalUnderTest:
+        """Open what was closed in order; raise `NotOpenedAgain` if a record is not there."""
+        try:
+            journal = self.open()
+            shown = list(journal.scan())
+        except Corrupt as error:
+            raise NotOpenedAgain(str(error), error) from error
+        if lost := [record for record in records if record not in shown]:
+            raise NotOpenedAgain(f"{len(lost)} of {len(records)} records are not shown")
+        return journal
+
+    def charge(self, requirement: str, message: str, shown: Sequence[Record] = ()) -> Violation:
+        """
+        Blame a requirement for what was shown of the frames that were laid here.
+
+        Who shows a record that is none, or reads no frame at all, does so in every situation.
+        """
+        if other_layout(self.subject):
+            return Violation(requirement, message, OTHER_FRAMES)
+        wrong = misshown(self.laid, shown)
+        return Violation(requirement, message, wrong.cause if wrong else "")
 
     @property
     def segments(self) -> dict[str, bytes]:
         """Those of the files that hold records."""
         return {name: content for name, content in self.files.items() if name.endswith(".wal")}
+
+
+def _named(image: Image) -> dict[str, bytes]:
+    return {path.removeprefix(f"{DIRECTORY}/"): image.files[path] for path in sorted(image.files)}
 
 
 def claims(subject: Subject, claim: str) -> bool:
@@ -108,8 +147,19 @@ class Scenario:
             found += self._play(subject)
         except Exception as error:
             message = f"{self.rule} Instead: {type(error).__name__}: {error}"
-            found.append(Violation(self.requirements[0], message))
+            requirement = "REC-1" if isinstance(error, NotOpenedAgain) else self.requirements[0]
+            found.append(Violation(requirement, message, self._cause(error, subject)))
         return found
+
+    def _cause(self, error: Exception, subject: Subject) -> str:
+        """Name what an error was raised for; who reads no frames finds those laid corrupt."""
+        if isinstance(error, NotOpenedAgain):
+            return LEFT_OUT if error.refusal is None else refuses(error.refusal)
+        if isinstance(error, ProcessFailed):
+            return ""
+        if isinstance(error, Corrupt) and self.claim in (FORMAT, SEGMENTS):
+            return OTHER_FRAMES if other_layout(subject) else refuses(error)
+        return refuses(error)
 
 
 def scenario(
@@ -149,7 +199,7 @@ def judge_code(requirement: str, code: str, expected: str, what: str) -> Iterato
     ADP-7 alone.
     """
     if not is_typed(code):
-        yield Violation(requirement, f"{what} gives {code}, not a typed error")
+        yield Violation(requirement, f"{what} must give a typed error, and gives {code}")
     elif code != expected:
         yield Violation("ADP-7", f"{what} is refused as {code}, not as {expected}")
 
@@ -190,5 +240,5 @@ def error_code(action: Callable[..., object], *arguments: object) -> str:
     except TornproofError as error:
         return error.code
     except Exception as error:
-        return f"{type(error).__name__}"
+        return f"{type(error).__name__}: {error}"
     return f"success ({result!r:.40})"

@@ -23,7 +23,7 @@ from attrs import evolve, frozen
 from tornproof_models.contract.attempts import JUDGES_BATCHES, Attempt, Promise, torn_batches
 from tornproof_models.contract.records import Record, describe, parting
 from tornproof_models.contract.truncation import Drop, End
-from tornproof_models.contract.violations import Violation
+from tornproof_models.contract.violations import Violation, refuses
 
 __all__ = [
     "JUDGES",
@@ -223,7 +223,7 @@ class History:
     def judge_error(self, error: str) -> list[Violation]:
         """Judge a recovery that refused to show anything: no legal crash excuses it."""
         message = f"recovery failed after a legal crash: {error}"
-        return [Violation("REC-1", message)]
+        return [Violation("REC-1", message, refuses(error))]
 
     def judge_reading(
         self, scanned: Sequence[Record], read: Sequence[Record], appended: Sequence[Record]
@@ -281,6 +281,8 @@ class History:
             if position in used or attempt.offset is None:
                 continue
             record = (attempt.offset, attempt.payload)
+            if record in recovered:
+                continue  # it is there, in another place
             if attempt.promise is Promise.DURABLE:
                 promise = f"acknowledged as durable by {attempt.promised_by}"
                 message = f"{describe(record)} was {promise} and is gone"

@@ -32,3 +32,13 @@ class Violation:
     def __init__(self, requirement: str, message: str, cause: str = "") -> None:
         is_silence = SILENCE in message
         self.__attrs_init__(UNANSWERED if is_silence else requirement, message, cause)
+
+
+def refuses(error: BaseException | str) -> str:
+    """
+    Name the cause of all that is not done because it is refused with the same error.
+
+    An error in words begins with its type, as in `Corrupt: …`.
+    """
+    words = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+    return f"refuses: {words}"

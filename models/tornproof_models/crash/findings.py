@@ -115,9 +115,10 @@ def relabel(finding: Finding, shown: int, *, cut: bool) -> Violation:
     violation = finding.violation
     if finding.crash_point <= shown:
         message = f"a crash inside recovery changes its outcome: {violation.message}"
-        return Violation("REC-3", message)
+        return Violation("REC-3", message, violation.cause)
     if cut and violation.requirement in RECOVERED:
-        return Violation("REC-2", f"the cut comes undone: {violation.message}")
+        message = f"the cut comes undone: {violation.message}"
+        return Violation("REC-2", message, violation.cause)
     if violation.requirement in PROMISED.values():
         message = f"after a recovery, {violation.message}"
         return Violation("REC-4", message, violation.cause)

@@ -61,7 +61,7 @@ class MissingSegmentIgnored(SmallJournal):
     A file lost → records that were never neighbours are joined.
     """
 
-    breaks = frozenset({"REC-6"})
+    breaks = frozenset({"REC-5", "REC-6"})
 
     def check_contiguous(self, base: int, found: Examined, following: int) -> None:
         """Ask for no more than order."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 from tornproof.filesystem import File
 
-from tornproof_models.miniatures.small_journal import SmallJournal, reporting
+from tornproof_models.miniatures.small_journal import SmallJournal
 from tornproof_models.miniatures.small_recovery import write_all
 
 # A failed fsync
@@ -26,7 +26,7 @@ class FsyncRetried(SmallJournal):
     Source: PostgreSQL's fsyncgate (2018).
     """
 
-    breaks = frozenset({"JRN-3", "JRN-7"})
+    breaks = frozenset({"JRN-3", "JRN-7", "JRN-11", "REC-1"})
 
     def barrier(self) -> None:
         """Give it a second chance."""
@@ -45,7 +45,7 @@ class FsyncResultIgnored(SmallJournal):
     Source: redis/redis#8111 (2020).
     """
 
-    breaks = frozenset({"JRN-3", "JRN-7"})
+    breaks = frozenset({"JRN-3", "JRN-7", "JRN-11", "REC-1"})
 
     def barrier(self) -> None:
         """Have tried."""
@@ -62,7 +62,7 @@ class PoisonForgotten(SmallJournal):
     the disk, and no reader gets as far.
     """
 
-    breaks = frozenset({"JRN-7", "REC-1"})
+    breaks = frozenset({"JRN-3", "JRN-7", "JRN-11", "REC-1"})
 
     def barrier(self) -> None:
         """Report it."""
@@ -81,7 +81,7 @@ class FragmentStays(SmallJournal):
     Source: prometheus/prometheus#13027 (2023), fjall-rs/fjall#308 (2026).
     """
 
-    breaks = frozenset({"JRN-2", "JRN-3", "JRN-8"})
+    breaks = frozenset({"JRN-2", "JRN-3", "JRN-8", "JRN-11", "JRN-15"})
 
     def roll_back(self, file: File, position: int) -> None:
         """Go on at the end of the file."""
@@ -156,10 +156,8 @@ class FailedCloseKeepsTheLock(SmallJournal):
         """Sync, then let go."""
         if self.closed:
             return
-        with reporting("close"):
-            self.check_open()
-            self.barrier()
-            self.let_go()
+        self.before_closing()
+        self.let_go()
 
 
 # A forked process

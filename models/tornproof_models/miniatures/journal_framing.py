@@ -81,7 +81,7 @@ class NoChecksum(SmallJournal):
     Source: tendermint/tendermint#573 (2017).
     """
 
-    breaks = frozenset({"FRM-4", "FRM-6", "JRN-5"})
+    breaks = frozenset({"FRM-4", "FRM-6", "JRN-5", "REC-3"})
 
     def check_frame(self, length: int, crc: int, digest: bytes, payload: bytes) -> Damage | None:
         """Find nothing wrong."""
@@ -111,7 +111,7 @@ class ZerosAreARecord(SmallJournal):
     Source: etcd-io/etcd#6515 (2016).
     """
 
-    breaks = frozenset({"FRM-6", "JRN-5"})
+    breaks = frozenset({"FRM-6", "JRN-5", "REC-3"})
 
     def check_frame(self, length: int, crc: int, digest: bytes, payload: bytes) -> Damage | None:
         """Spare the empty."""
@@ -126,7 +126,7 @@ class ZeroLengthIsTheEnd(SmallJournal):
     Source: wiredtiger/wiredtiger#1334 (2014).
     """
 
-    breaks = frozenset({"FRM-7", "JRN-2", "JRN-3", "JRN-16"})
+    breaks = frozenset({"FRM-7", "JRN-2", "JRN-3", "JRN-16", "REC-1"})
 
     def check_length(self, length: int, remaining: int) -> Damage | None:
         """Stop where preallocated space seems to begin."""

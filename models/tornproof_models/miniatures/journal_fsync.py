@@ -71,7 +71,7 @@ class SyncDoesNothing(SmallJournal):
     Power lost → what was accepted before the sync is gone.
     """
 
-    breaks = frozenset({"JRN-10"})
+    breaks = frozenset({"JRN-7", "JRN-10", "JRN-13"})
 
     def sync(self) -> None:
         """Leave it to the kernel, which writes everything within half a minute or so."""
@@ -85,7 +85,7 @@ class CloseWithoutSync(SmallJournal):
     Source: vesoft-inc/nebula#820 (2019).
     """
 
-    breaks = frozenset({"JRN-11"})
+    breaks = frozenset({"JRN-11", "REC-4"})
 
     def close(self) -> None:
         """Let go."""
@@ -104,7 +104,7 @@ class NextSegmentBeforeSync(SmallJournal):
     Source: dgraph-io/badger#153 (2017), found with ALICE.
     """
 
-    breaks = frozenset({"REC-1", "SEG-4"})
+    breaks = frozenset({"JRN-11", "REC-1", "SEG-4"})
 
     def start_segment(self) -> None:
         """Make the next one first."""
@@ -152,7 +152,7 @@ class DirectoryNotSynced(SmallJournal):
     Source: facebook/rocksdb#10573 (2022).
     """
 
-    breaks = frozenset({"JRN-3", "SEG-4"})
+    breaks = frozenset({"JRN-3", "JRN-4", "JRN-10", "JRN-11", "REC-4", "REC-8", "SEG-4"})
 
     def publish(self) -> None:
         """Let the file's own sync do."""
@@ -166,7 +166,7 @@ class ParentDirectoryNotSynced(SmallJournal):
     Source: redis/redis#10737 (2022).
     """
 
-    breaks = frozenset({"JRN-3"})
+    breaks = frozenset({"JRN-3", "JRN-10", "JRN-11", "REC-4", "REC-8"})
 
     def make_directory(self) -> None:
         """Make it if it is not there."""

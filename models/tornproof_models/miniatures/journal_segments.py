@@ -44,6 +44,7 @@ class NewestSegmentFirst(SmallJournal):
 
     def scan(self) -> Iterator[Record]:
         """Begin where the file is open."""
+        self.check_not_closed()
         for base in reversed(self.sizes):
             yield from self.records(base)
 
@@ -95,7 +96,7 @@ class DecimalNames(SmallJournal):
     Nothing → every tool that knows the format looks for its records in the wrong place.
     """
 
-    breaks = frozenset({"SEG-1", "SEG-2"})
+    breaks = frozenset({"REC-1", "SEG-1", "SEG-2"})
 
     def name_of(self, base: int) -> str:
         """Write what people read."""
@@ -123,7 +124,8 @@ class NamesSortedAsText(SmallJournal):
     def base_of(self, name: str) -> int | None:
         """Read however many there are."""
         digits, _, suffix = name.partition(".")
-        return int(digits, 16) if suffix == "wal" and len(digits) >= 3 else None
+        is_number = len(digits) >= 3 and all(each in "0123456789abcdef" for each in digits)
+        return int(digits, 16) if suffix == "wal" and is_number else None
 
     def list_segments(self) -> list[int]:
         """Keep the order of the listing."""
@@ -137,7 +139,7 @@ class BasesRoundedUp(SmallJournal):
     Nothing → offsets have gaps, and nobody can tell a gap from a loss.
     """
 
-    breaks = frozenset({"JRN-1", "SEG-2"})
+    breaks = frozenset({"JRN-1", "REC-1", "SEG-2"})
 
     def base_after(self, end: int) -> int:
         """Round up."""
@@ -207,7 +209,7 @@ class FrameSpansSegments(SmallJournal):
     Rotation → no segment can be read, checked or removed by itself.
     """
 
-    breaks = frozenset({"REC-1", "SEG-5"})
+    breaks = frozenset({"REC-1", "SEG-5", "SEG-6"})
 
     def fits(self, frame: bytes) -> bool:
         """Make room by cutting the frame."""
@@ -247,7 +249,7 @@ class OversizeRecordUnseen(SmallJournal):
     Source: Log2n-io/Typhon#785 (2026).
     """
 
-    breaks = frozenset({"JRN-3", "SEG-6"})
+    breaks = frozenset({"JRN-3", "REC-1", "SEG-6"})
 
     def walk(self, file: File, size: int) -> Iterator[tuple[int, bytes | Damage]]:
         """Stop where a segment ends on paper."""

@@ -89,7 +89,7 @@ class AppendsBehindATornTail(SmallJournal):
     Source: prometheus/tsdb#451 (2018).
     """
 
-    breaks = frozenset({"JRN-3", "REC-1", "REC-4"})
+    breaks = frozenset({"JRN-3", "REC-1", "REC-2", "REC-4", "REC-8"})
 
     def settle(self, base: int, found: Examined) -> None:
         """Go on at the end of the file."""
@@ -181,7 +181,7 @@ class ShownBeforeDurable(SmallJournal):
     Source: KAFKA-10101 (2020).
     """
 
-    breaks = frozenset({"REC-8"})
+    breaks = frozenset({"REC-1", "REC-8"})
 
     def settle(self, base: int, found: Examined) -> None:
         """Take a tail without damage for a durable one."""
@@ -212,7 +212,7 @@ class HeaderZeroedDuringRepair(SmallJournal):
     Source: spacejam/sled#851 (2019).
     """
 
-    breaks = frozenset({"JRN-3", "REC-3"})
+    breaks = frozenset({"JRN-3", "JRN-11", "REC-3", "REC-8"})
 
     def settle(self, base: int, found: Examined) -> None:
         """Put the mark where the journal is."""

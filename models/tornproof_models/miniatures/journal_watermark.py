@@ -4,6 +4,7 @@ A small journal with a durable watermark, and miniatures that get it wrong.
 The twin keeps its own note in its own way: an offset, twice, each with a CRC.
 """
 
+import os
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from typing import ClassVar
@@ -35,13 +36,12 @@ class SmallWatermark(SmallJournal):
         super().seal()
         self.settle_note()
 
-    def close(self) -> None:
+    def before_closing(self) -> None:
         """Make the note durable at the end, and its name."""
-        if not self.closed and not self.poisoned:
-            self.barrier()
+        super().before_closing()
+        if os.getpid() == self.process:
             self.settle_note()
             self.settle_name()
-        super().close()
 
     def recover(self) -> None:
         """Recover, unless something is missing that was durable; note what is durable now."""

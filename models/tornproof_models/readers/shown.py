@@ -15,6 +15,7 @@ from tornproof.errors import Trimmed
 
 from tornproof_models.contract.journal import Record, Violation, describe
 from tornproof_models.contract.reader import judge_recovery
+from tornproof_models.contract.violations import refuses
 from tornproof_models.crash.program import Sync
 from tornproof_models.disk.crash_models import CrashModel
 from tornproof_models.disk.filesystem import ModelFilesystem
@@ -85,7 +86,8 @@ class ShowingExplorer:
 def judge(shown: Sequence[Record], outcome: Resumed | str) -> list[Violation]:
     """Judge what a crash has left of what was shown, and how the reader goes on."""
     if isinstance(outcome, str):
-        return [Violation("REC-1", f"recovery failed after a legal crash: {outcome}")]
+        message = f"recovery failed after a legal crash: {outcome}"
+        return [Violation("REC-1", message, refuses(outcome))]
     violations = judge_recovery(shown, outcome.recovered, outcome.first)
     if outcome.shown != outcome.expected:
         after = [describe(record) for record in outcome.shown]

@@ -1,0 +1,134 @@
+"""What reads or writes frames wrong is one finding, and hides no second fault."""
+
+import pytest
+from tornproof_conformance.cases.case import Case, ScenarioCase, VectorCase, try_case
+from tornproof_conformance.pytest_support.plugin import requirement
+from tornproof_conformance.run.findings import Findings
+from tornproof_models.contract.journal import History, Violation
+from tornproof_models.crash.subject import Subject
+from tornproof_models.miniatures.journal_damage import ForeignFilesRemoved
+from tornproof_models.miniatures.journal_framing import (
+    BigEndianLength,
+    CrcOfThePayloadOnly,
+    HashOfAnotherKind,
+    HashUnchecked,
+    NoMaximum,
+    ZerosAreARecord,
+)
+from tornproof_models.miniatures.journal_miniatures import MiniatureSubject
+from tornproof_models.miniatures.journal_segments import NoLock, OversizeRecordRefused
+from tornproof_models.miniatures.journal_tail import TornTailRefused
+from tornproof_models.miniatures.small_journal import SmallJournal
+
+VECTORS = (
+    "frm/one-record",
+    "frm/zero-length-payload",
+    "frm/wrong-hash-right-crc",
+    "frm/hash-is-sha256",
+    "frm/forty-zeros",
+    "rec/header-cut-by-one-byte",
+    "rec/garbage-tail",
+    "rec/unknown-files",
+    "seg/two-segments",
+)
+SCENARIOS = (
+    "frames-on-disk",
+    "no-flipped-bit-is-returned",
+    "zeros-are-no-record",
+    "what-decodes-is-canonical",
+    "too-large-is-refused",
+    "a-large-record-is-taken",
+    "segments-on-disk",
+    "foreign-files-stay",
+    "one-writer",
+)
+
+
+def found(journal: type[SmallJournal]) -> list[tuple[str, ...]]:
+    """Judge a journal by frozen images and situations; name each finding, and what it lists."""
+    subject: Subject = MiniatureSubject("wrong", journal)
+    cases: list[Case] = [VectorCase(name) for name in VECTORS]
+    cases += [ScenarioCase(name) for name in SCENARIOS]
+    findings = Findings()
+    for each in cases:
+        for problem in try_case(each, subject):
+            findings.add(problem, "test")
+    return [(each.requirement, *each.also) for each in findings]
+
+
+class OtherLengthNoMaximum(BigEndianLength, NoMaximum):
+    """Reads other frames, and takes payloads of any size."""
+
+
+class OtherLengthNoLock(BigEndianLength, NoLock):
+    """Reads other frames, and locks nobody out."""
+
+
+class OtherLengthRemoves(BigEndianLength, ForeignFilesRemoved):
+    """Reads other frames, and removes what is not its own."""
+
+
+class ZerosAndHashes(ZerosAreARecord, HashUnchecked):
+    """Takes zeros for a record, and looks at no hash."""
+
+    def check_frame(self, length, crc, digest, payload):  # type: ignore[no-untyped-def]
+        """Spare the empty, and trust the hash of the others."""
+        return (
+            None if length == 0 else HashUnchecked.check_frame(self, length, crc, digest, payload)
+        )
+
+
+class RefusesTwice(TornTailRefused, OversizeRecordRefused):
+    """Refuses a torn tail, and what is larger than a segment."""
+
+
+@pytest.mark.parametrize(
+    ("journal", "layout"),
+    [
+        pytest.param(BigEndianLength, "FRM-1", marks=requirement("FRM-1")),
+        pytest.param(CrcOfThePayloadOnly, "FRM-2", marks=requirement("FRM-2")),
+        pytest.param(HashOfAnotherKind, "FRM-3", marks=requirement("FRM-3")),
+    ],
+)
+def test_other_frames_are_one_finding(journal: type[SmallJournal], layout: str) -> None:
+    """It is told under the field that is another one, whatever else is not read."""
+    (only,) = found(journal)
+
+    assert only[0] == layout
+    assert "REC-1" in only
+
+
+@requirement("FRM-4", "FRM-6")
+def test_each_kind_of_frame_that_is_none_is_its_own_finding() -> None:
+    """A wrong hash and a run of zeros are two faults, alone and together."""
+    assert [each[0] for each in found(HashUnchecked)] == ["FRM-4"]
+    assert [each[0] for each in found(ZerosAreARecord)] == ["FRM-6"]
+    assert {each[0] for each in found(ZerosAndHashes)} == {"FRM-4", "FRM-6"}
+
+
+@pytest.mark.parametrize(
+    ("journal", "second"),
+    [(OtherLengthNoMaximum, "FRM-8"), (OtherLengthNoLock, "JRN-9"), (OtherLengthRemoves, "REC-10")],
+)
+def test_other_frames_hide_no_second_fault(journal: type[SmallJournal], second: str) -> None:
+    """What does not come from them is a finding of its own."""
+    assert {each[0] for each in found(journal)} == {"FRM-1", second}
+
+
+@requirement("REC-1", "SEG-6")
+def test_two_errors_are_two_causes() -> None:
+    """What is refused with another error is refused for another reason."""
+    assert {each[0] for each in found(RefusesTwice)} == {"REC-1", "SEG-6"}
+
+
+@requirement("JRN-2")
+def test_a_record_in_another_place_is_not_gone() -> None:
+    """It is told as out of order, and not as a promise that was broken."""
+    history = History()
+    for call, payload in enumerate((b"one", b"two")):
+        history = history.invoke(call, payload).acknowledge(call, 43 * call, durable=True)
+
+    told: list[Violation] = history.judge([(43, b"two"), (0, b"one")])
+
+    assert "JRN-2" in {each.requirement for each in told}
+    assert "JRN-3" not in {each.requirement for each in told}
