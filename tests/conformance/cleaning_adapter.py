@@ -1,9 +1,10 @@
 """
 A journal that can be cleaned up, behind the adapter protocol: each record is a file of its own.
 
-    cleaning_adapter.py [hurries]
+    cleaning_adapter.py [hurries] [counts-anew]
 
-One that hurries leaves it to the disk when the names of the files that it removes are gone.
+One that hurries leaves it to the disk when the names of the files that it removes are gone; one
+that counts anew answers an append with its distance from the first record that is left.
 """
 
 import os
@@ -15,7 +16,7 @@ from tornproof_conformance.variants.log import Record
 from tornproof_conformance.variants.record_forms import FilePerRecord
 from tornproof_conformance.variants.server import Server
 
-HURRIES = "hurries" in sys.argv[1:]
+HURRIES, COUNTS_ANEW = (mistake in sys.argv[1:] for mistake in ("hurries", "counts-anew"))
 
 
 class Cleaned(FilePerRecord):
@@ -31,6 +32,9 @@ class Cleaned(FilePerRecord):
         if numbers != list(range(self.first, self.end)):
             raise OSError(5, f"a record is missing among {numbers}")
         os.fsync(self.file)
+
+    def append(self, payload: bytes, *, durable: bool) -> int:
+        return super().append(payload, durable=durable) - self.first * COUNTS_ANEW
 
     def scan(self) -> list[Record]:
         self.check_open()
