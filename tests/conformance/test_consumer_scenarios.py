@@ -121,12 +121,13 @@ ANSWERS = [each for each in vars(consumer_answers).values() if isinstance(each, 
 def test_twins_answer_rightly() -> None:
     """The small reader beside the reference, and the small cursors and cleaner."""
     readers = Assembled(ReferenceConsumers(), SMALL_READER)
-    assert [scenario.judge(readers) for scenario in ANSWERS] == [[]] * 7
-    assert [s.judge(SMALL_CONSUMERS) for s in ANSWERS if s.applies(SMALL_CONSUMERS)] == [[]] * 4
+    assert [scenario.judge(readers) for scenario in ANSWERS] == [[]] * 8
+    assert [s.judge(SMALL_CONSUMERS) for s in ANSWERS if s.applies(SMALL_CONSUMERS)] == [[]] * 5
 
 
 @pytest.mark.parametrize(
-    "name", ["reads-anywhere", "damage-is-the-tail", "passes-over-what-it-cannot-read"]
+    "name",
+    ["reads-anywhere", "damage-is-the-tail", "passes-over-what-it-cannot-read", "lists-once"],
 )
 def test_wrong_answers_are_caught(name: str) -> None:
     """Of a reader, and of a cleaner; each as a breach of what it was made to break."""

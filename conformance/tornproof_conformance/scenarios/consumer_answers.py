@@ -13,6 +13,7 @@ from crc32c import crc32c
 from tornproof_models.contract.journal import Record, Violation
 from tornproof_models.crash.program import grow_payload
 from tornproof_models.crash.subject import DIRECTORY, Options, Subject
+from tornproof_models.disk.filesystem import ModelFilesystem
 from tornproof_models.readers.programs import CleaningJournal, ConsumerSubject, CursorUnderTest
 
 from tornproof_conformance.scenarios.cursors_and_cleanup import has_cursors
@@ -189,6 +190,37 @@ def a_cursor_that_cannot_be_read_stops_cleanup(subject: Subject) -> Iterator[Vio
         if {*codes, opened} != {"corrupt"}:
             told = f"cleanup gives {codes[0]}, a move {codes[1]}, opening it {opened}"
             yield Violation("CUR-6", f"a cursor {words}: {told}")
+
+
+class PartialListing(ModelFilesystem):
+    """A disk on which one listing lacks a name, as POSIX allows while it is renamed."""
+
+    lacks = ""
+    listings = 0
+    """How many there are up to that one."""
+
+    def list_directory(self, path: str) -> list[str]:
+        """List the names, perhaps without that one."""
+        self.listings -= 1
+        names = super().list_directory(path)
+        return [name for name in names if name != self.lacks or self.listings != 0]
+
+
+@scenario("CUR-9", where=has_cursors, simulated=True)
+def a_listing_may_lack_a_cursor(subject: Subject) -> Iterator[Violation]:
+    """If one listing of a cleanup lacks a cursor, what its consumer needs is not removed."""
+    for number in (1, 2, 3):
+        situation, _, end = filled(subject)
+        fast, _ = _cursor(situation, "fast"), _cursor(situation, "slow")
+        fast.advance(end)
+        disk = PartialListing(situation.filesystem.image)
+        journal = cast("CleaningJournal", subject.open(disk, SEGMENTS))
+        disk.lacks, disk.listings = "slow.cursor", number
+        journal.cleanup()
+        removed = situation.segments.keys() - Situation(subject, disk).segments.keys()
+        if removed:
+            message = f"a cursor is at 0, listing {number} of a cleanup lacks it, and"
+            yield Violation("CUR-9", f"{message} {min(removed)} is removed")
 
 
 @scenario("CUR-7", where=has_cursors)

@@ -24,6 +24,7 @@ from tornproof_models.miniatures.cursor_miniatures import (
 from tornproof_models.miniatures.small_cleanup import (
     SmallCleaner,
     SmallCursor,
+    positions_of,
     read_position,
     read_positions,
 )
@@ -136,6 +137,21 @@ class UndurableCursorTrusted(SmallCleaner):
         """Believe."""
 
 
+class ListsOnce(SmallCleaner):
+    """
+    Takes one listing of the directory for all cursors.
+
+    A cursor moves meanwhile, on btrfs → it is not in the listing, and what it needs is removed.
+    Source: of this project; seen on Linux 6.18.
+    """
+
+    breaks = frozenset({"CUR-9"})
+
+    def positions(self) -> Mapping[str, int]:
+        """Look once."""
+        return positions_of(self.filesystem, self.filesystem.list_directory(DIRECTORY))
+
+
 class PassesOverWhatItCannotRead(SmallCleaner):
     """
     Leaves a cursor that it cannot read out of account.
@@ -147,11 +163,11 @@ class PassesOverWhatItCannotRead(SmallCleaner):
 
     def positions(self) -> Mapping[str, int]:
         """Take those that can be read."""
-        found = {}
-        for name in self.filesystem.list_directory(DIRECTORY):
-            if name.endswith(".cursor"):
+        found: dict[str, int] = {}
+        for _ in range(2):
+            for name in self.filesystem.list_directory(DIRECTORY):
                 with suppress(Corrupt):
-                    found[name] = read_position(self.filesystem, f"{DIRECTORY}/{name}")
+                    found |= positions_of(self.filesystem, [name])
         return found
 
 
@@ -276,6 +292,7 @@ CLEANERS: Mapping[str, type[SmallCleaner]] = {
     "fastest-consumer-decides": FastestConsumerDecides,
     "nobody-needs-anything": NobodyNeedsAnything,
     "undurable-cursor-trusted": UndurableCursorTrusted,
+    "lists-once": ListsOnce,
     "passes-over-what-it-cannot-read": PassesOverWhatItCannotRead,
 }
 """All miniatures of a cleaner, by name."""

@@ -4,7 +4,7 @@ A small journal with cleanup, and small cursors, both correct.
 The miniatures of cleanup and cursors each change one step of these.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from re import fullmatch
 from typing import ClassVar
@@ -112,10 +112,16 @@ def read_position(filesystem: Filesystem, path: str) -> int:
 
 
 def read_positions(filesystem: Filesystem) -> dict[str, int]:
-    """Read all cursors, by name."""
+    """Read all cursors, by name; a listing may lack one that is renamed meanwhile."""
+    names = {*filesystem.list_directory(DIRECTORY), *filesystem.list_directory(DIRECTORY)}
+    return positions_of(filesystem, sorted(names))
+
+
+def positions_of(filesystem: Filesystem, names: Iterable[str]) -> dict[str, int]:
+    """Read those of some names that are cursors."""
     return {
         name.removesuffix(".cursor"): read_position(filesystem, f"{DIRECTORY}/{name}")
-        for name in filesystem.list_directory(DIRECTORY)
+        for name in names
         if name.endswith(".cursor")
     }
 
