@@ -27,7 +27,7 @@ from tornproof_conformance.cases.shrinking import repeat, shrink_problem
 from tornproof_conformance.checks import Budget, Clock, Covered, crash_search, io_errors
 from tornproof_conformance.checks.boundaries import CONTENTS, Geometry
 from tornproof_conformance.checks.crash_search import CrashSearch
-from tornproof_conformance.checks.fault_places import FaultPlaces, Place
+from tornproof_conformance.checks.fault_places import LARGE, FaultPlaces, Place
 from tornproof_conformance.checks.kills import KILLS
 from tornproof_conformance.checks.power_loss import POWER_LOSS
 from tornproof_conformance.cli import main
@@ -740,6 +740,25 @@ def test_files_of_one_role_are_one_place() -> None:
     """The second segment of a log is what the first is."""
     calls = [CallMade(1, "write", Kind.WRITE, path) for path in ("/seg-01.wal", "/seg-02.wal")]
     assert len({Place.of(call, Append(5)) for call in calls}) == 1
+
+
+def test_a_further_call_of_a_step_is_a_place_of_its_own() -> None:
+    """A second write that fails leaves half a step, unlike the first; a third is alike."""
+
+    class Writer:
+        claims = frozenset({"journal/core"})
+
+        def calls_of(self, program: Program, options: Options) -> tuple[CallMade, ...]:  # noqa: ARG002
+            if LARGE not in program:
+                return ()
+            return tuple(CallMade(number, "write", Kind.WRITE, "/log") for number in range(3))
+
+    places = FaultPlaces.of(cast("RecordedSubject", Writer()))
+
+    struck = {(each.nth, each.place.is_further) for each in places.first}
+    assert struck == {(1, False), (2, True)}
+    assert {each.nth for each in places.others} == {1, 2, 3}
+    assert len(places.places) == 2
 
 
 # What depends on the format

@@ -3,14 +3,15 @@ The places at which a call of an implementation can fail, and in which order the
 
 A program makes hundreds of calls, most of them alike: the fifth write to a segment meets the same
 error path as the fourth.  A *place* is a call by its name, the role of its file, and the step of
-the program in which it is made.  One call of each place fails in every way before a second one
-of any does.
+the program in which it is made; and whether it is the first such call of the step, or comes when
+one has succeeded and the step is half done.  One call of each place fails in every way before a
+second one of any does.
 """
 
 import re
 from itertools import product
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from tornproof_models.crash.program import (
     Append,
     Batch,
@@ -58,10 +59,12 @@ class Place:
     """The path of its file below the recorded directory, with `#` for numbers."""
 
     step: str
+    is_further: bool = False
+    """Whether such a call of the step has succeeded, so that the step is half done."""
 
     @classmethod
     def of(cls, call: CallMade, step: Step) -> "Place":
-        """Return the place of a call that a step makes."""
+        """Return the place of the first such call that a step makes."""
         return cls(call.name, _NUMBER.sub("#", call.path), str(step))
 
 
@@ -104,8 +107,12 @@ class FaultPlaces:
                     closing[options] = len(subject.calls_of(BEGUN, options))
                 made = subject.calls_of((*BEGUN, step), options)
                 calls = made[: len(made) - closing[options]]
+                made_before = set[Place]()
                 for nth, call in enumerate(calls, start=1):
                     place = Place.of(call, step)
+                    if place in made_before:
+                        place = evolve(place, is_further=True)
+                    made_before.add(place)
                     chosen = others if place in found.places else first
                     found.places[place] = None
                     chosen += [

@@ -14,7 +14,7 @@ does not wait for them.
 from collections.abc import Generator, Iterator
 from itertools import product
 
-from attrs import Factory, define, field
+from attrs import Factory, define, evolve, field
 from tornproof_models.contract import journal
 from tornproof_models.crash.findings import Coverage
 from tornproof_models.crash.program import Append, Kill, Program, Reopen, Sync
@@ -109,7 +109,8 @@ class Search:
         """Let the call fail that an injection names, and crash what that leaves."""
         program, hits = injection.program(after), len(self.hits)
         yield from self.fail(program, injection.options)
-        if [Place.of(call, injection.step) for call in self.hits[hits:]] == [injection.place]:
+        meant = evolve(injection.place, is_further=False)
+        if [Place.of(call, injection.step) for call in self.hits[hits:]] == [meant]:
             self.struck[injection.place] = None
         else:
             self.strayed += 1
