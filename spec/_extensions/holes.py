@@ -17,7 +17,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
-from tornproof_models.machines import chain_holes, holes
+from tornproof_models.machines import chain_holes, holes, storage_holes
 from tornproof_models.miniatures import deferred_audit_v07
 from tornproof_models.queues import fault_sweep
 
@@ -37,7 +37,7 @@ class Hole(SphinxDirective):
         (identifier,) = self.arguments
         if identifier not in holes.IDENTIFIERS:
             raise self.error(f"no hole {identifier}: there are {', '.join(holes.IDENTIFIERS)}")
-        for module in (holes, chain_holes, fault_sweep, deferred_audit_v07):
+        for module in (holes, chain_holes, storage_holes, fault_sweep, deferred_audit_v07):
             self.env.note_dependency(str(module.__file__))
         try:
             story = holes.tell(identifier)

@@ -3,7 +3,8 @@
 import pytest
 from tornproof.chain.pairwise import pairwise_hash, verify_pairwise
 from tornproof_conformance.pytest_support.plugin import requirement
-from tornproof_models.machines import chain_holes
+from tornproof_models.machines import chain_holes, storage_holes
+from tornproof_models.machines.audit_machine import ReferenceStore
 from tornproof_models.machines.holes import (
     HOLES,
     IDENTIFIERS,
@@ -12,6 +13,8 @@ from tornproof_models.machines.holes import (
     reference_violations,
     tell,
 )
+from tornproof_models.miniatures.audit_writes import IndexWithoutRecord, RecordWithoutIndex
+from tornproof_models.miniatures.small_audit import SmallAuditStore
 
 STEPS = {
     "H1": 4,
@@ -82,6 +85,24 @@ def test_an_honest_pairwise_chain_and_a_clumsy_forgery_are_told_apart() -> None:
     with chain_holes.database_of(rows) as connection:
         connection.execute("UPDATE signed_events SET agent_id = 'x' WHERE sequence = 2")
         assert not verify_pairwise(connection).holds
+
+
+@requirement("REC-5", "REC-12")
+def test_a_journal_without_a_watermark_cuts_what_it_acknowledged() -> None:
+    """H12: one record and its first byte are enough; the reference refuses every such damage."""
+    assert storage_holes.find_truncation(storage_holes.open_without_watermark) == (1, 0, 0)
+    assert storage_holes.find_truncation(storage_holes.open_reference) is None
+
+
+@requirement("AUD-10")
+def test_an_audit_in_two_writes_can_be_left_half() -> None:
+    """H13, in either order of the two; whoever writes once leaves all or nothing."""
+    for wrong in (RecordWithoutIndex, IndexWithoutRecord):
+        writes, violations = storage_holes.find_half_an_audit(wrong) or (0, [])
+        assert writes == 1
+        assert {each.requirement for each in violations} == {"AUD-10"}
+    for right in (SmallAuditStore, ReferenceStore):
+        assert storage_holes.find_half_an_audit(right) is None
 
 
 @pytest.mark.parametrize("identifier", IDENTIFIERS)

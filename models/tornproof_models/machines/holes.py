@@ -5,8 +5,9 @@ For each hole there is a way in: which programs to look among, and which
 violation to wait for.  The hunt does the rest.  The same program then goes
 through the reference's durable mode, which must come out of it clean.
 
-Two holes are the chain's: see `chain_holes`.  `python -m
-tornproof_models.machines.holes` prints all the stories, the same in every run.
+Two holes are the chain's (`chain_holes`), one the journal's and one the index's
+(`storage_holes`).  `python -m tornproof_models.machines.holes` prints all the stories, the
+same in every run.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.database_faults import Kind, When
 from tornproof_models.machines.chain_holes import Story, tell_collision, tell_rewriting
 from tornproof_models.machines.reference_queue import ReferenceQueue
+from tornproof_models.machines.storage_holes import tell_half_an_audit, tell_truncation
 from tornproof_models.miniatures.deferred_audit_v07 import DeferredAuditV07
 from tornproof_models.queues.delivery_program import (
     Arm,
@@ -153,8 +155,8 @@ def reference_violations(program: Program) -> tuple[Violation, ...]:
 
 def tell(identifier: str) -> Story:
     """Tell a hole: the program, what it violates, and how the durable mode fares."""
-    if identifier in CHAIN_STORIES:
-        return CHAIN_STORIES[identifier]()
+    if identifier in STORIES:
+        return STORIES[identifier]()
     hole = next(each for each in HOLES if each.id == identifier)
     finding = find_hole(hole)
     clean = reference_violations(finding.program)
@@ -173,8 +175,15 @@ def _listed(violations: tuple[Violation, ...]) -> str:
     return "; ".join(f"{each.requirement}: {each.message}" for each in violations)
 
 
-CHAIN_STORIES: Mapping[str, Callable[[], Story]] = {"H8": tell_collision, "H9": tell_rewriting}
-IDENTIFIERS = ("H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "H9", "H10", "H11", "H14")
+STORIES: Mapping[str, Callable[[], Story]] = {
+    "H8": tell_collision,
+    "H9": tell_rewriting,
+    "H12": tell_truncation,
+    "H13": tell_half_an_audit,
+}
+"""Those that are not the drainer's."""
+
+IDENTIFIERS = tuple(f"H{number}" for number in range(1, 15))
 
 if __name__ == "__main__":
     for identifier in IDENTIFIERS:
