@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.process import LineProcess
+from tornproof_conformance.adapter.waiting import without_waiting
+from tornproof_conformance.checks.power_cuts import Mark, PowerCuts, Recording, cut_again
 from tornproof_conformance.lifetime.next_boot import EVERYTHING, NextBoot
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.workload.places import Places, Questions
+from tornproof_models.contract.violations import Violation
 from tornproof_models.crash.subject import Options
-from tornproof_models.disk.trace import Image
+from tornproof_models.disk.trace import Image, Trace
 
 from tests.recorders import needs_recorder
 
@@ -178,3 +181,28 @@ class Empty:
     def write(self, root: str) -> None:
         """Make the directory."""
         Path(root).mkdir()
+
+
+@needs_recorder
+@pytest.mark.usefixtures("boot")
+def test_what_goes_on_from_an_image_does_so_after_a_restart(tmp_path: Path) -> None:
+    """Drainers, audit indexes and job queues find another boot than this one."""
+    adapter = tmp_path / "adapter.py"
+    adapter.write_text(TELLS)
+    seen = set[bytes]()
+
+    def power_cuts(subject: AdapterSubject, until: float) -> PowerCuts[None]:
+        def recover(image: Image, known: None) -> list[Violation]:
+            del known
+            session = subject.session_for(subject.new_disk(image))
+            seen.add(session.call("journal.scan")["records"][0]["payload"])
+            return []
+
+        recording = Recording(Trace(Image(), ()), (Mark(0, None),), ())
+        return PowerCuts(recording, without_waiting(recover), str, until)
+
+    with AdapterSubject.running([sys.executable, str(adapter)]) as subject:
+        assert list(cut_again(subject, power_cuts, ["prefix"])) == []
+
+    assert len(seen) == 1
+    assert BOOT_ID.read_bytes() not in seen

@@ -7,7 +7,6 @@ answers: what was acknowledged is there, and what was under way is there wholly 
 Then all of it is put again, which must succeed and be found.
 """
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -26,8 +25,7 @@ from tornproof_conformance.adapter.waiting import without_waiting
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Findings
 from tornproof_conformance.checks.conversation import AUDIT
-from tornproof_conformance.checks.power_cuts import AGAIN, Mark, PowerCuts, Recording, tell_cuts
-from tornproof_conformance.checks.recorded import crash_models_of
+from tornproof_conformance.checks.power_cuts import Mark, PowerCuts, Recording, cut_again, tell_cuts
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 
 NAME = "audit-power"
@@ -154,8 +152,7 @@ def _words(known: Known) -> str:
 @exercise(NAME)
 def cut_power_of_index(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Violation]:
     """Do it again, as an exercise."""
-    cuts = power_cuts(subject, time.monotonic() + AGAIN, Counter())
-    yield from cuts.find(crash_models_of(arguments))
+    yield from cut_again(subject, partial(power_cuts, met=Counter()), arguments)
 
 
 def power_cuts(adapter: AdapterSubject, until: float, met: Counter[str]) -> PowerCuts[Known]:
@@ -169,8 +166,8 @@ def _power(subject: Subject, budget: Budget) -> Findings:
     assert isinstance(subject, AdapterSubject)
     clock = Clock.start(budget, SHARE)
     met: Counter[str] = Counter(dict.fromkeys(audit_stakes.JUDGES_POWER_LOSS, 0))
-    cuts = partial(power_cuts, subject, met=met)
-    covered = yield from tell_cuts(NAME, "audit index", cuts, clock, budget)
+    cuts = partial(power_cuts, met=met)
+    covered = yield from tell_cuts(NAME, "audit index", subject, cuts, clock, budget)
     return evolve(covered, at_stake=met)
 
 

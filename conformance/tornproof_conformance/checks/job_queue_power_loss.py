@@ -10,7 +10,6 @@ What a job did outside of the queue, its effect, is not undone by a loss of powe
 effects stand in a file, each image holds those of all calls that had been answered.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TypeAlias
@@ -34,8 +33,7 @@ from tornproof_conformance.adapter.waiting import Waiting
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Covered, Findings, counted
 from tornproof_conformance.checks.job_queues import unclaimed
-from tornproof_conformance.checks.power_cuts import AGAIN, Mark, PowerCuts, Recording, tell_cuts
-from tornproof_conformance.checks.recorded import crash_models_of
+from tornproof_conformance.checks.power_cuts import Mark, PowerCuts, Recording, cut_again, tell_cuts
 from tornproof_conformance.power.recorded_session import RecordedDisk
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 
@@ -115,8 +113,7 @@ def _words(known: Known) -> str:
 @exercise(NAME)
 def lose_power(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Violation]:
     """Do it again, as an exercise."""
-    cuts = power_cuts(subject, time.monotonic() + AGAIN)
-    yield from cuts.find(crash_models_of(arguments))
+    yield from cut_again(subject, power_cuts, arguments)
 
 
 def _power_loss(subject: Subject, budget: Budget) -> Findings:
@@ -128,7 +125,7 @@ def _power_loss(subject: Subject, budget: Budget) -> Findings:
         reason = "nothing: the queue lives in a server, which is not recorded"
         return Covered(reason, is_conclusive=False)
     clock = Clock.start(budget, SHARE)
-    return (yield from tell_cuts(NAME, "worker", partial(power_cuts, subject), clock, budget))
+    return (yield from tell_cuts(NAME, "worker", subject, power_cuts, clock, budget))
 
 
 def _untested(subject: Subject) -> frozenset[str]:

@@ -21,6 +21,7 @@ from tornproof_models.disk.images import ImageSpace
 from tornproof_models.disk.registers import Registers
 from tornproof_models.disk.trace import Image, Trace
 
+from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.job_queue_processes import QueueNotOpened
 from tornproof_conformance.adapter.speaking.diagnosis import ProcessFailed
 from tornproof_conformance.adapter.speaking.messages import Refusal, Unsupported
@@ -28,7 +29,8 @@ from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.adapter.waiting import Waiting, side_by_side
 from tornproof_conformance.cases.case import ExerciseCase, Problem
 from tornproof_conformance.checks import Budget, Clock, Covered, Findings
-from tornproof_conformance.checks.recorded import NO_TRACE, arguments_of
+from tornproof_conformance.checks.recorded import NO_TRACE, arguments_of, crash_models_of
+from tornproof_conformance.power.restarted_subject import RestartedSubject
 
 PASSES = (2, 64)
 """
@@ -182,15 +184,22 @@ class PowerCuts(Generic[Known]):
 def tell_cuts(
     name: str,
     recorded: str,
-    power_cuts: Callable[[float], PowerCuts[Known]],
+    adapter: AdapterSubject,
+    power_cuts: Callable[[AdapterSubject, float], PowerCuts[Known]],
     clock: Clock,
     budget: Budget,
 ) -> Findings:
-    """Record something ("drainer"), crash it, and tell what was found, as the exercise `name`."""
+    """
+    Record something ("drainer"), crash it, and tell what was found, as the exercise `name`.
+
+    What goes on from an image does so on a machine that has started again.
+    """
     yield clock.progress(name, f"recording a {recorded}")
     try:
-        cuts = power_cuts(clock.until)
-        found = cuts.find(budget.crash_models)
+        with RestartedSubject.of(adapter) as restarted:
+            cuts = power_cuts(restarted, clock.until)
+            found = cuts.find(budget.crash_models)
+            notes = (*cuts.recording.notes, *restarted.notes)
     except (*NO_TRACE, QueueNotOpened, Refusal, Unsupported, ProcessFailed) as reason:
         return Covered(f"nothing: {reason}", is_conclusive=False)
     for violation in found:
@@ -201,8 +210,19 @@ def tell_cuts(
         {"crash_points": len(cuts.crash_points), "images": cuts.images},
         budget.crash_models,
         missing=f"two images of every crash of the {recorded}" if cuts.is_cut_short else "",
-        notes=cuts.recording.notes,
+        notes=notes,
     )
+
+
+def cut_again(
+    adapter: AdapterSubject,
+    power_cuts: Callable[[AdapterSubject, float], PowerCuts[Known]],
+    arguments: Sequence[str],
+) -> Iterator[Violation]:
+    """Do it again, as an exercise with its arguments; yield what is violated."""
+    with RestartedSubject.of(adapter) as restarted:
+        cuts = power_cuts(restarted, time.monotonic() + AGAIN)
+        yield from cuts.find(crash_models_of(arguments))
 
 
 def _lost(space: ImageSpace, choice: Choice) -> str:

@@ -9,7 +9,6 @@ when everything has come to rest, what was admitted is somewhere, once.
 The promise that counts is the answer.  A submit that was under way may have happened.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TypeAlias
@@ -38,8 +37,7 @@ from tornproof_conformance.adapter.waiting import without_waiting
 from tornproof_conformance.cases.exercises import exercise
 from tornproof_conformance.checks import Budget, Check, Clock, Findings
 from tornproof_conformance.checks.delivering import Delivery
-from tornproof_conformance.checks.power_cuts import AGAIN, Mark, PowerCuts, Recording, tell_cuts
-from tornproof_conformance.checks.recorded import crash_models_of
+from tornproof_conformance.checks.power_cuts import Mark, PowerCuts, Recording, cut_again, tell_cuts
 from tornproof_conformance.power.recorded_session import RecordedDisk
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 
@@ -121,8 +119,7 @@ def _words(owed: Sequence[Fact]) -> str:
 @exercise(NAME)
 def lose_power(subject: AdapterSubject, arguments: Sequence[str]) -> Iterator[Violation]:
     """Do it again, as an exercise."""
-    cuts = power_cuts(subject, time.monotonic() + AGAIN)
-    yield from cuts.find(crash_models_of(arguments))
+    yield from cut_again(subject, power_cuts, arguments)
 
 
 def power_cuts(adapter: AdapterSubject, until: float) -> PowerCuts[Known]:
@@ -133,7 +130,7 @@ def power_cuts(adapter: AdapterSubject, until: float) -> PowerCuts[Known]:
 def _power_loss(subject: Subject, budget: Budget) -> Findings:
     assert isinstance(subject, AdapterSubject)
     clock = Clock.start(budget, SHARE)
-    return (yield from tell_cuts(NAME, "drainer", partial(power_cuts, subject), clock, budget))
+    return (yield from tell_cuts(NAME, "drainer", subject, power_cuts, clock, budget))
 
 
 QUEUE_POWER_LOSS = Check(
