@@ -100,6 +100,8 @@ def next_step(record: RunRecord) -> str:
     worst = [v for v in record.verdicts if v.verdict == "violated" and not v.excuse]
     if worst:
         return f"`tornproof explain {worst[0].requirement}` has the reason; `-v` tells each step"
+    if record.finished.interrupted:
+        return "it was interrupted, which a longer --budget does not mend: let it end"
     untried = [each.check for each in record.inconclusive if each.covered.startswith(UNTRIED)]
     if untried:
         return f"{untried[0]} could not be tried, and its line says why; --budget changes nothing"
