@@ -4,8 +4,12 @@ import pytest
 from tornproof_conformance.cases.case import Case, ScenarioCase, VectorCase, try_case
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.run.findings import Findings
+from tornproof_conformance.scenarios import SCENARIOS as ALL
+from tornproof_conformance.subjects.reference import QueueMiniature
 from tornproof_models.contract.journal import History, Violation
 from tornproof_models.crash.subject import Subject
+from tornproof_models.miniatures.drainer_ending import DeadLettersWithoutReason
+from tornproof_models.miniatures.drainer_landing import MintsAnIdForEachAttempt
 from tornproof_models.miniatures.journal_damage import ForeignFilesRemoved
 from tornproof_models.miniatures.journal_framing import (
     BigEndianLength,
@@ -132,3 +136,32 @@ def test_a_record_in_another_place_is_not_gone() -> None:
 
     assert "JRN-2" in {each.requirement for each in told}
     assert "JRN-3" not in {each.requirement for each in told}
+
+
+class OtherIdNoReason(MintsAnIdForEachAttempt, DeadLettersWithoutReason):
+    """Gives each attempt an id of its own, and dead-letters without a reason."""
+
+
+@requirement("EVT-6", "DRN-5")
+def test_what_is_no_loss_keeps_its_name_in_a_situation() -> None:
+    """A dead letter without a reason is DRN-5, also where commits are ambiguous (DRN-7)."""
+    situation = ALL["an-ambiguous-commit-is-looked-into"]
+
+    assert {
+        each.requirement
+        for each in situation.judge(QueueMiniature("wrong", DeadLettersWithoutReason))
+    } == {"DRN-5"}
+
+
+@requirement("EVT-6", "DRN-5")
+def test_another_id_hides_no_second_fault() -> None:
+    """Both are told: of the situation in which an id may change, and of the commits."""
+    subject = QueueMiniature("wrong", OtherIdNoReason)
+
+    told = {
+        each.requirement
+        for name in ("an-attempt-does-not-change-the-id", "an-ambiguous-commit-is-looked-into")
+        for each in ALL[name].judge(subject)
+    }
+
+    assert {"EVT-6", "DRN-5"} <= told

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any, Protocol, cast, runtime_checkable
 
 from attrs import evolve
-from tornproof_models.contract.delivery import Mode, Outcome
+from tornproof_models.contract.delivery import SHOWS_ANOTHER, Mode, Outcome
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.database_faults import Kind, Strike, When
@@ -106,13 +106,20 @@ def running_program(subject: Subject, claim: Mode, program: Program) -> Iterator
 def _breaches(
     subject: Subject, requirement: str, *programs: Program, claim: Mode = Mode.DURABLE
 ) -> Iterator[Violation]:
-    """Run programs that can only fail for one reason, and report it under its own name."""
+    """
+    Run programs in which a loss or a double can have one reason only, and report it as that.
+
+    Whatever else the contract says of them is no such reason, and keeps its own name.
+    """
     for program in programs:
         queue = cast("HasQueue", subject).open_queue(claim)
         try:
             for found in run(program, queue, claim).violations[:1]:
-                story = "; ".join(map(str, program))
-                yield Violation(requirement, f"{story}: {found.message}")
+                message = f"{'; '.join(map(str, program))}: {found.message}"
+                if found.requirement in SHOWS_ANOTHER:
+                    yield Violation(requirement, message, found.cause)
+                else:
+                    yield evolve(found, message=message)
         finally:
             queue.database.close()
 
@@ -235,7 +242,10 @@ def what_the_dead_letters_refuse_stays(subject: Subject) -> Iterator[Violation]:
             yield Violation("DRN-10", "an event landed before an earlier one that could not land")
         running.settle()
         for found in running.violations[:1]:
-            yield Violation("DRN-10", found.message)
+            if found.requirement in SHOWS_ANOTHER:
+                yield Violation("DRN-10", found.message, found.cause)
+            else:
+                yield found
 
 
 @scenario("DRN-14", claim=DURABLE, where=counts_dead_letters)

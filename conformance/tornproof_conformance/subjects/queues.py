@@ -133,7 +133,7 @@ def judge_delivery(subject: Subject, mode: Mode, program: Program) -> list[Viola
     if not isinstance(subject, HasQueue):
         raise Invalid(f"{subject.name} has no deferred queue")
     found = violations_of(program, partial(subject.open_queue, mode), mode)
-    return [Violation(each.requirement, each.message) for each in found]
+    return list(found)
 
 
 def judge_schedules(subject: Subject, events: int, falls: int, faults: int) -> list[Violation]:
@@ -142,7 +142,7 @@ def judge_schedules(subject: Subject, events: int, falls: int, faults: int) -> l
         raise Invalid(f"{subject.name} has no drainer that can be moved step by step")
     seen = subject.walk_schedules(events=events, falls=falls, faults=faults)
     return [
-        Violation(violation.requirement, violation.message)
+        violation
         for counterexample in seen.counterexamples
         for violation in counterexample.violations
     ]

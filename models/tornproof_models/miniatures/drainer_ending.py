@@ -105,7 +105,7 @@ class DrainsTooEarly(SmallDrainer):
     """
 
     name = "reports-drained-too-early"
-    breaks = frozenset({"DRN-12"})
+    breaks = frozenset({"DRN-12", "DRN-13"})
 
     def drain(self) -> Drain:
         """Make one attempt at each."""
@@ -139,7 +139,7 @@ class LosesTheTailOnClose(SmallDrainer):
     """
 
     name = "loses-the-tail-on-close"
-    breaks = frozenset({"DRN-1"})
+    breaks = frozenset({"DRN-1", "DRN-13"})
 
     def close(self) -> bool:
         """Finish the event in flight, and clean up."""

@@ -20,7 +20,7 @@ class DeadLettersWithoutLooking(SmallDrainer):
     """
 
     name = "dead-letters-without-looking"
-    breaks = frozenset({"DRN-1", "DRN-7"})
+    breaks = frozenset({"DRN-1", "DRN-7", "DRN-13"})
 
     def bury(self, event: Queued) -> None:
         """Do not ask whether the chain has it."""
@@ -39,7 +39,7 @@ class TreatsAmbiguousCommitAsLanded(SmallDrainer):
     """
 
     name = "believes-an-ambiguous-commit"
-    breaks = frozenset({"DRN-1", "DRN-7"})
+    breaks = frozenset({"DRN-1", "DRN-7", "DRN-12", "DRN-13", "DRN-17"})
 
     def commit(self) -> None:
         """Ignore what it says."""
@@ -57,7 +57,7 @@ class MintsAnIdForEachAttempt(SmallDrainer):
     """
 
     name = "mints-an-id-for-each-attempt"
-    breaks = frozenset({"DRN-1", "EVT-6"})
+    breaks = frozenset({"DRN-1", "DRN-12", "DRN-17", "EVT-6"})
     attempts = 0
 
     def land(self, event: Queued) -> None:
@@ -83,7 +83,7 @@ class LosesTheEventInFlight(SmallDrainer):
     """
 
     name = "loses-the-event-in-flight-on-a-panic"
-    breaks = frozenset({"DRN-1"})
+    breaks = frozenset({"DRN-1", "DRN-8", "DRN-12", "DRN-13", "DRN-17"})
 
     def on_panic(self) -> None:
         """Go on with the next event."""
@@ -99,7 +99,7 @@ class LosesTheBuffer(SmallDrainer):
     """
 
     name = "loses-the-buffer-on-a-panic"
-    breaks = frozenset({"DRN-1"})
+    breaks = frozenset({"DRN-1", "DRN-8", "DRN-12", "DRN-13", "DRN-17"})
 
     def on_panic(self) -> None:
         """Go on with whatever comes later."""
@@ -115,7 +115,7 @@ class DropsWhenDeadLettersRefuse(SmallDrainer):
     """
 
     name = "drops-what-the-dead-letter-queue-refuses"
-    breaks = frozenset({"DRN-1", "DRN-10"})
+    breaks = frozenset({"DRN-1", "DRN-10", "DRN-13"})
 
     def on_dead_letter_refused(self) -> None:
         """Go on with the next event."""
@@ -132,7 +132,7 @@ class RemovesBeforeLanding(SmallDrainer):
     """
 
     name = "removes-before-landing"
-    breaks = frozenset({"DRN-1"})
+    breaks = frozenset({"DRN-1", "DRN-12", "DRN-13"})
 
     def begin(self) -> None:
         """Forget the spool's copy, then begin."""
@@ -167,7 +167,7 @@ class AcknowledgesBeforeSpooling(SmallDrainer):
     """
 
     name = "acknowledges-before-spooling"
-    breaks = frozenset({"DRN-1", "DRN-3"})
+    breaks = frozenset({"DRN-1", "DRN-3", "DRN-16"})
 
     def open(self) -> None:
         """Begin with nothing in memory."""
@@ -196,7 +196,7 @@ class KeepsAStaleHead(SmallDrainer):
     """
 
     name = "does-not-re-read-the-head"
-    breaks = frozenset({"DRN-6"})
+    breaks = frozenset({"DRN-4", "DRN-6"})
 
     def open(self) -> None:
         """Know no head yet."""
@@ -310,7 +310,7 @@ class MovesTheCursorFirst(SmallDrainer):
     """
 
     name = "moves-the-cursor-before-the-commit"
-    breaks = frozenset({"DRN-1", "DRN-17"})
+    breaks = frozenset({"DRN-1", "DRN-12", "DRN-17"})
 
     def land(self, event: Queued) -> None:
         """Commit the cursor, then land."""

@@ -94,7 +94,7 @@ class NeverRetries(SmallDrainer):
     """
 
     name = "never-retries"
-    breaks = frozenset({"DRN-4"})
+    breaks = frozenset({"DRN-4", "DRN-6"})
     max_races = 0
 
 
@@ -174,7 +174,7 @@ class DropsWhatTheDeadLettersForbid(SmallDrainer):
     """
 
     name = "drops-what-the-dead-letters-forbid"
-    breaks = frozenset({"DRN-1", "DRN-10"})
+    breaks = frozenset({"DRN-1", "DRN-10", "DRN-13"})
 
     def on_error(self, error: sqlite3.Error) -> None:
         """Skip the event if its dead letter cannot be written ever."""

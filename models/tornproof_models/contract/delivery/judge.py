@@ -48,6 +48,9 @@ JUDGES_CLOSE = frozenset({"DRN-11"})
 
 JUDGES = JUDGES_STATE | JUDGES_DRAIN | JUDGES_CLOSE
 
+MADE_UP = "an event is there under an id that nobody submitted"
+"""The cause where an event is given another id on its way (EVT-6)."""
+
 LANDS_TWICE = "an event lands twice"
 """The cause where nobody looks whether an event has landed (DRN-7)."""
 
@@ -113,7 +116,8 @@ def _exactly_once(case: Case) -> Iterator[Violation]:
     chain, letters = case.chain, case.letters
     for event_id in case.places:
         if event_id not in known:
-            yield Violation("DRN-1", f"{event_id} is there and was never submitted")
+            message = f"{event_id} is there and was never submitted"
+            yield Violation("DRN-1", message, MADE_UP)
         elif event_id not in possible:
             yield Violation("DRN-2", f"{event_id} was refused and is there all the same")
         if chain[event_id] > 1:
