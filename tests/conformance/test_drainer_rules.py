@@ -5,9 +5,12 @@ from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.subjects.gallery import breakers
 from tornproof_conformance.subjects.reference import QueueMiniature, ReferenceSubject
+from tornproof_models.contract.delivery import Mode
 from tornproof_models.miniatures.drainer_miniatures import MINIATURES
 from tornproof_models.miniatures.drainer_rules import RULES
 from tornproof_models.miniatures.small_drainer import SmallDrainer
+from tornproof_models.queues.delivery_program import Replay
+from tornproof_models.queues.fault_sweep import programs, violations_of
 
 MUSTS = (*(f"EVT-{n}" for n in range(1, 7)), *(f"DRN-{n}" for n in (2, 3, 7, 8, 10, 14, 16)))
 
@@ -75,3 +78,15 @@ def test_the_reference_passes_the_new_ones() -> None:
     reference = ReferenceSubject()
     assert all(SCENARIOS[name].applies(reference) for name in names)
     assert [list(SCENARIOS[name].judge(reference)) for name in names] == [[]] * len(names)
+
+
+REPLAYING = sorted(name for name, each in RULES.items() if "replay" in vars(each))
+
+
+@pytest.mark.parametrize("name", REPLAYING)
+def test_a_replay_that_fails_leaves_nothing_open(name: str) -> None:
+    """A transaction that stays open locks the database against whoever judges it."""
+    tried = [each for each in programs(RULES[name]) if Replay() in each][::4]
+    judged = [violations_of(each, RULES[name], Mode.DURABLE) for each in tried]
+
+    assert judged  # and nothing was raised

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tornproof_models.contract.delivery import Drain, Outcome
+from tornproof_models.database_faults import Panic
 from tornproof_models.miniatures.drainer_events import EVENTS
 from tornproof_models.miniatures.drainer_letters import LETTERS
 from tornproof_models.miniatures.drainer_trouble import TROUBLE
@@ -239,7 +240,7 @@ class StopsAtTheFirstThatStays(SmallDrainer):
                 self.begin()
                 self.replay_one(dlq_id, Queued(event_id, payload))
                 self.commit()
-            except sqlite3.Error:
+            except (sqlite3.Error, Panic):
                 self.drop_connection()
                 return
 
@@ -278,9 +279,13 @@ class ReplaysTheNewestFirst(SmallDrainer):
         """Begin at the end."""
         query = "SELECT dlq_id, id, payload FROM signed_events_dlq ORDER BY dlq_id DESC"
         for dlq_id, event_id, payload in self.database.look(query):
-            self.begin()
-            self.replay_one(dlq_id, Queued(event_id, payload))
-            self.commit()
+            self.drop_connection()
+            try:
+                self.begin()
+                self.replay_one(dlq_id, Queued(event_id, payload))
+                self.commit()
+            except (sqlite3.Error, Panic):
+                self.drop_connection()
 
 
 class IsDrainedOnceClosed(SmallDrainer):
