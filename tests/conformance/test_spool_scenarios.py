@@ -1,24 +1,31 @@
 """What a drainer may have besides is looked at: the reference passes, and each wrong one fails."""
 
+import sys
 from typing import Any
 
 import pytest
 from tornproof.chain.row import AttestLevel
 from tornproof.chain.signatures import Ed25519Signer
-from tornproof.drainer import quota, spool
+from tornproof.drainer import quota, spool, spool_owner
 from tornproof.drainer.sink import ChainSink
 from tornproof.drainer.spool_identity import Identity, read_identity
-from tornproof.errors import QueueFull
+from tornproof.drainer.timestamp import parse_timestamp
+from tornproof.errors import InputOutput, QueueFull
 from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.subjects.reference import ReferenceSubject
 from tornproof_models.disk.filesystem import ModelFilesystem
 
-SIGNED, QUOTA, OWN, EXCHANGED = (
+SIGNED, QUOTA, OWN, EXCHANGED, CHANGED, NO_SPOOL, ROOM, SAID, DATED = (
     "a-dead-letter-is-signed",
     "what-a-quota-turns-away-is-written-down",
     "the-spool-of-another-database-is-refused",
     "an-exchanged-database-gets-no-event",
+    "a-spool-that-others-can-change-is-refused",
+    "what-is-no-spool-is-refused",
+    "what-was-not-admitted-takes-no-room",
+    "what-a-submit-says-is-so",
+    "a-dead-letter-says-when-it-became-one",
 )
 
 
@@ -103,3 +110,52 @@ def test_a_drainer_that_asks_once_is_found_out(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(ChainSink, "_move_cursor", moves_blindly)
     assert judged(EXCHANGED) == {"DRN-36"}
+
+
+@requirement("DRN-21")
+@pytest.mark.parametrize("overlooked", ["_wrong_directory", "_wrong_file", "_wrong_owner"])
+def test_whoever_overlooks_what_others_can_change_is_found_out(
+    overlooked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kind of the directory, links and second names, and permissions."""
+    monkeypatch.setattr(spool_owner, overlooked, lambda _: iter(()))
+    assert judged(CHANGED) == {"DRN-21"}
+
+
+@requirement("DRN-21", "DRN-39")
+def test_whoever_opens_what_is_no_spool_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal without a name; a record that is no event."""
+    monkeypatch.setattr(spool, "require_ours", lambda *_: None)
+    assert judged(NO_SPOOL) == {"DRN-21"}
+    monkeypatch.undo()
+    monkeypatch.setattr(spool.Spool, "backlog", lambda *_: 0)
+    assert judged(NO_SPOOL) == {"DRN-39"}
+
+
+@requirement("DRN-20", "DRN-2")
+def test_what_a_full_disk_leaves_behind_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room that is never given back; a refusal of an event that may be in the spool."""
+    leave = quota.Quota.leave
+
+    def leaves_if_it_was_written(self: quota.Quota, size: int) -> None:
+        if sys.exc_info()[0] is None:
+            leave(self, size)
+
+    monkeypatch.setattr(quota.Quota, "leave", leaves_if_it_was_written)
+    assert judged(ROOM) == {"DRN-20"}
+    monkeypatch.undo()
+    monkeypatch.setattr(InputOutput, "definite", True)
+    assert judged(SAID) == {"DRN-2"}
+
+
+@requirement("DRN-38")
+def test_a_letter_dated_by_its_event_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It became a dead letter in the year 9000."""
+    bury = ChainSink._bury
+
+    def dated_by_the_event(self: ChainSink, event: Any, reason: str) -> None:
+        self._clock = lambda: parse_timestamp(event.timestamp)
+        bury(self, event, reason)
+
+    monkeypatch.setattr(ChainSink, "_bury", dated_by_the_event)
+    assert judged(DATED) == {"DRN-38"}

@@ -88,6 +88,26 @@ def test_a_wrong_row_is_found_out(
     assert {found.requirement for found in SCENARIOS[scenario].judge(served)} == {expected}
 
 
+@requirement("DRN-21", "DRN-38", "DRN-39")
+@pytest.mark.parametrize(
+    ("name", "scenario", "expected"),
+    [
+        ("OpensEverySpool", "a-spool-that-others-can-change-is-refused", "DRN-21"),
+        ("OpensEverySpool", "what-is-no-spool-is-refused", "DRN-39"),
+        ("DatesLettersByTheirEvents", "a-dead-letter-says-when-it-became-one", "DRN-38"),
+    ],
+)
+def test_a_wrong_spool_or_letter_of_an_adapter_is_found_out(
+    name: str, scenario: str, expected: str
+) -> None:
+    """By files that others can change or have changed, and by the times of dead letters."""
+    with AdapterSubject.running([*COMMAND, name]) as subject:
+        assert SCENARIOS[scenario].applies(subject)
+        found = SCENARIOS[scenario].judge(subject)
+
+    assert {violation.requirement for violation in found} == {expected}
+
+
 @requirement("CHN-9", "CHN-10")
 @pytest.mark.parametrize(
     ("name", "scenario", "expected"),

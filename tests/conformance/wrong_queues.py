@@ -83,6 +83,29 @@ class ReplaysWhatWasChanged(DeferredQueue):
         return super().drainer_replay()
 
 
+class OpensEverySpool(DeferredQueue):
+    """Does not ask who can change a spool, nor whether its records are events."""
+
+    def drainer_open(self, *_: Any, **asked: Any) -> dict[str, Any]:
+        """Look at nothing."""
+        with (
+            patch("tornproof.drainer.queue_source.require_own"),
+            patch("tornproof.drainer.spool.Spool.backlog", return_value=0),
+        ):
+            return super().drainer_open(**asked)
+
+
+class DatesLettersByTheirEvents(DeferredQueue):
+    """Says of a dead letter that it became one when its event happened."""
+
+    def drainer_drain(self, timeout_ms: int) -> dict[str, Any]:
+        """Give each the time of its event."""
+        answer = super().drainer_drain(timeout_ms)
+        with closing(connect(self.database)) as connection:
+            connection.execute("UPDATE signed_events_dlq SET failed_at = timestamp")
+        return answer
+
+
 class MintsTwice(DeferredQueue):
     """Names another id than the one under which an event lands."""
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"tornproof/adapter/journal"
@@ -56,6 +57,9 @@ func open(directory string, maxRestarts int, paused bool, plan *plan) (_ *draine
 		return nil, fmt.Errorf("prepare %s: %w", d.path, err)
 	}
 	place := filepath.Join(directory, "spool")
+	if err := requireOwn(place); err != nil {
+		return nil, err
+	}
 	if err := refuseForeign(place, database); err != nil {
 		return nil, err
 	}
@@ -110,6 +114,38 @@ func (d *drainer) prepare() (id string, err error) {
 type identity struct {
 	Spool    string `json:"spool"`
 	Database string `json:"database"`
+}
+
+// requireOwn refuses a spool that another user can change (DRN-21).
+func requireOwn(place string) error {
+	entries, err := os.ReadDir(place)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	paths := []string{place}
+	for _, each := range entries {
+		paths = append(paths, filepath.Join(place, each.Name()))
+	}
+	for _, path := range paths {
+		found, err := os.Lstat(path)
+		if err != nil {
+			return err
+		}
+		status := found.Sys().(*syscall.Stat_t)
+		switch {
+		case found.Mode()&fs.ModeSymlink != 0:
+			return journal.Refuse("corrupt", "%s is a symbolic link: a spool has none", path)
+		case found.Mode().IsRegular() && status.Nlink > 1:
+			return journal.Refuse("corrupt", "%s has %d names: copy it instead of linking it", path, status.Nlink)
+		case int(status.Uid) != os.Geteuid():
+			return journal.Refuse("corrupt", "%s belongs to user %d", path, status.Uid)
+		case found.Mode().Perm()&0o002 != 0:
+			return journal.Refuse("corrupt", "%s may be written by everybody: chmod o-w", path)
+		}
+	}
+	return nil
 }
 
 // refuseForeign refuses another database's spool before anything in it is touched.

@@ -32,7 +32,7 @@ from tornproof_conformance.adapter.opened_chain import (
     open_queue,
 )
 from tornproof_conformance.adapter.opened_journal import AdapterJournal, AdapterReader
-from tornproof_conformance.adapter.opened_queue import AdapterQueue
+from tornproof_conformance.adapter.opened_queue import AdapterQueue, land_in
 from tornproof_conformance.adapter.scratch import claim
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.adapter.speaking.patience import Patience
@@ -185,6 +185,10 @@ class AdapterSubject:
     def open_queue(self, claim: Mode) -> AdapterQueue:  # noqa: ARG002
         """Make a queue, of the crash model that promises most, for which events are to be seen."""
         return AdapterQueue(self)
+
+    def land_in(self, directory: Path, event: Mapping[str, Any]) -> None:
+        """Let its durable queue land an event in a directory."""
+        land_in(self, directory, event)
 
     def open_chain(self) -> AdapterChain:
         """Open the chain of a drainer in a database of its own."""

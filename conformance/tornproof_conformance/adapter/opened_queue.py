@@ -7,9 +7,11 @@ from the database that it names.  Faults and deaths are not for it: see `deliver
 
 import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from attrs import define
+from tornproof.errors import TornproofError
 from tornproof_models.contract.delivery import ChainRow, Outcome, State
 from tornproof_models.queues.delivery_run import Look
 
@@ -77,3 +79,21 @@ class AdapterDatabase:
     def close(self) -> None:
         """Close the drainer."""
         self.chain.close()
+
+
+def land_in(subject: Lender, directory: Path, event: Mapping[str, Any]) -> None:
+    """
+    Open the durable queue of a directory, land an event, and close it.
+
+    Raises what opening it raises.
+    """
+    session = subject.take_session()
+    try:
+        session.call("drainer.open", dir=str(directory), durable=True, max_restarts=3, paused=True)
+    except TornproofError:
+        subject.give_back(session)
+        raise
+    submit(session, event)
+    land_all(session)
+    session.call("drainer.close")
+    subject.give_back(session)

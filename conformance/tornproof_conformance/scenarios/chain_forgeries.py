@@ -61,6 +61,17 @@ def a_wrong_number_is_seen_without_a_wrong_hash(subject: Subject) -> Iterator[Vi
                 yield Violation("CHN-5", message, FINDS_NOTHING)
 
 
+@scenario("CHN-2", claim=CHAIN, where=has_chain)
+def a_first_row_that_follows_something_is_a_break(subject: Subject) -> Iterator[Violation]:
+    """A row 1 whose link is not 32 zero bytes is a break, though every hash is right."""
+    with chain_of(subject, 1) as chain:
+        (row,) = rows_of(chain.connection)
+        _put(chain, [sealed(evolve(row, prev_hash=bytes([1] * 32)))])
+        if not chain.verify():
+            message = "row 1 follows another, its own hash is right, and it passes"
+            yield Violation("CHN-2", message, FINDS_NOTHING)
+
+
 @scenario("CHN-1", claim=CHAIN, where=has_chain)
 def the_last_row_is_that_of_the_highest_number(subject: Subject) -> Iterator[Violation]:
     """An append continues the row of the highest number, in whatever order the rows lie."""
@@ -78,6 +89,11 @@ def the_last_row_is_that_of_the_highest_number(subject: Subject) -> Iterator[Vio
 def a_head_is_found_in_what_has_grown_behind_it(subject: Subject) -> Iterator[Violation]:
     """A chain that has grown still goes through its old head; one that was emptied does not."""
     with chain_of(subject, 2) as chain:
+        if breaks := chain.verify(head=GENESIS):
+            message = (
+                "against the head of the empty chain, which every chain begins with, it is said: "
+            )
+            yield Violation("CHN-5", f"{message}{breaks[0]}")
         head = chain.head()
         chain.append("later")
         if breaks := chain.verify(head=head):

@@ -9,6 +9,7 @@ shows its rows, in this process or behind the protocol.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -20,6 +21,16 @@ from tornproof_models.queues.delivery_program import event_of
 
 from tornproof_conformance.scenarios.queue_delivery import DURABLE, keeps_hashes, land, opened
 from tornproof_conformance.scenarios.scenario import scenario
+
+
+def dates_its_letters(subject: Subject) -> bool:
+    """Tell whether a subject has a queue whose dead letters show when they became ones."""
+    if not keeps_hashes(subject):
+        return False
+    with opened(subject) as queue:
+        columns = {row[1] for row in queue.database.look("PRAGMA table_info(signed_events_dlq)")}
+    return {"dlq_id", "failed_at"} <= columns
+
 
 PAYLOADS: tuple[tuple[Any, str], ...] = (
     # numbers: RFC 8785, appendix B
@@ -225,3 +236,26 @@ def rule_and_reason_are_those_of_the_decision(subject: Subject) -> Iterator[Viol
             kept = payload
         if kept != decision:
             yield Violation("EVT-4", f"the decision {decision!r} is kept as {kept!r}")
+
+
+@scenario("DRN-38", claim=DURABLE, where=dates_its_letters)
+def a_dead_letter_says_when_it_became_one(subject: Subject) -> Iterator[Violation]:
+    """Dead letters became ones in their order, also if the times of their events say otherwise."""
+    with opened(subject) as queue:
+        queue.database.look(
+            "CREATE TRIGGER closed BEFORE INSERT ON signed_events"
+            " BEGIN SELECT RAISE(ABORT, 'closed'); END"
+        )
+        for number, year in ((1, 9000), (2, 1980)):
+            queue.submit({**event_of(number), "timestamp": f"{year}-01-31T12:00:00Z"})
+            land(queue)
+        query = "SELECT failed_at FROM signed_events_dlq ORDER BY dlq_id"
+        texts = [text for (text,) in queue.database.look(query)]
+        try:
+            first, second = map(datetime.fromisoformat, texts)
+        except (TypeError, ValueError):
+            yield Violation("DRN-38", f"two dead letters became ones at {texts}")
+            return
+        if first > second:
+            message = "the event of the first dead letter is of the year 9000, and it became one at"
+            yield Violation("DRN-38", f"{message} {texts[0]}, and the second at {texts[1]}")

@@ -1,5 +1,5 @@
 """
-Scenarios about a drainer's key, its quota and the owner of its spool.
+Scenarios about a drainer's key, its quota, and the owner and the disk of its spool.
 
 They are played for queues in this process that can be opened with a key and a quota;
 the adapter protocol has no words for either.
@@ -16,12 +16,13 @@ from tornproof_models.contract.hash_chain import COLUMNS, Row, dead_letter_conte
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.database_faults import Kind, Strike
+from tornproof_models.disk.faults import Fault as DiskFault
 from tornproof_models.disk.trace import Image
 from tornproof_models.queues import delivery_run
 from tornproof_models.queues.delivery_program import event_of, payload_of
 from tornproof_models.queues.delivery_run import ids_of
 
-from tornproof_conformance.scenarios.queue_delivery import land
+from tornproof_conformance.scenarios.queue_delivery import has_queue, land, opened
 from tornproof_conformance.scenarios.scenario import error_code, scenario
 from tornproof_conformance.vectors.frames import make_frame
 
@@ -132,6 +133,29 @@ def a_dead_letter_is_signed(subject: Subject) -> Iterator[Violation]:
                 )
 
 
+OPERATIONS = range(1, 7)
+"""Of the disk, in a submit, and more."""
+
+
+@scenario("DRN-2", "DRN-3", claim=DURABLE, where=has_queue)
+def what_a_submit_says_is_so(subject: Subject) -> Iterator[Violation]:
+    """After a failing disk, an admitted event lands and a refused one does not."""
+    for nth in OPERATIONS:
+        for fault in (DiskFault.ERROR, DiskFault.ERROR_AFTER, DiskFault.NO_SPACE):
+            with opened(subject) as queue:
+                queue.fail_disk(nth, fault)
+                outcome = queue.submit(event_of(1))
+                queue.kill(None)
+                queue.open()
+                land(queue)
+                landed = bool(ids_of(queue.look().state)[0])
+                message = f"{fault.value} at operation {nth} of the disk in a submit, which says"
+                if landed and outcome is Outcome.REFUSED:
+                    yield Violation("DRN-2", f"{message} that it refused the event: it has landed")
+                elif not landed and outcome is Outcome.ADMITTED:
+                    yield Violation("DRN-3", f"{message} that it admitted the event: it is gone")
+
+
 @scenario("DRN-20", claim=DURABLE, where=has_equipped_queue)
 def what_a_quota_turns_away_is_written_down(subject: Subject) -> Iterator[Violation]:
     """Above its quota a spool refuses, and the count of refusals survives a power cut."""
@@ -165,6 +189,23 @@ def what_fits_into_a_quota_is_admitted(subject: Subject) -> Iterator[Violation]:
             if admitted != room // size:
                 words = f"of events whose records take {size} bytes each, a quota of {room} admits"
                 yield Violation("DRN-20", f"{words} {admitted}")
+
+
+@scenario("DRN-20", claim=DURABLE, where=has_equipped_queue)
+def what_was_not_admitted_takes_no_room(subject: Subject) -> Iterator[Violation]:
+    """An event that a full disk kept out of the spool does not count against the quota."""
+    size = len(make_frame(payload_of(1)))
+    for nth in OPERATIONS:
+        queue = _made(subject, 2 * size)
+        with closing(queue.database):
+            queue.fail_disk(nth, DiskFault.NO_SPACE)
+            queue.submit(event_of(1))
+            queue.disarm()
+            outcomes = [queue.submit(event_of(number)) for number in (2, 3)]
+            spooled = queue.look().state.spool
+            if outcomes == [Outcome.ADMITTED, Outcome.REFUSED] and spooled == ("e2",):
+                message = "a full disk has kept e1 out of a spool with room for two events"
+                yield Violation("DRN-20", f"{message}, and behind e2 e3 is refused")
 
 
 @scenario("CHN-3", claim=DURABLE, where=has_equipped_queue)

@@ -30,11 +30,15 @@ NO_ROWS = (
 )
 NO_COUNT = "it shows only in the count of dead letters, and `drainer.metrics` gives no `dlq_size`"
 NO_WORDS = "the protocol has no request for a drainer's key, its quota, or its spool"
+NO_SPOOL = (
+    "it shows only in the files of a spool, and the drainer makes no `spool.json` in its directory"
+)
 
 _DRAINER = {
     **{f"DRN-{number}": NO_POINTS for number in (4, 5, 6, 7, 8, 10, 15, 17)},
     "DRN-14": NO_COUNT,
-    **{f"DRN-{number}": NO_WORDS for number in (19, 20, 21, 22)},
+    **{f"DRN-{number}": NO_WORDS for number in (19, 20, 22)},
+    **{f"DRN-{number}": NO_SPOOL for number in (21, 39)},
     "DRN-31": "the suite does not look at the order in which an adapter replays dead letters",
     "DRN-32": "the suite does not measure how long a drainer in another process waits",
     "DRN-33": "the replies of the protocol do not tell failed appends and dead letters apart",
@@ -45,6 +49,10 @@ _DRAINER = {
     ),
     "DRN-37": "the suite does not compare the reasons of dead letters of an adapter",
     "DRN-36": "the suite exchanges no database under a drainer in another process",
+    "DRN-38": (
+        "it shows only in the rows of dead letters, and `drainer.open` names no `database` whose "
+        "dead letters have a `failed_at`"
+    ),
 }
 
 

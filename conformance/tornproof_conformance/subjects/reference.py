@@ -13,6 +13,8 @@ from typing import Any
 from attrs import frozen
 from tornproof.audit import AuditIndexer, RecordSource
 from tornproof.chain.migration import migrate_pairwise
+from tornproof.drainer.event import from_json
+from tornproof.drainer.queue import DeferredAuditQueue
 from tornproof.errors import Invalid
 from tornproof.filesystem import Filesystem
 from tornproof.journal import Cursor, GroupCommitBuffer, Journal, JournalReader
@@ -104,6 +106,14 @@ class ReferenceSubject:
     def open_small_queue(self, capacity: int) -> SmallReferenceQueue:
         """Make one without a spool, for so many events."""
         return SmallReferenceQueue(capacity)
+
+    def land_in(self, directory: Path, event: Mapping[str, Any]) -> None:
+        """Land an event in the durable queue of a directory."""
+        opened = DeferredAuditQueue.open(
+            directory / "audit.db", spool=directory / "spool", paused=True
+        )
+        with opened as queue:
+            queue.submit(from_json(event))
 
     def walk_schedules(self, *, events: int, falls: int, faults: int) -> Exploration:
         """Walk every schedule of the drainer within these bounds."""

@@ -244,6 +244,22 @@ class MissesTheHeadBehindABreak(SmallChain):
             yield Broken(None, "the saved head is missing")
 
 
+class BelievesTheFirstLink(SmallChain):
+    """
+    Compares each link with the row before, and there is none before row 1.
+
+    The first rows are removed and the others numbered anew → the chain begins with any link.
+    Source: of this project; a mutant of the reference.
+    """
+
+    name = "believes-the-first-link"
+    breaks = frozenset({"CHN-2"})
+
+    def report(self, found: list[Broken]) -> Sequence[Broken]:
+        """Say nothing of the link of row 1."""
+        return [each for each in found if each.words != "row 1 does not follow row 0"]
+
+
 class TakesLevelsOnTrust(SmallChain):
     """
     Checks a signature where there is one, whatever the level of the row says.
@@ -321,6 +337,7 @@ MINIATURES: Mapping[str, type[SmallChain]] = {
         EndsAtWhatIsNoText,
         StopsAtTheFirstBreak,
         CondemnsWhatFollows,
+        BelievesTheFirstLink,
         MissesTheHeadBehindABreak,
         TakesLevelsOnTrust,
         TrustsAnyKey,
