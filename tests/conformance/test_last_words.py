@@ -27,7 +27,7 @@ LOGS = {
     ),
     "Node": (
         "/a/index.js:10\n    throw new Error('moved')\n    ^\n\nError: moved unsafely\n"
-        "    at open (/a/index.js:10:11) {\n  fatal: true\n}\n\nNode.js v20.20.2\n",
+        "    at throwError (/a/index.js:10:11) {\n  fatal: true\n}\n\nNode.js v20.20.2\n",
         "Error: moved unsafely",
     ),
     "C": (

@@ -13,7 +13,7 @@ from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.cases.case import ExerciseCase
 from tornproof_conformance.cases.exercises import RECORDED, try_exercise
 from tornproof_conformance.cases.recorded_cases import for_case
-from tornproof_conformance.checks import Budget
+from tornproof_conformance.checks import Budget, recovery_memory
 from tornproof_conformance.checks.audit_index import ADAPTER_AUDITS, audit_vectors, shows_records
 from tornproof_conformance.checks.group_commits import ADAPTER_GROUP_COMMIT
 from tornproof_conformance.checks.recovery_memory import MEMORY
@@ -84,8 +84,16 @@ def test_without_a_recorder_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     assert "ptrace is not allowed" in covered.words
 
 
+@pytest.fixture
+def few_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make journals of 1, 8 and 16 MiB, of larger records."""
+    sizes = ((8, 128 << 10), (64, 128 << 10), (128, 128 << 10))
+    monkeypatch.setattr(recovery_memory, "JOURNALS", sizes)
+
+
 @needs_proc
 @requirement("REC-9")
+@pytest.mark.usefixtures("few_records")
 def test_a_journal_in_memory_is_noticed() -> None:
     """One that reads all of its files at once holds them all."""
     with running("ReadsAtOnce") as subject:
@@ -94,6 +102,16 @@ def test_a_journal_in_memory_is_noticed() -> None:
 
 @needs_proc
 @requirement("REC-9")
+@pytest.mark.usefixtures("few_records")
+def test_a_buffer_of_a_fixed_size_is_no_journal_in_memory() -> None:
+    """It is as large as a journal of 8 MiB, and hardly larger with one of 16."""
+    with running("BuffersUpToALimit") as subject:
+        assert found_by("memory", subject) == set()
+
+
+@needs_proc
+@requirement("REC-9")
+@pytest.mark.usefixtures("few_records")
 def test_garbage_is_no_journal_in_memory() -> None:
     """A runtime that collects late is told to collect early."""
     with running("CollectsLate") as subject:

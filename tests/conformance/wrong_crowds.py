@@ -162,6 +162,20 @@ class CollectsLate(Log):
         return super().journal_open(dir, segment_bytes, max_payload)
 
 
+class BuffersUpToALimit(Log):
+    """Is right: it keeps what it has read last, and never more than 10 MiB."""
+
+    def journal_open(
+        self,
+        dir: str,  # noqa: A002
+        segment_bytes: int = log.SEGMENT_BYTES,
+        max_payload: int = 1 << 20,
+    ) -> dict[str, Any]:
+        whole = sum(path.stat().st_size for path in Path(dir).glob("*.wal"))
+        self.last_read = os.urandom(min(whole, 10 << 20))
+        return super().journal_open(dir, segment_bytes, max_payload)
+
+
 class ReturnsEverything(ReadsAtOnce):
     """Is right: its open returns every record, as its caller wants it to, and it says so."""
 

@@ -128,17 +128,19 @@ def _kill_at_each_call(
     """
     Kill before and after each call of some steps while there is time; return how many kills.
 
-    The first append is killed everywhere, however slow the adapter is.
+    However slow the adapter is, as many calls of the first append are killed as a verdict needs.
     """
     kills, steps = 0, steps_of(subject)
     for durability, struck, is_after in product(DURABILITIES, KILLED, (False, True)):
         if not {type(step) for step in struck} <= steps:
             continue
-        if not clock.has_time and struck is not KILLED[0]:
+        if not clock.has_time and (struck is not KILLED[0] or kills >= LEAST_KILLS):
             break
         yield clock.progress("kills", f"{durability}: {counted(kills, 'kill')} at chosen calls")
         options = Options(durability=durability)
         for nth in count(1):
+            if not clock.has_time and kills >= LEAST_KILLS:
+                break
             program = (Append(5), KillAt(nth, is_after), *struck, Append(24), Kill())
             running = run(program, subject, options)
             disk = running.filesystem

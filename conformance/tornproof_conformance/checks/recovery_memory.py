@@ -3,7 +3,9 @@ Measure the memory that recovery takes.
 
 Two journals are made of the same records, one of them much longer.  A fresh process opens
 each, and its memory is watched.  An implementation may hold a little more for the longer
-journal, such as an index of where records are, but not a large part of it.
+journal, such as an index of where records are, but not a large part of it.  A cache or a write
+buffer of some fixed size may be as large as the longer journal: so whoever holds a large part of
+it is given a third one, sixteen times as long, of which a buffer is a small part.
 
 What a garbage collector has not collected yet is no part of the journal: the processes run
 with small heaps, by the variables that the usual runtimes read.  A process that does not
@@ -29,12 +31,11 @@ from tornproof_conformance.stream.run_events import Progress
 
 MEMORY_BOUND = "REC-9"
 
-RECORD_BYTES = 16 << 10
-SHORT, LONG = 64, 1088
-"""Records of a journal of 1 MiB, and of one of 17."""
+JOURNALS = ((64, 16 << 10), (1088, 16 << 10), (1088, 256 << 10))
+"""Records and bytes of each of a journal of 1 MiB, of one of 17, and of one of 272."""
 
-OPTIONS = Options(64 << 20, "eventual")
-"""One segment holds the longer journal: its size is no excuse."""
+OPTIONS = Options(512 << 20, "eventual")
+"""One segment holds the longest journal: its size is no excuse."""
 
 SMALL_HEAPS: Mapping[str, str] = {
     "JAVA_TOOL_OPTIONS": "-Xmx32m -XX:+UseSerialGC",
@@ -47,30 +48,40 @@ SMALL_HEAPS: Mapping[str, str] = {
 """
 What the runtimes of Java, Node, Go and .NET read: 32 MiB, or to collect early.
 
-Each is twice the difference of the two journals, so that one who holds all of it is seen.
+Each is twice the difference of the first two journals, so that one who holds all of it is seen.
 """
 
 
 @exercise("memory")
 def measure_memory(subject: AdapterSubject, _: Sequence[str] = ()) -> Iterator[Violation]:
-    """Open a short and a long journal; blame half of the difference between them, or more."""
-    short, long = (_peak(subject, _make(subject, records)) for records in (SHORT, LONG))
-    difference = (LONG - SHORT) * RECORD_BYTES
-    if long - short > difference / 2:
+    """Open journals, each longer than the last; blame who holds half of each difference."""
+    held = [_peak(subject, _make(subject, count, size)) for count, size in JOURNALS[:2]]
+    if not _holds_half(held):
+        return
+    held.append(_peak(subject, _make(subject, *JOURNALS[2])))
+    if _holds_half(held):
+        sizes = [count * size >> 20 for count, size in JOURNALS]
+        taken = [bytes_held / (1 << 20) for bytes_held in held]
         message = (
-            f"opening a journal of {LONG * RECORD_BYTES >> 20} MiB in records of "
-            f"{RECORD_BYTES >> 10} KiB took {(long - short) / (1 << 20):.0f} MiB more memory than "
-            f"opening one that is {difference >> 20} MiB shorter; if the runtime has a garbage "
-            f"collector that reads none of {', '.join(SMALL_HEAPS)}, limit its heap and run again"
+            f"opening a journal of {sizes[1]} MiB took {taken[1] - taken[0]:.0f} MiB more memory "
+            f"than opening one of {sizes[0]} MiB, and one of {sizes[2]} MiB took "
+            f"{taken[2] - taken[1]:.0f} MiB more again; if the runtime has a garbage collector "
+            f"that reads none of {', '.join(SMALL_HEAPS)}, limit its heap and run again"
         )
         yield Violation(MEMORY_BOUND, message)
 
 
-def _make(subject: AdapterSubject, records: int) -> DirectoryDisk:
-    """Make a journal of so many records, and close it."""
+def _holds_half(held: Sequence[int]) -> bool:
+    """Tell whether memory has grown by half of what the last journal is longer, or more."""
+    shorter, longer = (count * size for count, size in JOURNALS[len(held) - 2 : len(held)])
+    return held[-1] - held[-2] > (longer - shorter) / 2
+
+
+def _make(subject: AdapterSubject, records: int, size: int) -> DirectoryDisk:
+    """Make a journal of so many records of so many bytes, and close it."""
     disk = subject.new_disk()
     journal = subject.open(disk, OPTIONS)
-    payload = grow_payload(RECORD_BYTES, 0)
+    payload = grow_payload(size, 0)
     for _ in range(records):
         journal.append(payload)
     journal.close()
@@ -119,7 +130,8 @@ def _memory(subject: Subject, _: Budget) -> Findings:
         yield from try_case(ExerciseCase("memory"), subject)
     except NO_ANSWER as error:
         return Covered(f"nothing: {type(error).__name__}: {error}", is_conclusive=False)
-    return Covered(f"a journal of {LONG * RECORD_BYTES >> 20} MiB, opened and watched")
+    count, size = JOURNALS[1]
+    return Covered(f"a journal of {count * size >> 20} MiB, opened and watched")
 
 
 def _unseen(subject: Subject) -> frozenset[str]:

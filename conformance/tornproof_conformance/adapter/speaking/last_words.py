@@ -7,7 +7,9 @@ version, and Rust a note on how to print more.
 
 import re
 
-_REASON = re.compile(r"panicked at|\bpanic:|\bfatal error\b|Assertion|(?:Error|Exception|ERROR)\b")
+_REASON = re.compile(
+    r"^(?!at ).*(?:panicked at|\bpanic:|\bfatal error\b|Assertion|(?:Error|Exception|ERROR)\b)"
+)
 
 
 def last_words(log: str) -> str:
