@@ -72,7 +72,21 @@ def _row(result: Result) -> Iterator[str]:
     yield "</th>"
     for phase in PHASES:
         yield f'<td data-column="{phase}">{_cell(result, phase)}</td>'
-    yield f'<td data-column="tried">{html.escape(result.tried)}</td></tr>'
+    yield f'<td data-column="tried">{html.escape(result.tried)}{_starved(result)}</td></tr>'
+
+
+def _starved(result: Result) -> str:
+    """Count the requirements for which too little was tried; unfold it for what was missing."""
+    if not result.starved:
+        return ""
+    ids: dict[str, list[str]] = {}
+    for requirement, reason in result.starved.items():
+        ids.setdefault(reason, []).append(requirement)
+    told = "".join(
+        f"<p>{html.escape(reason)}: {html.escape(', '.join(each))}</p>"
+        for reason, each in ids.items()
+    )
+    return f"<details><summary>{len(result.starved)} starved</summary>{told}</details>"
 
 
 def _cell(result: Result, phase: str) -> str:

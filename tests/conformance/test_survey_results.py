@@ -9,12 +9,19 @@ import pytest
 from attrs import evolve
 from tornproof.errors import Invalid
 from tornproof_conformance.stream.event_file import write_events
-from tornproof_conformance.stream.run_events import CrashStory, Progress, RunEvent, ViolationFound
+from tornproof_conformance.stream.run_events import (
+    CrashStory,
+    Progress,
+    RequirementJudged,
+    RunEvent,
+    ViolationFound,
+)
 from tornproof_conformance.survey.entries import Entry, directory, entries
 from tornproof_conformance.survey.examinations import examinations, keep, kept_file
 from tornproof_conformance.survey.harm import examine
 from tornproof_conformance.survey.pairs import CHECK, pairs
 from tornproof_conformance.survey.results import (
+    as_document,
     badge,
     condensed,
     mildest_of,
@@ -59,6 +66,28 @@ def test_kept_events_hold_no_bytes_and_no_paths(tmp_path: Path) -> None:
     assert {each["reproducer"] + each["command"] for each in found} == {""}
     contents = {f["content"] for each in found for c in each["crashes"] for f in c["files"]}
     assert contents == {""}
+
+
+def test_of_a_requirement_in_a_phase_the_smallest_finding_is_kept(tmp_path: Path) -> None:
+    """A finding is told when it is found, and once more when it was made smaller."""
+    events = events_of(FAILING)
+    found = next(each for each in events if isinstance(each, ViolationFound))
+    at = events.index(found)
+    larger = evolve(found, program=("append", "append", "append"))
+    told = kept(tmp_path, *events[:at], larger, *events[at:]).read_text()
+    assert told == kept(tmp_path, *events).read_text()
+
+
+def test_what_starved_is_kept_with_what_it_needs(tmp_path: Path) -> None:
+    """A reader of a row sees for which requirements too little was tried, and why."""
+    events = [
+        evolve(each, verdict="starved", reason="kills needs 25 programs (18 done)")
+        if isinstance(each, RequirementJudged) and each.requirement == "JRN-2"
+        else each
+        for each in events_of(FAILING)
+    ]
+    result = read_result(ENTRY, kept(tmp_path, *events))
+    assert as_document(result)["starved"]["JRN-2"] == "kills needs 25 programs (18 done)"
 
 
 def test_a_machine_that_is_too_slow_convicts_nobody(tmp_path: Path) -> None:

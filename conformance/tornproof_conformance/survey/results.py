@@ -16,6 +16,7 @@ from tornproof_conformance.stream.event_file import read_events
 from tornproof_conformance.stream.run_events import (
     CheckFinished,
     Progress,
+    RequirementJudged,
     RunEvent,
     RunFinished,
     RunStarted,
@@ -50,6 +51,9 @@ class Result:
     tried: str
     """What was tried, in words."""
 
+    starved: Mapping[str, str]
+    """For each requirement for which too little was tried: which check, and what it needs."""
+
     is_judged: bool
     """Whether enough was tried for a verdict on every requirement."""
 
@@ -77,9 +81,19 @@ def mildest_of(found: ViolationFound) -> str:
 
 
 def condensed(stream: Iterable[RunEvent]) -> Iterator[RunEvent]:
-    """Leave out of a run what no table shows: progress, and the bytes of files."""
-    for event in stream:
+    """
+    Leave out of a run what no table shows: progress, and the bytes of files.
+
+    Of a requirement in a phase the last finding is kept, which is the smallest.
+    """
+    events = list(stream)
+    last = {
+        (each.requirement, each.phase): each for each in events if isinstance(each, ViolationFound)
+    }
+    for event in events:
         if isinstance(event, ViolationFound):
+            if event is not last[event.requirement, event.phase]:
+                continue
             crashes = tuple(
                 evolve(crash, files=tuple(evolve(each, content="") for each in crash.files))
                 for crash in event.crashes
@@ -119,6 +133,11 @@ def read_result(entry: Entry, path: Path) -> Result:
         started.versions.suite,
         tuple(sorted(latest.values(), key=lambda each: harshness_of(each.crash_model or "none"))),
         _tried(checks),
+        {
+            each.requirement: each.reason
+            for each in events
+            if isinstance(each, RequirementJudged) and each.verdict == "starved"
+        },
         finished is not None and not finished.starved,
     )
 
@@ -151,6 +170,7 @@ def as_document(result: Result) -> dict[str, Any]:
         "judged": result.at,
         "suite": result.suite,
         "tried": result.tried,
+        "starved": dict(result.starved),
         "phases": {
             phase: {
                 "requirement": found.requirement,
