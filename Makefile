@@ -8,7 +8,7 @@ BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help check test coverage test-adapters variants replays queue-bugs survey lint format docs pages pages-site prove mutants fuzz bench exhaustive soak kernels lock clean
+.PHONY: help check test coverage test-adapters variants replays queue-bugs survey lint format docs pages pages-site links prove mutants fuzz bench exhaustive soak kernels lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -69,6 +69,9 @@ pages: $(STAMP) ## reports in headless Chromium: axe, widths, unfolding
 pages-site: docs ## every chapter of the site in headless Chromium: axe in both colour schemes, and the width of a phone
 	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[pages]'
 	$(BIN)/pytest -q -n 0 tests/pages/whole_site.py
+
+links: $(STAMP) ## ask for every link of the site, those to outside as well
+	$(BIN)/sphinx-build -q -b linkcheck spec build/links
 
 prove: $(STAMP) ## let CrossHair prove the contracts of tests/proofs, for two minutes at most
 	$(BIN)/python -m tests.prove
