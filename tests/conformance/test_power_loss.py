@@ -787,9 +787,30 @@ def test_a_filler_brings_the_next_payload_to_a_boundary(
 
     for left in (0, 100, -8):
         filler = geometry.filler(4096, left)
-        trace = run((filler, Append(256)), subject, OPTIONS).filesystem.trace
+        trace = run((*filler, Append(256)), subject, OPTIONS).filesystem.trace
         written = [event for event in trace.events if isinstance(event, Write)]
         assert (written[-1].offset + 8 + left) % 4096 == 0
+
+
+@pytest.mark.parametrize("unit", [16, 48, 1 << 18])
+def test_small_and_large_units_are_reached_as_well(
+    recorded: Callable[..., RecordedSubject], unit: int
+) -> None:
+    """A long way to a boundary is durable, so that the crashes are those of the last records."""
+    subject = recorded()
+    geometry = Geometry((unit,), first=8, added=8)
+    search = CrashSearch(subject, Clock(inf, 0), ("prefix",))
+    search.run((Append(600), Append(256)), OPTIONS, needed=False)
+    of_two_records = search.coverage.crash_points
+
+    for program in geometry.crossing():
+        search.run(program, OPTIONS, needed=False)
+        trace = run(program, subject, OPTIONS).filesystem.trace
+
+    written = [event for event in trace.events if isinstance(event, Write)]
+    assert (written[-1].offset + 8 + 100) % unit == 0
+    assert not list(search.tell())
+    assert search.coverage.crash_points == 2 * of_two_records
 
 
 @requirement("JRN-3")

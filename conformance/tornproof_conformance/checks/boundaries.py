@@ -10,7 +10,7 @@ two small appends do to its files shows the rest; neither needs any knowledge of
 from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
-from tornproof_models.crash.program import Append, Content, Program
+from tornproof_models.crash.program import Append, Content, Program, Settle
 from tornproof_models.crash.run import run
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.trace import Invoked, Trace, Truncate, Write
@@ -20,8 +20,14 @@ from tornproof_conformance.power.recorded_subject import RecordedSubject
 USUAL = (4096, 32_768)
 """Units that are tried of every format: pages, and the blocks of LevelDB's logs and its heirs."""
 
-SMALLEST, LARGEST = 512, 1 << 16
-"""Units in bytes that are tried, both inclusive: a filler of a megabyte crosses nothing sooner."""
+SMALLEST, LARGEST = 16, 1 << 20
+"""Units in bytes that are tried, both inclusive; beyond them each image has megabytes of filler."""
+
+SECTOR = 512
+"""Bytes below which what is written shows no unit; one that is declared may be smaller."""
+
+PIECE = 1 << 16
+"""Bytes of the records of a long filler: not every store takes one of a megabyte."""
 
 MOST_UNITS = 6
 """How many units are tried: each costs three programs."""
@@ -87,21 +93,30 @@ class Geometry:
             said if said is not None else max(added, 0),
         )
 
-    def filler(self, unit: int, left: int) -> Append:
-        """Return a record after which the next payload begins `left` bytes before a boundary."""
+    def filler(self, unit: int, left: int) -> Program:
+        """
+        Return records after which the next payload begins `left` bytes before a boundary.
+
+        A long way is gone in pieces, which are durable before the last of them: a crash is to
+        strike at the boundary, and not far from it.
+        """
         size = unit - (self.first + self.added + left) % unit
-        return Append(size if size >= PROBE.size else size + unit)
+        size += max(0, -(-(PROBE.size - size) // unit)) * unit
+        if size <= PIECE + PROBE.size:
+            return (Append(size),)
+        pieces, rest = divmod(size - PROBE.size, PIECE + self.added)
+        return (*[Append(PIECE)] * pieces, Settle(), Append(PROBE.size + rest))
 
     def crossing(self) -> Iterator[Program]:
         """Yield for each unit a program whose second record crosses its end."""
         for unit in self.units:
-            yield self.filler(unit, SHORT), NEXT
+            yield *self.filler(unit, SHORT), NEXT
 
     def touching(self) -> Iterator[Program]:
         """Yield programs whose second record, or its payload, begins where a unit ends."""
         for unit in self.units:
             for left in (0, -self.added) if self.added else (0,):
-                yield self.filler(unit, left), NEXT
+                yield *self.filler(unit, left), NEXT
 
 
 def special_programs(geometry: Geometry, *, takes_empty: bool) -> list[Program]:
@@ -126,11 +141,11 @@ def _written_units(trace: Trace) -> Iterator[int]:
     for event in trace.events:
         match event:
             case Write(inode, offset, data):
-                if offset % len(data or b".") == 0 and len(data) % SMALLEST == 0:
+                if offset % len(data or b".") == 0 and len(data) % SECTOR == 0:
                     yield len(data)
                 sizes[inode] = max(sizes.get(inode, 0), offset + len(data))
             case Truncate(inode, size):
-                if size > sizes.get(inode, 0):
+                if size >= sizes.get(inode, 0) + SECTOR:
                     yield size - sizes.get(inode, 0)
                 sizes[inode] = size
 

@@ -184,7 +184,7 @@ class CrashSearch:
         """
         Judge a program that ran, and crash it from so many events of its trace on.
 
-        If none are given, the creation of a store is left out where the program lets it settle.
+        If none are given, what a program lets settle is left out, such as the creation of a store.
         """
         trace = running.filesystem.trace
         self.batches += sum(isinstance(event, Stored) for event in trace.events)
@@ -331,6 +331,6 @@ class CrashSearch:
 
 
 def _settled(trace: Trace) -> int:
-    """Return the first moment at which the store had been created for good; 0 if none was."""
+    """Return from when on a crash matters: the last time that all became durable; 0 if never."""
     events = enumerate(trace.events, start=1)
-    return next((number for number, event in events if isinstance(event, Settled)), 0)
+    return max((number for number, event in events if isinstance(event, Settled)), default=0)
