@@ -53,6 +53,7 @@ from tornproof_models.crash.program import (
     KillAt,
     Program,
     Reopen,
+    Step,
     Submit,
     grow_payload,
 )
@@ -759,6 +760,12 @@ def test_a_further_call_of_a_step_is_a_place_of_its_own() -> None:
     assert struck == {(1, False), (2, True)}
     assert {each.nth for each in places.others} == {1, 2, 3}
     assert len(places.places) == 2
+
+
+@pytest.mark.parametrize("step", [Kill, Append])
+def test_what_follows_a_failed_call_may_be_a_kill_or_a_record(step: type[Step]) -> None:
+    """A record that follows may mend what a kill would have shown (Turso 0.1.3)."""
+    assert any(isinstance(after[0], step) for after in io_errors.NEEDED)
 
 
 # What depends on the format

@@ -53,8 +53,11 @@ SHARE = 0.3
 MINIMUM = 4
 """Faults that are tried however slow the adapter is: all of an append that writes and syncs."""
 
-AFTER: tuple[Program, ...] = ((Append(6), Kill(), Append(7)), (Append(6), Append(7)))
-"""What may follow an error: go on and be killed, or go on.  In the end the power goes."""
+NEEDED: tuple[Program, ...] = ((Kill(), Append(7), Reopen()), (Append(6), Kill(), Append(7)))
+"""What follows an error for a verdict: a kill, or one more record and a kill."""
+
+AFTER: tuple[Program, ...] = (*NEEDED, (Append(6), Append(7)))
+"""What may follow an error.  In the end the power goes."""
 
 LATE = 0.02
 """Seconds that syncs return late."""
@@ -170,7 +173,7 @@ def _search(
         yield from search.crashes.conclude()
         raise
     yield from search.crashes.conclude()
-    planned = len(found.first) * len(AFTER)
+    planned = len(found.first) * len(NEEDED)
     words = (
         f"{counted(len(search.hits), 'fault')} at {len(search.struck):,} of "
         f"{counted(len(found.places), 'place')}, each followed by a kill or by none, and by a "
@@ -185,7 +188,7 @@ def _search(
     }
     missing = (
         f"every fault at a call of each of {counted(len(found.places), 'place')}, once followed "
-        f"by a kill ({done:,} of {planned:,} done)"
+        f"by a kill and once by a record and a kill ({done:,} of {planned:,} done)"
     )
     return Covered(
         words,
