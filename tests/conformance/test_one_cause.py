@@ -6,10 +6,13 @@ from tornproof_conformance.pytest_support.plugin import requirement
 from tornproof_conformance.run.findings import Findings
 from tornproof_conformance.scenarios import SCENARIOS as ALL
 from tornproof_conformance.subjects.reference import QueueMiniature
+from tornproof_models.contract.delivery import Mode
 from tornproof_models.contract.journal import History, Violation
 from tornproof_models.crash.subject import Subject
+from tornproof_models.database_faults import Kind, Strike
 from tornproof_models.miniatures.drainer_ending import DeadLettersWithoutReason
 from tornproof_models.miniatures.drainer_landing import MintsAnIdForEachAttempt
+from tornproof_models.miniatures.drainer_trouble import KeepsTheBrokenConnection
 from tornproof_models.miniatures.journal_damage import ForeignFilesRemoved
 from tornproof_models.miniatures.journal_framing import (
     BigEndianLength,
@@ -23,6 +26,8 @@ from tornproof_models.miniatures.journal_miniatures import MiniatureSubject
 from tornproof_models.miniatures.journal_segments import NoLock, OversizeRecordRefused
 from tornproof_models.miniatures.journal_tail import TornTailRefused
 from tornproof_models.miniatures.small_journal import SmallJournal
+from tornproof_models.queues.delivery_program import Arm, Move, Submit
+from tornproof_models.queues.fault_sweep import violations_of
 
 VECTORS = (
     "frm/one-record",
@@ -165,3 +170,13 @@ def test_another_id_hides_no_second_fault() -> None:
     }
 
     assert {"EVT-6", "DRN-5"} <= told
+
+
+@requirement("DRN-8")
+def test_a_lock_that_stays_is_a_verdict() -> None:
+    """A drainer that comes to rest inside a transaction is told, and ends no run with an error."""
+    program = (Arm(Strike(Kind.PANIC, point="insert")), Submit(), Move(9), Submit(), Move(9))
+
+    told = violations_of(program, KeepsTheBrokenConnection, Mode.DURABLE)
+
+    assert {each.requirement for each in told} == {"DRN-8"}

@@ -8,6 +8,7 @@ A `Subject` is an implementation that moves only when told to.  What survives a
 death is its own business; what died is not asked.
 """
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -31,6 +32,7 @@ from tornproof_models.contract.delivery import (
     judge_drain,
 )
 from tornproof_models.contract.journal import Violation
+from tornproof_models.contract.violations import refuses
 from tornproof_models.database_faults import Kind, Panic, ProcessDied, Strike
 from tornproof_models.disk.faults import Fault as DiskFault
 from tornproof_models.faulty_database import MemoryDatabase
@@ -56,7 +58,7 @@ MAX_MOVES = 200
 """Moves after which a drainer that nothing disturbs any more should have come to rest."""
 
 JUDGES = frozenset({"DRN-8"})
-"""What a run names beside the contract: a panic that nobody injected."""
+"""What a run names beside the contract: a panic that nobody injected, and a lock that stays."""
 
 FAULTS: Mapping[Kind, Fault] = {
     Kind.BUSY: Fault.TRANSIENT,
@@ -140,6 +142,14 @@ class Subject(Protocol):
         ...
 
 
+class LockedOut(Exception):
+    """A subject rests with its database locked, so that no new sink can go on (DRN-8)."""
+
+    def __init__(self, error: sqlite3.OperationalError) -> None:
+        super().__init__(f"a transaction stays open, and nobody else reads the database: {error}")
+        self.cause = refuses(error)
+
+
 @define
 class Run:
     """A program on its way through a subject."""
@@ -155,6 +165,8 @@ class Run:
     _closed_early: bool = False
     """Whether it was closed while the database failed, perhaps for longer than a close waits."""
 
+    _is_locked_out: bool = False
+
     def open(self) -> None:
         """Begin the first process."""
         plan = self.subject.database.plan
@@ -164,25 +176,43 @@ class Run:
 
     def take(self, step: Step) -> None:
         """Take one step, and judge what is there afterwards."""
+        if self._is_locked_out:
+            return
         try:
-            self._take(step)
-        except ProcessDied:
-            self._die(None)
-        if not isinstance(step, Submit | Arm | FailDisk | Hold):
-            self._judge(quiescent=False)
+            try:
+                self._take(step)
+            except ProcessDied:
+                self._die(None)
+            if not isinstance(step, Submit | Arm | FailDisk | Hold):
+                self._judge(quiescent=False)
+        except LockedOut as error:
+            self._lock_out(error)
 
     def settle(self) -> None:
         """Let nothing go wrong any more, come to rest, and judge that."""
+        if self._is_locked_out:
+            return
+        try:
+            self._settle()
+        except LockedOut as error:
+            self._lock_out(error)
+
+    def _settle(self) -> None:
         self.subject.disarm()
         for _ in range(2):
             self._move(MAX_MOVES)
-            has_ended = self._closed_early or self.subject.look().hopeless
+            has_ended = self._closed_early or self._look().hopeless
             if has_ended and self.judged_as is Mode.DURABLE:
                 self._die(None)  # what is left is for the next process
         if self.subject.move():
             message = f"the drainer is still busy after {MAX_MOVES} undisturbed moves"
             self.violations.append(Violation("DRN-1", message))
         self._judge(quiescent=True)
+
+    def _lock_out(self, error: LockedOut) -> None:
+        """End the run: nothing more can be seen of a subject that keeps its database locked."""
+        self._is_locked_out = True
+        self.violations.append(Violation("DRN-8", str(error), error.cause))
 
     # Steps
 
@@ -201,7 +231,7 @@ class Run:
             case Kill(power):
                 self._die(power)
             case Watch():
-                self.history.append(Seen(*ids_of(self.subject.look().state)))
+                self.history.append(Seen(*ids_of(self._look().state)))
             case AskDrain():
                 self._drain()
             case Close():
@@ -237,7 +267,7 @@ class Run:
         self._closed_early = False
         self.subject.kill(power)
         self.subject.open()
-        state = self.subject.look().state
+        state = self._look().state
         spooled = state.spool[state.position :] if state.spool else ()
         self.history.append(Died(*ids_of(state), spooled))
 
@@ -245,7 +275,7 @@ class Run:
         drain = self.subject.drain()
         if drain is None:
             return
-        state = self.subject.look().state
+        state = self._look().state
         self.violations += judge_drain(self.history, state, drain, mode=self.judged_as)
         self._judge(quiescent=drain.drained)
 
@@ -253,11 +283,11 @@ class Run:
         returned = self.subject.close()
         self.violations += judge_close(returned=returned)
         self._closed_early = bool(self.subject.database.plan.strikes)
-        is_done = returned and not self._closed_early and not self.subject.look().hopeless
+        is_done = returned and not self._closed_early and not self._look().hopeless
         self._judge(quiescent=is_done)
 
     def _replay(self) -> None:
-        before = set(ids_of(self.subject.look().state)[1])
+        before = set(ids_of(self._look().state)[1])
         self._replaying = True
         try:
             self.subject.replay()
@@ -265,13 +295,22 @@ class Run:
             pass  # the operator sees it, and asks again
         finally:
             self._replaying = False
-            chain = set(ids_of(self.subject.look().state)[0])
+            chain = set(ids_of(self._look().state)[0])
             self.history.append(Replayed(tuple(sorted(before & chain))))
 
     # Noting and judging
 
+    def _look(self) -> Look:
+        """Look at what is there.  Raises `LockedOut` if the subject lets nobody."""
+        try:
+            return self.subject.look()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            raise LockedOut(error) from error
+
     def _judge(self, *, quiescent: bool) -> None:
-        look = self.subject.look()
+        look = self._look()
         state = evolve(look.state, quiescent=quiescent)
         self.violations += judge(self.history, state, mode=self.judged_as)
         if look.defect:
