@@ -14,6 +14,14 @@ from tornproof_models.miniatures.journal_miniatures import MINIATURES, SMALL, Mi
 from tests.models.rows import watched
 from tests.models.striking import play, striking
 
+LEFT = {"open, a change begins", "changing, the change ends", "changing, rollback failed"}
+"""
+Rows that no program takes here.
+
+A change begins and ends without a look at the table; a rollback that fails as well takes two
+faults in one call, which some of the 300 programs of `tornproof check machine` have.
+"""
+
 STRUCK: tuple[Step, ...] = (Append(5), Append(600), Sync(), Rotate(), Reopen())
 
 
@@ -46,11 +54,11 @@ def test_an_interruption_costs_no_more_than_its_call() -> None:
     with watched(states) as rows:
         for durability in ("immediate", "eventual"):
             play(interrupted(ReferenceSubject(), durability), 40)
+        for steps in (30, 40, 50):  # which programs these are depends on what else is imported
+            if not set(rows.left) <= LEFT:
+                play(interrupted(ReferenceSubject(), "eventual"), 40, steps)
 
-    # a change begins and ends without a look at the table; a rollback that fails as well takes two
-    # faults in one call, which some of the 300 programs of `tornproof check machine` have
-    left = {"open, a change begins", "changing, the change ends", "changing, rollback failed"}
-    assert set(rows.left) <= left
+    assert set(rows.left) <= LEFT
 
 
 @requirement("JRN-12", "JRN-14", "JRN-3", "JRN-5", "REC-12")

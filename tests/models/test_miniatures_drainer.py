@@ -10,6 +10,7 @@ from tornproof_models.database_faults import Kind, Strike, When
 from tornproof_models.machines.holes import HOLES, find_hole
 from tornproof_models.machines.reference_queue import ReferenceQueue
 from tornproof_models.miniatures.drainer_miniatures import MINIATURES
+from tornproof_models.miniatures.drainer_rules import RULES
 from tornproof_models.miniatures.small_drainer import SmallDrainer
 from tornproof_models.queues.delivery_program import Arm, Kill, Move, Program, Replay, Submit
 from tornproof_models.queues.fault_sweep import Finding, hunt, programs, shrink, violations_of
@@ -48,6 +49,17 @@ def test_every_miniature_is_caught(
 
     assert [name for name, found in kill_table.items() if found is None] == []
     assert len(kill_table) >= 15
+
+
+@requirement("DRN-2")
+def test_a_submit_that_raises_is_told_under_its_sentence() -> None:
+    """It ends no search, and what cannot be encoded is what shows it."""
+    program = (Submit(encodable=False), Submit())
+
+    (found,) = violations_of(program, RULES["raises-at-submit"], Mode.DURABLE)
+
+    assert found.requirement == "DRN-2"
+    assert "UnicodeEncodeError" in found.message
 
 
 @requirement("DRN-1")

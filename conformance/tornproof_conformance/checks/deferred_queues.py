@@ -10,6 +10,7 @@ events take part in the second; `--queue-events 3` tries them all.
 """
 
 from functools import partial
+from itertools import islice
 
 from tornproof.errors import Invalid
 from tornproof_models.contract import audit_fold, delivery
@@ -18,7 +19,7 @@ from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.subject import Subject
 from tornproof_models.queues import delivery_run
 from tornproof_models.queues.delivery_program import Program
-from tornproof_models.queues.fault_sweep import programs, shrink, violations_of
+from tornproof_models.queues.fault_sweep import SCENARIOS, programs, shrink, violations_of
 
 from tornproof_conformance.cases.case import DeliveryCase, Problem, ScheduleCase
 from tornproof_conformance.cases.hypothesis_search import STEPS, Order
@@ -61,7 +62,7 @@ def _hunt(subject: Subject, budget: Budget) -> Findings:
     tried = 0
     for mode in modes_of(subject):
         make = partial(queue.open_queue, mode)
-        todo = list(programs(make))[::stride]
+        todo = [*SCENARIOS, *islice(programs(make), len(SCENARIOS), None, stride)]
         for number, program in enumerate(todo):
             if number % 25 == 0:
                 yield Progress("drainer", number, len(todo), f"{mode.value}: {tried:,} programs")

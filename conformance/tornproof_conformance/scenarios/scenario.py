@@ -79,9 +79,11 @@ class Situation:
             journal = self.open()
             shown = list(journal.scan())
         except Corrupt as error:
-            raise NotOpenedAgain(str(error), error) from error
+            message = f"what was closed in order is refused when it is opened again: {error}"
+            raise NotOpenedAgain(message, error) from error
         if lost := [record for record in records if record not in shown]:
-            raise NotOpenedAgain(f"{len(lost)} of {len(records)} records are not shown")
+            missing = f"{len(lost)} of {len(records)} records"
+            raise NotOpenedAgain(f"what was closed in order opens again without {missing}")
         return journal
 
     def charge(self, requirement: str, message: str, shown: Sequence[Record] = ()) -> Violation:
@@ -146,10 +148,15 @@ class Scenario:
         try:
             found += self._play(subject)
         except Exception as error:
-            message = f"{self.rule} Instead: {type(error).__name__}: {error}"
-            requirement = "REC-1" if isinstance(error, NotOpenedAgain) else self.requirements[0]
-            found.append(Violation(requirement, message, self._cause(error, subject)))
+            found.append(self._blame(error, self._cause(error, subject)))
         return found
+
+    def _blame(self, error: Exception, cause: str) -> Violation:
+        """Say what was raised in the place of what the rule says."""
+        if isinstance(error, NotOpenedAgain):
+            return Violation("REC-1", str(error), cause)
+        message = f"{self.rule} Instead: {type(error).__name__}: {error}"
+        return Violation(self.requirements[0], message, cause)
 
     def _cause(self, error: Exception, subject: Subject) -> str:
         """Name what an error was raised for; who reads no frames finds those laid corrupt."""

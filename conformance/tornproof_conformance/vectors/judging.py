@@ -28,17 +28,18 @@ NO_ANSWERS = frozenset({"exited", "no_reply"})
 
 def judge_vector(vector: ImageVector, subject: Subject) -> list[Violation]:
     """Let a subject open the vector's image and compare what it shows with what it must."""
-    filesystem = new_disk(subject, image_of(vector.files))
+    filesystem, has_answered = new_disk(subject, image_of(vector.files)), True
     try:
         journal = subject.open(filesystem, options_of(vector))
         records = tuple(journal.scan())
         discarded = journal.discarded_bytes
     except Exception as error:
         found = _judge_refusal(vector, error, filesystem)
+        has_answered = getattr(error, "code", "") not in NO_ANSWERS
     else:
         found = _judge_records(vector, records, discarded, filesystem)
     told = [evolve(each, message=f"{vector.id}: {each.message}") for each in found]
-    layout = other_layout(subject) if told else None
+    layout = other_layout(subject) if told and has_answered else None
     if layout is None:
         return told
     return [layout, *map(_unread, told)]

@@ -212,7 +212,7 @@ class ZeroIsNoBound(SmallAuditStore):
     Source: of this project; `if latest` in the place of `if latest is not None`.
     """
 
-    breaks = frozenset({"AUD-5"})
+    breaks = frozenset({"AUD-5", "AUD-15"})
 
     def bounds(self, agent_id: bytes, earliest: int, latest: int | None) -> tuple[bytes, bytes]:
         """Ask whether there is a bound, and ask wrongly."""

@@ -57,8 +57,8 @@ from tornproof_models.queues.delivery_program import (
 MAX_MOVES = 200
 """Moves after which a drainer that nothing disturbs any more should have come to rest."""
 
-JUDGES = frozenset({"DRN-8"})
-"""What a run names beside the contract: a panic that nobody injected, and a lock that stays."""
+JUDGES = frozenset({"DRN-2", "DRN-8"})
+"""What a run names beside the contract: a submit that raises, panics, and a lock that stays."""
 
 FAULTS: Mapping[Kind, Fault] = {
     Kind.BUSY: Fault.TRANSIENT,
@@ -243,14 +243,17 @@ class Run:
 
     def _submit(self, encodable: bool) -> None:
         self.submitted += 1
-        number = self.submitted
-        event = dict(event_of(number))
+        event = dict(event_of(self.submitted))
         if not encodable:
             event["agent_id"] = "\ud800"
         invoked = self._tick()
-        outcome = self.subject.submit(event)
-        fact = Submitted(event_id(number), payload_of(number), outcome, invoked, self._tick())
-        self.history.append(fact)
+        try:
+            outcome = self.subject.submit(event)
+        except Exception as error:
+            self.violations.append(Violation("DRN-2", f"submit raises {type(error).__name__}"))
+            return
+        name, payload = event_id(self.submitted), payload_of(self.submitted)
+        self.history.append(Submitted(name, payload, outcome, invoked, self._tick()))
 
     def _move(self, moves: int) -> None:
         for _ in range(moves):
@@ -272,8 +275,7 @@ class Run:
         self.history.append(Died(*ids_of(state), spooled))
 
     def _drain(self) -> None:
-        drain = self.subject.drain()
-        if drain is None:
+        if (drain := self.subject.drain()) is None:
             return
         state = self._look().state
         self.violations += judge_drain(self.history, state, drain, mode=self.judged_as)
@@ -283,8 +285,7 @@ class Run:
         returned = self.subject.close()
         self.violations += judge_close(returned=returned)
         self._closed_early = bool(self.subject.database.plan.strikes)
-        is_done = returned and not self._closed_early and not self._look().hopeless
-        self._judge(quiescent=is_done)
+        self._judge(quiescent=returned and not self._closed_early and not self._look().hopeless)
 
     def _replay(self) -> None:
         before = set(ids_of(self._look().state)[1])
