@@ -81,7 +81,7 @@ class RecoversByItsPlace(Adapter):
     The same files in another directory → one record fewer.
     """
 
-    breaks = frozenset({"ADP-3", "JRN-3"})
+    breaks = frozenset({"ADP-3", "REC-1"})
 
     class Kept(Log):
         """Drops the last of many records in every second directory."""
