@@ -112,6 +112,11 @@ class ShowsNothing(Log):
         raise Closed(f"nothing can be read from {start} on")
 
 
+def stored_bytes(directory: str) -> int:
+    """Return the size of all segments."""
+    return sum(path.stat().st_size for path in Path(directory).glob("*.wal"))
+
+
 class ReadsAtOnce(Log):
     """Has the whole journal in memory when it is opened."""
 
@@ -156,7 +161,7 @@ class CollectsLate(Log):
         segment_bytes: int = log.SEGMENT_BYTES,
         max_payload: int = 1 << 20,
     ) -> dict[str, Any]:
-        read = sum(path.stat().st_size for path in Path(dir).glob("*.wal"))
+        read = stored_bytes(dir)
         limit = int(os.environ.get("GOMEMLIMIT", "1024MiB").removesuffix("MiB")) << 20
         self.garbage = os.urandom(min(4 * read, limit // 4))
         return super().journal_open(dir, segment_bytes, max_payload)
@@ -171,7 +176,7 @@ class BuffersUpToALimit(Log):
         segment_bytes: int = log.SEGMENT_BYTES,
         max_payload: int = 1 << 20,
     ) -> dict[str, Any]:
-        whole = sum(path.stat().st_size for path in Path(dir).glob("*.wal"))
+        whole = stored_bytes(dir)
         self.last_read = os.urandom(min(whole, 10 << 20))
         return super().journal_open(dir, segment_bytes, max_payload)
 
@@ -191,7 +196,7 @@ class OpensNoLongJournal(Log):
         segment_bytes: int = log.SEGMENT_BYTES,
         max_payload: int = 1 << 20,
     ) -> dict[str, Any]:
-        if sum(path.stat().st_size for path in Path(dir).glob("*.wal")) > 1 << 24:
+        if stored_bytes(dir) > 1 << 24:
             raise Closed("not today")
         return super().journal_open(dir, segment_bytes, max_payload)
 

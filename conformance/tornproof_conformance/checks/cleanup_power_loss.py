@@ -61,9 +61,7 @@ def _clean_up(subject: AdapterSubject, crash_models: Sequence[str]) -> Iterator[
     begun = len(disk.trace.events)
     journal.clean_up(cursor)
     held = Held(released=cursor)
-    for found in _crashed(subject, disk.trace, begun, crash_models, held, history):
-        yield found
-        return
+    yield from islice(_crashed(subject, disk.trace, begun, crash_models, held, history), 1)
 
 
 def _crashed(

@@ -121,10 +121,8 @@ ONLY = frozenset({MEMORY_BOUND})
 
 
 def _memory(subject: Subject, _: Budget) -> Findings:
-    if not is_measurable():
-        return Covered("nothing: this system does not say what its processes take")
-    if getattr(subject, "returns_everything", False):
-        return Covered("nothing: opening returns all records, as `hello` says")
+    if why := _why_unseen(subject):
+        return Covered(f"nothing: {why}")
     yield Progress(NAME, 0, 1, "opening a long journal")
     try:
         yield from try_case(ExerciseCase("memory"), subject)
@@ -134,10 +132,18 @@ def _memory(subject: Subject, _: Budget) -> Findings:
     return Covered(f"a journal of {count * size >> 20} MiB, opened and watched")
 
 
+def _why_unseen(subject: Subject) -> str:
+    """Say why memory shows nothing here, or of this library; empty if it does."""
+    if not is_measurable():
+        return "this system does not say what its processes take"
+    if getattr(subject, "returns_everything", False):
+        return "opening returns all records, as `hello` says"
+    return ""
+
+
 def _unseen(subject: Subject) -> frozenset[str]:
     """Name what cannot be seen: here, or of a library that returns all records."""
-    hidden = not is_measurable() or getattr(subject, "returns_everything", False)
-    return ONLY if hidden else frozenset()
+    return ONLY if _why_unseen(subject) else frozenset()
 
 
 MEMORY = Check(NAME, "the memory that opening a long journal takes", ONLY, _memory, _unseen)

@@ -85,6 +85,11 @@ class NextBoot:
         self._namespaces, self.visible = [], (*EVERYTHING, f"({reason})")
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What its processes see of the time before, in a sentence; none if nothing."""
+        return (SEES.format(visible=", ".join(self.visible)),) if self.visible else ()
+
+    @property
     def is_apart(self) -> bool:
         """Whether commands run in namespaces, below a process here that waits for them."""
         return bool(self._namespaces)

@@ -26,7 +26,7 @@ from tornproof_conformance.adapter.opened_journal import AdapterJournal
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis, ProcessFailed
 from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.adapter.speaking.session import Session
-from tornproof_conformance.lifetime.next_boot import SEES, NextBoot
+from tornproof_conformance.lifetime.next_boot import NextBoot
 from tornproof_conformance.power.recorded_session import RecordedDisk, RecordedSession
 from tornproof_conformance.power.residents import Residents
 from tornproof_conformance.recorder.ptrace.injection import CallMade
@@ -297,8 +297,7 @@ class RecordedSubject(AdapterSubject):
         except (Diagnosis, CannotRecord):
             for boot in self._boots:
                 boot.forgo("the adapter does not start without")
-        if seen := ", ".join(self._boots[0].visible):
-            self.warnings[SEES.format(visible=seen)] = None
+        self.warnings |= dict.fromkeys(self._boots[0].notes)
 
     @property
     def _reason(self) -> str:

@@ -14,7 +14,7 @@ from attrs import define, field
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
 from tornproof_conformance.adapter.speaking.diagnosis import Diagnosis
 from tornproof_conformance.adapter.speaking.session import Session
-from tornproof_conformance.lifetime.next_boot import SEES, NextBoot
+from tornproof_conformance.lifetime.next_boot import NextBoot
 
 
 @define(eq=False)
@@ -46,8 +46,7 @@ class RestartedSubject(AdapterSubject):
     @property
     def notes(self) -> tuple[str, ...]:
         """What its processes see of the time before the restart, in a sentence; none if nothing."""
-        seen = ", ".join(self._boot.visible)
-        return (SEES.format(visible=seen),) if seen else ()
+        return self._boot.notes
 
     def start_session(self, environment: Mapping[str, str] | None = None) -> Session:
         """Start a process on the machine that has started again."""

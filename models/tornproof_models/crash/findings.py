@@ -98,8 +98,8 @@ def count_words(number: int) -> str:
     """Write a count: all its digits, or two of them and its power of ten."""
     if number < IN_FULL:
         return f"{number:,}"
-    digits, exponent = f"{Decimal(number):.1e}".split("e+")
-    return f"{digits} × 10{exponent.translate(_SUPERSCRIPTS)}"
+    leading, exponent = f"{Decimal(number):.1e}".split("e+")
+    return f"{leading} × 10{exponent.translate(_SUPERSCRIPTS)}"
 
 
 JUDGES = frozenset({"REC-2", "REC-3", "REC-4"})

@@ -233,8 +233,7 @@ class StopsAtTheFirstThatStays(SmallDrainer):
 
     def replay(self) -> None:
         """Leave at an error."""
-        query = "SELECT dlq_id, id, payload FROM signed_events_dlq"
-        for dlq_id, event_id, payload in self.database.look(query):
+        for dlq_id, event_id, payload in self.database.look(self.letters):
             self.drop_connection()
             try:
                 self.begin()
@@ -275,17 +274,7 @@ class ReplaysTheNewestFirst(SmallDrainer):
     name = "replays-the-newest-first"
     breaks = frozenset({"DRN-31"})
 
-    def replay(self) -> None:
-        """Begin at the end."""
-        query = "SELECT dlq_id, id, payload FROM signed_events_dlq ORDER BY dlq_id DESC"
-        for dlq_id, event_id, payload in self.database.look(query):
-            self.drop_connection()
-            try:
-                self.begin()
-                self.replay_one(dlq_id, Queued(event_id, payload))
-                self.commit()
-            except (sqlite3.Error, Panic):
-                self.drop_connection()
+    letters = f"{SmallDrainer.letters} ORDER BY dlq_id DESC"
 
 
 class IsDrainedOnceClosed(SmallDrainer):

@@ -74,6 +74,7 @@ class SmallDrainer(Surroundings):
     """Decisions that make an event (EVT-1)."""
     max_races = 5
     max_panics = 2
+    letters = "SELECT dlq_id, id, payload FROM signed_events_dlq"
 
     def __init__(self) -> None:
         super().__init__(SCHEMA)
@@ -284,8 +285,7 @@ class SmallDrainer(Surroundings):
             if not self.move():
                 break
         left = self.spool[self.position :]
-        pending = tuple(each.id for each in left[:NAMED])
-        return Drain(not left, pending, hopeless, at_once=True)
+        return Drain(not left, tuple(each.id for each in left[:NAMED]), hopeless, at_once=True)
 
     def close(self) -> bool:
         """Flush, and take nothing more."""
@@ -299,8 +299,7 @@ class SmallDrainer(Surroundings):
 
     def replay(self) -> None:
         """Move each dead letter to the chain, in a transaction of its own."""
-        rows = self.database.look("SELECT dlq_id, id, payload FROM signed_events_dlq")
-        for dlq_id, event_id, payload in rows:
+        for dlq_id, event_id, payload in self.database.look(self.letters):
             self.drop_connection()
             try:
                 self.begin()

@@ -9,7 +9,8 @@ death is its own business; what died is not asked.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from attrs import define, evolve, field, frozen
@@ -178,41 +179,38 @@ class Run:
         """Take one step, and judge what is there afterwards."""
         if self._is_locked_out:
             return
-        try:
+        with self._noting_a_lock():
             try:
                 self._take(step)
             except ProcessDied:
                 self._die(None)
             if not isinstance(step, Submit | Arm | FailDisk | Hold):
                 self._judge(quiescent=False)
-        except LockedOut as error:
-            self._lock_out(error)
 
     def settle(self) -> None:
         """Let nothing go wrong any more, come to rest, and judge that."""
         if self._is_locked_out:
             return
+        with self._noting_a_lock():
+            self.subject.disarm()
+            for _ in range(2):
+                self._move(MAX_MOVES)
+                has_ended = self._closed_early or self._look().hopeless
+                if has_ended and self.judged_as is Mode.DURABLE:
+                    self._die(None)  # what is left is for the next process
+            if self.subject.move():
+                message = f"the drainer is still busy after {MAX_MOVES} undisturbed moves"
+                self.violations.append(Violation("DRN-1", message))
+            self._judge(quiescent=True)
+
+    @contextmanager
+    def _noting_a_lock(self) -> Iterator[None]:
+        """End the run if nothing more can be seen, since the database stays locked."""
         try:
-            self._settle()
+            yield
         except LockedOut as error:
-            self._lock_out(error)
-
-    def _settle(self) -> None:
-        self.subject.disarm()
-        for _ in range(2):
-            self._move(MAX_MOVES)
-            has_ended = self._closed_early or self._look().hopeless
-            if has_ended and self.judged_as is Mode.DURABLE:
-                self._die(None)  # what is left is for the next process
-        if self.subject.move():
-            message = f"the drainer is still busy after {MAX_MOVES} undisturbed moves"
-            self.violations.append(Violation("DRN-1", message))
-        self._judge(quiescent=True)
-
-    def _lock_out(self, error: LockedOut) -> None:
-        """End the run: nothing more can be seen of a subject that keeps its database locked."""
-        self._is_locked_out = True
-        self.violations.append(Violation("DRN-8", str(error), error.cause))
+            self._is_locked_out = True
+            self.violations.append(Violation("DRN-8", str(error), error.cause))
 
     # Steps
 

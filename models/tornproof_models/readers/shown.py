@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from attrs import define, field, frozen
 from tornproof.errors import Trimmed
 
-from tornproof_models.contract.journal import Record, Violation, describe
+from tornproof_models.contract.journal import History, Record, Violation, describe
 from tornproof_models.contract.reader import judge_recovery
-from tornproof_models.contract.violations import refuses
 from tornproof_models.crash.program import Sync
 from tornproof_models.disk.crash_models import CrashModel
 from tornproof_models.disk.filesystem import ModelFilesystem
@@ -86,8 +85,7 @@ class ShowingExplorer:
 def judge(shown: Sequence[Record], outcome: Resumed | str) -> list[Violation]:
     """Judge what a crash has left of what was shown, and how the reader goes on."""
     if isinstance(outcome, str):
-        message = f"recovery failed after a legal crash: {outcome}"
-        return [Violation("REC-1", message, refuses(outcome))]
+        return History().judge_error(outcome)
     violations = judge_recovery(shown, outcome.recovered, outcome.first)
     if outcome.shown != outcome.expected:
         after = [describe(record) for record in outcome.shown]
