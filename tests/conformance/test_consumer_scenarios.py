@@ -1,21 +1,17 @@
 """The scenarios about readers, cursors and cleanup: who is judged by them, and that they fail."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 from attrs import frozen
 from tornproof.filesystem import Filesystem
-from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.situations import SCENARIOS_CHECK
-from tornproof_conformance.run.runner import check_subject
 from tornproof_conformance.scenarios import (
     consumer_answers,
     consumer_refusals,
     cursors_and_cleanup,
 )
 from tornproof_conformance.scenarios.scenario import Scenario
-from tornproof_conformance.stream.run_events import RequirementJudged
 from tornproof_conformance.subjects.reference import ReferenceSubject
 from tornproof_models.contract.journal import Record
 from tornproof_models.crash.subject import Options
@@ -58,16 +54,9 @@ class Assembled:
         return self.reader.open(filesystem, durable_only=durable_only)
 
 
-def verdicts(subject: ReferenceSubject | ConsumerSubject, saved: Path) -> dict[str, str]:
-    events = check_subject(subject, budget=Budget(), reproducers=saved, checks=(SCENARIOS_CHECK,))
-    return {e.requirement: e.verdict for e in events if isinstance(e, RequirementJudged)}
-
-
-def test_the_reference_holds_them(tmp_path: Path) -> None:
-    """`tornproof check` lists readers, cursors, cleanup and watermark; none is violated."""
-    found = verdicts(ReferenceSubject(), tmp_path)
-    asked = BESIDE | {"REC-12"}
-    assert {name: found.get(name) for name in asked} == dict.fromkeys(asked, "holds")
+def test_a_check_has_them() -> None:
+    """`tornproof check` judges readers, cursors, cleanup and watermark; `make check` has it."""
+    assert SCENARIOS_CHECK.covers(ReferenceSubject()) >= BESIDE | {"REC-12"}
 
 
 def test_who_has_none_hears_nothing_of_them() -> None:
