@@ -5,6 +5,7 @@ The adapter is `recorded/log.c`, a journal in one file; its arguments break it.
 """
 
 import json
+import math
 import shutil
 import subprocess
 from base64 import b64encode
@@ -576,6 +577,13 @@ def test_a_store_that_a_kill_has_spoilt_ends_the_program(
     assert "the second opening finds garbage" in running.violations[0].message
 
 
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `kills` come to the least that a verdict needs, however busy the machine is."""
+    monkeypatch.setattr("tornproof_conformance.checks.kills.LATEST", math.inf)
+
+
+@pytest.mark.usefixtures("unhurried")
 def test_every_call_of_a_step_is_killed(start: Start) -> None:
     """A journal that is right survives a kill before and after each of its calls."""
     problems, covered = finished(KILLS.run(start(), Budget(seconds=0.1)))
@@ -584,11 +592,19 @@ def test_every_call_of_a_step_is_killed(start: Start) -> None:
     assert covered.counts["kills"] >= 8  # of an append that writes and syncs, both ways
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_kill_at_a_chosen_call_finds_who_answers_too_early(start: Start) -> None:
     """A journal that writes behind its answer loses records to a kill, and is found out."""
     problems, _ = finished(KILLS.run(start("behind"), Budget(seconds=0.1)))
 
     assert "JRN-3" in {problem.violation.requirement for problem in problems}
+
+
+def test_what_is_slow_does_not_spend_the_whole_budget_on_kills(start: Start) -> None:
+    """Where twice its share is over, `kills` ends below its floor and says so."""
+    problems, covered = finished(KILLS.run(start(), Budget(seconds=0)))
+
+    assert (problems, covered.missing) == ([], "25 programs with a kill (2 done)")
 
 
 # Commands

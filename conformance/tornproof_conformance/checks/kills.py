@@ -52,6 +52,13 @@ from tornproof_conformance.stream.run_events import Progress
 SHARE = 0.15
 """Part of the budget's time."""
 
+LATEST = 2
+"""
+So many times its share goes at most into the kills that a verdict needs.
+
+What starts in a second or more would spend most of the budget on them, and leave too little of it
+to the search after them.
+"""
 
 LEAST_KILLS = 25
 """
@@ -123,23 +130,29 @@ KILLED: tuple[Program, ...] = (
 
 
 def _kill_at_each_call(
-    subject: RecordedSubject, clock: Clock, known: set[str]
+    subject: RecordedSubject, clock: Clock, known: set[str], needed: int
 ) -> Generator[Progress | Problem, None, int]:
     """
     Kill before and after each call of some steps while there is time; return how many kills.
 
-    However slow the adapter is, as many calls of the first append are killed as a verdict needs.
+    Where the share is over early, calls of the first append are still killed, until there are as
+    many as a verdict needs.
     """
     kills, steps = 0, steps_of(subject)
+
+    def goes_on() -> bool:
+        is_needed = kills < needed and clock.spent < LATEST * clock.seconds
+        return clock.has_time or is_needed
+
     for durability, struck, is_after in product(DURABILITIES, KILLED, (False, True)):
         if not {type(step) for step in struck} <= steps:
             continue
-        if not clock.has_time and (struck is not KILLED[0] or kills >= LEAST_KILLS):
+        if not (clock.has_time or (struck is KILLED[0] and goes_on())):
             break
         yield clock.progress("kills", f"{durability}: {counted(kills, 'kill')} at chosen calls")
         options = Options(durability=durability)
         for nth in count(1):
-            if not clock.has_time and kills >= LEAST_KILLS:
+            if not goes_on():
                 break
             program = (Append(5), KillAt(nth, is_after), *struck, Append(24), Kill())
             running = run(program, subject, options)
@@ -196,7 +209,7 @@ def _search(subject: AdapterSubject, budget: Budget, clock: Clock) -> Findings:
     begun = yield from _begin(subject, clock, known)
     kills = 0
     if isinstance(subject, RecordedSubject):
-        kills = yield from _kill_at_each_call(subject, clock, known)
+        kills = yield from _kill_at_each_call(subject, clock, known, LEAST_KILLS - begun)
     rounds, pace = 0, pace_of(subject)
     while clock.has_time:
         durability = DURABILITIES[rounds % len(DURABILITIES)]

@@ -2,6 +2,7 @@
 Say in a few lines what a run found: a line a family, the findings, and what to do next.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from itertools import groupby
@@ -106,11 +107,30 @@ def next_step(record: RunRecord) -> str:
     if untried:
         return f"{untried[0]} could not be tried, and its line says why; --budget changes nothing"
     if any(each.verdict == "starved" for each in record.verdicts):
-        seconds = record.started.settings.get("seconds", 60)
-        return f"too little was tried: give it more time with --budget {int(float(seconds)) * 2}"
+        return f"too little was tried: {_enough(record)}"
     if "kills" not in record.started.checks:
         return ""  # only a part was asked for
     return "run it for every change (spec/guide-ci.md); `tornproof list claims` shows more claims"
+
+
+HOUR = 3600
+
+
+def _enough(record: RunRecord) -> str:
+    """
+    Say about how much time a verdict needs, from what was done of what is needed.
+
+    Each search has its share of the budget, so the one that came least far decides.
+    """
+    budget = float(record.started.settings.get("seconds", 60))
+    behind = (each.planned / max(each.done, 1) for each in record.checks if each.missing)
+    needed = budget * max(behind, default=2)
+    if needed <= 2 * budget:
+        return f"give it more time with --budget {2 * budget:.0f}"
+    if needed <= HOUR:
+        return f"a verdict needs about --budget {math.ceil(needed / 10) * 10}"
+    more = f"--budget {10 * budget:.0f} tries ten times as much"
+    return f"a verdict needs some {math.ceil(needed / HOUR)} hours; {more}"
 
 
 THOROUGH = (
