@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tornproof_models.disk.trace import Create, Truncate
 
 from tornproof_conformance.recorder import arguments
+from tornproof_conformance.recorder.content import FileContent
 from tornproof_conformance.recorder.lines import Call
 from tornproof_conformance.recorder.processes import Description, Descriptor, Task
 from tornproof_conformance.recorder.recording import Handler, Recording
@@ -89,7 +90,7 @@ def make_file(recording: Recording, call: Call, path: str) -> int:
     directory, name = place
     inode = recording.tree.new_inode()
     recording.tree.names[directory][name] = inode
-    recording.tree.contents[inode] = bytearray()
+    recording.tree.contents[inode] = FileContent()
     recording.note(call, Create(directory, name, inode))
     return inode
 

@@ -12,7 +12,10 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from attrs import define, field
+from tornproof_models.disk.sparse import SparseFiles
 from tornproof_models.disk.trace import NAMELESS, ROOT, Image, number_inodes
+
+from tornproof_conformance.recorder.content import FileContent
 
 Attributes: TypeAlias = tuple[int, int, int, int]
 """Mode, user and group of a file, and when it was changed, in nanoseconds since 1970."""
@@ -28,7 +31,7 @@ class Tree:
     names: dict[int, dict[str, int]] = field(factory=lambda: {ROOT: {}, NAMELESS: {}})
     """The names in each directory."""
 
-    contents: dict[int, bytearray] = field(factory=dict)
+    contents: dict[int, FileContent] = field(factory=dict)
     """The content of each file."""
 
     dirty: dict[int, None] = field(factory=dict)
@@ -53,11 +56,13 @@ class Tree:
     def of(cls, root: str, image: Image) -> "Tree":
         """Begin with what is there."""
         tree, inodes = cls(root), number_inodes(image)
+        sparse = image.files.contents if isinstance(image.files, SparseFiles) else {}
         for path, inode in inodes.items():
             parent, _, name = path.rpartition("/")
             tree.names[inodes.get(parent, ROOT)][name] = inode
             if path in image.files:
-                tree.contents[inode] = bytearray(image.files[path])
+                content = sparse[path] if path in sparse else image.files[path]
+                tree.contents[inode] = FileContent.of(content)
             else:
                 tree.names[inode] = {}
         tree._inodes = len(inodes)
@@ -135,12 +140,8 @@ class Tree:
 
     def write(self, inode: int, offset: int, data: bytes) -> None:
         """Put bytes into a file."""
-        content = self.contents[inode]
-        content.extend(bytes(max(offset - len(content), 0)))
-        content[offset : offset + len(data)] = data
+        self.contents[inode].write(offset, data)
 
     def resize(self, inode: int, size: int) -> None:
         """Give a file a size."""
-        content = self.contents[inode]
-        content.extend(bytes(max(size - len(content), 0)))
-        del content[size:]
+        self.contents[inode].resize(size)

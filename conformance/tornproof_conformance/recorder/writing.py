@@ -163,7 +163,7 @@ def _copy(
         recording.give_up(call, FOREIGN_SOURCE)
         return
     offset = _offset(recording, target, target_start)
-    data = bytes(recording.tree.contents[source.inode][start : start + count])
+    data = recording.tree.contents[source.inode][start : start + count]
     put(recording, call, target, offset, data)
     if target_start is None:
         target.position = offset + count
@@ -207,7 +207,7 @@ def _clone(
         return
     content = recording.tree.contents[source.inode]
     end = start + length if length else len(content)
-    put(recording, call, target, offset, bytes(content[start:end]))
+    put(recording, call, target, offset, content[start:end])
 
 
 def _splice(recording: Recording, task: Task, call: Call) -> None:

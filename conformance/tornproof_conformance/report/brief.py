@@ -70,12 +70,10 @@ def finding_lines(found: ViolationFound) -> Iterator[tuple[str, str]]:
     yield from (("same", said) for said in found.also_said[:1])
     if found.program:
         yield "program", "; ".join(found.program)
-    if found.symptom and found.crashes:
-        moments = found.crashes[-1].after[-1:]
-        words = "".join(f"after `{each.words.lstrip('◂ ')}`" for each in moments)
-        words = words or "at the beginning"
-        yield "crash", f"{words} ({found.crash_model})"
-    if lost := [loss for crash in found.crashes for loss in crash.lost]:
+    lost = [loss for crash in found.crashes for loss in crash.lost]
+    if found.crashes and (found.symptom or not lost):
+        yield "crash", f"{_moments(found)} ({found.crash_model})"
+    if lost:
         more = len(lost) - LONGEST_LOSSES
         told = "; ".join(lost[:LONGEST_LOSSES]) + (f"; and {more} more" if more > 0 else "")
         yield "lost", f"{told} ({found.crash_model}, {found.phase})"
@@ -83,6 +81,13 @@ def finding_lines(found: ViolationFound) -> Iterator[tuple[str, str]]:
         last = (each.words for each in found.afterwards[-1:])
         yield from (("then", words) for words in last if words not in found.message)
     yield "replay", replay_command(found)
+
+
+def _moments(found: ViolationFound) -> str:
+    """Say after what each crash came."""
+    last = ("".join(each.words for each in crash.after[-1:]) for crash in found.crashes)
+    said = (f"after `{each.strip().lstrip('◂ ')}`" if each else "at the beginning" for each in last)
+    return ", and again ".join(said)
 
 
 UNTRIED = "nothing: "

@@ -28,7 +28,7 @@ from tornproof_conformance.recorder.processes import Stream
 from tornproof_conformance.recorder.ptrace import procfs
 from tornproof_conformance.recorder.ptrace.calls import BY_DESCRIPTOR, KINDS, MAKES_FILES
 from tornproof_conformance.recorder.ptrace.injection import Injector, Order
-from tornproof_conformance.recorder.ptrace.mapped import MappedFile
+from tornproof_conformance.recorder.ptrace.mapped import MappedFile, differences
 from tornproof_conformance.recorder.ptrace.procfs import Key
 from tornproof_conformance.recorder.ptrace.rings import Context, Memory, Ring
 from tornproof_conformance.recorder.ptrace.stepping import Stepping
@@ -204,18 +204,15 @@ class TracedRecording(Observations):
         if path is None:
             return
         try:
-            now = Path(f"{self.tree.root}{path}").read_bytes()
+            descriptor = os.open(f"{self.tree.root}{path}", os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return  # another thread was killed in a call that renamed or removed it
-        content = self.tree.contents[inode]
-        if len(now) != len(content):
-            self.tree.resize(inode, len(now))
-            self.note(call, Truncate(inode, len(now)))
-        places = [n for n, pair in enumerate(zip(content, now, strict=True)) if pair[0] != pair[1]]
-        if places:
-            start, end = places[0], places[-1] + 1
-            self.tree.write(inode, start, now[start:end])
-            self.note(call, Write(inode, start, now[start:end]))
+        size, content = os.fstat(descriptor).st_size, self.tree.contents[inode]
+        if size != len(content):
+            self.resized(call, inode, size)
+        for offset, data in differences(descriptor, content):
+            self.written(call, inode, *content.changed(offset, data))
+        os.close(descriptor)
 
     # What passes through memory
 
@@ -259,21 +256,18 @@ class TracedRecording(Observations):
             content = self.tree.contents[inode]
             parts = tuple(mapped.changes(content))
             for offset, data in parts:
-                content[offset : offset + len(data)] = data
+                content.write(offset, data)
             if parts:
                 self.note_at(self._clock, Stored(inode, parts))
 
     def store(self, inode: int, first: int, now: bytes) -> None:
         """Note one store: the bytes that differ from what is known."""
         content = self.tree.contents[inode]
-        before = bytes(content[first : first + len(now)])
-        pairs = zip(before, now, strict=False)
-        places = [n for n, (old, new) in enumerate(pairs) if old != new]
-        if places:
+        place, data = content.changed(first, now)
+        if data:
             self._clock += 1
-            start, end = places[0], places[-1] + 1
-            content[first + start : first + end] = now[start:end]
-            self.note_at(self._clock, Write(inode, first + start, now[start:end]))
+            content.write(place, data)
+            self.note_at(self._clock, Write(inode, place, data))
 
     # What handlers ask and say
 

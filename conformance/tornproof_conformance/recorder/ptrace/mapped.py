@@ -9,10 +9,11 @@ It is read, and not mapped, because it may be cut short meanwhile.
 
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from attrs import define, field
 
+from tornproof_conformance.recorder.content import FileContent
 from tornproof_conformance.recorder.ptrace.kernel import PAGE, libc
 from tornproof_conformance.recorder.ptrace.pages import WatchedRange
 
@@ -32,20 +33,13 @@ class MappedFile:
     ranges: list[WatchedRange] | None = field(factory=list)
     """Mappings of which the kernel says what was stored; none if it does not of all."""
 
-    def changes(self, known: bytearray) -> Iterator[tuple[int, bytes]]:
-        """Yield runs of sectors that are not as they are known: their place, and what they hold."""
-        if not known:
-            return
-        pinned = ctypes.c_char.from_buffer(known)
-        known_at, size = ctypes.addressof(pinned), len(known)
-        found: dict[int, bytes] = {}
-        for start, length in self._written():
-            found.update(self._differing(known_at, start, min(start + length, size)))
+    def changes(self, known: FileContent) -> list[tuple[int, bytes]]:
+        """Return runs of sectors that are not as they are known: where, and what they hold."""
+        size = len(known)
+        places = [(start, min(start + length, size)) for start, length in self._written()]
         if self.ranges is None:
-            for start, end in self._data(size):
-                found.update(self._differing(known_at, start, end))
-        del pinned  # the caller is about to change it
-        yield from sorted(found.items())
+            places = list(self._data(size))
+        return _differences(self.descriptor, known, places)
 
     def _written(self) -> list[tuple[int, int]]:
         """Say which parts of the file were stored into, as far as the kernel knows."""
@@ -80,12 +74,25 @@ class MappedFile:
                 return  # nothing but a hole, or cut meanwhile
             yield data - data % PAGE, min(place, size)
 
-    def _differing(self, known_at: int, start: int, end: int) -> Iterator[tuple[int, bytes]]:
-        for place in range(start, end, PIECE):
+
+def differences(descriptor: int, known: FileContent) -> list[tuple[int, bytes]]:
+    """Return runs of sectors of a whole file, its holes as well, that are not as they are known."""
+    return _differences(descriptor, known, [(0, len(known))])
+
+
+def _differences(
+    descriptor: int, known: FileContent, places: Iterable[tuple[int, int]]
+) -> list[tuple[int, bytes]]:
+    pinned = ctypes.c_char.from_buffer(known.memory)
+    known_at, found = ctypes.addressof(pinned), dict[int, bytes]()
+    for first, end in places:
+        for place in range(first, end, PIECE):
             length = min(PIECE, end - place)
-            got = os.preadv(self.descriptor, [memoryview(_buffer)[:length]], place)
+            got = os.preadv(descriptor, [memoryview(_buffer)[:length]], place)
             if libc.memcmp(_buffer_at, known_at + place, got):
-                yield from _runs(known_at, place, got)
+                found.update(_runs(known_at, place, got))
+    del pinned  # memory that is looked at cannot be resized
+    return sorted(found.items())
 
 
 def _runs(known_at: int, place: int, length: int) -> Iterator[tuple[int, bytes]]:

@@ -19,6 +19,7 @@ from tornproof_models.disk.trace import (
 )
 
 from tornproof_conformance.recorder import attributes
+from tornproof_conformance.recorder.content import FileContent
 from tornproof_conformance.recorder.ptrace import kernel
 from tornproof_conformance.recorder.ptrace.calls import O_CREAT, O_TRUNC
 from tornproof_conformance.recorder.ptrace.listening import Handling, TracedRecording
@@ -73,7 +74,7 @@ def _open(rec: TracedRecording, call: Call) -> None:
         if key is not None and is_new:  # O_TMPFILE names the directory in which it is made
             inode = rec.tree.new_inode()
             rec.tree.names[NAMELESS][_nameless(inode)] = inode
-            rec.tree.contents[inode] = bytearray()
+            rec.tree.contents[inode] = FileContent()
             rec.inodes[key] = inode
             rec.note(call, Create(NAMELESS, _nameless(inode), inode))
         return
@@ -123,7 +124,7 @@ def _made(
         rec.tree.names[inode] = {}
         rec.note(call, MakeDirectory(*place, inode))
     else:
-        rec.tree.contents[inode] = bytearray()
+        rec.tree.contents[inode] = FileContent()
         rec.note(call, Create(*place, inode))
     if key is None:
         rec.learn(path, inode)
