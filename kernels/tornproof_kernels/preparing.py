@@ -38,7 +38,8 @@ def fetch_kernel(release: str, work: Path) -> Kernel:
             found = list(Path(where).glob("*.deb"))
             if len(found) != 1:
                 raise NotPrepared(f"apt-get download {package} left {len(found)} packages")
-            _run(["dpkg", "-x", str(found[0]), str(target.absolute())], Path(where))
+            target.parent.mkdir(exist_ok=True)
+            _run(["dpkg", "-x", found[0].name, str(target.absolute())], Path(where))
     compile_guest(work)
     return kernel
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from attrs import define, field
 from tornproof_models.certificates.checker.plain_crash import image_of
-from tornproof_models.certificates.checker.plain_disk import Disk, Register, State, state_of
+from tornproof_models.certificates.checker.plain_disk import Disk
+from tornproof_models.certificates.checker.plain_names import Register, State, state_of
 from tornproof_models.disk import trace as t
 
 SECTOR, BLOCK = 4, 8  # bytes

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tornproof_models.certificates.checker import plain_crash, plain_disk
+from tornproof_models.certificates.checker import plain_crash, plain_disk, plain_names
 from tornproof_models.disk.crash_models import CRASH_MODELS, MILDER
 from tornproof_models.disk.image_builder import Choice
 from tornproof_models.disk.image_digests import digested
@@ -135,7 +135,7 @@ def test_brute_force_shares_only_the_trace(oracle: ModuleType) -> None:
         if isinstance(node, ast.ImportFrom)
         for name in node.names
         if "tornproof" in (node.module or "")
-        and node.module not in (plain_disk.__name__, plain_crash.__name__)
+        and node.module not in (plain_disk.__name__, plain_crash.__name__, plain_names.__name__)
     }
 
     assert imported == {"tornproof_models.disk.trace"}

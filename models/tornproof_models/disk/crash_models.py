@@ -200,10 +200,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "a sync covers its own names",
-        "A sync covers the operations by which the synced inode got or lost a name, and no other.",
-        "btrfs: the log tree holds the inode and its names",
+        "A sync covers what gave the inode its names or took them, and made the directories above.",
+        "btrfs: the log tree holds the inode, its names, and new directories above",
         frozenset({"btrfs"}),
-        measured="fsync-new-covers-names: an earlier file without its name",
+        measured="fsync-new-covers-names, renamed-new-directory-fsync-new-file: its first name",
     ),
     Rule(
         "a file without a name is not synced",

@@ -66,6 +66,16 @@ class LiveTree:
             if directory != NAMELESS
         )
 
+    def directories_above(self, inode: int) -> set[int]:
+        """Return the directories through which names lead to an inode."""
+        above, below = set[int](), [inode]
+        while below:
+            child = below.pop()
+            found = {number for number, names in self.names.items() if child in names.values()}
+            below += found - above
+            above |= found
+        return above
+
     def path_of(self, inode: int) -> str:
         """Return a name that an inode has now, for people to read."""
         if inode == ROOT:

@@ -50,6 +50,8 @@ class Registers(PendingVersions):
     """All registers of a disk, while a trace is replayed."""
 
     floors: Floors = field(kw_only=True)
+    _made: dict[int, int] = field(factory=dict)
+    """The operation that made each directory."""
 
     @classmethod
     def of(
@@ -109,6 +111,7 @@ class Registers(PendingVersions):
             case MakeDirectory():
                 self.names[event.inode] = {}
                 self._live.names[event.inode] = {}
+                self._made[event.inode] = self._step
                 self._touch(event.inode)
                 self._set_name(event.directory, event.name, event.inode)
             case Link():
@@ -166,7 +169,9 @@ class Registers(PendingVersions):
             case SyncCovers.OWN_NAMES | SyncCovers.OWN if not self._live.is_named(inode):
                 return []
             case SyncCovers.OWN_NAMES:
-                steps = self._named.get(inode, set())
+                above = self._live.directories_above(inode)
+                steps = {self._made[each] for each in above if each in self._made}
+                steps |= self._named.get(inode, set())
             case SyncCovers.OWN:
                 steps = set()
         return [

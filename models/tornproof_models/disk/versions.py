@@ -107,7 +107,10 @@ class SyncCovers(Enum):
     """What the inode owns, and all changes of names up to the inode's last change."""
 
     OWN_NAMES = auto()
-    """What the inode owns, and its own names; nothing of an inode without a name."""
+    """
+    What the inode owns, its own names, and that the directories above it were made; nothing of an
+    inode without a name.
+    """
 
     OWN = auto()
     """

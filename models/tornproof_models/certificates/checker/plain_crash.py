@@ -12,7 +12,8 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
-from tornproof_models.certificates.checker.plain_disk import Disk, Register, State, Version
+from tornproof_models.certificates.checker.plain_disk import Disk
+from tornproof_models.certificates.checker.plain_names import Register, State, Version
 from tornproof_models.disk import trace as t
 
 Versions: TypeAlias = frozenset[Version]

@@ -6,18 +6,22 @@ and nothing else.  A version is never taken off the list; the durable ones are a
 beside it.  It is slow, and short enough to be read at a sitting.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from random import Random
-from typing import Any, TypeAlias
+from typing import Any
 
 from attrs import define, field
 
+from tornproof_models.certificates.checker.plain_names import (
+    Register,
+    State,
+    Version,
+    logged,
+    renames,
+    state_of,
+)
 from tornproof_models.disk import trace as t
 
-Register: TypeAlias = tuple[Any, ...]
-"""`("data", inode, sector)`, `("size", inode)` or `("name", directory, name)`."""
-
-State: TypeAlias = dict[Register, Any]
 IN_ORDER = ("prefix", "ext4-journal")  # operations reach the disk as the program made them
 HEEDED = {  # what a filesystem writes no later than what needs it
     "ext4": ("block", "growth", "cut", "replacement"),
@@ -28,21 +32,6 @@ HEEDED = {  # what a filesystem writes no later than what needs it
 }
 GARBAGE = ("adversarial", "recycled-blocks")  # models in which new sectors hold anything
 EVERYWHERE = 1 << 62  # where every file has ended
-
-
-@define(eq=False)
-class Version:
-    """One value that a register has had."""
-
-    register: Register
-    value: Any
-    time: tuple[int, int]  # operation, and part of it; an operation on names has only one
-    names: bool  # made by an operation on names, or by a truncation
-    block: int = -1  # that it was written to, until the block is freed
-    tail: bool = False  # zeros that a truncation leaves in its last block
-    failed: bool = False
-    begins: bool = False  # a new block began with it
-    needs: list[tuple[str, "Version"]] = field(factory=list)
 
 
 @define
@@ -272,19 +261,10 @@ class Disk:
 
     def changes(self, inode: int, data_only: bool) -> set[int]:
         """Return the operations that changed an inode so that a sync has to commit them."""
-        named = self.renames(inode)
+        named = renames(self.versions, inode)
         own = (v for v in self.versions if v.register[1] == inode and v.register[0] != "data")
         found = {version.time[0] for version in own}  # a file has a size from its creation on
         return found | (set(named[:1]) if data_only else set(named))
-
-    def renames(self, inode: int) -> list[int]:
-        """Return the operations by which an inode got or lost a name."""
-        found, names = list[int](), State()
-        for version in self.versions:
-            before, names[version.register] = names.get(version.register), version.value
-            if version.register[0] == "name" and inode in (version.value, before):
-                found.append(version.time[0])
-        return found
 
     def covers(self, event: t.PartialSync, until: int, version: Version) -> bool:
         """Is a version durable after a sync?"""
@@ -292,7 +272,11 @@ class Disk:
         if self.crash_model in IN_ORDER:
             return self.crash_model == "prefix" or time <= until
         if version.names and self.crash_model in HEEDED and owner != inode:
-            return time in self.renames(inode) if self.crash_model == "btrfs" else time <= until
+            return (
+                time in logged(self.versions, inode)
+                if self.crash_model == "btrfs"
+                else time <= until
+            )
         if owner != inode or (version.names and self.crash_model in HEEDED):
             return bool(owner == inode)
         if kind == "data":
@@ -343,8 +327,3 @@ class Disk:
         """Yield the sectors that a range touches, each with all that it holds."""
         for n in range(start // self.sector, -(-end // self.sector)):
             yield n, content[n * self.sector :][: self.sector].ljust(self.sector, b"\0")
-
-
-def state_of(versions: Iterable[Version]) -> State:
-    """Return what registers hold at these versions, later ones replacing earlier."""
-    return {version.register: version.value for version in versions}
