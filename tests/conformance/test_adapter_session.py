@@ -242,6 +242,18 @@ def test_a_refusal_has_the_code_of_the_adapter() -> None:
         messages.decode_reply(b'{"id": 1, "unsupported": "it"}', "journal.append").outcome()
 
 
+def test_a_page_of_stack_in_an_error_is_one_line_in_a_report() -> None:
+    """What an adapter says with an error is quoted on a line, and not without end."""
+    said = {"code": "io", "message": "no entries\n   0: <unknown>\n   1: <unknown>\n" + 300 * "x"}
+    reply = json.dumps({"id": 1, "error": said}).encode()
+
+    with pytest.raises(Refusal) as raised:
+        messages.decode_reply(reply, "journal.append").outcome()
+
+    assert str(raised.value).startswith("no entries 0: <unknown> 1: <unknown> xxx")
+    assert len(str(raised.value)) < 250
+
+
 def test_every_operation_has_arguments_and_an_ok() -> None:
     """And a description, which the chapter shows."""
     operations = {

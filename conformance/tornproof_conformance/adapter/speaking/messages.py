@@ -84,8 +84,14 @@ class Reply:
             return self.ok
         if self.error is not None:
             code, definite = self.error["code"], self.error.get("definite", False)
-            raise refusal_of(code, self.error.get("message", code), definite=definite)
+            raise refusal_of(code, _in_a_line(self.error.get("message", code)), definite=definite)
         raise Unsupported(f"unsupported: {self.unsupported}")
+
+
+def _in_a_line(message: str) -> str:
+    """Write what an adapter says, which may be a page of a stack, so that a report can quote it."""
+    line = " ".join(message.split())
+    return line if len(line) <= LONGEST_COMPLAINT else f"{line[:LONGEST_COMPLAINT]}…"
 
 
 def encode_request(identifier: int, op: str, arguments: Mapping[str, Any]) -> bytes:
