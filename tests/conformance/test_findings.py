@@ -1,5 +1,6 @@
 """Which problems of a run are one finding."""
 
+from attrs import evolve
 from tornproof_conformance.cases.case import Problem, ProgramCase, ScenarioCase
 from tornproof_conformance.run.findings import Findings
 from tornproof_models.contract.journal import History
@@ -58,3 +59,17 @@ def test_a_record_that_is_lost_names_the_promise() -> None:
     (found,) = history.judge(())
 
     assert (found.requirement, found.cause) == ("JRN-11", "what close has promised is lost")
+
+
+def test_a_finding_says_when_it_was_met_first() -> None:
+    """A milder crash that shows the same later does not change how long the search took."""
+    findings = Findings(lambda: 1.5)
+    case = ProgramCase((Append(5),), Options(), crash_model="adversarial")
+    findings.add(Problem(Violation("JRN-3", "it is gone"), case), "power-loss", 40)
+
+    milder = evolve(case, crash_model="prefix")
+    findings.elapsed = lambda: 9.0
+    found = findings.add(Problem(Violation("JRN-3", "it is gone"), milder), "power-loss", 700)
+
+    assert found is not None
+    assert (found.problem.case, found.seconds, found.images) == (milder, 1.5, 40)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from tornproof_conformance.report.dissection import VALID, Piece, dissect
 from tornproof_conformance.report.words import (
+    found_words,
     records_words,
     recovered_words,
     replay_command,
@@ -65,6 +66,8 @@ def render_violation(found: ViolationFound) -> RenderableType:
         if recovered := recovered_words(found):
             parts.append(_labelled("recovered", recovered))
     parts.append(_labelled("replay", replay_command(found)))
+    if when := found_words(found):
+        parts.append(_labelled("found", when))
     return Group(*parts)
 
 

@@ -4,6 +4,7 @@ The wording of verdicts that all reports share.
 
 from collections.abc import Iterable
 
+from tornproof_conformance.checks import counted
 from tornproof_conformance.report.run_record import RunRecord
 from tornproof_conformance.stream.run_events import (
     CheckFinished,
@@ -104,6 +105,13 @@ def stake_words(verdict: RequirementJudged) -> str:
     if verdict.at_stake is None:
         return ""
     return f"at stake {verdict.at_stake:,} time{'s'[: verdict.at_stake != 1]}"
+
+
+def found_words(found: ViolationFound) -> str:
+    """Say when a violation was first found; empty where a file of an earlier version has none."""
+    after = f"after {found.seconds:.1f} s" if found.seconds else ""
+    images = f"{counted(found.images, 'image')} of its check" if found.images else ""
+    return ", ".join(filter(None, (after, images)))
 
 
 def excuse_words(verdict: RequirementJudged) -> str:

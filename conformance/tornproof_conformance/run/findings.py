@@ -10,7 +10,7 @@ own where another trial violates them alone.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from attrs import define, field
@@ -72,6 +72,11 @@ class Found:
     phase: str
     symptom: str = ""
     also: list[str] = field(factory=list)
+    seconds: float = 0
+    """How long the run had gone on when it was first found."""
+
+    images: int = 0
+    """How many crash images its check had judged by then."""
 
     @property
     def requirement(self) -> str:
@@ -94,6 +99,9 @@ def _list(requirement: str, found: Found) -> None:
 class Findings:
     """What a run has found so far."""
 
+    elapsed: Callable[[], float] = lambda: 0
+    """How long the run has gone on, in seconds."""
+
     _found: dict[Key, Found] = field(factory=dict)
     _causes: dict[str, Found] = field(factory=dict)
     _latest: tuple[object, Found] | None = None
@@ -105,7 +113,7 @@ class Findings:
     def __len__(self) -> int:
         return len(self._found)
 
-    def add(self, problem: Problem, check: str) -> Found | None:
+    def add(self, problem: Problem, check: str, images: int = 0) -> Found | None:
         """Take in a problem; return its finding if it is new, or met in a milder crash model."""
         requirement, phase = problem.violation.requirement, phase_of(problem)
         key = requirement, phase, symptom_of(problem)
@@ -124,7 +132,7 @@ class Findings:
             _list(requirement, known)
             self._latest = trial, known
             return None
-        found = Found(problem, check, phase, key[2])
+        found = Found(problem, check, phase, key[2], seconds=self.elapsed(), images=images)
         self._found[key] = found
         self._latest = trial, found
         if cause:

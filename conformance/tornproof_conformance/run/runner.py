@@ -91,7 +91,8 @@ def check_subject(
         _settings(budget),
         now().isoformat(timespec="seconds"),
     )
-    findings, tally, interrupted, stopped = Findings(), Tally(), False, ""
+    findings, tally = Findings(lambda: clock() - began), Tally()
+    interrupted, stopped = False, ""
     told: dict[Key, ViolationFound] = {}
     ahead = dict.fromkeys(checks)
 
@@ -145,7 +146,7 @@ def _run_check(
     why_stop: Callable[[], str],
 ) -> Generator[RunEvent, None, Covered]:
     """Run one check, tell what it finds, and return what it covered."""
-    running = check.run(subject, budget)
+    running, images = check.run(subject, budget), 0
     while True:
         if why := why_stop():
             running.close()
@@ -156,8 +157,9 @@ def _run_check(
             covered: Covered = finished.value
             return covered
         if isinstance(event, Progress):
+            images = event.images or images
             yield event
-        elif found := findings.add(event, check.name):
+        elif found := findings.add(event, check.name, images):
             violation = _tell(found, subject, reproducers)
             if (before := told.get(found.key)) and before.reproducer != violation.reproducer:
                 discard(Path(before.reproducer))
@@ -227,8 +229,7 @@ def _shrunk(
         with for_case(subject, found.problem.case) as judged:
             smallest = shrink_problem(found.problem, judged, seconds=seconds)
             path = save(smallest, judged, reproducers)
-            told = tell(smallest, judged, str(path))
-            return evolve(told, phase=found.phase, symptom=found.symptom)
+            return _as_found(tell(smallest, judged, str(path)), found)
     except (Diagnosis, OutOfPatience, TornproofError):
         return None
 
@@ -236,8 +237,18 @@ def _shrunk(
 def _tell(found: Found, subject: Subject, reproducers: Path) -> ViolationFound:
     """Tell a finding as it is, with its reproducer, before anything else is tried."""
     path = save(found.problem, subject, reproducers)
-    violation = mention(found.problem, subject, str(path))
-    return evolve(violation, phase=found.phase, symptom=found.symptom, shrunk=False)
+    return evolve(_as_found(mention(found.problem, subject, str(path)), found), shrunk=False)
+
+
+def _as_found(violation: ViolationFound, found: Found) -> ViolationFound:
+    """Say in which phase of a store a violation was found, and when."""
+    return evolve(
+        violation,
+        phase=found.phase,
+        symptom=found.symptom,
+        seconds=round(found.seconds, 3),
+        images=found.images,
+    )
 
 
 def checks_of(subject: Subject) -> tuple[Check, ...]:

@@ -187,6 +187,12 @@ class ViolationFound:
     shrunk: bool = True
     """Whether it is as small as it gets; the same violation is told again when it is."""
 
+    seconds: float = 0
+    """How long the run had gone on when it was first found."""
+
+    images: int = 0
+    """How many crash images its check had told of by then; 0 where it counts none."""
+
 
 @frozen
 class CheckFinished:
