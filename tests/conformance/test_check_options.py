@@ -64,6 +64,12 @@ def test_what_is_excluded_does_not_run() -> None:
     assert "did you mean vectors?" in check("--exclude", "vector").output
 
 
+def test_a_choice_that_is_none_is_asked_about() -> None:
+    """What was mistyped is named as it is written."""
+    assert "Did you mean ext4?" in check("--crash-model", "ext5").output
+    assert "Did you mean" not in check("--crash-model", "hammer").output
+
+
 def test_a_dry_run_runs_nothing(directory: Path) -> None:
     """The checks are named, and nothing is written."""
     result = check("--dry-run", *MINIATURE)

@@ -21,6 +21,7 @@ from tornproof.audit import AuditStore, QueryAudit, audit_to_fields
 from tornproof.keys import AGENT_PREFIX, IDENTIFIER_BYTES, MAX_TIMESTAMP, RECORD_PREFIX
 from tornproof.kv import KeyValueStore, SqliteKeyValueStore
 
+from tornproof_conformance.commands.one_of import OneOf
 from tornproof_conformance.report.printable import printable, say, terminal, to_json
 
 RECENT = 20
@@ -49,7 +50,7 @@ UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 @click.option("--id", "query_id", metavar="HEX", help="One audit, in full.")
 @click.option(
     "--unit",
-    type=click.Choice(list(UNITS)),
+    type=OneOf(UNITS),
     help="Show timestamps as dates: they count this unit since 1970.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with everything in full.")

@@ -30,6 +30,7 @@ from tornproof_models.documents.values import Members
 from tornproof_models.documents.words import shown
 
 from tornproof_conformance.cases.programs import SYNTAX, parse_program
+from tornproof_conformance.commands.one_of import OneOf
 from tornproof_conformance.commands.options import (
     durability_option,
     segment_bytes_option,
@@ -60,7 +61,7 @@ from tornproof_conformance.subjects.reference import find_subject
     "--crash-model",
     default="adversarial",
     show_default=True,
-    type=click.Choice([name for name in CRASH_MODELS if name != "recycled-blocks"]),
+    type=OneOf(name for name in CRASH_MODELS if name != "recycled-blocks"),
     help="What a crash may do.",
 )
 @durability_option("When an append is acknowledged as durable.")

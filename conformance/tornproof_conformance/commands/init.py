@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tornproof_conformance.commands.one_of import OneOf
 from tornproof_conformance.project.skeleton import FOLDER, LANGUAGES, write_skeleton
 from tornproof_conformance.report.printable import say
 
@@ -15,7 +16,7 @@ from tornproof_conformance.report.printable import say
 @click.option(
     "--language",
     required=True,
-    type=click.Choice(tuple(LANGUAGES)),
+    type=OneOf(LANGUAGES),
     help="The language of the adapter: that of your journal.",
 )
 @click.argument(

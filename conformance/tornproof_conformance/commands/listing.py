@@ -11,6 +11,7 @@ from tornproof_models.disk.crash_models import CRASH_MODELS
 
 from tornproof_conformance.checks.catalogue import ADAPTER_CHECKS, CHECKS
 from tornproof_conformance.commands.completing import complete_requirements
+from tornproof_conformance.commands.one_of import OneOf
 from tornproof_conformance.report.printable import say, to_json
 from tornproof_conformance.scenarios import SCENARIOS
 from tornproof_conformance.specification.claims import CLAIMS
@@ -34,7 +35,7 @@ KINDS = (
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(KINDS), default="requirements")
+@click.argument("kind", type=OneOf(KINDS), default="requirements")
 @click.option(
     "--requirement",
     metavar="ID",

@@ -13,6 +13,7 @@ from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 
 from tornproof_conformance.adapter.speaking.session import TIMEOUT
 from tornproof_conformance.commands.completing import complete_miniatures
+from tornproof_conformance.commands.one_of import OneOf
 from tornproof_conformance.commands.writable import Writable
 
 Decorator: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -36,7 +37,7 @@ def durability_option(help_text: str) -> Decorator:
         "--durability",
         default="immediate",
         show_default=True,
-        type=click.Choice(["immediate", "eventual"]),
+        type=OneOf(["immediate", "eventual"]),
         help=help_text,
     )
 
@@ -64,7 +65,7 @@ crash_model_option = click.option(
     "crash_models",
     multiple=True,
     metavar="NAME",
-    type=click.Choice(list(CRASH_MODELS)),
+    type=OneOf(CRASH_MODELS),
     callback=_from_mild_to_harsh,
     help=f"Crash in this crash model instead of {', '.join(CLAIMED)}; may be given more than "
     "once.  `tornproof explain` describes each by name.",
