@@ -19,15 +19,17 @@ from attrs import define, field, frozen
 from tornproof.errors import Invalid
 from tornproof_models.contract.journal import Violation
 from tornproof_models.crash.explorer import Explorer
-from tornproof_models.crash.findings import Coverage
+from tornproof_models.crash.findings import Coverage, Finding
 from tornproof_models.crash.program import Append, Fail, Kill, Program, Reopen
 from tornproof_models.crash.run import run
+from tornproof_models.crash.sites import smallest
 from tornproof_models.crash.subject import Options
 from tornproof_models.disk.crash_models import CLAIMED, CRASH_MODELS
 from tornproof_models.disk.faults import Fault, Kind
 from tornproof_models.disk.trace import Acked, Trace
 
 from tornproof_conformance.adapter.adapter_subject import AdapterSubject
+from tornproof_conformance.adapter.speaking.patience import OutOfPatience, Patience
 from tornproof_conformance.cases.programs import parse_program
 from tornproof_conformance.power.recorded_subject import RecordedSubject
 from tornproof_conformance.story.narration import describe_trace
@@ -56,6 +58,9 @@ BOUND, SAMPLE = 512, 64
 
 REPLY_SECONDS = 10.0
 """How long a log may take to answer: some hang for ever, and many images make them."""
+
+HANGS = 2
+"""Of how many images of a program and a crash model that is waited for."""
 
 CREATED, LATER, FAILED = "while it is created", "later", "after a failed sync"
 REPORTED = "in the program of the report"
@@ -116,7 +121,9 @@ def examine(entry: Entry) -> Iterator[Program | Examined]:
     reported = tuple(parse_program(text) for text in reported_programs(entry))
     search = _Search(reported)
     with (
-        AdapterSubject.running(entry.runnable, timeout=REPLY_SECONDS) as adapter,
+        AdapterSubject.running(
+            entry.runnable, timeout=REPLY_SECONDS, patience=Patience(HANGS)
+        ) as adapter,
         RecordedSubject.of(adapter) as subject,
     ):
         if violations := run(PROGRAMS[0], subject, OPTIONS).violations:
@@ -143,6 +150,18 @@ def _failing(subject: RecordedSubject) -> Iterator[Program]:
     for number, call in enumerate(made, start=1):
         if call.kind is Kind.SYNC:
             yield FIRST, Fail(number, Fault.ERROR), SECOND, Kill()
+
+
+def _patiently(subject: RecordedSubject, findings: Iterator[Finding]) -> list[Finding]:
+    """Return the smallest of what is found until a log has hung over three images."""
+    found: list[Finding] = []
+    subject.patience.renew()
+    try:
+        for finding in findings:
+            found.append(finding)
+    except OutOfPatience:
+        subject.stop()  # each image after that may take as long, and there are hundreds
+    return smallest(found)
 
 
 @define
@@ -178,7 +197,7 @@ class _Search:
             explorer = Explorer(
                 subject, OPTIONS, CRASH_MODELS[crash_model], depth=1, bound=BOUND, sample=SAMPLE
             )
-            found = explorer.explore(trace, since=since)
+            found = _patiently(subject, explorer.findings(trace, since=since))
             self.coverage.add(explorer.coverage)
             for finding in found:
                 last = describe_trace(trace)[finding.crash_point - 1]

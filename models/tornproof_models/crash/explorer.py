@@ -26,7 +26,6 @@ have come to the same state of the disk, with the same debt, one crash does for 
 
 import time
 from collections.abc import Hashable, Iterator, Sequence
-from itertools import chain
 from typing import TypeAlias
 
 from attrs import define, evolve, field
@@ -136,19 +135,21 @@ class Explorer:
         """
         Judge every image of a trace; return the smallest finding for each requirement.
 
-        `since` leaves out crashes before so many events, where another trace has
-        covered the same beginning.  `before` is what was owed when the trace began,
-        which is something if the disk was not new.
+        `since` leaves out crashes before so many events, where another trace has covered the same
+        beginning.  `before` is what was owed when the trace began, if the disk was not new.
         """
+        return smallest(self.findings(trace, since=since, before=before))
+
+    def findings(
+        self, trace: Trace, *, since: int = 0, before: History | None = None
+    ) -> Iterator[Finding]:
+        """Yield what `explore` finds as it is found, for who may have to stop before the end."""
         self.coverage.traces += 1
         registers = self._registers(trace)
-        crashes = (
-            self._crash(registers, owed, point, self.depth, None)
-            for point, owed in points_of(trace, registers, self.crash_model, since, before)
-        )
-        return smallest(
-            found for found in chain.from_iterable(crashes) if isinstance(found, Finding)
-        )
+        for point, owed in points_of(trace, registers, self.crash_model, since, before):
+            for found in self._crash(registers, owed, point, self.depth, None):
+                if isinstance(found, Finding):
+                    yield found
 
     def sites(
         self, trace: Trace, *, since: int = 0, before: History | None = None
