@@ -267,7 +267,7 @@ def test_a_situation_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     [
         ("record-without-index", "an-audit-is-there-whole-or-not-at-all", "AUD-10"),
         ("index-without-record", "an-audit-is-there-whole-or-not-at-all", "AUD-10"),
-        ("acknowledged-before-commit", "an-audit-is-there-whole-or-not-at-all", "AUD-10"),
+        ("acknowledged-before-commit", "an-audit-is-there-whole-or-not-at-all", "AUD-13"),
         ("recent-by-full-scan", "the-recent-cost-no-scan", "AUD-12"),
     ],
 )

@@ -226,6 +226,17 @@ def test_every_kind_of_answer_settles_an_interrupted_put(there: bool) -> None:
             assert blamed(second(contract, not there)) != []
 
 
+@requirement("AUD-7", "AUD-13", "AUD-14")
+def test_an_interrupted_put_explains_no_other_breach(known: Audits) -> None:
+    """Whole audits in the wrong order, of another agent, or gone, are nothing half done."""
+    known.put_interrupted(A)
+    known.put_interrupted(OTHER)
+
+    assert blamed(known.answered_recent(9, [A, B, C, OTHER, ANONYMOUS])) == ["AUD-7"]
+    assert blamed(known.answered_by_agent(ONE, 0, None, 9, [A, B, OTHER, C])) == ["AUD-14"]
+    assert blamed(known.got(A["query_id"], None)) == ["AUD-13"]
+
+
 @requirement("AUD-10")
 def test_half_an_audit_is_named() -> None:
     """A record that a get shows and a query does not, after a death, is half an audit."""

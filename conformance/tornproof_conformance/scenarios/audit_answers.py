@@ -33,7 +33,7 @@ MANY, TIED = 120, 40
 LIMITS = (1, 15, 16, 17, 47, 48, 49, 99, 100, 101, 1000)
 
 
-@scenario("AUD-5", "AUD-7", claim=INDEX, where=has_an_index)
+@scenario("AUD-5", "AUD-7", "AUD-14", claim=INDEX, where=has_an_index)
 def a_long_answer_is_whole(subject: Subject) -> Iterator[Violation]:
     """A query with any limit returns as many audits as there are, in order, among many ties too."""
     audits = [example(number, timestamp=number // TIED) for number in range(MANY)]
@@ -58,7 +58,10 @@ def _differs(
     requirement: str, asked: str, found: Sequence[Audit], expected: Sequence[Audit]
 ) -> Iterator[Violation]:
     names, right = ([each["query_id"] for each in audits] for audits in (found, expected))
-    if len(names) != len(right):
+    others = {each["agent_id"] for each in found} - {each["agent_id"] for each in expected}
+    if requirement == "AUD-5" and others:
+        yield Violation("AUD-14", f"{asked} returns audits of another agent")
+    elif len(names) != len(right):
         message = f"{asked} returns {len(names)} audits, and there are {len(right)}"
         yield Violation(requirement, f"{message}, {TIED} of them at each moment")
     elif names != right:

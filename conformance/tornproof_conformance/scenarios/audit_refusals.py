@@ -124,7 +124,7 @@ BOUNDS: tuple[Mapping[str, Any], ...] = (
 """Each is an audit still."""
 
 
-@scenario("AUD-18", claim=INDEX, where=has_audits)
+@scenario("AUD-18", "AUD-3", claim=INDEX, where=has_audits)
 def what_is_no_audit_is_refused(subject: Subject) -> Iterator[Violation]:
     """A put with a missing or impossible field is refused, and changes nothing."""
     with opened(subject) as index:
@@ -137,7 +137,7 @@ def what_is_no_audit_is_refused(subject: Subject) -> Iterator[Violation]:
             audit = {**example(number), **change}
             index.put(audit)
             if index.get(audit["query_id"]) != audit:
-                yield Violation("AUD-18", f"an audit with {change} is not what a get returns")
+                yield Violation("AUD-3", f"an audit with {change} is not what a get returns")
     with opened(subject) as index:
         yield from _takes_one(index, "AUD-18")
 

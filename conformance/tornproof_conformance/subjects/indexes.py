@@ -131,7 +131,8 @@ def judge_case(case: Mapping[str, Any], index: Index) -> list[Violation]:
     if answer == expected:
         return []
     message = f"{case['id']}: {case['comment']} Instead: {answer!r:.200}"
-    return [Violation(_blamed(case, expected, answer), message)]
+    cause = "the keys of an index are laid out otherwise" if case["kind"] == "layout" else ""
+    return [Violation(_blamed(case, expected, answer), message, cause)]
 
 
 def _expected(case: Mapping[str, Any]) -> Any:
@@ -145,7 +146,18 @@ def _blamed(case: Mapping[str, Any], expected: Any, answer: Any) -> str:
         without_time = [key for key in expected["keys"] if not key.startswith(TIME.hex())]
         if answer["keys"] == without_time:
             return "AUD-12"
+    if case["kind"] == "query" and _gives_those_of_others(case, answer):
+        return "AUD-14"
     return blamed
+
+
+def _gives_those_of_others(case: Mapping[str, Any], answer: Mapping[str, Any]) -> bool:
+    """Tell whether an answer about one agent holds audits of another."""
+    asked = case["query"]["args"].get("agent_id")
+    agents = {each["query_id"]: each["agent_id"] for each in case["audits"]}
+    return asked is not None and any(
+        agents.get(each, asked) != asked for each in answer.get("audits", ())
+    )
 
 
 def _answer(index: Index, case: Mapping[str, Any]) -> Any:

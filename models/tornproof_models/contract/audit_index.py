@@ -90,6 +90,9 @@ class Audits:
     possible: list[Audit] = field(factory=list)
     """Audits whose put had no answer: each may be there, at most one for an id."""
 
+    acknowledged: set[bytes] = field(factory=set)
+    """The ids of audits whose put returned: no later put explains that one is gone."""
+
     interrupted: list[Audit] = field(factory=list)
     """Every audit whose put had no answer: if one is there by half, that is why."""
 
@@ -103,6 +106,7 @@ class Audits:
         known = self.stored.get(audit["query_id"])
         if known is not None and known != audit:
             return [Violation("AUD-11", f"{name(audit)} was put again with other content")]
+        self.acknowledged.add(audit["query_id"])
         self._settle([audit])
         return []
 
@@ -142,7 +146,8 @@ class Audits:
         if answer == expected:
             return []
         if answer is None:
-            requirement = self._blamed("AUD-13", query_id)
+            is_acknowledged = query_id in self.acknowledged
+            requirement = "AUD-13" if is_acknowledged else self._blamed("AUD-13", query_id)
             return [Violation(requirement, f"{short(query_id)} was stored and is gone")]
         if expected is None:
             requirement = self._blamed("AUD-4", query_id)
@@ -160,11 +165,9 @@ class Audits:
         """Judge the audits of an agent (AUD-5, AUD-6, AUD-9, AUD-14, AUD-15)."""
         for audit in answer:
             if audit["agent_id"] is None:
-                requirement = self._blamed("AUD-9", audit["query_id"])
-                return [Violation(requirement, f"{name(audit)} is anonymous and in an index")]
+                return [Violation("AUD-9", f"{name(audit)} is anonymous and in an index")]
             if audit["agent_id"] != agent_id:
-                requirement = self._blamed("AUD-14", audit["query_id"])
-                return [Violation(requirement, f"{name(audit)} is another agent's")]
+                return [Violation("AUD-14", f"{name(audit)} is another agent's")]
         if answer and (limit == 0 or (latest is not None and earliest > latest)):
             return [
                 Violation("AUD-15", "a query with its lower bound above its upper returned audits")
@@ -252,8 +255,7 @@ class Audits:
                     requirement = "AUD-6"
                 requirement = self._blamed(requirement, audit["query_id"])
                 return [Violation(requirement, f"{name(audit)} is missing from an answer")]
-        requirement = self._blamed(requirement, *(audit["query_id"] for audit in answer))
-        order = ", ".join(map(name, answer))
+        order = ", ".join(map(name, answer))  # all are there as a whole, so no put explains it
         return [Violation(requirement, f"out of order, too many or twice: {order}")]
 
     def _settle(self, audits: Iterable[Audit]) -> None:

@@ -98,9 +98,9 @@ class LooksBeforeItWrites(SmallAuditStore):
 
     def put(self, audit: Audit) -> bytes:
         """Look, then write."""
+        self.check_audit(audit)
         if self.store.get(RECORDS + audit["query_id"]) is not None:
             return super().put(audit)
-        self.check_audit(audit)
         for batch in self.batches(self.rounded(audit)):
             self.store.write(batch)
         return bytes(audit["query_id"])

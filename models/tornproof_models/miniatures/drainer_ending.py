@@ -54,7 +54,7 @@ class ReplaysTwice(SmallDrainer):
     """
 
     name = "replays-twice"
-    breaks = frozenset({"DRN-1"})
+    breaks = frozenset({"DRN-1", "DRN-15"})
 
     def remove_dead_letter(self, dlq_id: int) -> None:
         """Leave it."""
@@ -68,7 +68,7 @@ class ReplaysInTwoTransactions(SmallDrainer):
     """
 
     name = "replays-in-two-transactions"
-    breaks = frozenset({"DRN-1"})
+    breaks = frozenset({"DRN-1", "DRN-15"})
 
     def replay_one(self, dlq_id: int, event: Queued) -> None:
         """Append, commit, remove."""
