@@ -19,6 +19,7 @@ extensions = [
     "crash_model_table",
     "holes",
     "module_pages",
+    "parameter_lists",
     "plain_docstrings",
     "requirement_marks",
     "shared_sidebar",
