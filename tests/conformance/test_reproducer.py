@@ -24,6 +24,7 @@ from tornproof_conformance.cases.case import (
 from tornproof_conformance.cases.shrinking import crash_model_of, repeat, shrink_problem
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.checks.machine import MACHINE
+from tornproof_conformance.commands.replay import is_shown_again
 from tornproof_conformance.run.runner import check_subject
 from tornproof_conformance.stream.run_events import ViolationFound
 from tornproof_conformance.subjects.reference import find_subject
@@ -283,6 +284,17 @@ def test_a_case_is_repeated_for_its_requirement(lossy: Problem) -> None:
     assert again.finding == lossy.finding
     assert repeat(lossy.case, "JRN-3", find_subject("reference")) is None
     assert repeat(lossy.case, "JRN-1", find_subject("acknowledged-before-fsync")) is None
+
+
+def test_an_image_that_still_shows_the_violation_is_not_fixed(tmp_path: Path) -> None:
+    """A search that is bounded may come to other crashes than the file; its image decides."""
+    program = (Append(5), Append(24))
+    problem = problem_of("no-checksum", "JRN-5", program, "adversarial", Options())
+    saved = reproducer.load(reproducer.save(problem, "no-checksum", tmp_path))
+
+    assert saved.recovered == ((0, b""),)  # of a file of zeros
+    assert is_shown_again(saved, find_subject("no-checksum"))
+    assert not is_shown_again(saved, find_subject("reference"))
 
 
 def test_a_crash_after_a_crash_is_judged_by_what_was_owed_before() -> None:

@@ -9,6 +9,7 @@ of it:
 
 - FAILED: the requirement is still violated
 - FIXED: it holds in this case
+- NOT REACHED: the program, or the search, does not come to the fault or the crash any more
 - ERROR: the file, or the subject, is not what it was
 
 The same violation gives the same bytes, on any machine: nothing in the file

@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from tornproof.errors import Invalid
 from tornproof_models.crash.program import Fail
+from tornproof_models.crash.recovery import recover
 from tornproof_models.crash.run import Run, run
-from tornproof_models.crash.subject import Subject
+from tornproof_models.crash.subject import Subject, new_disk
 from tornproof_models.disk.measurements import measurements_of
 
 import tornproof_conformance.checks.catalogue  # noqa: F401 - enters the exercises
@@ -188,6 +189,11 @@ def _play(
 
     # the verdict
     problem = repeat(saved.case, saved.requirement, subject)
+    if problem is None and is_shown_again(saved, subject):
+        missed = "the search does not come to the crash of this file again"
+        same = "the image that it left is still recovered to what it was"
+        console.print(f"\n[bold yellow]NOT REACHED[/] {missed}, and {same}")
+        return "NOT REACHED", None
     if problem is None:
         console.print(f"\n[bold green]FIXED[/] {saved.requirement} holds in this case")
         return "FIXED", None
@@ -207,6 +213,21 @@ def is_reached(saved: Reproducer, running: Run) -> bool:
         return False
     crash = next(iter(saved.crashes), None)
     return crash is None or crash.point <= len(disk.trace.events)
+
+
+def is_shown_again(saved: Reproducer, subject: Subject) -> bool:
+    """
+    Tell whether the last image of a reproducer is recovered to the records that violated it.
+
+    A crash of a recovery is one of many, and a search that is bounded may come to others.  What
+    it did not look at is not fixed.
+    """
+    if not isinstance(saved.case, ProgramCase) or not saved.crashes or not saved.recovered:
+        return False
+    image = saved.crashes[-1].image
+    outcome = recover(subject, saved.case.options, new_disk(subject, image))
+    wrong = saved.recovered != saved.expected[: len(saved.recovered)]
+    return wrong and outcome.records == saved.recovered
 
 
 def _adapter(saved: Reproducer, command: Sequence[str], stack: ExitStack) -> Subject:

@@ -4,12 +4,15 @@
 
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+from tornproof.errors import Invalid
+from tornproof_models.crash.program import Program
 
+from tornproof_conformance.adapter.speaking.patience import OutOfPatience
 from tornproof_conformance.checks import Budget
 from tornproof_conformance.commands.completing import complete_entries
 from tornproof_conformance.commands.options import budget_option
@@ -182,11 +185,22 @@ def _fields(entry: Entry) -> dict[str, Any]:
     }
 
 
+def _examined(entry: Entry) -> Iterator[Program | Examined]:
+    """Examine an entry.  Raises `Invalid` if it keeps silent where nothing crashes."""
+    try:
+        yield from examine(entry)
+    except OutOfPatience as silence:
+        raise Invalid(
+            f"{entry.name} was not examined to the end: {silence}; "
+            "try it again on a machine with less other work"
+        ) from None
+
+
 def _tell(entry: Entry, *, as_json: bool, keeping: bool) -> None:
     if not as_json:
         click.secho(_title(entry), bold=True)
         say(f"  it {_promise(entry)}")
-    for step in examine(entry):
+    for step in _examined(entry):
         if not isinstance(step, Examined):
             say(f"  running    {'; '.join(map(str, step))}", error=True)
             continue
