@@ -102,6 +102,9 @@ class Tracer:
 
     _calls: dict[int, Call] = field(factory=dict)
     _known: set[int] = field(factory=set)
+    _gone: set[int] = field(factory=set)
+    """Tasks whose end was told; a parent may be told of a child after that."""
+
     _held: dict[int, float] = field(factory=dict)
     """Threads whose call has ended and has not returned yet, and when it may."""
 
@@ -136,6 +139,7 @@ class Tracer:
         """Deal with a stop or an end, and let the thread go on."""
         if not os.WIFSTOPPED(status):
             self._known.discard(task)
+            self._gone.add(task)
             self._held.pop(task, None)
             self._waiting = [each for each in self._waiting if each.task != task]
             call = self._calls.pop(task, None)
@@ -147,6 +151,7 @@ class Tracer:
                 self.code = os.waitstatus_to_exitcode(status)
             return
         self._known.add(task)  # a child may stop before its parent has told of it
+        self._gone.discard(task)  # the number is another's by now
         with contextlib.suppress(kernel.Gone):  # its end will be told
             going = self._stopped(task, status)
             if going is not None:
@@ -196,6 +201,9 @@ class Tracer:
                 self._calls.pop(former, None)
         elif event in (kernel.EVENT_FORK, kernel.EVENT_VFORK, kernel.EVENT_CLONE):
             child = kernel.event_message(task)
+            if child in self._gone:  # where there are two cores it may have ended already
+                self.listener.forked()
+                return kernel.CONT, 0
             self._known.add(child)  # this task may end before the child's first stop is told
             if kernel.leader(child) != kernel.leader(task):
                 self.listener.forked()
